@@ -1,0 +1,94 @@
+/**
+ * The errors that reach users: Node's codes, so that a program written for `node:net` understands them.
+ * This file imports nothing and may be imported from every room.
+ */
+
+/** Linux errno numbers, as `libuv` reports them (negative). */
+const ERRNO = {
+  EPERM: -1,
+  ENOENT: -2,
+  EIO: -5,
+  ENXIO: -6,
+  EBADF: -9,
+  EAGAIN: -11,
+  ENOMEM: -12,
+  EACCES: -13,
+  EBUSY: -16,
+  ENODEV: -19,
+  EINVAL: -22,
+  EPIPE: -32,
+  EDESTADDRREQ: -89,
+  EMSGSIZE: -90,
+  EPROTONOSUPPORT: -93,
+  EAFNOSUPPORT: -97,
+  EADDRINUSE: -98,
+  EADDRNOTAVAIL: -99,
+  ENETDOWN: -100,
+  ENETUNREACH: -101,
+  ECONNABORTED: -103,
+  ECONNRESET: -104,
+  ENOBUFS: -105,
+  EISCONN: -106,
+  ENOTCONN: -107,
+  ETIMEDOUT: -110,
+  ECONNREFUSED: -111,
+  EHOSTUNREACH: -113,
+  EALREADY: -114,
+  ECANCELED: -125,
+} as const;
+
+/** A system error code that the stack can report. */
+export type ErrorCode = keyof typeof ERRNO;
+
+/** A system error in the shape Node gives it. */
+export interface SystemError extends Error {
+  code: ErrorCode;
+  errno: number;
+  syscall: string;
+  address?: string;
+  port?: number;
+}
+
+/** Where an error happened, for its message and fields. */
+export interface ErrorPlace {
+  address?: string | undefined;
+  port?: number | undefined;
+  /** A sentence that says what to do, appended to the message. */
+  hint?: string | undefined;
+}
+
+/**
+ * Makes a system error as Node would: `connect ECONNREFUSED 10.0.0.2:80`.
+ *
+ * @example
+ * throw systemError('EADDRINUSE', 'listen', { address: '0.0.0.0', port: 80 });
+ */
+export function systemError(code: ErrorCode, syscall: string, place: ErrorPlace = {}): SystemError {
+  const { address, port, hint } = place;
+  let where = '';
+  if (address !== undefined) where = port === undefined ? ` ${address}` : ` ${address}:${port}`;
+  const error = new Error(`${syscall} ${code}${where}${hint === undefined ? '' : `: ${hint}`}`) as SystemError;
+  error.errno = ERRNO[code];
+  error.code = code;
+  error.syscall = syscall;
+  if (address !== undefined) error.address = address;
+  if (port !== undefined) error.port = port;
+  return error;
+}
+
+/** A misuse of the API: thrown at once, with one of Node's `ERR_*` codes and a message that says what to do. */
+export interface UsageError extends Error {
+  code: string;
+}
+
+/**
+ * Makes a usage error: `usageError('ERR_INVALID_ARG_VALUE', 'mtu must be …', RangeError)`.
+ *
+ * @param code Node's code, such as `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
+ * @param kind the class; `TypeError` unless told.
+ */
+export function usageError(code: string, message: string, kind: new (message: string) => Error = TypeError): UsageError {
+  const error = new kind(message) as UsageError;
+  error.code = code;
+  return error;
+}

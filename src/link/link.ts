@@ -1,0 +1,58 @@
+import type { Batch } from '../buffer/batch.ts';
+import type { Clock, Random } from '../time/clock.ts';
+
+/** What a link can do for the stack beyond carrying single packets. */
+export interface LinkOffload {
+  /** The link takes packets with a `partial` checksum and completes it. */
+  readonly checksum: boolean;
+  /** Largest TCP super-segment, headers included, in bytes; 0 when the link takes single segments only. */
+  readonly tso: number;
+  /** The same for UDP datagrams of equal size. */
+  readonly uso: number;
+}
+
+/** No offload: what a wire, a stream or an impaired link presents. */
+export const NO_OFFLOAD: LinkOffload = { checksum: false, tso: 0, uso: 0 };
+
+/**
+ * A way for packets to leave and enter: the one interface that a user implements for a new medium.
+ *
+ * Bytes are lent for the call: whoever keeps them copies (a `retained` batch excepted). `linkSuite` tests a link for
+ * the rules written here.
+ */
+export interface Link {
+  readonly medium: 'ip' | 'ethernet';
+  /** The card's hardware address, 6 bytes, on Ethernet. */
+  readonly address?: Uint8Array;
+  /** Largest IP packet in bytes, Ethernet header not counted. */
+  readonly mtu: number;
+  /** Packets can pass now. Changes are told by `host.changed()`. */
+  readonly up: boolean;
+  readonly offload: LinkOffload;
+  /**
+   * Starts the link. `host.receive` is never called from inside `open`. Rejects or throws with the device's error;
+   * a link is opened at most once.
+   */
+  open(host: LinkHost): void | Promise<void>;
+  /**
+   * Sends packets in order and returns how many it took. The rest stay the caller's, to be offered again after
+   * `host.writable()`. Never throws, never calls `host.receive`. A link that is down or closed takes all and drops them.
+   */
+  send(batch: Batch): number;
+  /** Ends the link; idempotent. After the call no callback comes. */
+  close(): void | Promise<void>;
+}
+
+/** What a link is given when it is opened. */
+export interface LinkHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Packets have arrived. The batch and its bytes are lent for the call. */
+  receive(batch: Batch): void;
+  /** After `send` took less than all: there is room again. */
+  writable(): void;
+  /** `up`, `mtu` or `offload` changed. */
+  changed(): void;
+  /** The device is gone; with an error unless it was ended in order. Called at most once, never after `close()`. */
+  closed(error?: Error): void;
+}
