@@ -1,0 +1,38 @@
+import type { ErrorCode } from '../errors.ts';
+import type { Address } from '../wire/address.ts';
+import type { Packet } from './packet.ts';
+
+/** How a packet is to be sent: what a transport may choose of the IP header. */
+export interface SendOptions {
+  /** Time to live or hop limit, 1 to 255. */
+  ttl: number;
+  /** The whole traffic-class byte: DSCP in the upper six bits, ECN in the lower two. */
+  trafficClass: number;
+}
+
+/**
+ * The way from one of the stack's addresses to a peer, as IP gives it to the transports (which know nothing of routes,
+ * interfaces and links). It follows the routing table: `refresh` looks again when something changed.
+ */
+export interface Path {
+  readonly local: Address;
+  readonly remote: Address;
+  /** Largest IP packet in bytes. */
+  readonly mtu: number;
+  /** Bytes of IP header in front of the transport header: 20 or 40. */
+  readonly headerLength: number;
+  /** The link completes `partial` checksums. */
+  readonly checksumOffload: boolean;
+  /** Largest TCP super-segment the link takes, IP header included, in bytes; 0 for none. */
+  readonly tso: number;
+  /** Follows changed routes and addresses; returns why the peer can't be reached now, or nothing. Cheap when nothing changed. */
+  refresh(): ErrorCode | undefined;
+  /**
+   * Room for one packet with `length` bytes of transport payload (all headers go into the headroom in front of it).
+   * Nothing when the interface's queue is full: `onWritable` of the transport's host tells when there is room again.
+   * The packet is the queue's one shared object: fill it, `prepend` the transport header and `send` it before the next `reserve`.
+   */
+  reserve(length: number): Packet | undefined;
+  /** Writes the IP header in front and queues the packet for the next flush. */
+  send(packet: Packet, protocol: number, options: SendOptions): void;
+}

@@ -1,0 +1,27 @@
+import type { SystemError } from '../errors.ts';
+import type { Connection } from './connection.ts';
+
+/**
+ * What a connection tells its owner. Callbacks come from the stack's own turn, never from inside a call that the owner
+ * makes on the connection; any call on the connection is allowed inside them. All are optional.
+ *
+ * Order: `onConnect`, then any of the others, then at most one `onError`, then exactly one `onClose`.
+ */
+export interface ConnectionHandler {
+  /** The handshake is complete (never called for a connection that a listener hands over: that one is open already). */
+  onConnect?(connection: Connection): void;
+  /** Bytes have arrived: `read()` gives them. Comes again only for further bytes. */
+  onReadable?(connection: Connection): void;
+  /** After a `write` that accepted less than all: there is room again. */
+  onWritable?(connection: Connection): void;
+  /** The peer has sent FIN and all bytes before it have been read. */
+  onEnd?(connection: Connection): void;
+  /** Everything written has been acknowledged, and so has the FIN after `shutdown()`. */
+  onFinished?(connection: Connection): void;
+  /** Urgent data is announced up to a point in the stream (RFC 9293 §3.8.5). */
+  onUrgent?(connection: Connection): void;
+  /** The connection has failed: `ECONNREFUSED`, `ECONNRESET`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNABORTED`. */
+  onError?(error: SystemError, connection: Connection): void;
+  /** The last callback. The connection is CLOSED or in TIME-WAIT, nothing more will be received or sent for its owner. */
+  onClose?(connection: Connection): void;
+}
