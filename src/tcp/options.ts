@@ -1,20 +1,21 @@
+import { usageError } from '../errors.ts';
+import { congestionControls } from './congestion/registry.ts';
+
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
 export interface ConnectionOptions {
   /** Send small segments at once (no Nagle algorithm, RFC 9293 §3.7.4). Default false. */
   noDelay?: boolean;
-  /** Hold back a last partial segment until it is full or the cork is drawn. Default false. */
-  cork?: boolean;
   /** Bytes accepted by `write` and not yet acknowledged. Default 512 KiB. Linux: net.ipv4.tcp_wmem. */
   sendBuffer?: number;
   /** Bytes received and not yet read; bounds the window offered. Default 512 KiB. Linux: net.ipv4.tcp_rmem. */
   receiveBuffer?: number;
-  /** Largest segment to announce and to send, in bytes of payload; the path's own limit when larger. Default 65,535. */
+  /** Largest segment to announce and to send, in bytes of payload; the path's own limit when larger. Default 65,495. */
   mss?: number;
   /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
   ttl?: number;
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
-  /** Give up when sent data stays unacknowledged for so long, in milliseconds; 0: RFC 9293's R2 (about 924 s). Default 0. */
+  /** Give up when sent data stays unacknowledged for so long, in milliseconds. Default 924,600 (Linux: net.ipv4.tcp_retries2 = 15). */
   userTimeout?: number;
   /** Give up connecting after so long, in milliseconds. Default 180,000 (RFC 9293 MUST-23). */
   connectTimeout?: number;
@@ -26,8 +27,8 @@ export interface ConnectionOptions {
   keepAliveInterval?: number;
   /** Unanswered probes before the connection ends with ETIMEDOUT. Default 9. Linux: net.ipv4.tcp_keepalive_probes. */
   keepAliveCount?: number;
-  /** Congestion control, by name. Default 'reno'. */
-  congestion?: 'reno';
+  /** Congestion control, by the name it is registered under. Default 'reno'. */
+  congestion?: string;
 }
 
 /** The same with every default filled in. */
@@ -35,13 +36,12 @@ export type ResolvedConnectionOptions = Required<ConnectionOptions>;
 
 export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   noDelay: false,
-  cork: false,
   sendBuffer: 512 * 1024,
   receiveBuffer: 512 * 1024,
-  mss: 65_535,
+  mss: 65_495,
   ttl: 64,
   dscp: 0,
-  userTimeout: 0,
+  userTimeout: 924_600,
   connectTimeout: 180_000,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
@@ -49,3 +49,54 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveCount: 9,
   congestion: 'reno',
 };
+
+/** Smallest and largest value of each numeric option. */
+const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: number, max: number]>>> = {
+  sendBuffer: [2048, 1 << 30],
+  receiveBuffer: [2048, 1 << 30],
+  mss: [88, 65_495],
+  ttl: [1, 255],
+  dscp: [0, 63],
+  userTimeout: [1, 2 ** 31],
+  connectTimeout: [1, 2 ** 31],
+  keepAliveIdle: [1, 2 ** 31],
+  keepAliveInterval: [1, 2 ** 31],
+  keepAliveCount: [1, 127],
+};
+
+/**
+ * Throws what Node would for a value that an option can't have.
+ *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_VALUE
+ */
+export function checkOption(name: keyof ConnectionOptions, value: unknown): void {
+  if (!Object.hasOwn(DEFAULT_CONNECTION_OPTIONS, name)) {
+    const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
+    throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
+  }
+  const wanted = typeof DEFAULT_CONNECTION_OPTIONS[name];
+  if (typeof value !== wanted) {
+    throw usageError('ERR_INVALID_ARG_TYPE', `The option '${name}' must be a ${wanted}, not ${typeof value}`);
+  }
+  const range = RANGES[name];
+  if (range !== undefined && !(Number.isInteger(value) && Number(value) >= range[0] && Number(value) <= range[1])) {
+    const message = `The option '${name}' must be an integer from ${range[0]} to ${range[1]}, not ${String(value)}`;
+    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+  }
+  if (name === 'congestion') congestionControls.get(String(value));
+}
+
+/** Fills in defaults; options left `undefined` count as absent. */
+export function resolveOptions(
+  given: ConnectionOptions,
+  defaults: Readonly<ResolvedConnectionOptions> = DEFAULT_CONNECTION_OPTIONS,
+): ResolvedConnectionOptions {
+  const resolved: ResolvedConnectionOptions = { ...defaults };
+  for (const name of Object.keys(DEFAULT_CONNECTION_OPTIONS) as (keyof ConnectionOptions)[]) {
+    const value = given[name];
+    if (value === undefined) continue;
+    checkOption(name, value);
+    Object.assign(resolved, { [name]: value });
+  }
+  return resolved;
+}

@@ -2,7 +2,10 @@
 
 /** A one-shot timer. Created disarmed; arming it again moves it. */
 export interface Timer {
-  /** Arms the timer for the absolute time `us` (microseconds, the clock's scale). A time in the past fires as soon as possible, never from inside `at`. */
+  /**
+   * Arms the timer for the absolute time `us` (microseconds, the clock's scale). A time in the past fires as soon as
+   * possible, never from inside `at`. Infinity disarms, NaN throws.
+   */
   at(us: number): void;
   /** Disarms the timer. Harmless when it is not armed. */
   cancel(): void;
@@ -17,10 +20,17 @@ export interface Clock {
   now(): number;
   /** Microseconds since 1970-01-01 UTC, for captures and logs only. */
   wallTime(): number;
-  /** How late a timer may be, in microseconds (about 1000 on a host, 0 in virtual time). A timer is never early. */
+  /**
+   * How late a timer may be, in microseconds (about 1000 on a host that isn't busy, 0 in virtual time). A timer is
+   * never early.
+   */
   readonly resolution: number;
+  /** Makes a timer, disarmed, that calls `fn`. What `fn` throws goes to the host, as from its own timers. */
   timer(fn: () => void): Timer;
-  /** Runs `fn` soon, after the current batch; budgeted so that I/O is never starved. Functions run in the order they were deferred. */
+  /**
+   * Runs `fn` soon, after the current batch; budgeted so that I/O is never starved. Functions run in the order they
+   * were deferred.
+   */
   defer(fn: () => void): void;
 }
 

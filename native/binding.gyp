@@ -1,0 +1,8 @@
+{
+  # In native/, not in the package root: there npm would build it on every install.
+  'targets': [{
+    'target_name': 'usernet-tun',
+    'sources': ['tun.c'],
+    'cflags': ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Wunused-parameter', '-fvisibility=hidden'],
+  }],
+}

@@ -1,0 +1,92 @@
+// @ts-check
+// Checks what users would get: packs the package, looks into the tarball, installs it into an empty folder and
+// loads each subpath there by `import` and by `require`.
+//
+//   node scripts/check-package.mjs     (after npm run build)
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const modules = Object.keys(manifest.exports)
+  .filter((path) => path !== './package.json')
+  .map((path) => manifest.name + path.slice(1));
+
+/**
+ * Runs a program and returns what it prints; what it complains about is shown. Throws when it fails.
+ *
+ * @param {string} cwd
+ * @param {string} program
+ * @param {string[]} args
+ */
+function run(cwd, program, ...args) {
+  return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/** @param {string} folder */
+function pack(folder) {
+  const [packed] = JSON.parse(run(root, 'npm', 'pack', '--json', '--ignore-scripts', '--pack-destination', folder));
+  return {
+    tarball: join(folder, packed.filename),
+    files: packed.files.map((/** @type {{ path: string }} */ f) => f.path),
+  };
+}
+
+/**
+ * Nothing is missing from the tarball, nothing is in it that is not meant for users.
+ *
+ * @param {string[]} files
+ */
+function checkFiles(files) {
+  const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+  for (const target of Object.values(manifest.exports)) {
+    if (typeof target === 'object') wanted.push(...Object.values(target).map((/** @type {string} */ p) => p.slice(2)));
+  }
+  const missing = wanted.filter((file) => !files.includes(file));
+  const surplus = files.filter(
+    (file) => !wanted.includes(file) && !/^(dist\/.+\.(js|js\.map|d\.ts)|prebuilds\/.+\.node)$/.test(file),
+  );
+  if (missing.length > 0) throw new Error(`missing from the tarball: ${missing.join(' ')}`);
+  if (surplus.length > 0) throw new Error(`not meant for the tarball: ${surplus.join(' ')}`);
+  // Without a compiler the addon may be missing from a developer's build, never from a release.
+  if (process.env['CI'] && !files.some((file) => file.endsWith('.node'))) throw new Error('the addon is missing');
+  for (const script of ['preinstall', 'install', 'postinstall']) {
+    if (manifest.scripts[script]) throw new Error(`users would run a script: ${script}`);
+  }
+  if (manifest.dependencies) throw new Error('usernet has no runtime dependencies');
+}
+
+/**
+ * Installs the tarball into an empty folder and loads each subpath both ways: they must be the same module.
+ *
+ * @param {string} folder
+ * @param {string} tarball
+ */
+function checkInstall(folder, tarball) {
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
+  const script = `
+    for (const name of ${JSON.stringify(modules)}) {
+      const names = Object.keys(require(name)).sort();
+      import(name).then((module) => {
+        if (names.length === 0) throw new Error(name + ' exports nothing');
+        if (module !== require(name)) throw new Error(name + ' is loaded twice');
+        console.log(name + ': ' + names.join(' '));
+      });
+    }`;
+  writeFileSync(join(folder, 'load.cjs'), script);
+  process.stdout.write(run(folder, process.execPath, '--no-warnings', 'load.cjs'));
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'usernet-package-'));
+try {
+  const { tarball, files } = pack(folder);
+  checkFiles(files);
+  console.log(`${files.length} files in the tarball`);
+  checkInstall(folder, tarball);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}

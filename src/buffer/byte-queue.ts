@@ -1,0 +1,129 @@
+import type { Chunk, ChunkPool } from './chunk-pool.ts';
+import { copyBytes } from './copy.ts';
+
+/**
+ * Bytes that wait in order, readable at any position until they are dropped from the head: TCP's send queue, where the
+ * head is `snd.una`. Bytes are copied in once, into chunks from a pool; an empty queue holds no chunk.
+ *
+ * @example
+ * const queue = new ByteQueue(pool);
+ * queue.append(bytes);
+ * queue.copyTo(0, 1460, packet.memory.bytes, packet.start);
+ * queue.drop(1460);
+ */
+export class ByteQueue {
+  /** Bytes in the queue. */
+  length: number = 0;
+  /** Bytes of chunks held. */
+  allocated: number = 0;
+  readonly #pool: ChunkPool;
+  /** Oldest first; each begins where the one before it ends. */
+  readonly #chunks: Chunk[] = [];
+  /** Stream position of the first byte: counts on from chunk to chunk, starts over when the queue empties. */
+  #head: number = 0;
+  /** Index of the chunk that was read last: the next read mostly is there or right behind. */
+  #cursor: number = 0;
+
+  constructor(pool: ChunkPool) {
+    this.#pool = pool;
+  }
+
+  /** Copies bytes in at the tail: `length` bytes of `bytes` from `offset` on, all of them unless told. */
+  append(bytes: Uint8Array, offset: number = 0, length: number = bytes.length - offset): void {
+    if (offset < 0 || length < 0 || offset + length > bytes.length) {
+      throw new Error(`append of ${length} bytes at ${offset} of ${bytes.length}`);
+    }
+    const end = offset + length;
+    let from = offset;
+    while (from < end) {
+      const tail = this.#head + this.length;
+      let chunk = this.#chunks[this.#chunks.length - 1];
+      if (chunk === undefined || tail === chunk.base + chunk.bytes.length) chunk = this.#addChunk(tail, end - from);
+      const at = tail - chunk.base;
+      const n = Math.min(end - from, chunk.bytes.length - at);
+      copyBytes(chunk.bytes, at, bytes, from, n);
+      from += n;
+      this.length += n;
+    }
+  }
+
+  /** Copies `length` bytes from `position` (counted from the head) to `target`; consumes nothing. */
+  copyTo(position: number, length: number, target: Uint8Array, targetOffset: number): void {
+    if (position < 0 || length < 0 || position + length > this.length) {
+      throw new Error(`copyTo of ${length} bytes at ${position} of ${this.length}`);
+    }
+    let from = this.#head + position;
+    let to = targetOffset;
+    const end = targetOffset + length;
+    while (to < end) {
+      const chunk = this.#find(from);
+      const at = from - chunk.base;
+      const n = Math.min(end - to, chunk.bytes.length - at);
+      copyBytes(target, to, chunk.bytes, at, n);
+      from += n;
+      to += n;
+    }
+  }
+
+  /** Consumes `n` bytes from the head. */
+  drop(n: number): void {
+    if (n < 0 || n > this.length) throw new Error(`drop of ${n} bytes of ${this.length}`);
+    if (n === this.length) return this.clear();
+    this.#head += n;
+    this.length -= n;
+    let first = this.#chunks[0]!;
+    while (first.base + first.bytes.length <= this.#head) {
+      this.#chunks.shift();
+      if (this.#cursor > 0) this.#cursor--;
+      this.#release(first);
+      first = this.#chunks[0]!;
+    }
+  }
+
+  /** Forgets everything and gives all memory back. */
+  clear(): void {
+    for (let chunk = this.#chunks.pop(); chunk !== undefined; chunk = this.#chunks.pop()) this.#release(chunk);
+    this.length = 0;
+    this.#head = 0;
+    this.#cursor = 0;
+  }
+
+  #addChunk(base: number, more: number): Chunk {
+    const chunk = this.#pool.take(this.length + more);
+    chunk.base = base;
+    this.#chunks.push(chunk);
+    this.allocated += chunk.bytes.length;
+    return chunk;
+  }
+
+  #release(chunk: Chunk): void {
+    this.allocated -= chunk.bytes.length;
+    this.#pool.give(chunk);
+  }
+
+  /** The chunk that holds stream position `position`: the one read last, the one behind it, else by bisection. */
+  #find(position: number): Chunk {
+    const chunks = this.#chunks;
+    let low = this.#cursor;
+    let chunk = chunks[low]!;
+    if (position >= chunk.base) {
+      if (position < chunk.base + chunk.bytes.length) return chunk;
+      low++;
+      chunk = chunks[low]!;
+      if (position < chunk.base + chunk.bytes.length) {
+        this.#cursor = low;
+        return chunk;
+      }
+    } else {
+      low = 0;
+    }
+    let high = chunks.length;
+    while (high - low > 1) {
+      const middle = (low + high) >>> 1;
+      if (chunks[middle]!.base <= position) low = middle;
+      else high = middle;
+    }
+    this.#cursor = low;
+    return chunks[low]!;
+  }
+}

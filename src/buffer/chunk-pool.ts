@@ -1,0 +1,54 @@
+/** A piece of stack memory that a byte queue holds. */
+export interface Chunk {
+  bytes: Uint8Array;
+  /** Stream position of the first byte, set by the queue that holds the chunk. */
+  base: number;
+}
+
+/** Sizes a chunk can have: small queues hold small chunks. */
+const SIZES = [2048, 16_384, 65_536] as const;
+
+/** The size of chunk for a queue that holds `bytes` bytes. */
+function sizeClass(bytes: number): number {
+  if (bytes <= SIZES[0]) return 0;
+  return bytes <= SIZES[1] ? 1 : 2;
+}
+
+export interface ChunkPoolOptions {
+  /** Bytes of returned chunks kept for reuse; beyond it they go to the collector. Default 4 MiB. */
+  keep?: number;
+}
+
+/** Reused memory for the send queues of all connections of a stack, so that an idle connection holds none. */
+export class ChunkPool {
+  /** Bytes of chunks in use. */
+  allocated: number = 0;
+  /** Bytes of chunks kept for reuse. */
+  idle: number = 0;
+  readonly #keep: number;
+  readonly #free: readonly Chunk[][] = SIZES.map(() => []);
+
+  constructor(options: ChunkPoolOptions = {}) {
+    this.#keep = options.keep ?? 0x40_0000;
+  }
+
+  /** A chunk fit for a queue that holds `bytes` bytes (2, 16 or 64 KiB). It contains whatever was there. */
+  take(bytes: number): Chunk {
+    const size = sizeClass(bytes);
+    let chunk = this.#free[size]!.pop();
+    if (chunk === undefined) chunk = { bytes: new Uint8Array(SIZES[size]!), base: 0 };
+    else this.idle -= chunk.bytes.length;
+    this.allocated += chunk.bytes.length;
+    return chunk;
+  }
+
+  /** Takes back a chunk that nobody refers to any more. */
+  give(chunk: Chunk): void {
+    const { length } = chunk.bytes;
+    this.allocated -= length;
+    if (this.allocated < 0) throw new Error('a chunk was given back twice');
+    if (this.idle + length > this.#keep) return;
+    this.idle += length;
+    this.#free[sizeClass(length)]!.push(chunk);
+  }
+}

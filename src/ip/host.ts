@@ -1,0 +1,17 @@
+import type { Datagram } from '../buffer/datagram.ts';
+import type { IcmpError } from '../buffer/icmp-error.ts';
+import type { NetworkInterface } from './interface.ts';
+
+/** What IP asks of the stack around it. */
+export interface IpHost {
+  /**
+   * A datagram for the stack whose protocol is not ICMP. The object and its bytes are lent for the call.
+   *
+   * @returns false when the stack has no such protocol: the sender is told (RFC 1122 §3.2.2.1)
+   */
+  deliver(datagram: Datagram): boolean;
+  /** A valid ICMP error about a packet that one of the stack's addresses sent. Lent for the call. */
+  icmpError(error: IcmpError): void;
+  /** A packet was put into the interface's queue: it waits for a flush. */
+  transmitted(iface: NetworkInterface): void;
+}

@@ -1,0 +1,103 @@
+import { Checksum } from '../buffer/batch.ts';
+import { copyBytes } from '../buffer/copy.ts';
+import type { Counters } from '../buffer/counters.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import type { SendOptions } from '../buffer/path.ts';
+import type { Clock, Random } from '../time/clock.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { isUnspecified } from '../wire/address.ts';
+import { checksumAdd, checksumFinish } from '../wire/checksum.ts';
+import { ICMP_HEADER_LENGTH, icmpType, IcmpType, writeIcmpChecksum, writeIcmpHeader } from '../wire/icmp.ts';
+import type { IcmpUnreachable } from '../wire/icmp.ts';
+import { IPV4_HEADER_LENGTH, ipv4FragmentOffset } from '../wire/ipv4.ts';
+import { Protocol } from '../wire/protocol.ts';
+import type { Ipv4Output } from './ipv4-output.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+import { IcmpRateLimit } from './rate-limit.ts';
+import type { RoutingTable } from './routes.ts';
+
+/** A code of "destination unreachable". */
+export type UnreachableCode = (typeof IcmpUnreachable)[keyof typeof IcmpUnreachable];
+
+/** An error with its quotation is no longer than this, in bytes: every host takes it (RFC 1812 §4.3.2.3). */
+const LARGEST_ERROR = 576;
+/** Where TCP and UDP keep their checksum, in bytes from their header's start. */
+const TCP_CHECKSUM = 16;
+const UDP_CHECKSUM = 6;
+/** Internetwork control precedence (RFC 1812 §4.3.2.5), as Linux. */
+const ERROR_OPTIONS: SendOptions = { ttl: 64, trafficClass: 0xc0 };
+
+export interface IcmpErrorsParts {
+  clock: Clock;
+  random: Random;
+  routes: RoutingTable;
+  local: LocalAddresses;
+  output: Ipv4Output;
+  counters: Counters;
+}
+
+/** Sends ICMP errors about arrived datagrams, where that is allowed. */
+export class IcmpErrors {
+  readonly #parts: IcmpErrorsParts;
+  readonly #limit: IcmpRateLimit;
+
+  constructor(parts: IcmpErrorsParts) {
+    this.#parts = parts;
+    this.#limit = new IcmpRateLimit(parts.random, parts.clock.now());
+  }
+
+  /** Tells the sender of a datagram that it could not be delivered. */
+  sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
+    const { routes, counters, output } = this.#parts;
+    if (!this.#mayAnswer(datagram)) return counters.add('icmp-error-suppressed');
+    const iface = routes.lookup(datagram.source)?.interface;
+    if (iface === undefined || !iface.up) return counters.add('icmp-error-no-route');
+    // [S-040] RFC 1812 §4.3.2.8. Inside the host there is nobody to protect.
+    if (!iface.loopback && !this.#limit.allow(datagram.source, datagram.now)) {
+      return counters.add('icmp-error-rate-limited');
+    }
+    // [S-012] RFC 1122 §3.2.2, RFC 1812 §4.3.2.3: the IP header and as much as fits 576 bytes in all.
+    const room = Math.min(LARGEST_ERROR, iface.mtu) - IPV4_HEADER_LENGTH - ICMP_HEADER_LENGTH;
+    const quote = Math.min(datagram.packetEnd - datagram.packetStart, room);
+    const packet = iface.queue.reserve(ICMP_HEADER_LENGTH + quote);
+    if (packet === undefined) return counters.add('icmp-error-queue-full');
+    const { bytes, view } = packet.memory;
+    const at = packet.start;
+    writeIcmpHeader(view, at, IcmpType.DESTINATION_UNREACHABLE, code, 0);
+    copyBytes(bytes, at + ICMP_HEADER_LENGTH, datagram.memory.bytes, datagram.packetStart, quote);
+    completeQuotedChecksum(datagram, view, at + ICMP_HEADER_LENGTH, quote);
+    writeIcmpChecksum(view, at, ICMP_HEADER_LENGTH + quote);
+    output.send(iface, packet, datagram.destination, datagram.source, Protocol.ICMP, ERROR_OPTIONS);
+    counters.add('icmp-error-sent');
+  }
+
+  /** [S-012] RFC 1122 §3.2.2: what an ICMP error is never sent about. */
+  #mayAnswer(datagram: Datagram): boolean {
+    const { view } = datagram.memory;
+    if (datagram.group) return false;
+    if (!this.#isOneHost(datagram.source)) return false;
+    if (datagram.version === 4 && ipv4FragmentOffset(view, datagram.packetStart) !== 0) return false;
+    // Of ICMP only queries may be answered, and the type must be there to be seen.
+    if (datagram.protocol !== Protocol.ICMP) return true;
+    return datagram.length >= ICMP_HEADER_LENGTH && icmpType(view, datagram.start) === IcmpType.ECHO_REQUEST;
+  }
+
+  /** Not 0.0.0.0, not a broadcast, a group or one of the reserved 240.0.0.0/4. */
+  #isOneHost(source: AddressWords): boolean {
+    const kind = this.#parts.local.classify(source);
+    if (kind === 'broadcast' || kind === 'multicast' || isUnspecified(source)) return false;
+    return source.family === 6 || source.d >>> 28 !== 15;
+  }
+}
+
+/** The quoted bytes leave the host: a checksum that offload left to the link is completed in the quotation. */
+function completeQuotedChecksum(datagram: Datagram, view: DataView, quoteAt: number, quote: number): void {
+  const { memory, start, length, protocol, packetStart } = datagram;
+  if (datagram.checksum !== Checksum.partial) return;
+  if (protocol !== Protocol.TCP && protocol !== Protocol.UDP) return;
+  const field = start + (protocol === Protocol.TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
+  if (field + 2 > packetStart + quote) return;
+  // The field holds the pseudo header's sum: the sum over the whole, field included, is the sum to complement.
+  const checksum = checksumFinish(checksumAdd(0, memory.view, start, length));
+  view.setUint16(quoteAt + field - packetStart, checksum === 0 && protocol === Protocol.UDP ? 0xffff : checksum);
+}

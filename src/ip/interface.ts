@@ -1,0 +1,176 @@
+import type { TransmitQueue } from '../buffer/transmit-queue.ts';
+import { usageError } from '../errors.ts';
+import type { Link, LinkOffload } from '../link/link.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
+import { isLimitedBroadcast, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
+import { Cidr } from '../wire/cidr.ts';
+
+/** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
+export const SMALLEST_MTU = 68;
+/** The largest IP packet, in bytes. */
+export const LARGEST_MTU = 65_535;
+
+const NO_OFFLOAD: LinkOffload = { checksum: false, tso: 0, uso: 0 };
+
+/** What a new interface is made of. */
+export interface InterfaceOptions {
+  /** Unique name: `tun0`, `lo`. */
+  name: string;
+  /** Where its packets wait for the link. */
+  queue: TransmitQueue;
+  /** Default 'ip'. */
+  medium?: Link['medium'];
+  /** Largest IP packet in bytes, 68 to 65,535; more is cut to 65,535. Default 1500. */
+  mtu?: number;
+  /** Packets can pass. Default true. */
+  up?: boolean;
+  /** Default none. */
+  offload?: LinkOffload;
+  /** Packets sent here come back in: the stack's `lo`. Default false. */
+  loopback?: boolean;
+  /** Addresses with prefix length: `10.0.0.2/24`. Default none. */
+  addresses?: readonly (string | Cidr)[];
+}
+
+/** What a link may change while it is attached. */
+export interface LinkState {
+  up?: boolean;
+  /** Bytes. */
+  mtu?: number;
+  offload?: LinkOffload;
+}
+
+/**
+ * One of the stack's interfaces as IP sees it: addresses, MTU and a queue of outgoing packets. It knows no link: the
+ * stack carries packets between the queue and the link. Made by `Ip.addInterface`.
+ */
+export class NetworkInterface {
+  /** Number of the interface, from 1, never used twice. */
+  readonly index: number;
+  readonly name: string;
+  readonly medium: Link['medium'];
+  readonly loopback: boolean;
+  /** Packets on their way to the link. */
+  readonly queue: TransmitQueue;
+  readonly #changed: () => void;
+  #addresses: readonly Cidr[] = [];
+  #mtu: number;
+  #up: boolean;
+  #offload: LinkOffload;
+
+  /** @param changed told of every change of addresses or state */
+  constructor(index: number, options: InterfaceOptions, changed: () => void) {
+    const { name, queue, medium = 'ip', mtu = 1500, up = true, offload = NO_OFFLOAD, loopback = false } = options;
+    if (typeof name !== 'string' || name === '') {
+      throw usageError('ERR_INVALID_ARG_VALUE', 'an interface needs a name, like tun0');
+    }
+    this.index = index;
+    this.name = name;
+    this.queue = queue;
+    this.medium = medium;
+    this.loopback = loopback;
+    this.#mtu = checkMtu(mtu);
+    this.#up = up;
+    this.#offload = offload;
+    this.#changed = changed;
+    for (const address of options.addresses ?? []) this.#append(address);
+  }
+
+  /** Largest IP packet in bytes. */
+  get mtu(): number {
+    return this.#mtu;
+  }
+
+  /** Packets can pass now. */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** What the link does for the stack. */
+  get offload(): LinkOffload {
+    return this.#offload;
+  }
+
+  /** The interface's own addresses, in the order they were added: the first of a family is its default source. */
+  get addresses(): readonly Cidr[] {
+    return this.#addresses;
+  }
+
+  /** The broadcast addresses of its IPv4 networks (255.255.255.255 not among them). */
+  get broadcasts(): readonly Address[] {
+    return this.#addresses.flatMap((cidr) => cidr.broadcast ?? []);
+  }
+
+  /**
+   * Adds an address; its network becomes a connected route.
+   *
+   * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, or there already
+   */
+  addAddress(address: string | Cidr): void {
+    this.#append(address);
+    this.#changed();
+  }
+
+  /**
+   * Removes an address, given with or without its prefix length.
+   *
+   * @throws ERR_INVALID_ARG_VALUE when the interface has no such address
+   */
+  removeAddress(address: string | Cidr | Address): void {
+    const text = String(address);
+    const rest = this.#addresses.filter((cidr) => cidr.toString() !== text && cidr.address.toString() !== text);
+    if (rest.length === this.#addresses.length) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
+    }
+    this.#addresses = rest;
+    this.#changed();
+  }
+
+  /** Takes over what the link says of itself. */
+  update(state: LinkState): void {
+    const { up = this.#up, mtu = this.#mtu, offload = this.#offload } = state;
+    const checked = checkMtu(mtu);
+    if (up === this.#up && checked === this.#mtu && offload === this.#offload) return;
+    this.#up = up;
+    this.#mtu = checked;
+    this.#offload = offload;
+    this.#changed();
+  }
+
+  /**
+   * The address to send from towards `target` (a destination or gateway on this link): the one whose network holds it,
+   * else the first of its family.
+   */
+  sourceFor(target: AddressWords): Address | undefined {
+    let first: Address | undefined;
+    for (const cidr of this.#addresses) {
+      if (cidr.contains(target)) return cidr.address;
+      if (first === undefined && cidr.address.family === target.family) first = cidr.address;
+    }
+    return first;
+  }
+
+  #append(text: string | Cidr): void {
+    const cidr = typeof text === 'string' ? Cidr.parse(text) : text;
+    const { address } = cidr;
+    if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address)) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${address} cannot be the address of an interface: it is not unicast`);
+    }
+    if (cidr.broadcast?.equals(address) === true) {
+      const message = `${cidr} is the broadcast address of its network: choose another host number`;
+      throw usageError('ERR_INVALID_ARG_VALUE', message);
+    }
+    if (this.#addresses.some((other) => sameAddress(other.address, address))) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has the address ${address} already`);
+    }
+    this.#addresses = [...this.#addresses, cidr];
+  }
+}
+
+function checkMtu(mtu: number): number {
+  if (!Number.isInteger(mtu) || mtu < SMALLEST_MTU) {
+    const message = `mtu must be a whole number of bytes from ${SMALLEST_MTU} to ${LARGEST_MTU}, not ${mtu}`;
+    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+  }
+  return Math.min(mtu, LARGEST_MTU);
+}

@@ -1,0 +1,143 @@
+import type { ChecksumMark } from '../buffer/batch.ts';
+import { Checksum } from '../buffer/batch.ts';
+import type { Counters } from '../buffer/counters.ts';
+import { Datagram } from '../buffer/datagram.ts';
+import type { Memory } from '../buffer/memory.ts';
+import { allocateMemory } from '../buffer/memory.ts';
+import { isLimitedBroadcast, isLoopback, isUnspecified } from '../wire/address.ts';
+import { IcmpUnreachable } from '../wire/icmp.ts';
+import { checkIpv4Options } from '../wire/ipv4-options.ts';
+import type { Ipv4OptionsFlaw } from '../wire/ipv4-options.ts';
+import {
+  checkIpv4,
+  IPV4_HEADER_LENGTH,
+  ipv4Destination,
+  ipv4HeaderLength,
+  ipv4IsFragment,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalLength,
+  ipv4TrafficClass,
+  ipv4Ttl,
+} from '../wire/ipv4.ts';
+import type { Ipv4Flaw } from '../wire/ipv4.ts';
+import { Protocol } from '../wire/protocol.ts';
+import type { IpHost } from './host.ts';
+import type { IcmpErrors } from './icmp-errors.ts';
+import type { Icmp } from './icmp.ts';
+import type { NetworkInterface } from './interface.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+
+/** Why an arrived packet went no further: the names it is counted under. */
+export type Ipv4Drop =
+  | Ipv4Flaw
+  | Ipv4OptionsFlaw
+  | 'ipv4-martian-source'
+  | 'ipv4-martian-destination'
+  | 'ipv4-not-for-us'
+  | 'ipv4-fragment';
+
+export interface Ipv4InputParts {
+  local: LocalAddresses;
+  counters: Counters;
+  host: IpHost;
+  icmp: Icmp;
+  errors: IcmpErrors;
+}
+
+/** IPv4's way in: check, strip, hand on. */
+export class Ipv4Input {
+  readonly #parts: Ipv4InputParts;
+  /** The one description of an arrived datagram, rewritten for each. */
+  readonly #datagram: Datagram = new Datagram(allocateMemory(0));
+
+  constructor(parts: Ipv4InputParts) {
+    this.#parts = parts;
+  }
+
+  /** See `Ip.input`. */
+  input(
+    iface: NetworkInterface,
+    memory: Memory,
+    offset: number,
+    length: number,
+    checksum: ChecksumMark,
+    segmentSize: number,
+    retained: boolean,
+    now: number,
+  ): void {
+    // [S-001] [S-004] [S-005] RFC 791 §3.1, RFC 1122 §3.2.1
+    const flaw = checkIpv4(memory.view, offset, length, checksum === Checksum.none);
+    if (flaw !== undefined) return this.#parts.counters.add(flaw);
+    const datagram = this.#datagram;
+    describe(datagram, memory, offset);
+    datagram.checksum = checksum;
+    datagram.segmentSize = segmentSize;
+    datagram.retained = retained;
+    datagram.interfaceIndex = iface.index;
+    datagram.now = now;
+    // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
+    const drop = this.#addressProblem(iface) ?? bodyProblem(datagram);
+    if (drop !== undefined) return this.#parts.counters.add(drop);
+    this.#handUp();
+  }
+
+  #handUp(): void {
+    const datagram = this.#datagram;
+    const { icmp, host, counters, errors } = this.#parts;
+    if (datagram.protocol === Protocol.ICMP) return icmp.input(datagram);
+    if (host.deliver(datagram)) return;
+    // [S-013] RFC 1122 §3.2.2.1
+    counters.add('ip-unknown-protocol');
+    errors.sendUnreachable(datagram, IcmpUnreachable.PROTOCOL);
+  }
+
+  /** Also finds out whether it is for a group. */
+  #addressProblem(iface: NetworkInterface): Ipv4Drop | undefined {
+    const { local } = this.#parts;
+    const { source, destination } = this.#datagram;
+    const from = local.classify(source);
+    // [S-006] [S-036] RFC 1122 §3.2.1.3: a source is one host's address.
+    if (from === 'broadcast' || from === 'multicast') return 'ipv4-martian-source';
+    // 0.0.0.0/8 is "this host", allowed only while a host asks all others for its address; as Linux.
+    if (source.d >>> 24 === 0 && !(isUnspecified(source) && isLimitedBroadcast(destination)))
+      return 'ipv4-martian-source';
+    if (!iface.loopback) {
+      // 127.0.0.0/8, and the stack's own addresses, come from inside only.
+      if (from === 'local') return 'ipv4-martian-source';
+      if (isLoopback(destination)) return 'ipv4-martian-destination';
+    }
+    const to = local.classify(destination);
+    // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing.
+    if (to === 'other') return 'ipv4-not-for-us';
+    this.#datagram.group = to !== 'local';
+    return undefined;
+  }
+}
+
+/** Reads a checked header. What the link padded stays behind `packetEnd`. */
+function describe(datagram: Datagram, memory: Memory, offset: number): void {
+  const { view } = memory;
+  datagram.memory = memory;
+  datagram.packetStart = offset;
+  datagram.packetEnd = offset + ipv4TotalLength(view, offset);
+  datagram.start = offset + ipv4HeaderLength(view, offset);
+  datagram.version = 4;
+  datagram.source.setIpv4(ipv4Source(view, offset));
+  datagram.destination.setIpv4(ipv4Destination(view, offset));
+  datagram.protocol = ipv4Protocol(view, offset);
+  // [S-010] RFC 1122 §3.2.1.7: a datagram is taken whatever its TTL.
+  datagram.ttl = ipv4Ttl(view, offset);
+  // [S-009] RFC 1122 §3.2.1.6: passed up.
+  datagram.trafficClass = ipv4TrafficClass(view, offset);
+}
+
+function bodyProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
+  // [S-002] [S-011] RFC 791 §3.1, RFC 7126: they stay readable between the fixed header and `start`.
+  const flaw =
+    start === packetStart + IPV4_HEADER_LENGTH
+      ? undefined
+      : checkIpv4Options(view, packetStart + IPV4_HEADER_LENGTH, start);
+  if (flaw !== undefined) return flaw;
+  return ipv4IsFragment(view, packetStart) ? 'ipv4-fragment' : undefined;
+}

@@ -1,0 +1,35 @@
+import type { Packet } from '../buffer/packet.ts';
+import type { SendOptions } from '../buffer/path.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { IPV4_HEADER_LENGTH, writeIpv4Header } from '../wire/ipv4.ts';
+import type { IpHost } from './host.ts';
+import type { NetworkInterface } from './interface.ts';
+
+/** Puts IPv4 headers in front of packets and queues them. */
+export class Ipv4Output {
+  readonly #host: IpHost;
+
+  constructor(host: IpHost) {
+    this.#host = host;
+  }
+
+  /** Sends the packet that `iface.queue.reserve` gave: header in front, into the queue, and the stack is told. */
+  send(
+    iface: NetworkInterface,
+    packet: Packet,
+    source: AddressWords,
+    destination: AddressWords,
+    protocol: number,
+    options: SendOptions,
+  ): void {
+    const start = packet.prepend(IPV4_HEADER_LENGTH);
+    // DF is always set: nothing here fragments, and path MTU discovery needs it ([S-052]). Such a datagram is atomic,
+    // and its identification means nothing ([S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it
+    // keeps no state and tells an observer nothing.
+    const { ttl, trafficClass } = options;
+    const { view } = packet.memory;
+    writeIpv4Header(view, start, source.d, destination.d, protocol, packet.length, ttl, trafficClass, 0, true);
+    iface.queue.commit();
+    this.#host.transmitted(iface);
+  }
+}

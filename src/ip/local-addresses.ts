@@ -1,0 +1,49 @@
+import type { AddressWords } from '../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, sameAddress } from '../wire/address.ts';
+import type { NetworkInterface } from './interface.ts';
+
+/** What an address is to this stack; `other` is everything that lives elsewhere, and 0.0.0.0. */
+export type AddressKind = 'local' | 'broadcast' | 'multicast' | 'other';
+
+/**
+ * Which addresses are this stack's own. It follows the weak host model of RFC 1122 §3.3.4.2, as Linux does: an address
+ * belongs to the stack, and a datagram for it is taken from whichever interface it arrives by ([S-026]).
+ */
+export class LocalAddresses {
+  /** IPv4, keyed by the address as an int32. */
+  readonly #ipv4 = new Map<number, 'local' | 'broadcast'>();
+  #ipv6: AddressWords[] = [];
+
+  /** Learns all addresses anew. */
+  rebuild(interfaces: Iterable<NetworkInterface>): void {
+    this.#ipv4.clear();
+    this.#ipv6 = [];
+    for (const iface of interfaces) {
+      for (const { address, broadcast } of iface.addresses) {
+        if (address.family === 6) this.#ipv6.push(address);
+        else this.#ipv4.set(address.d, 'local');
+        // An address that is some network's broadcast address and also ours is ours.
+        if (broadcast !== undefined && !this.#ipv4.has(broadcast.d)) this.#ipv4.set(broadcast.d, 'broadcast');
+      }
+    }
+  }
+
+  /** One of the stack's own unicast addresses; all of 127.0.0.0/8 is (RFC 1122 §3.2.1.3 (g)). */
+  isLocal(words: AddressWords): boolean {
+    return this.classify(words) === 'local';
+  }
+
+  // [S-028] RFC 1122 §3.3.6: 255.255.255.255 and the directed broadcasts of the stack's networks. The obsolete
+  // all-zeros forms are ordinary addresses, as in Linux since 5.14.
+  classify(words: AddressWords): AddressKind {
+    if (words.family === 4) {
+      const known = this.#ipv4.get(words.d);
+      if (known !== undefined) return known;
+      if (isLimitedBroadcast(words)) return 'broadcast';
+    } else {
+      for (const own of this.#ipv6) if (sameAddress(own, words)) return 'local';
+    }
+    if (isLoopback(words)) return 'local';
+    return isMulticast(words) ? 'multicast' : 'other';
+  }
+}

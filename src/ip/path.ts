@@ -1,0 +1,87 @@
+import type { Packet } from '../buffer/packet.ts';
+import type { Path, SendOptions } from '../buffer/path.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Address } from '../wire/address.ts';
+import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
+import type { NetworkInterface } from './interface.ts';
+import type { Ipv4Output } from './ipv4-output.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+import type { Route, RoutingTable } from './routes.ts';
+
+/** What a path needs of IP. */
+export interface PathContext {
+  readonly routes: RoutingTable;
+  readonly local: LocalAddresses;
+  readonly output: Ipv4Output;
+}
+
+/** The way from one of the stack's IPv4 addresses to a peer. Made by `Ip.path`. */
+export class IpPath implements Path {
+  readonly local: Address;
+  readonly remote: Address;
+  readonly headerLength: number = IPV4_HEADER_LENGTH;
+  readonly #context: PathContext;
+  /** The interface of the route in use; the last one when there is no route at the moment. */
+  #interface: NetworkInterface;
+  /** The routing generation that `#interface` and `#problem` were found in. */
+  #generation: number;
+  #problem: ErrorCode | undefined;
+
+  constructor(context: PathContext, local: Address, remote: Address, route: Route) {
+    this.local = local;
+    this.remote = remote;
+    this.#context = context;
+    this.#interface = route.interface;
+    this.#generation = context.routes.generation;
+  }
+
+  /** The interface that packets leave by. */
+  get interface(): NetworkInterface {
+    return this.#interface;
+  }
+
+  get mtu(): number {
+    return this.#interface.mtu;
+  }
+
+  get checksumOffload(): boolean {
+    return this.#interface.offload.checksum;
+  }
+
+  get tso(): number {
+    return this.#interface.offload.tso;
+  }
+
+  /**
+   * `ENETUNREACH` without a route and `EADDRNOTAVAIL` when the local address has been taken away, as Linux says it.
+   * `ENETDOWN` when there is a route but its link is down: Linux's word for a device that cannot send. It passes, and
+   * differs from "no route", so that a connection can wait for it.
+   */
+  refresh(): ErrorCode | undefined {
+    const { routes } = this.#context;
+    if (this.#generation !== routes.generation) {
+      this.#generation = routes.generation;
+      this.#problem = this.#lookAgain();
+    }
+    return this.#problem ?? (this.#interface.up ? undefined : 'ENETDOWN');
+  }
+
+  /** Nothing also when there is no route: callers `refresh` first. */
+  reserve(length: number): Packet | undefined {
+    if (this.#problem !== undefined) return undefined;
+    return this.#interface.queue.reserve(length);
+  }
+
+  send(packet: Packet, protocol: number, options: SendOptions): void {
+    this.#context.output.send(this.#interface, packet, this.local, this.remote, protocol, options);
+  }
+
+  #lookAgain(): ErrorCode | undefined {
+    const { routes, local } = this.#context;
+    if (!local.isLocal(this.local)) return 'EADDRNOTAVAIL';
+    const route = routes.lookup(this.remote);
+    if (route === undefined) return 'ENETUNREACH';
+    this.#interface = route.interface;
+    return undefined;
+  }
+}

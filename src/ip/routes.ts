@@ -1,0 +1,219 @@
+import { usageError } from '../errors.ts';
+import { Address, isLimitedBroadcast, isMulticast } from '../wire/address.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { Cidr } from '../wire/cidr.ts';
+import type { NetworkInterface } from './interface.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+
+/** How to reach a network. */
+export interface Route {
+  readonly prefix: Cidr;
+  readonly interface: NetworkInterface;
+  /** The gateway; `undefined` when the destination is on the link itself. */
+  readonly via: Address | undefined;
+  /** Among routes of equal prefix length the lowest goes first. */
+  readonly metric: number;
+  /** Preferred source address; `undefined` leaves the choice to the interface. */
+  readonly source: Address | undefined;
+  /** `connected` routes come and go with an interface's addresses, `static` ones are added by hand. */
+  readonly origin: 'connected' | 'static';
+}
+
+/** What `routes.add` is told of a route; `via` or `interface` or both. */
+export interface RouteOptions {
+  /** The gateway: an address in the network of one of the interfaces (with `interface`, any address). */
+  via?: string | Address;
+  /** Name of the interface to send by, or the interface. Default the one whose network holds `via`. */
+  interface?: string | NetworkInterface;
+  /** Among routes of equal prefix length the lowest goes first. Default 0. */
+  metric?: number;
+  /** Source address of packets that leave unbound; one of the stack's own. Default chosen by the interface. */
+  source?: string | Address;
+}
+
+/** What the table reads of the rest of IP. */
+export interface RoutingContext {
+  readonly interfaces: Iterable<NetworkInterface>;
+  readonly local: LocalAddresses;
+}
+
+/**
+ * The routing table: longest prefix first, then lowest metric. A host has few routes and its sockets remember theirs
+ * (`generation` tells when to look again), so it is a sorted list that is searched from the front.
+ *
+ * @example
+ * stack.routes.add('0.0.0.0/0', { via: '10.0.0.1' });
+ * stack.routes.list().map(({ prefix, via }) => `${prefix} via ${via}`);
+ */
+export class RoutingTable {
+  /** Grows whenever routes, addresses or interfaces change: a path with an older number looks its route up again. */
+  generation: number = 1;
+  readonly #context: RoutingContext;
+  #static: Route[] = [];
+  /** Connected and static routes in the order they are tried. */
+  #routes: Route[] = [];
+  /** The route to the stack's own addresses, and the loopback interface's first connected route. */
+  #loopback: Route | undefined;
+
+  constructor(context: RoutingContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Adds a route.
+   *
+   * @param prefix the network: `10.1.0.0/16`, `0.0.0.0/0` for the default route
+   * @throws ERR_INVALID_ARG_VALUE when no interface reaches the gateway, an address is of the other family or not the
+   * stack's own, or the same route exists; ERR_MISSING_ARGS with neither gateway nor interface; ERR_OUT_OF_RANGE for a
+   * metric below zero
+   */
+  add(prefix: string | Cidr, options: RouteOptions): void {
+    const network = networkOf(prefix);
+    const { metric = 0 } = options;
+    if (!Number.isInteger(metric) || metric < 0) {
+      throw usageError('ERR_OUT_OF_RANGE', `metric must be a whole number from 0 on, not ${metric}`, RangeError);
+    }
+    const via = this.#address(network, 'via', options.via);
+    const source = this.#address(network, 'source', options.source);
+    if (source !== undefined && !this.#context.local.isLocal(source)) {
+      throw invalid(`source ${source} is not an address of this stack`);
+    }
+    if (via !== undefined && this.#context.local.classify(via) !== 'other') {
+      throw invalid(`via ${via} cannot be a gateway: it must be another host's unicast address`);
+    }
+    const iface = this.#interfaceOf(network, via, options.interface);
+    const twin = this.#static.find((route) => sameKey(route, network, via, iface) && route.metric === metric);
+    if (twin !== undefined) throw invalid(`there is a route to ${network} like this already`);
+    this.#static.push({ prefix: network, interface: iface, via, metric, source, origin: 'static' });
+    this.rebuild();
+  }
+
+  /**
+   * Removes the static routes to a network: all of them, or those with this gateway, interface or metric.
+   *
+   * @throws ERR_INVALID_ARG_VALUE when there is none
+   */
+  remove(prefix: string | Cidr, options: Omit<RouteOptions, 'source'> = {}): void {
+    const network = networkOf(prefix);
+    const { via, interface: iface, metric } = options;
+    const name = typeof iface === 'object' ? iface.name : iface;
+    const rest = this.#static.filter(
+      (route) =>
+        route.prefix.toString() !== network.toString() ||
+        (via !== undefined && route.via?.toString() !== via.toString()) ||
+        (name !== undefined && route.interface.name !== name) ||
+        (metric !== undefined && route.metric !== metric),
+    );
+    if (rest.length === this.#static.length) {
+      const connected = this.#routes.some((route) => route.prefix.toString() === network.toString());
+      const hint = connected ? ': it comes from an address of the interface, remove that' : '';
+      throw invalid(`there is no static route to ${network}${hint}`);
+    }
+    this.#static = rest;
+    this.rebuild();
+  }
+
+  /** All routes in the order they are tried: a new array. */
+  list(): readonly Route[] {
+    return [...this.#routes];
+  }
+
+  /**
+   * The route to an address: the loopback interface for the stack's own addresses, else the longest prefix that holds
+   * it, among equals the lowest metric whose interface is up. 255.255.255.255 and multicast groups without a route
+   * leave by the first connected network that is not the loopback.
+   */
+  lookup(words: AddressWords): Route | undefined {
+    if (this.#loopback !== undefined && this.#context.local.isLocal(words)) return this.#loopback;
+    let fallback: Route | undefined;
+    for (const route of this.#routes) {
+      // [S-023] RFC 1122 §3.3.1.6: of several gateways one behind a working interface is preferred.
+      if (fallback !== undefined && route.prefix.prefixLength < fallback.prefix.prefixLength) return fallback;
+      if (!route.prefix.contains(words)) continue;
+      if (route.interface.up) return route;
+      fallback ??= route;
+    }
+    return fallback ?? this.#groupRoute(words);
+  }
+
+  /** Learns connected routes anew, forgets static ones whose interface has gone. */
+  rebuild(): void {
+    const interfaces = [...this.#context.interfaces];
+    this.#static = this.#static.filter((route) => interfaces.includes(route.interface));
+    const connected = interfaces.flatMap(connectedRoutes);
+    this.#loopback = connected.find((route) => route.interface.loopback);
+    // The sort is stable: connected before static, older before newer.
+    this.#routes = [...connected, ...this.#static].sort(
+      (x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric,
+    );
+    this.generation++;
+  }
+
+  #groupRoute(words: AddressWords): Route | undefined {
+    if (!isLimitedBroadcast(words) && !isMulticast(words)) return undefined;
+    return this.#routes.find(
+      (route) =>
+        route.origin === 'connected' && !route.interface.loopback && route.prefix.address.family === words.family,
+    );
+  }
+
+  #address(network: Cidr, key: 'via' | 'source', value: string | Address | undefined): Address | undefined {
+    if (value === undefined) return undefined;
+    const address = value instanceof Address ? value : Address.parse(value);
+    if (address.family !== network.address.family) {
+      throw invalid(`${key} ${address} and the network ${network} are of different families`);
+    }
+    return address;
+  }
+
+  #interfaceOf(
+    network: Cidr,
+    via: Address | undefined,
+    given: string | NetworkInterface | undefined,
+  ): NetworkInterface {
+    const interfaces = [...this.#context.interfaces];
+    if (given !== undefined) {
+      const found = interfaces.find((iface) => iface === given || iface.name === given);
+      if (found !== undefined) return found;
+      const name = typeof given === 'string' ? given : given.name;
+      throw invalid(`there is no interface ${name}; there are: ${interfaces.map((iface) => iface.name).join(', ')}`);
+    }
+    if (via === undefined) {
+      throw usageError('ERR_MISSING_ARGS', `a route to ${network} needs via (a gateway) or interface`);
+    }
+    const connected = this.#routes.find((route) => route.origin === 'connected' && route.prefix.contains(via));
+    if (connected !== undefined) return connected.interface;
+    throw invalid(
+      `no interface reaches the gateway ${via}: give one an address in its network first, or name the interface`,
+    );
+  }
+}
+
+function connectedRoutes(iface: NetworkInterface): Route[] {
+  return iface.addresses.map((cidr) => ({
+    prefix: new Cidr(cidr.network, cidr.prefixLength),
+    interface: iface,
+    via: undefined,
+    metric: 0,
+    source: cidr.address,
+    origin: 'connected',
+  }));
+}
+
+function networkOf(prefix: string | Cidr): Cidr {
+  const cidr = typeof prefix === 'string' ? Cidr.parse(prefix) : prefix;
+  if (cidr.address.equals(cidr.network)) return cidr;
+  throw invalid(`${cidr} has host bits set: the network is ${cidr.network}/${cidr.prefixLength}`);
+}
+
+function sameKey(route: Route, network: Cidr, via: Address | undefined, iface: NetworkInterface): boolean {
+  return (
+    route.interface === iface &&
+    route.prefix.toString() === network.toString() &&
+    route.via?.toString() === via?.toString()
+  );
+}
+
+function invalid(message: string): Error {
+  return usageError('ERR_INVALID_ARG_VALUE', message);
+}

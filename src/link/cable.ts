@@ -1,0 +1,153 @@
+import type { Batch, ChecksumMark } from '../buffer/batch.ts';
+import { Checksum } from '../buffer/batch.ts';
+import { Counters } from '../buffer/counters.ts';
+import { usageError } from '../errors.ts';
+import type { LaneLimits } from './lane.ts';
+import { Lane } from './lane.ts';
+import type { Link, LinkHost, LinkOffload } from './link.ts';
+import { NO_OFFLOAD } from './link.ts';
+import { superSegmentHeaders } from './super-segment.ts';
+
+/** The longest IP packet, and so the longest super-segment. */
+const LONGEST = 65_535;
+/** RFC 791 §3.2: every network carries 68 bytes. */
+const SHORTEST_MTU = 68;
+
+/** What memory vouches for: no byte is damaged on the way, so nothing has to be summed or cut. */
+export const MEMORY_OFFLOAD: LinkOffload = { checksum: true, tso: LONGEST, uso: LONGEST };
+
+export interface CableOptions extends LaneLimits {
+  /** Largest IP packet, 68 to 65,535 bytes. Default 1500. */
+  mtu?: number;
+  /**
+   * Packets travel with their checksum marks, and super-segments whole. Without it the cable is like a wire: checksums
+   * are complete and nobody vouches for them. Default false.
+   */
+  offload?: boolean;
+}
+
+/** Why a cable dropped a packet that it took. */
+export type CableDrop = 'down' | 'too-big' | 'partial-checksum' | 'super-segment';
+
+/** One end of a cable. */
+export interface CableEnd extends Link {
+  /** Packets sent from this end and dropped, by `CableDrop`. */
+  readonly dropped: Counters;
+}
+
+/**
+ * A cable in memory: what is sent into one end comes out of the other in order, as soon as the receiver's clock gets
+ * to it. It carries IP packets, and is up while both ends are open.
+ *
+ * @throws ERR_OUT_OF_RANGE
+ * @example
+ * const [a, b] = cable({ mtu: 1500 });
+ * alice.attach(a, { addresses: ['10.0.0.1/24'] });
+ * bob.attach(b, { addresses: ['10.0.0.2/24'] });
+ */
+export function cable(options: CableOptions = {}): [CableEnd, CableEnd] {
+  const { mtu = 1500, offload = false, queue = 1, queueBytes = 1 } = options;
+  if (!(Number.isInteger(mtu) && mtu >= SHORTEST_MTU && mtu <= LONGEST)) {
+    throw usageError('ERR_OUT_OF_RANGE', `mtu must be an integer from 68 to 65535, got ${mtu}`, RangeError);
+  }
+  if (!(queue >= 1) || !(queueBytes >= 1)) {
+    throw usageError('ERR_OUT_OF_RANGE', 'queue and queueBytes must be at least 1', RangeError);
+  }
+  return End.pair(mtu, offload, options);
+}
+
+class End implements CableEnd {
+  readonly medium = 'ip';
+  readonly mtu: number;
+  readonly offload: LinkOffload;
+  readonly dropped: Counters = new Counters();
+  #peer: End = this;
+  readonly #out: Lane;
+  readonly #in: Lane;
+  #opened: boolean = false;
+  /** Set while this end is open. */
+  #host: LinkHost | undefined;
+
+  static pair(mtu: number, offload: boolean, limits: LaneLimits): [End, End] {
+    const there = new Lane(limits);
+    const back = new Lane(limits);
+    const a = new End(mtu, offload, there, back);
+    const b = new End(mtu, offload, back, there);
+    a.#peer = b;
+    b.#peer = a;
+    return [a, b];
+  }
+
+  private constructor(mtu: number, offload: boolean, out: Lane, into: Lane) {
+    this.mtu = mtu;
+    this.offload = offload ? MEMORY_OFFLOAD : NO_OFFLOAD;
+    this.#out = out;
+    this.#in = into;
+  }
+
+  get up(): boolean {
+    const peer = this.#peer;
+    return this.#host !== undefined && peer.#host !== undefined;
+  }
+
+  open(host: LinkHost): void {
+    if (this.#opened) throw usageError('ERR_INVALID_STATE', 'a link is opened at most once', Error);
+    this.#opened = true;
+    this.#host = host;
+    this.#in.receiver = host;
+    this.#out.sender = host;
+    if (this.up) this.#bothChanged();
+  }
+
+  send(batch: Batch): number {
+    const { count } = batch;
+    if (!this.up) {
+      if (count > 0) this.dropped.add('down' satisfies CableDrop, count);
+      return count;
+    }
+    for (let row = 0; row < count; row++) {
+      const reason = this.#refusal(batch, row);
+      if (reason !== undefined) {
+        this.dropped.add(reason);
+        continue;
+      }
+      // A wire carries bits: whatever the sender knew of the checksum, the receiver doesn't.
+      const mark = this.offload.checksum ? (batch.checksum[row] as ChecksumMark) : Checksum.none;
+      if (!this.#out.put(batch, row, mark)) return row;
+    }
+    return count;
+  }
+
+  close(): void {
+    this.#opened = true;
+    if (this.#host === undefined) return;
+    const wasUp = this.up;
+    this.#host = undefined;
+    this.#out.sender = undefined;
+    this.#in.cut();
+    // What this end has sent already is on its way and still arrives: the last RST or FIN of a closing stack.
+    if (wasUp) this.#bothChanged();
+  }
+
+  /** Why the cable will not carry a packet; undefined when it will. */
+  #refusal(batch: Batch, row: number): CableDrop | undefined {
+    const length = batch.length[row]!;
+    const segmentSize = batch.segmentSize[row]!;
+    if (batch.checksum[row] === Checksum.partial && !this.offload.checksum) return 'partial-checksum';
+    if (segmentSize === 0) return length > this.mtu ? 'too-big' : undefined;
+    if (this.offload.tso === 0) return 'super-segment';
+    // The segments it stands for are held against the MTU, the whole only against what IP can say.
+    const headers = superSegmentHeaders(batch.memory[row]!, batch.offset[row]!, length);
+    if (headers === 0) return 'super-segment';
+    return length > this.offload.tso || headers + segmentSize > this.mtu ? 'too-big' : undefined;
+  }
+
+  #bothChanged(): void {
+    this.#deferChanged();
+    this.#peer.#deferChanged();
+  }
+
+  #deferChanged(): void {
+    this.#host?.clock.defer(() => this.#host?.changed());
+  }
+}

@@ -1,0 +1,94 @@
+import { Batch } from '../buffer/batch.ts';
+import type { ChecksumMark } from '../buffer/batch.ts';
+import { SlabAllocator } from '../buffer/slab.ts';
+import type { LinkHost } from './link.ts';
+
+/** How much an in-memory link holds; beyond it `send` takes less than all. */
+export interface LaneLimits {
+  /** Packets. Default 4096. */
+  queue?: number;
+  /** Bytes; one packet is always taken. Default 1 MiB. */
+  queueBytes?: number;
+}
+
+/**
+ * One direction of a link in memory. Sent bytes are copied once, into memory that is never rewritten, and delivered as
+ * one retained batch from the receiver's clock: never from inside `send`. No object is made per packet.
+ */
+export class Lane {
+  /** Who is told that there is room again; undefined when it doesn't want to know any more. */
+  sender: LinkHost | undefined;
+  /** Who gets the packets; undefined before it is open and after it was closed. */
+  receiver: LinkHost | undefined;
+  readonly #limit: number;
+  readonly #limitBytes: number;
+  readonly #slabs: SlabAllocator = new SlabAllocator();
+  #filling: Batch = new Batch();
+  #delivering: Batch = new Batch();
+  #bytes: number = 0;
+  #scheduled: boolean = false;
+  #blocked: boolean = false;
+
+  constructor(limits: LaneLimits) {
+    this.#limit = limits.queue ?? 4096;
+    this.#limitBytes = limits.queueBytes ?? 0x10_0000;
+    this.#filling.retained = true;
+    this.#delivering.retained = true;
+  }
+
+  /** Takes packet `row` of `batch`; false when the lane is full, and then the sender will be told of room. */
+  put(batch: Batch, row: number, checksum: ChecksumMark): boolean {
+    const filling = this.#filling;
+    const length = batch.length[row]!;
+    const full = filling.count >= this.#limit || this.#bytes + length > this.#limitBytes;
+    if (full && filling.count > 0) {
+      this.#blocked = true;
+      return false;
+    }
+    const slabs = this.#slabs;
+    slabs.copy(batch.memory[row]!, batch.offset[row]!, length);
+    filling.push(slabs.memory, slabs.offset, length, checksum, batch.segmentSize[row]);
+    this.#bytes += length;
+    this.#schedule();
+    return true;
+  }
+
+  /** The receiver has closed: what is under way is lost, and a waiting sender need not wait any longer. */
+  cut(): void {
+    this.receiver = undefined;
+    this.#filling.clear();
+    this.#bytes = 0;
+    this.#unblock();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.receiver === undefined) return;
+    this.#scheduled = true;
+    this.receiver.clock.defer(this.#deliver);
+  }
+
+  readonly #deliver = (): void => {
+    this.#scheduled = false;
+    const batch = this.#filling;
+    if (batch.count === 0) return;
+    this.#filling = this.#delivering;
+    this.#delivering = batch;
+    this.#bytes = 0;
+    this.#unblock();
+    try {
+      this.receiver?.receive(batch);
+    } finally {
+      batch.clear();
+    }
+  };
+
+  #unblock(): void {
+    if (!this.#blocked) return;
+    this.#blocked = false;
+    this.sender?.clock.defer(this.#tellWritable);
+  }
+
+  readonly #tellWritable = (): void => {
+    this.sender?.writable();
+  };
+}

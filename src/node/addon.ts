@@ -1,0 +1,89 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { UsageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
+
+/** A device of the addon's: opaque. */
+export type TunDevice = object & { readonly __tunDevice?: never };
+
+/** What native/tun.c exports. Calls that fail throw a `NativeFailure`. */
+export interface TunAddon {
+  /** Makes the device, or takes an existing one (`created: false`). `name` may hold `%d`, which the kernel replaces. */
+  create(name: string, tap: boolean): { device: TunDevice; name: string; created: boolean };
+  set(device: TunDevice, what: 'mtu' | 'queue' | 'up', value: number): void;
+  /** An address that is there already is fine. */
+  addAddress(device: TunDevice, address: string, prefix: number): void;
+  state(device: TunDevice): { up: boolean; mtu: number };
+  /** Starts to poll; once. `region` is laid out as native/tun.c says: the two tables, then the packets. */
+  start(
+    device: TunDevice,
+    region: ArrayBuffer,
+    onReceive: (count: number) => void,
+    onWritable: () => void,
+    onChanged: (up: boolean, mtu: number) => void,
+    onClosed: (errno: number) => void,
+  ): void;
+  /** Sends rows `first … first + count − 1`, all in `bytes`, and returns how many it took. */
+  send(
+    device: TunDevice,
+    bytes: Uint8Array,
+    offset: Int32Array,
+    length: Int32Array,
+    first: number,
+    count: number,
+  ): number;
+  /** Fills in: received, bytes of these, sent, bytes of these, dropped because the device was down, or refused. */
+  counters(device: TunDevice, into: Float64Array): void;
+  close(device: TunDevice): void;
+}
+
+/** What the addon throws: the call that failed, and its errno (positive). */
+export interface NativeFailure extends Error {
+  errno: number;
+  step: string;
+}
+
+const FILE = 'usernet-tun.node';
+
+/** Where the addon may be, seen from this file; the same from src/node and from dist/node. */
+const PLACES = [`../../prebuilds/${process.platform}-${process.arch}/${FILE}`, `../../native/build/Release/${FILE}`];
+
+let loaded: TunAddon | undefined;
+
+/**
+ * The native addon, loaded at the first call.
+ *
+ * @throws an error with code `ERR_USERNET_NO_ADDON` that names each path tried and how to get the addon.
+ */
+export function loadAddon(): TunAddon {
+  loaded ??= findAddon(PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url))));
+  return loaded;
+}
+
+/** Loads the first addon of `paths` that can be loaded. */
+export function findAddon(paths: readonly string[]): TunAddon {
+  const require = createRequire(import.meta.url);
+  const tried: string[] = [];
+  for (const path of paths) {
+    try {
+      return require(path) as TunAddon;
+    } catch (error) {
+      tried.push(`${path} (${reason(error)})`);
+    }
+  }
+  throw noAddon(tried);
+}
+
+function noAddon(tried: readonly string[]): UsageError {
+  const remedy =
+    process.platform === 'linux'
+      ? 'build it with a C compiler: npm run build'
+      : 'TUN devices need Linux, everything else of usernet works without it';
+  return usageError('ERR_USERNET_NO_ADDON', `the native addon is missing, ${remedy}; tried ${tried.join(', ')}`, Error);
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'MODULE_NOT_FOUND') return 'not found';
+  return error.message.split('\n', 1)[0] ?? '';
+}

@@ -1,0 +1,106 @@
+import { isIP, isIPv6 } from 'node:net';
+import { usageError } from '../errors.ts';
+
+/** How `openTun` opens a device. */
+export interface TunOptions {
+  /**
+   * The device's name, at most 15 bytes; `%d` in it becomes the lowest free number. Without a name, the kernel
+   * chooses: `tun0`, `tap0`, `tun1` …
+   */
+  name?: string;
+  /** `tun` carries IP packets, `tap` Ethernet frames. Default: `tun`. */
+  mode?: 'tun' | 'tap';
+  /**
+   * Addresses for the kernel's end of the wire, with the length of the network's prefix: `['10.7.0.1/24',
+   * 'fd00::1/64']`. The kernel routes these networks to the device while it is up. Default: none.
+   */
+  kernelAddresses?: readonly string[];
+  /** Largest IP packet in bytes, 68 to 65,535 (TAP: 65,521). Default: what the device has, 1500 for a new one. */
+  mtu?: number;
+  /**
+   * How many packets wait in the kernel for this program before it drops them (`txqueuelen`). Default: 4096 for a new
+   * device; big windows overrun Linux's own default of 500.
+   */
+  queue?: number;
+  /** Brings the device up, or takes it down. Default: a new one is brought up, an existing one is left as it is. */
+  up?: boolean;
+  /**
+   * Whether the link may carry super-segments and unfinished checksums where the kernel can. This version has no
+   * offload: both values give a link without.
+   */
+  offload?: 'auto' | false;
+}
+
+/** An address of the kernel's end, its parts checked. */
+export interface KernelAddress {
+  address: string;
+  prefix: number;
+}
+
+/** Linux: IFNAMSIZ with the closing zero. */
+const LONGEST_NAME = 15;
+/** Linux: ETH_MIN_MTU, and 65,535 less a TAP device's Ethernet header. */
+const SMALLEST_MTU = 68;
+const LARGEST_MTU = { tun: 65_535, tap: 65_521 };
+/** The kernel allots eight bytes for each place in the queue. */
+const LONGEST_QUEUE = 1_000_000;
+
+/** Checks all options; throws a usage error for the first that is wrong. */
+export function checkTunOptions(options: TunOptions): {
+  name: string | undefined;
+  mode: 'tun' | 'tap';
+  addresses: KernelAddress[];
+} {
+  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  const { name, mode = 'tun', kernelAddresses = [], mtu, queue, up, offload } = options;
+  if (name !== undefined) checkName(name);
+  if (mode !== 'tun' && mode !== 'tap') throw wrongValue('mode', "'tun' or 'tap'", mode);
+  if (!Array.isArray(kernelAddresses)) throw wrongType('kernelAddresses', 'an array of strings', kernelAddresses);
+  if (mtu !== undefined) checkInteger('mtu', mtu, SMALLEST_MTU, LARGEST_MTU[mode]);
+  if (queue !== undefined) checkInteger('queue', queue, 1, LONGEST_QUEUE);
+  if (up !== undefined && typeof up !== 'boolean') throw wrongType('up', 'a boolean', up);
+  if (offload !== undefined && offload !== 'auto' && offload !== false) {
+    throw wrongValue('offload', "'auto' or false", offload);
+  }
+  return { name, mode, addresses: kernelAddresses.map(kernelAddress) };
+}
+
+function checkName(name: unknown): void {
+  if (typeof name !== 'string') throw wrongType('name', 'a string', name);
+  // As the kernel's dev_valid_name(); a % other than one %d it would refuse without saying why.
+  const plain = name.replace('%d', '0');
+  const bad = /[/:%\s\0]/.test(plain) || plain === '.' || plain === '..';
+  if (name === '' || bad || new TextEncoder().encode(name).length > LONGEST_NAME) {
+    throw wrongValue('name', `a device name of 1 to ${LONGEST_NAME} bytes without '/', ':', '%' and space`, name);
+  }
+}
+
+function kernelAddress(text: unknown, i: number): KernelAddress {
+  const what = `kernelAddresses[${i}]`;
+  if (typeof text !== 'string') throw wrongType(what, 'a string', text);
+  const [address = '', digits = '', ...more] = text.split('/');
+  const prefix = /^\d{1,3}$/.test(digits) ? Number(digits) : -1;
+  const longest = isIPv6(address) ? 128 : 32;
+  if (isIP(address) === 0 || address.includes('%') || prefix < 0 || prefix > longest || more.length > 0) {
+    throw wrongValue(what, "an address with the length of its prefix, such as '10.7.0.1/24'", text);
+  }
+  return { address, prefix };
+}
+
+function checkInteger(what: string, value: unknown, min: number, max: number): void {
+  if (typeof value !== 'number') throw wrongType(what, 'a number', value);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    const range = `an integer from ${min} to ${max}`;
+    throw usageError('ERR_OUT_OF_RANGE', `options.${what} must be ${range}, not ${value}`, RangeError);
+  }
+}
+
+function wrongType(what: string, wanted: string, value: unknown): Error {
+  const found = value === null ? 'null' : typeof value;
+  const place = what === 'options' ? what : `options.${what}`;
+  return usageError('ERR_INVALID_ARG_TYPE', `${place} must be ${wanted}, not ${found}`);
+}
+
+function wrongValue(what: string, wanted: string, value: unknown): Error {
+  return usageError('ERR_INVALID_ARG_VALUE', `options.${what} must be ${wanted}, not ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,5 @@
+/** `usernet/sim`: time that stands still until it is told to move, and randomness that repeats itself. */
+
+export { seededRandom } from '../time/seeded-random.ts';
+export { VirtualClock } from '../time/virtual-clock.ts';
+export type { RunFor, RunUntil, VirtualClockOptions } from '../time/virtual-clock.ts';

@@ -1,0 +1,51 @@
+import { usageError } from '../../errors.ts';
+import type { CongestionFactory } from './controller.ts';
+import { reno } from './reno.ts';
+
+/**
+ * Congestion controllers by name.
+ *
+ * @example
+ * congestionControls.register('fixed', ({ mss }) => new Fixed(20 * mss));
+ */
+export class CongestionControls {
+  readonly #factories = new Map<string, CongestionFactory>([['reno', reno]]);
+
+  /**
+   * Adds a controller, or replaces the one of that name for connections made from now on.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
+  register(name: string, factory: CongestionFactory): void {
+    if (typeof factory !== 'function') {
+      throw usageError('ERR_INVALID_ARG_TYPE', 'a congestion controller is registered as a function that makes one');
+    }
+    if (typeof name !== 'string' || name === '') {
+      throw usageError('ERR_INVALID_ARG_VALUE', 'a congestion controller needs a name');
+    }
+    this.#factories.set(name, factory);
+  }
+
+  /** @throws ERR_INVALID_ARG_VALUE for a name that nobody has registered; the message lists the known ones */
+  get(name: string): CongestionFactory {
+    const factory = this.#factories.get(name);
+    if (factory !== undefined) return factory;
+    throw usageError('ERR_INVALID_ARG_VALUE', `no congestion control '${name}': there is ${this.names().join(', ')}`);
+  }
+
+  has(name: string): boolean {
+    return this.#factories.has(name);
+  }
+
+  names(): string[] {
+    return [...this.#factories.keys()];
+  }
+}
+
+/** The controllers that the option `congestion` names. */
+export const congestionControls: CongestionControls = new CongestionControls();
+
+/** The factory that the option `congestion` names; throws as `get` does. */
+export function congestionByName(name: string): CongestionFactory {
+  return congestionControls.get(name);
+}

@@ -1,0 +1,248 @@
+import type { IcmpError } from '../buffer/icmp-error.ts';
+import { seqDiff } from '../buffer/seq.ts';
+import { usageError } from '../errors.ts';
+import type { Address } from '../wire/address.ts';
+import type { ControlBlock } from './control-block.ts';
+import { FIN_TIMEOUT_US, Notice } from './control-block.ts';
+import { deliver } from './deliver.ts';
+import type { ConnectionHandler } from './handler.ts';
+import { icmpErrorArrives } from './icmp-error.ts';
+import type { ConnectionInfo } from './info.ts';
+import { connectionInfo } from './info.ts';
+import { segmentArrives } from './input.ts';
+import type { ConnectionOptions } from './options.ts';
+import { checkOption } from './options.ts';
+import { output } from './output.ts';
+import type { Segment } from './segment.ts';
+import type { State } from './states.ts';
+import { isSynchronized } from './states.ts';
+import { timersExpire } from './timers.ts';
+import { sendReset } from './transmit.ts';
+
+/** Options that only mean something before the connection exists. */
+const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set(['mss', 'receiveBuffer', 'congestion', 'connectTimeout']);
+
+/**
+ * A TCP connection: the core socket that every adapter stands on. Callbacks, no promises, no runtime.
+ *
+ * @example
+ * const connection = stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {
+ *   onConnect: (c) => c.write(new TextEncoder().encode('hello')),
+ *   onReadable: (c) => { for (let b = c.read(); b; b = c.read()) console.log(b); },
+ *   onEnd: (c) => c.shutdown(),
+ * });
+ */
+export class Connection {
+  /** Who is told; may be replaced at any time, by `onConnection` of a listener at the latest. */
+  handler: ConnectionHandler;
+  readonly #tcb: ControlBlock;
+
+  /** @internal Made by `stack.tcp.connect` and by listeners. */
+  constructor(tcb: ControlBlock, handler: ConnectionHandler) {
+    this.#tcb = tcb;
+    this.handler = handler;
+    tcb.connection = this;
+    tcb.setReferenced(true);
+  }
+
+  get state(): State {
+    return this.#tcb.state;
+  }
+
+  get localAddress(): Address {
+    return this.#tcb.path.local;
+  }
+
+  get localPort(): number {
+    return this.#tcb.localPort;
+  }
+
+  get remoteAddress(): Address {
+    return this.#tcb.path.remote;
+  }
+
+  get remotePort(): number {
+    return this.#tcb.remotePort;
+  }
+
+  /** Bytes that have arrived and were not read yet. */
+  get readableLength(): number {
+    return this.#tcb.receiveQueue.length;
+  }
+
+  /** Bytes that `write` would accept now. */
+  get writableLength(): number {
+    const { sendQueue, options, host } = this.#tcb;
+    return Math.max(0, Math.min(options.sendBuffer - sendQueue.length, host.budget.room));
+  }
+
+  /** Bytes written and not yet acknowledged. */
+  get unacknowledged(): number {
+    return this.#tcb.sendQueue.length;
+  }
+
+  /**
+   * Queues bytes for sending and returns how many it took; they are copied, the caller may reuse its memory. Less than
+   * all when the send buffer is full: `onWritable` follows. 0 after `shutdown()` and on a connection that has ended.
+   * Before the handshake is complete bytes are queued.
+   */
+  write(chunks: Uint8Array | readonly Uint8Array[]): number {
+    const tcb = this.#tcb;
+    if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return 0;
+    let room = this.writableLength;
+    let taken = 0;
+    const list = chunks instanceof Uint8Array ? [chunks] : chunks;
+    for (const chunk of list) {
+      const n = Math.min(chunk.byteLength, room);
+      if (n > 0) tcb.sendQueue.append(chunk, 0, n);
+      taken += n;
+      room -= n;
+      if (n < chunk.byteLength) {
+        tcb.wantsWritable = true;
+        break;
+      }
+    }
+    if (taken > 0) {
+      tcb.account();
+      tcb.touch();
+    }
+    return taken;
+  }
+
+  /**
+   * The next bytes, in memory that is the caller's to keep; nothing when none wait. Reading opens the window.
+   *
+   * @param max at most so many bytes.
+   */
+  read(max?: number): Uint8Array | undefined {
+    const tcb = this.#tcb;
+    const bytes = tcb.receiveQueue.read(max);
+    if (bytes === undefined) return undefined;
+    tcb.account();
+    if (tcb.state !== 'CLOSED') {
+      const buffered = tcb.receiveQueue.length + tcb.reassembly.bytes;
+      // [MUST-39] RFC 9293 §3.8.6.2.2: told when the window opens by a useful step, not byte by byte.
+      if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, buffered, tcb.rcv.mss)) {
+        tcb.acker.ackNow();
+        tcb.touch();
+      }
+    }
+    if (tcb.receiveQueue.length === 0 && tcb.endReceived && !tcb.endDelivered) tcb.notify(Notice.end);
+    return bytes;
+  }
+
+  /** A copy of the next bytes, which stay unread. */
+  peek(max?: number): Uint8Array | undefined {
+    return this.#tcb.receiveQueue.peek(max);
+  }
+
+  /** Half-close (RFC 9293 §3.10.4): FIN goes out behind everything written; bytes may still arrive. Idempotent. */
+  shutdown(): void {
+    const tcb = this.#tcb;
+    if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
+    tcb.finAt = tcb.dataEnd;
+    // Before the handshake is complete the CLOSE is queued: `established` comes back to it.
+    if (isSynchronized(tcb.state)) tcb.enter('send-fin');
+    tcb.touch();
+  }
+
+  /**
+   * The owner is done with both directions. What was written and the FIN still go out, by an orphan; `onClose` is the
+   * only callback that follows, soon. Bytes that were not read, or arrive later, are answered with RST, so that the
+   * peer learns that they were lost. Idempotent.
+   */
+  close(): void {
+    const tcb = this.#tcb;
+    if (tcb.orphan || tcb.state === 'CLOSED') return;
+    // [SHLD-3] RFC 9293 §3.6.1, RFC 2525 §2.17: unread data was lost.
+    if (tcb.receiveQueue.length > 0) return this.abort();
+    // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
+    if (tcb.state === 'SYN_SENT') return tcb.release('end');
+    tcb.orphan = true;
+    tcb.notices = Notice.close;
+    this.shutdown();
+    if (tcb.state === 'FIN_WAIT_2') tcb.lingerAt = tcb.host.clock.now() + FIN_TIMEOUT_US;
+    tcb.touch();
+  }
+
+  /** ABORT (RFC 9293 §3.10.5): RST, and everything queued is forgotten. `onClose` follows. */
+  abort(): void {
+    const tcb = this.#tcb;
+    if (tcb.state === 'CLOSED') return;
+    tcb.notices = 0;
+    tcb.receiveQueue.clear();
+    if (tcb.state !== 'SYN_SENT' && tcb.state !== 'TIME_WAIT') sendReset(tcb, tcb.snd.nxt);
+    tcb.release('end');
+  }
+
+  /**
+   * Changes an option of the open connection.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_VALUE
+   */
+  set<Name extends keyof ConnectionOptions>(name: Name, value: Required<ConnectionOptions>[Name]): void {
+    checkOption(name, value);
+    if (FIXED_OPTIONS.has(name)) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `The option '${name}' is given to connect() or listen(), not changed later`);
+    }
+    const tcb = this.#tcb;
+    Object.assign(tcb.options, { [name]: value });
+    if (name.startsWith('keepAlive') && isSynchronized(tcb.state)) tcb.configureKeepalive();
+    // What Nagle or a full buffer held back may go now.
+    if (tcb.state !== 'CLOSED') tcb.touch();
+  }
+
+  get<Name extends keyof ConnectionOptions>(name: Name): Required<ConnectionOptions>[Name] {
+    return this.#tcb.options[name];
+  }
+
+  /** What is known of the connection now, in the spirit of Linux's TCP_INFO. */
+  info(): ConnectionInfo {
+    return connectionInfo(this.#tcb);
+  }
+
+  /** The open connection keeps the process alive (the default). */
+  ref(): void {
+    if (this.#tcb.state !== 'CLOSED' && this.#tcb.state !== 'TIME_WAIT') this.#tcb.setReferenced(true);
+  }
+
+  unref(): void {
+    this.#tcb.setReferenced(false);
+  }
+
+  /** @internal A segment for this connection. */
+  input(segment: Segment): void {
+    segmentArrives(this.#tcb, segment);
+    this.#tcb.touch();
+  }
+
+  /** @internal An ICMP error about a segment of this connection. */
+  icmpError(error: IcmpError): void {
+    icmpErrorArrives(this.#tcb, error);
+  }
+
+  /** @internal The link has come up, or a route has changed: what waits is tried at once. */
+  retry(now: number): void {
+    const tcb = this.#tcb;
+    if (tcb.retransmitAt !== Infinity && seqDiff(tcb.snd.nxt, tcb.snd.una) > 0) tcb.retransmitAt = now;
+    this.onTimer(now);
+  }
+
+  /** @internal Callbacks that are due. */
+  deliver(): void {
+    deliver(this.#tcb);
+  }
+
+  /** @internal Segments that are due. */
+  output(now: number): void {
+    const tcb = this.#tcb;
+    output(tcb, now);
+    tcb.timer.arm(tcb.nextDeadline());
+  }
+
+  /** @internal The wheel's timer has come. */
+  onTimer(now: number): void {
+    timersExpire(this.#tcb, now);
+    this.#tcb.touch();
+  }
+}

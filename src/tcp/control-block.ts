@@ -1,0 +1,318 @@
+import { ByteQueue } from '../buffer/byte-queue.ts';
+import type { Path } from '../buffer/path.ts';
+import { ReceiveQueue } from '../buffer/receive-queue.ts';
+import { seqAdd, seqDiff, seqGt, seqMax } from '../buffer/seq.ts';
+import type { ErrorCode, SystemError } from '../errors.ts';
+import { systemError } from '../errors.ts';
+import type { WheelTimer } from '../time/timer-wheel.ts';
+import { Acker } from './acker.ts';
+import type { CongestionController } from './congestion/controller.ts';
+import type { Connection } from './connection.ts';
+import type { TcpHost } from './host.ts';
+import { Keepalive } from './keepalive.ts';
+import type { ResolvedConnectionOptions } from './options.ts';
+import { Persist } from './persist.ts';
+import { Reassembly } from './reassembly.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { NewRenoRecovery } from './recovery.ts';
+import { RetransmissionQueue } from './retransmission-queue.ts';
+import { RtoEstimator } from './rto.ts';
+import type { State, StateEvent } from './states.ts';
+import { nextState } from './states.ts';
+
+/** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
+export const TIME_WAIT_US = 60_000_000;
+/** An orphan waits so long in FIN-WAIT-2 for the peer's FIN. Linux: net.ipv4.tcp_fin_timeout. */
+export const FIN_TIMEOUT_US = 60_000_000;
+
+/** What the owner is still to be told, one bit each; delivered in this order. */
+export const Notice = {
+  accept: 1,
+  connect: 2,
+  readable: 4,
+  end: 8,
+  writable: 16,
+  finished: 32,
+  error: 64,
+  close: 128,
+} as const;
+
+/** RFC 9293 §3.3.1, table 2: the send sequence variables. Sequence numbers are unsigned 32-bit numbers. */
+export interface SendSequence {
+  /** Initial send sequence number. */
+  iss: number;
+  /** Oldest unacknowledged sequence number. */
+  una: number;
+  /** Next sequence number to be sent for the first time: never moves back, also not for retransmissions. */
+  nxt: number;
+  /** Send window in bytes, scaled. */
+  wnd: number;
+  /** SEG.SEQ and SEG.ACK of the segment that last updated the window. */
+  wl1: number;
+  wl2: number;
+  /** The largest window the peer ever offered (RFC 5961 §5, and silly-window avoidance). */
+  maxWnd: number;
+  /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
+  scale: number;
+  /** Effective send MSS: payload bytes of a full segment. */
+  mss: number;
+}
+
+/** RFC 9293 §3.3.1, table 3: the receive sequence variables. */
+export interface ReceiveSequence {
+  /** Initial receive sequence number. */
+  irs: number;
+  /** Next sequence number expected. */
+  nxt: number;
+  /** Rcv.Wind.Shift of RFC 7323 §2: our shift, 0 before it is agreed. */
+  scale: number;
+  /** RCV.NXT as last acknowledged. */
+  acked: number;
+  /** The MSS that we announced. */
+  mss: number;
+  /** Where the peer's FIN stands, once it is known (it may arrive before the data in front of it). */
+  fin: number | undefined;
+}
+
+/** What a control block knows of its listener. */
+export interface Acceptor {
+  accept(connection: Connection): void;
+  forget(tcb: ControlBlock): void;
+}
+
+/** Who the connection is between. */
+export interface Endpoints {
+  path: Path;
+  localPort: number;
+  remotePort: number;
+}
+
+/**
+ * The transmission control block: all that a connection knows. The steps of input, output and timers are functions
+ * over it; the parts in it know only the numbers they are given. The user sees `Connection`.
+ */
+export class ControlBlock {
+  state: State = 'CLOSED';
+  readonly host: TcpHost;
+  readonly path: Path;
+  readonly localPort: number;
+  readonly remotePort: number;
+  readonly options: ResolvedConnectionOptions;
+  /** Opened by a listener [MUST-11], as against `connect` (also when a simultaneous open leads through SYN_RECV). */
+  readonly passive: boolean;
+  /** The user's face of this connection; set right after construction. */
+  connection!: Connection;
+  /** Where a passive open came from and whoever takes the connection when it is complete. */
+  listener: Acceptor | undefined = undefined;
+
+  readonly snd: SendSequence;
+  readonly rcv: ReceiveSequence = { irs: 0, nxt: 0, scale: 0, acked: 0, mss: 536, fin: undefined };
+
+  /** Bytes written and not yet acknowledged; its head stands at `dataStart`. */
+  readonly sendQueue: ByteQueue;
+  readonly receiveQueue: ReceiveQueue;
+  readonly reassembly: Reassembly;
+  readonly receiveWindow: ReceiveWindow;
+  readonly retransmissions: RetransmissionQueue = new RetransmissionQueue();
+  readonly rto: RtoEstimator;
+  readonly recovery: NewRenoRecovery;
+  readonly acker: Acker = new Acker();
+  readonly persist: Persist = new Persist();
+  readonly keepalive: Keepalive = new Keepalive();
+  /** Set when the handshake has told the MSS. */
+  congestion: CongestionController | undefined = undefined;
+  readonly timer: WheelTimer;
+
+  /** A SYN or SYN-ACK is to be sent (again). */
+  synDue: boolean = false;
+  /** The SYN had to be repeated (RFC 6298 §5.7, RFC 6928 §2). */
+  synLost: boolean = false;
+  /** Where our FIN stands, behind the last byte written, once `shutdown()` was called. */
+  finAt: number | undefined = undefined;
+  /** One segment is to be retransmitted whatever the congestion window says (fast retransmit, partial ACK). */
+  mustRetransmit: boolean = false;
+  /** A zero-window probe carried the octet at `snd.nxt`: an acknowledgment of `snd.nxt + 1` is acceptable. */
+  probed: boolean = false;
+  /** The owner called `close()`: nobody reads any more, bytes that arrive are answered with RST. */
+  orphan: boolean = false;
+  /** The connection counts among those that keep the process alive. */
+  referenced: boolean = false;
+  /** Waits in the host's list of connections to be delivered and sent for. */
+  touched: boolean = false;
+
+  /** Notices due, bits of `Notice`. */
+  notices: number = 0;
+  /** `write` took less than all: `onWritable` is owed. */
+  wantsWritable: boolean = false;
+  /** The peer's FIN was received in order; and the owner knows. */
+  endReceived: boolean = false;
+  endDelivered: boolean = false;
+  closeDelivered: boolean = false;
+  error: SystemError | undefined = undefined;
+  /** The last soft error (RFC 9293 §3.9.2.2): reported in place of ETIMEDOUT. */
+  softError: ErrorCode | undefined = undefined;
+
+  /** When the retransmission timer expires, in microseconds; Infinity when it does not run. */
+  retransmitAt: number = Infinity;
+  /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
+  lingerAt: number = Infinity;
+  /** When the handshake is given up. */
+  connectBy: number = Infinity;
+  /** When the oldest unacknowledged octet began to wait: R2 counts from here. */
+  stalledSince: number = 0;
+  /** When a challenge ACK or an answer to an unacceptable segment was last sent (RFC 5961 §7). */
+  challengedAt: number = -Infinity;
+  /** When the last segment arrived. */
+  heardAt: number = 0;
+  /** The persist timer ran out on a window too small for silly-window avoidance: what fits is sent all the same. */
+  overrideSilly: boolean = false;
+  /** When something was last sent, for restart after idle (RFC 5681 §4.1). */
+  lastSentAt: number = -1;
+
+  bytesReceived: number = 0;
+  bytesAcked: number = 0;
+  segmentsReceived: number = 0;
+  segmentsSent: number = 0;
+  segmentsRetransmitted: number = 0;
+  duplicateAcksReceived: number = 0;
+  timeouts: number = 0;
+
+  #accounted = 0;
+
+  constructor(host: TcpHost, ends: Endpoints, options: ResolvedConnectionOptions, passive: boolean, iss: number) {
+    this.host = host;
+    this.path = ends.path;
+    this.localPort = ends.localPort;
+    this.remotePort = ends.remotePort;
+    this.options = options;
+    this.passive = passive;
+    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, mss: 536 };
+    this.recovery = new NewRenoRecovery(iss);
+    this.sendQueue = new ByteQueue(host.chunks);
+    this.receiveQueue = new ReceiveQueue(host.receiveMemory);
+    this.reassembly = new Reassembly(host.receiveMemory.bulk);
+    this.receiveWindow = new ReceiveWindow(options.receiveBuffer, 0);
+    this.rto = new RtoEstimator({ granularity: host.clock.resolution });
+    this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
+  }
+
+  /** The sequence number of the first byte of the send queue: `snd.una`, or behind our SYN while that is unacknowledged. */
+  get dataStart(): number {
+    return seqMax(this.snd.una, seqAdd(this.snd.iss, 1));
+  }
+
+  /** The sequence number behind the last byte written. */
+  get dataEnd(): number {
+    return seqAdd(this.dataStart, this.sendQueue.length);
+  }
+
+  /** Bytes written and not yet sent for the first time. */
+  get unsent(): number {
+    return Math.max(0, seqDiff(this.dataEnd, this.snd.nxt));
+  }
+
+  /** Our FIN has been sent at least once. */
+  get finSent(): boolean {
+    return this.finAt !== undefined && seqGt(this.snd.nxt, this.finAt);
+  }
+
+  /** Our FIN has been acknowledged. */
+  get finAcked(): boolean {
+    return this.finAt !== undefined && seqGt(this.snd.una, this.finAt);
+  }
+
+  /** Moves the state by the table; an event without meaning in this state leaves it. */
+  enter(event: StateEvent): void {
+    const from = this.state;
+    const to = nextState(from, event);
+    if (to === undefined || to === from) return;
+    this.state = to;
+    this.host.stateChanged(this, from, event);
+  }
+
+  notify(notice: number): void {
+    this.notices |= notice;
+    this.touch();
+  }
+
+  touch(): void {
+    if (!this.touched) this.host.touch(this);
+  }
+
+  /** Brings the stack's memory budget up to date with what the queues hold. */
+  account(): void {
+    const held = this.sendQueue.allocated + this.receiveQueue.allocated + this.reassembly.allocated;
+    if (held === this.#accounted) return;
+    this.host.budget.adjust(held - this.#accounted);
+    this.#accounted = held;
+  }
+
+  /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */
+  configureKeepalive(): void {
+    const { keepAlive, keepAliveIdle, keepAliveInterval, keepAliveCount } = this.options;
+    this.keepalive.configure(keepAlive, keepAliveIdle * 1000, keepAliveInterval * 1000, keepAliveCount);
+    this.keepalive.onActivity(this.host.clock.now());
+  }
+
+  setReferenced(on: boolean): void {
+    if (on === this.referenced) return;
+    this.referenced = on;
+    this.host.keepAlive(on ? 1 : -1);
+  }
+
+  /** Ends the connection with an error for its owner. */
+  fail(code: ErrorCode): void {
+    if (this.state === 'CLOSED') return;
+    const connecting = this.state === 'SYN_SENT' || (this.state === 'SYN_RECV' && !this.passive);
+    this.error ??= systemError(code, connecting ? 'connect' : 'read', {
+      address: this.path.remote.toString(),
+      port: this.remotePort,
+    });
+    this.notices |= Notice.error;
+    this.release('end');
+  }
+
+  /** CLOSED: forgets everything but what the owner has not read yet. */
+  release(event: StateEvent): void {
+    this.enter(event);
+    this.timer.cancel();
+    this.retransmitAt = this.lingerAt = this.connectBy = Infinity;
+    this.persist.stop();
+    this.acker.sent();
+    this.keepalive.configure(false, 0, 0, 0);
+    this.sendQueue.clear();
+    this.reassembly.clear();
+    this.retransmissions.clear();
+    this.synDue = this.mustRetransmit = false;
+    this.notify(Notice.close);
+    this.account();
+    this.setReferenced(false);
+    this.listener?.forget(this);
+    this.host.released(this);
+  }
+
+  /** TIME-WAIT: the owner is done, the ports stay taken for 2 MSL. [MUST-13] RFC 9293 §3.6.1 */
+  enterTimeWait(now: number): void {
+    this.retransmitAt = Infinity;
+    this.persist.stop();
+    this.keepalive.configure(false, 0, 0, 0);
+    this.sendQueue.clear();
+    this.retransmissions.clear();
+    this.lingerAt = now + TIME_WAIT_US;
+    this.notify(Notice.close);
+    this.account();
+    this.setReferenced(false);
+  }
+
+  /** The next time at which `onTimer` has something to do, in microseconds; Infinity for never. */
+  nextDeadline(): number {
+    return Math.min(
+      this.retransmitAt,
+      this.acker.deadline,
+      this.persist.deadline,
+      this.keepalive.deadline,
+      this.lingerAt,
+      this.connectBy,
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import type { ControlBlock } from './control-block.ts';
+import { Notice } from './control-block.ts';
+
+/**
+ * Tells the owner what has happened, in the order of `Notice`. Each notice is taken off before its callback runs: a
+ * callback that throws loses nothing, the stack reports the error and calls again while notices are left.
+ */
+export function deliver(tcb: ControlBlock): void {
+  for (let due = dueNotices(tcb); due !== 0; due = dueNotices(tcb)) {
+    const notice = due & -due; // the lowest bit: the order of `Notice`
+    tcb.notices &= ~notice;
+    tell(tcb, notice);
+  }
+}
+
+/** What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN. */
+function dueNotices(tcb: ControlBlock): number {
+  if (tcb.closeDelivered) tcb.notices = 0;
+  const unread = tcb.endReceived && !tcb.endDelivered && !tcb.orphan && tcb.error === undefined;
+  return unread ? tcb.notices & ~Notice.close : tcb.notices;
+}
+
+function tell(tcb: ControlBlock, notice: number): void {
+  const { connection } = tcb;
+  const { handler } = connection;
+  switch (notice) {
+    case Notice.accept:
+      return tcb.listener?.accept(connection);
+    case Notice.connect:
+      return handler.onConnect?.(connection);
+    case Notice.readable:
+      if (tcb.receiveQueue.length > 0) handler.onReadable?.(connection);
+      return;
+    case Notice.end:
+      return end(tcb);
+    case Notice.writable:
+      return handler.onWritable?.(connection);
+    case Notice.finished:
+      return handler.onFinished?.(connection);
+    case Notice.error:
+      if (tcb.error !== undefined) handler.onError?.(tcb.error, connection);
+      return;
+    default:
+      tcb.closeDelivered = true;
+      return handler.onClose?.(connection);
+  }
+}
+
+/** The end of the stream is told when every byte before it has been read; `read` comes back to it. */
+function end(tcb: ControlBlock): void {
+  if (tcb.endDelivered || tcb.receiveQueue.length > 0 || !tcb.endReceived) return;
+  tcb.endDelivered = true;
+  tcb.connection.handler.onEnd?.(tcb.connection);
+}

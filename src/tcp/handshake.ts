@@ -1,0 +1,83 @@
+import { seqAdd } from '../buffer/seq.ts';
+import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
+import { initialWindow } from './congestion/reno.ts';
+import { congestionByName } from './congestion/registry.ts';
+import type { ControlBlock } from './control-block.ts';
+import { Notice } from './control-block.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import type { Segment } from './segment.ts';
+
+/** [MUST-15] RFC 9293 §3.7.1: what the peer takes when it sends no MSS option. */
+const DEFAULT_MSS = { 4: 536, 6: 1220 } as const;
+
+/** Nothing smaller is believed: a tiny MSS turns every byte into a packet. Linux: net.ipv4.tcp_min_snd_mss. */
+const MINIMUM_SEND_MSS = 48;
+
+/** The options of our SYN; one object, filled anew for each. */
+const synOptions = new TcpOptions();
+
+/** The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we send. */
+function pathMss(tcb: ControlBlock): number {
+  return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
+}
+
+/**
+ * Writes the options of a SYN or SYN-ACK at `offset`; returns their length in bytes.
+ *
+ * A SYN offers window scaling; a SYN-ACK answers with it only when the SYN had it (RFC 7323 §2.2).
+ */
+export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
+  synOptions.clear();
+  // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
+  synOptions.mss = pathMss(tcb);
+  const offer = tcb.state === 'SYN_SENT' || tcb.rcv.scale > 0;
+  if (offer) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+  return writeTcpOptions(view, offset, synOptions);
+}
+
+/** Takes from the peer's SYN what it says of sequence numbers, MSS and window scale. */
+export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
+  const { snd, rcv } = tcb;
+  const { options } = segment;
+  rcv.irs = segment.seq;
+  rcv.nxt = seqAdd(segment.seq, 1);
+  const announced = options.mss ?? DEFAULT_MSS[segment.datagram.version];
+  // [MUST-16] RFC 9293 §3.7.1: Eff.snd.MSS = min(SendMSS + 20, MMS_S) − TCPhdrsize − IPoptionsize.
+  snd.mss = Math.min(Math.max(announced, MINIMUM_SEND_MSS), pathMss(tcb));
+  // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
+  if (options.windowScale === undefined) {
+    snd.scale = 0;
+    rcv.scale = 0;
+  } else {
+    snd.scale = Math.min(options.windowScale, 14);
+    rcv.scale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+  }
+  rcv.mss = pathMss(tcb);
+  tcb.receiveWindow.scale = rcv.scale;
+  tcb.receiveWindow.start(rcv.nxt);
+  // RFC 7323 §2.2: the window of a segment with SYN is never scaled.
+  snd.wnd = segment.wnd;
+  snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
+  snd.wl1 = segment.seq;
+  snd.wl2 = segment.ack;
+}
+
+/** The handshake is complete: congestion control starts, the owner is told. */
+export function established(tcb: ControlBlock, now: number): void {
+  const { snd, options } = tcb;
+  tcb.connectBy = Infinity;
+  tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
+  if (tcb.synLost) tcb.rto.synLost();
+  tcb.congestion = congestionByName(options.congestion)({
+    mss: snd.mss,
+    initialWindow: initialWindow(snd.mss, tcb.synLost),
+    now,
+  });
+  tcb.stalledSince = now;
+  tcb.configureKeepalive();
+  tcb.listener?.forget(tcb);
+  tcb.notify(tcb.passive ? Notice.accept : Notice.connect);
+  // RFC 9293 §3.10.4: a CLOSE before the handshake ended is queued until now.
+  if (tcb.finAt !== undefined) tcb.enter('send-fin');
+}

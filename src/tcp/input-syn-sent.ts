@@ -1,0 +1,36 @@
+import { seqGt, seqLe } from '../buffer/seq.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import type { ControlBlock } from './control-block.ts';
+import { acceptSyn, established } from './handshake.ts';
+import { acknowledgeSyn } from './input-ack.ts';
+import type { Segment } from './segment.ts';
+import { sendReset } from './transmit.ts';
+
+/** SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3), in the RFC's order. */
+export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
+  const { snd } = tcb;
+  const hasAck = segment.has(TcpFlag.ACK);
+  // First, the ACK bit: ISS < SEG.ACK =< SND.NXT, or it is not for this incarnation.
+  if (hasAck && !(seqGt(segment.ack, snd.iss) && seqLe(segment.ack, snd.nxt))) {
+    if (!segment.has(TcpFlag.RST)) sendReset(tcb, segment.ack);
+    return;
+  }
+  // Second, the RST bit: believed only with an acceptable ACK (RFC 5961 §3.2 leaves this state as it is).
+  if (segment.has(TcpFlag.RST)) {
+    if (hasAck) tcb.fail('ECONNREFUSED');
+    return;
+  }
+  // Fourth, the SYN bit.
+  if (!segment.has(TcpFlag.SYN)) return;
+  acceptSyn(tcb, segment);
+  if (hasAck) {
+    established(tcb, segment.now);
+    acknowledgeSyn(tcb, segment);
+    tcb.acker.ackNow();
+  } else {
+    // [MUST-10] RFC 9293 §3.5: simultaneous open. Our SYN goes out again, now with an ACK.
+    tcb.enter('syn');
+    tcb.synDue = true;
+  }
+  tcb.touch();
+}

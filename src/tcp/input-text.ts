@@ -1,0 +1,85 @@
+import { seqAdd, seqDiff, seqLe } from '../buffer/seq.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import type { ControlBlock } from './control-block.ts';
+import { Notice } from './control-block.ts';
+import type { Segment } from './segment.ts';
+import { mayReceive } from './states.ts';
+import { sendAck, sendReset } from './transmit.ts';
+
+/** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
+export function processText(tcb: ControlBlock, segment: Segment): void {
+  if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
+  if (tcb.orphan) {
+    // [SHLD-3] RFC 9293 §3.6.1: nobody will read it; the peer must know of the loss.
+    tcb.host.counters.add('tcp-data-after-close');
+    sendReset(tcb, tcb.snd.nxt);
+    tcb.release('end');
+    return;
+  }
+  if (seqDiff(segment.seq, tcb.rcv.nxt) > 0) keepOutOfOrder(tcb, segment);
+  else takeInOrder(tcb, segment);
+}
+
+/** The next octets expected: to the receive queue, with whatever waited behind them. */
+function takeInOrder(tcb: ControlBlock, segment: Segment): void {
+  const { rcv } = tcb;
+  const length = segment.payloadLength;
+  if (!admit(tcb, length)) return;
+  tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
+  rcv.nxt = seqAdd(rcv.nxt, length);
+  tcb.bytesReceived += length;
+  if (tcb.reassembly.segments === 0) {
+    tcb.acker.onInOrder(length, rcv.mss, segment.now);
+  } else {
+    // [S-070] RFC 5681 §4.2: a segment that fills a gap, wholly or partly, is acknowledged at once.
+    const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
+    rcv.nxt = seqAdd(rcv.nxt, filled);
+    tcb.bytesReceived += filled;
+    tcb.acker.ackNow();
+  }
+  tcb.account();
+  tcb.notify(Notice.readable);
+}
+
+/** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */
+function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
+  if (admit(tcb, segment.payloadLength)) {
+    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, segment.payloadLength, segment.datagram.retained);
+    tcb.account();
+  }
+  // The peer counts duplicates: one that carried a new number would not be one.
+  if (tcb.rcv.acked !== tcb.rcv.nxt) sendAck(tcb);
+  sendAck(tcb);
+}
+
+/** Is there memory for these bytes? Under pressure this connection's out-of-order data goes first, then the segment is dropped. */
+function admit(tcb: ControlBlock, length: number): boolean {
+  const { budget, counters } = tcb.host;
+  if (budget.fits(length)) return true;
+  if (tcb.reassembly.segments > 0) {
+    tcb.reassembly.clear();
+    tcb.account();
+    counters.add('tcp-out-of-order-pruned');
+    if (budget.fits(length)) return true;
+  }
+  counters.add('tcp-memory-budget');
+  return false;
+}
+
+/** Eighth, check the FIN bit. */
+export function processFin(tcb: ControlBlock, segment: Segment): void {
+  const { rcv } = tcb;
+  if (segment.has(TcpFlag.FIN) && mayReceive(tcb.state)) rcv.fin = segment.payloadEnd;
+  if (rcv.fin === undefined || !mayReceive(tcb.state)) {
+    if (segment.has(TcpFlag.FIN)) tcb.acker.ackNow();
+    return;
+  }
+  if (!seqLe(rcv.fin, rcv.nxt)) return; // octets in front of it are still missing
+  rcv.nxt = seqAdd(rcv.fin, 1);
+  tcb.acker.ackNow();
+  const wasFinWait2 = tcb.state === 'FIN_WAIT_2';
+  tcb.enter('fin');
+  if (wasFinWait2) tcb.enterTimeWait(segment.now);
+  tcb.endReceived = true;
+  tcb.notify(Notice.end);
+}

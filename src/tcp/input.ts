@@ -1,0 +1,169 @@
+import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import type { ControlBlock } from './control-block.ts';
+import { TIME_WAIT_US } from './control-block.ts';
+import { established } from './handshake.ts';
+import { processAck } from './input-ack.ts';
+import { synSentArrives } from './input-syn-sent.ts';
+import { processFin, processText } from './input-text.ts';
+import type { Segment } from './segment.ts';
+import { challenge, sendAck, sendReset } from './transmit.ts';
+
+/**
+ * SEGMENT ARRIVES (RFC 9293 §3.10.7) for a connection. CLOSED and LISTEN are not states of a control block here:
+ * see `closed.ts` and `listener.ts`.
+ */
+export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
+  tcb.segmentsReceived++;
+  tcb.heardAt = segment.now;
+  tcb.keepalive.onActivity(segment.now);
+  if (tcb.state === 'SYN_SENT') synSentArrives(tcb, segment);
+  else if (tcb.state !== 'CLOSED') otherStates(tcb, segment);
+}
+
+/** RFC 9293 §3.10.7.4: the steps in the RFC's order; each says whether the next is reached. */
+function otherStates(tcb: ControlBlock, segment: Segment): void {
+  if (tcb.state === 'SYN_RECV' && !crossedSyn(tcb, segment)) return;
+  if (!checkSequence(tcb, segment)) return;
+  if (!checkRst(tcb, segment)) return;
+  if (!checkSyn(tcb, segment)) return;
+  if (!checkAck(tcb, segment)) return;
+  processText(tcb, segment);
+  processFin(tcb, segment);
+}
+
+/**
+ * SYN_RECV: the SYN that we know already comes again. A bare one asks for our SYN-ACK (it was lost); one with an ACK is
+ * the crossing SYN-ACK of a simultaneous open (RFC 9293 §3.5, figure 8) and is taken for its acknowledgment.
+ */
+function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
+  if (!segment.has(TcpFlag.SYN) || segment.has(TcpFlag.RST) || segment.seq !== tcb.rcv.irs) return true;
+  if (!segment.has(TcpFlag.ACK)) {
+    tcb.synDue = true;
+    tcb.touch();
+    return false;
+  }
+  segment.trimFront(1);
+  return true;
+}
+
+/** First, check the sequence number. */
+function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
+  const { rcv } = tcb;
+  if (tcb.receiveWindow.acceptable(rcv.nxt, segment.seq, segment.length)) {
+    trimToWindow(tcb, segment);
+    return true;
+  }
+  // A segment that ends at RCV.NXT or before is old, but what it acknowledges may be new: "special allowance should be
+  // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66].
+  if (tcb.receiveWindow.rightEdge === rcv.nxt && segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
+    segment.trimPayload(0);
+    segment.flags &= ~TcpFlag.FIN;
+    tcb.acker.ackNow();
+    tcb.touch();
+    return true;
+  }
+  tcb.host.counters.add('tcp-out-of-window');
+  if (segment.has(TcpFlag.RST)) return false;
+  if (tcb.state === 'TIME_WAIT') return timeWaitRetransmission(tcb, segment);
+  answerUnacceptable(tcb, segment);
+  return false;
+}
+
+/**
+ * An unacceptable segment is answered with an ACK. Without payload the answers are limited to one in half a second, so
+ * that two ends that disagree never talk for ever (Linux: net.ipv4.tcp_invalid_ratelimit).
+ */
+function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
+  if (segment.payloadLength > 0) sendAck(tcb);
+  else challenge(tcb, segment.now);
+}
+
+/** TIME-WAIT: the only thing that can arrive is a retransmission of the remote FIN: acknowledge it and start 2 MSL again. */
+function timeWaitRetransmission(tcb: ControlBlock, segment: Segment): false {
+  if (segment.has(TcpFlag.FIN)) {
+    tcb.lingerAt = segment.now + TIME_WAIT_US;
+    sendAck(tcb);
+    tcb.touch();
+  } else {
+    answerUnacceptable(tcb, segment);
+  }
+  return false;
+}
+
+/** "Segments can be tailored so that they fall within the window": old octets off the front, later ones off the end. */
+function trimToWindow(tcb: ControlBlock, segment: Segment): void {
+  segment.trimFront(Math.min(seqDiff(tcb.rcv.nxt, segment.seq), segment.length));
+  const room = seqDiff(tcb.receiveWindow.rightEdge, segment.payloadEnd);
+  if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
+}
+
+/** Second, check the RST bit. [S-088] RFC 5961 §3.2: only the exact number resets; one inside the window is challenged. */
+function checkRst(tcb: ControlBlock, segment: Segment): boolean {
+  if (!segment.has(TcpFlag.RST)) return true;
+  if (segment.seq !== tcb.rcv.nxt) {
+    challenge(tcb, segment.now);
+    return false;
+  }
+  switch (tcb.state) {
+    case 'SYN_RECV':
+      // RFC 9293 §3.10.7.4: a passive open returns to LISTEN (the listener is still there), an active one was refused.
+      if (tcb.passive) tcb.release('end');
+      else tcb.fail('ECONNREFUSED');
+      break;
+    case 'TIME_WAIT':
+      // [S-094] RFC 1337 §3: ignored, or an old RST would end TIME-WAIT early.
+      break;
+    case 'CLOSING':
+    case 'LAST_ACK':
+      tcb.release('end');
+      break;
+    default:
+      // [MUST-12] RFC 9293 §3.6: the application learns that the peer aborted.
+      tcb.fail('ECONNRESET');
+  }
+  return false;
+}
+
+/** Fourth, check the SYN bit. [S-089] RFC 5961 §4.2: a SYN in a synchronized state is challenged, whatever its number. */
+function checkSyn(tcb: ControlBlock, segment: Segment): boolean {
+  if (!segment.has(TcpFlag.SYN)) return true;
+  if (tcb.state === 'SYN_RECV' && tcb.passive) tcb.release('end');
+  else challenge(tcb, segment.now);
+  return false;
+}
+
+/** Fifth, check the ACK field. */
+function checkAck(tcb: ControlBlock, segment: Segment): boolean {
+  if (!segment.has(TcpFlag.ACK)) return false;
+  const { snd } = tcb;
+  if (tcb.state === 'SYN_RECV') {
+    if (!(seqLt(snd.una, segment.ack) && seqLe(segment.ack, snd.nxt))) {
+      sendReset(tcb, segment.ack);
+      return false;
+    }
+    established(tcb, segment.now);
+    snd.wl1 = segment.seq;
+    snd.wl2 = segment.ack;
+    snd.wnd = segment.wnd * 2 ** snd.scale;
+    snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
+  }
+  if (tcb.probed && segment.ack === seqAdd(snd.nxt, 1)) acceptProbed(tcb, segment.now);
+  // [S-090] [MAY-12] RFC 5961 §5.2: SND.UNA − MAX.SND.WND ≤ SEG.ACK ≤ SND.NXT, else a challenge ACK and nothing more.
+  if (seqGt(segment.ack, snd.nxt) || seqDiff(snd.una, segment.ack) > snd.maxWnd) {
+    challenge(tcb, segment.now);
+    return false;
+  }
+  processAck(tcb, segment);
+  return tcb.state !== 'CLOSED';
+}
+
+/** The octet of a zero-window probe was taken after all: it counts as sent. */
+function acceptProbed(tcb: ControlBlock, now: number): void {
+  const { snd } = tcb;
+  const end = seqAdd(snd.nxt, 1);
+  tcb.retransmissions.push(snd.nxt, end, now);
+  tcb.retransmissions.markRetransmitted(snd.nxt, end, now);
+  snd.nxt = end;
+  tcb.probed = false;
+}

@@ -1,0 +1,135 @@
+import type { Path } from '../buffer/path.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import type { Address } from '../wire/address.ts';
+import { refuse } from './closed.ts';
+import { Connection } from './connection.ts';
+import { ControlBlock } from './control-block.ts';
+import { acceptSyn } from './handshake.ts';
+import type { TcpHost } from './host.ts';
+import type { ResolvedConnectionOptions } from './options.ts';
+import type { Segment } from './segment.ts';
+
+/** What a listener needs beyond `TcpHost`: ways back, numbers, and a place for new connections. */
+export interface ListenerHost extends TcpHost {
+  /** The way from the segment's destination back to its source; nothing when there is none. */
+  pathBack(segment: Segment): Path | undefined;
+  initialSequence(path: Path, localPort: number, remotePort: number): number;
+  /** Enters a new connection in the table. */
+  enlist(tcb: ControlBlock): void;
+  /** The listener is closed: its port is free. */
+  unlisten(listener: Listener): void;
+}
+
+/** A listening port: the state LISTEN of RFC 9293. Every connection it makes has a control block of its own [MUST-42]. */
+export class Listener {
+  /** The address bound; the unspecified address for all. */
+  readonly address: Address;
+  readonly port: number;
+  /** Handshakes that may be under way at once; the oldest gives way to a newer one. Linux: net.ipv4.tcp_max_syn_backlog. */
+  readonly backlog: number;
+  readonly #host: ListenerHost;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #onConnection: (connection: Connection) => void;
+  /** Handshakes under way, oldest first. */
+  readonly #pending = new Set<ControlBlock>();
+  #closed = false;
+  #referenced = false;
+
+  /** @internal Made by `stack.tcp.listen`. */
+  constructor(
+    host: ListenerHost,
+    at: { address: Address; port: number; backlog: number },
+    options: ResolvedConnectionOptions,
+    onConnection: (connection: Connection) => void,
+  ) {
+    this.#host = host;
+    this.address = at.address;
+    this.port = at.port;
+    this.backlog = at.backlog;
+    this.#options = options;
+    this.#onConnection = onConnection;
+    this.ref();
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Takes no more connections; those that are open go on, handshakes under way are reset. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const tcb of [...this.#pending]) tcb.connection.abort();
+    this.#pending.clear();
+    this.unref();
+    this.#host.unlisten(this);
+  }
+
+  /** The listener keeps the process alive (the default). */
+  ref(): void {
+    if (this.#referenced || this.#closed) return;
+    this.#referenced = true;
+    this.#host.keepAlive(1);
+  }
+
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.#host.keepAlive(-1);
+  }
+
+  /** @internal SEGMENT ARRIVES in LISTEN (RFC 9293 §3.10.7.2). */
+  input(segment: Segment): void {
+    // First, RST: ignored.
+    if (segment.has(TcpFlag.RST)) return;
+    const path = this.#host.pathBack(segment);
+    if (path === undefined) return;
+    // Second, ACK: nothing was sent from here that it could acknowledge.
+    if (segment.has(TcpFlag.ACK)) return refuse(path, segment);
+    // Third, SYN; anything else has no business here.
+    if (segment.has(TcpFlag.SYN)) this.#open(path, segment);
+    else this.#host.counters.add('tcp-no-flags');
+  }
+
+  /** @internal The handshake of `tcb` is over, one way or the other. */
+  forget(tcb: ControlBlock): void {
+    this.#pending.delete(tcb);
+  }
+
+  #open(path: Path, segment: Segment): void {
+    const host = this.#host;
+    if (this.#pending.size >= this.backlog) this.#dropOldest();
+    const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort };
+    const iss = host.initialSequence(path, ends.localPort, ends.remotePort);
+    const tcb = new ControlBlock(host, ends, { ...this.#options }, true, iss);
+    const connection = new Connection(tcb, {});
+    // Nobody holds it yet: a handshake under way does not keep the process alive.
+    connection.unref();
+    tcb.listener = this;
+    tcb.enter('passive-open');
+    tcb.enter('syn');
+    // Payload of a SYN is left to the peer's retransmission: only its sequence number is acknowledged.
+    acceptSyn(tcb, segment);
+    tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
+    tcb.synDue = true;
+    this.#pending.add(tcb);
+    host.enlist(tcb);
+    tcb.touch();
+  }
+
+  /** [S-096] RFC 4987 §3.3: under a flood the oldest half-open connection gives way, silently. */
+  #dropOldest(): void {
+    for (const tcb of this.#pending) {
+      this.#host.counters.add('tcp-backlog-overflow');
+      tcb.release('end');
+      this.#pending.delete(tcb);
+      return;
+    }
+  }
+
+  /** @internal The handshake is complete: the owner takes it. */
+  accept(connection: Connection): void {
+    connection.ref();
+    this.#onConnection(connection);
+  }
+}

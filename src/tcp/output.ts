@@ -1,0 +1,121 @@
+import { seqAdd, seqDiff } from '../buffer/seq.ts';
+import type { ControlBlock } from './control-block.ts';
+import { isSynchronized, maySend } from './states.ts';
+import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
+
+/**
+ * Sends what may be sent: SYN, lost segments, new data, FIN, and last an ACK if none of them carried it. Called once
+ * for a connection at the end of a batch or a turn, when its owner has had its say.
+ */
+export function output(tcb: ControlBlock, now: number): void {
+  if (tcb.state === 'CLOSED') return;
+  // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up.
+  const unreachable = tcb.path.refresh();
+  if (unreachable !== undefined) tcb.softError = unreachable;
+  else send(tcb, now);
+  setTimers(tcb, now);
+}
+
+function send(tcb: ControlBlock, now: number): void {
+  if (tcb.synDue && !sendSyn(tcb, now)) return;
+  if (maySend(tcb.state)) {
+    restartAfterIdle(tcb, now);
+    if (!sendLost(tcb, now)) return;
+    while (sendNew(tcb, now));
+  }
+  if (isSynchronized(tcb.state) && tcb.acker.due(now)) sendAck(tcb);
+}
+
+/** [S-069] RFC 5681 §4.1: after an idle retransmission time-out the window starts over. */
+function restartAfterIdle(tcb: ControlBlock, now: number): void {
+  const { snd, congestion, lastSentAt } = tcb;
+  if (congestion === undefined || snd.una !== snd.nxt || lastSentAt < 0) return;
+  if (tcb.unsent > 0 && now - lastSentAt > tcb.rto.rto) congestion.onIdle(now - lastSentAt, tcb.rto.rto);
+}
+
+/** The congestion window, with what duplicate ACKs say has left the network. */
+function congestionWindow(tcb: ControlBlock): number {
+  return (tcb.congestion?.cwnd ?? tcb.snd.mss) + tcb.recovery.inflation;
+}
+
+/** Retransmits what is deemed lost, as far as the windows allow; false when the interface's queue is full. */
+function sendLost(tcb: ControlBlock, now: number): boolean {
+  const { snd, recovery } = tcb;
+  while (recovery.lostNext !== recovery.lostEnd) {
+    const seq = recovery.lostNext;
+    const octets = seqDiff(recovery.lostEnd, seq);
+    // [SHLD-16] RFC 9293 §3.8.6: retransmitted as usual while inside SND.UNA + SND.WND; beyond it is the prober's.
+    const window = seqDiff(seqAdd(snd.una, snd.wnd), seq);
+    if (window <= 0) break;
+    const length = Math.min(snd.mss, octets, tcb.sendQueue.length - seqDiff(seq, tcb.dataStart), window);
+    const pipe = recovery.pipe(snd.una, snd.nxt);
+    if (!tcb.mustRetransmit && pipe + length > congestionWindow(tcb)) break;
+    const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
+    if (!sendData(tcb, seq, length, fin, now)) return false;
+    recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
+    tcb.mustRetransmit = false;
+  }
+  tcb.mustRetransmit = false;
+  return true;
+}
+
+/** Sends one segment, or one super-segment, of new data; false when there is nothing (more) to send now. */
+function sendNew(tcb: ControlBlock, now: number): boolean {
+  const { snd, finAt } = tcb;
+  const available = tcb.unsent;
+  const finDue = finAt !== undefined && !tcb.finSent;
+  if (available === 0 && !finDue) return false;
+  const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
+  const congested = congestionWindow(tcb) - tcb.recovery.pipe(snd.una, snd.nxt);
+  let length = Math.min(available, usable, congested, largestPayload(tcb));
+  if (length > snd.mss && length < available) length -= length % snd.mss;
+  if (available === 0) {
+    // A FIN alone takes one octet of the window; like the last data it does not wait for Nagle.
+    if (usable > 0 && congested > 0) sendData(tcb, snd.nxt, 0, true, now);
+    return false;
+  }
+  if (length <= 0) return false;
+  if (length > snd.mss && !tailMayGo(tcb)) length -= length % snd.mss;
+  if (length < snd.mss && !smallMayGo(tcb, length, available, usable, congested)) return false;
+  const fin = finDue && length === available && usable > length;
+  return sendData(tcb, snd.nxt, length, fin, now);
+}
+
+/** May a segment that is not full go behind full ones that are still on their way? */
+function tailMayGo(tcb: ControlBlock): boolean {
+  return tcb.options.noDelay || tcb.finAt !== undefined;
+}
+
+/**
+ * [MUST-38] RFC 9293 §3.8.6.2.1, sender silly-window avoidance with Nagle's algorithm [SHLD-7]: a segment that is not
+ * full goes when it is all there is and nothing is on its way (or Nagle is off [MUST-17]), or when it fills half of the
+ * largest window the peer ever offered. What waits otherwise is sent by an ACK or by the persist timer [MUST-60].
+ */
+function smallMayGo(tcb: ControlBlock, length: number, available: number, usable: number, congested: number): boolean {
+  const { snd } = tcb;
+  const idle = snd.una === snd.nxt;
+  if (tcb.overrideSilly) {
+    tcb.overrideSilly = false;
+    return true;
+  }
+  if (length === available) return idle || tailMayGo(tcb);
+  if (congested < Math.min(available, usable)) return idle; // the congestion window opens by itself, at whole segments
+  return idle && length * 2 >= snd.maxWnd;
+}
+
+/** Sets the timers to what is now on its way or waiting. */
+function setTimers(tcb: ControlBlock, now: number): void {
+  const { snd, persist } = tcb;
+  const outstanding = snd.una !== snd.nxt;
+  const waiting = tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent);
+  // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
+  const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
+  if (!probing) persist.stop();
+  else if (persist.deadline === Infinity) persist.start(now, tcb.rto.rto);
+  if (!outstanding || (probing && snd.wnd === 0)) tcb.retransmitAt = Infinity;
+  else if (tcb.retransmitAt === Infinity) {
+    // RFC 6298 §5.1: started when a packet with data is sent and the timer is not running.
+    tcb.retransmitAt = now + tcb.rto.rto;
+    tcb.stalledSince = now;
+  }
+}

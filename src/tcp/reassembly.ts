@@ -1,0 +1,190 @@
+import type { Memory } from '../buffer/memory.ts';
+import { seqAdd, seqDiff, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
+import type { SlabAllocator } from '../buffer/slab.ts';
+
+/** Bounds of a reassembly queue. */
+export interface ReassemblyOptions {
+  /** Bytes kept at most; beyond, what lies farthest ahead is dropped and comes again. Default 1 GiB, the largest window. */
+  maxBytes?: number;
+  /** Pieces kept at most: bounds what one-byte segments cost. Default 1024. */
+  maxPieces?: number;
+}
+
+/** Where delivered bytes go: a `ReceiveQueue`. The bytes are never rewritten and need no copy. */
+export interface ReassemblyTarget {
+  adopt(memory: Memory, offset: number, length: number): void;
+}
+
+/** From this length on bytes in memory that is never rewritten are kept where they are. */
+const SLICE_FROM = 4096;
+/** What a piece costs beside its bytes, for the memory budget. */
+const PIECE_OVERHEAD = 64;
+
+/** Bytes `[seq, end)` of the stream. */
+interface Piece {
+  seq: number;
+  end: number;
+  memory: Memory;
+  /** Where byte `seq` lies. */
+  offset: number;
+}
+
+/**
+ * Data that has arrived ahead of a gap ([SHLD-31] RFC 9293 §3.10.7.4). Sorted pieces that don't overlap: where a segment
+ * overlaps what is kept, the bytes kept first stay. Lent memory is copied. An empty queue holds nothing.
+ *
+ * The caller has trimmed segments to the receive window; all sequence numbers here lie within 2³⁰ of each other.
+ */
+export class Reassembly {
+  /** Bytes kept. */
+  bytes: number = 0;
+  /** Where the FIN stands, once one has arrived; −1 before. Nothing is kept beyond it. */
+  finAt: number = -1;
+  /** Pieces, kept or just arrived, that a bound has dropped. */
+  dropped: number = 0;
+  /** After `rangeOf`: the range it found. */
+  rangeStart: number = 0;
+  rangeEnd: number = 0;
+  readonly #slabs: SlabAllocator;
+  readonly #maxBytes: number;
+  readonly #maxPieces: number;
+  #pieces: Piece[] = [];
+
+  constructor(slabs: SlabAllocator, options: ReassemblyOptions = {}) {
+    this.#slabs = slabs;
+    this.#maxBytes = options.maxBytes ?? 0x4000_0000;
+    this.#maxPieces = options.maxPieces ?? 1024;
+  }
+
+  /** Pieces kept. */
+  get segments(): number {
+    return this.#pieces.length;
+  }
+
+  /** What the queue occupies, in bytes, bookkeeping included. */
+  get allocated(): number {
+    return this.bytes + this.#pieces.length * PIECE_OVERHEAD;
+  }
+
+  /**
+   * Keeps the bytes of a segment that aren't there yet.
+   *
+   * @param retained the memory is never rewritten.
+   * @returns bytes newly kept
+   */
+  insert(seq: number, memory: Memory, offset: number, length: number, retained: boolean): number {
+    let end = seqAdd(seq, length);
+    if (this.finAt !== -1) end = seqMin(end, this.finAt);
+    let kept = 0;
+    let next = seq;
+    let index = this.#find(seq);
+    while (seqLt(next, end)) {
+      const piece = this.#pieces[index];
+      const gapEnd = piece === undefined ? end : seqMin(end, piece.seq);
+      if (seqLt(next, gapEnd)) {
+        const n = seqDiff(gapEnd, next);
+        if (!this.#makeRoom(index, n)) break;
+        this.#keep(index, next, n, memory, offset + seqDiff(next, seq), retained);
+        kept += n;
+        // A new piece lies at `index`, unless the bytes were joined to the one before.
+        if (this.#pieces[index] !== piece) index++;
+      }
+      if (piece === undefined) break;
+      next = seqMax(next, piece.end);
+      index++;
+    }
+    return kept;
+  }
+
+  /** A FIN has arrived: the stream ends before sequence number `seq`. The first FIN counts. */
+  fin(seq: number): void {
+    if (this.finAt === -1) this.finAt = seq;
+  }
+
+  /**
+   * Hands the bytes that follow `nxt` without a gap to `into` and forgets them and all below.
+   *
+   * @returns bytes handed over: `nxt` moves by so many
+   */
+  deliver(nxt: number, into: ReassemblyTarget): number {
+    let next = nxt;
+    let done = 0;
+    for (const piece of this.#pieces) {
+      if (seqLt(next, piece.seq)) break;
+      done++;
+      this.bytes -= seqDiff(piece.end, piece.seq);
+      if (seqLe(piece.end, next)) continue;
+      into.adopt(piece.memory, piece.offset + seqDiff(next, piece.seq), seqDiff(piece.end, next));
+      next = piece.end;
+    }
+    if (done === this.#pieces.length) this.#pieces = [];
+    else if (done > 0) this.#pieces.splice(0, done);
+    return seqDiff(next, nxt);
+  }
+
+  /** Finds the range without a gap that holds byte `seq`, for a SACK block: true with `rangeStart` and `rangeEnd` set. */
+  rangeOf(seq: number): boolean {
+    const index = this.#find(seq);
+    const piece = this.#pieces[index];
+    if (piece === undefined || seqLt(seq, piece.seq)) return false;
+    let first = index;
+    while (first > 0 && this.#pieces[first - 1]!.end === this.#pieces[first]!.seq) first--;
+    let last = index;
+    while (last + 1 < this.#pieces.length && this.#pieces[last]!.end === this.#pieces[last + 1]!.seq) last++;
+    this.rangeStart = this.#pieces[first]!.seq;
+    this.rangeEnd = this.#pieces[last]!.end;
+    return true;
+  }
+
+  /** Forgets all bytes, as under memory pressure; they come again. */
+  clear(): void {
+    this.#pieces = [];
+    this.bytes = 0;
+  }
+
+  /** The index of the first piece that ends behind `seq`. */
+  #find(seq: number): number {
+    let low = 0;
+    let high = this.#pieces.length;
+    // Segments behind one gap mostly come in order.
+    if (high > 0 && seqLe(this.#pieces[high - 1]!.end, seq)) return high;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (seqLt(seq, this.#pieces[middle]!.end)) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** Keeps `length` bytes from `seq` on, which overlap nothing, before piece `index`. */
+  #keep(index: number, seq: number, length: number, memory: Memory, offset: number, retained: boolean): void {
+    const slice = retained && length >= SLICE_FROM;
+    if (!slice) this.#slabs.copy(memory, offset, length);
+    const kept = slice ? memory : this.#slabs.memory;
+    const at = slice ? offset : this.#slabs.offset;
+    const end = seqAdd(seq, length);
+    const previous = this.#pieces[index - 1];
+    if (
+      previous !== undefined &&
+      previous.end === seq &&
+      previous.memory === kept &&
+      previous.offset + seqDiff(previous.end, previous.seq) === at
+    ) {
+      previous.end = end;
+    } else {
+      this.#pieces.splice(index, 0, { seq, end, memory: kept, offset: at });
+    }
+    this.bytes += length;
+  }
+
+  /** Drops what lies farthest ahead until `length` bytes fit at `index`: what is nearest to the gap is needed first. */
+  #makeRoom(index: number, length: number): boolean {
+    while (this.bytes + length > this.#maxBytes || this.#pieces.length >= this.#maxPieces) {
+      this.dropped++;
+      if (this.#pieces.length <= index) return false;
+      const farthest = this.#pieces.pop()!;
+      this.bytes -= seqDiff(farthest.end, farthest.seq);
+    }
+    return true;
+  }
+}

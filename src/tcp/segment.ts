@@ -1,0 +1,112 @@
+import type { Datagram } from '../buffer/datagram.ts';
+import type { Memory } from '../buffer/memory.ts';
+import { Checksum } from '../buffer/batch.ts';
+import { seqAdd } from '../buffer/seq.ts';
+import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts';
+import { Protocol } from '../wire/protocol.ts';
+import type { TcpFlaw } from '../wire/tcp.ts';
+import * as tcp from '../wire/tcp.ts';
+import { readTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+
+/**
+ * An arrived segment: RFC 9293's SEG.* variables. One object is reused for segment after segment: it is valid for the
+ * call that passes it.
+ */
+export class Segment {
+  readonly datagram: Datagram;
+  sourcePort: number = 0;
+  destinationPort: number = 0;
+  /** SEG.SEQ: the sequence number of the first octet, SYN counted. */
+  seq: number = 0;
+  /** SEG.ACK; meaningful with the ACK flag. */
+  ack: number = 0;
+  flags: number = 0;
+  /** SEG.WND as it stands in the header, not scaled: 0 to 65,535. */
+  wnd: number = 0;
+  /** SEG.UP: the urgent pointer as it stands in the header. */
+  up: number = 0;
+  /** Where the payload begins in `memory`. */
+  payloadOffset: number = 0;
+  /** Bytes of payload. */
+  payloadLength: number = 0;
+  readonly options: TcpOptions = new TcpOptions();
+
+  constructor(datagram: Datagram) {
+    this.datagram = datagram;
+  }
+
+  get memory(): Memory {
+    return this.datagram.memory;
+  }
+
+  /** Arrival time in microseconds. */
+  get now(): number {
+    return this.datagram.now;
+  }
+
+  /** SEG.LEN: octets of sequence space, SYN and FIN counted. */
+  get length(): number {
+    const { flags } = this;
+    return this.payloadLength + (flags & tcp.TcpFlag.SYN ? 1 : 0) + (flags & tcp.TcpFlag.FIN ? 1 : 0);
+  }
+
+  /** The sequence number behind the payload: that of the FIN, if there is one. */
+  get payloadEnd(): number {
+    return seqAdd(this.seq, this.payloadLength + (this.flags & tcp.TcpFlag.SYN ? 1 : 0));
+  }
+
+  has(flag: number): boolean {
+    return (this.flags & flag) !== 0;
+  }
+
+  /** Reads the segment that the datagram carries; returns why it must be dropped, or nothing. */
+  load(): TcpFlaw | 'tcp-bad-checksum' | undefined {
+    const { datagram } = this;
+    const { view } = datagram.memory;
+    const { start, length } = datagram;
+    const flaw = tcp.checkTcp(view, start, length);
+    if (flaw !== undefined) return flaw;
+    if (datagram.checksum === Checksum.none && !checksumHolds(datagram)) return 'tcp-bad-checksum';
+    this.sourcePort = tcp.tcpSourcePort(view, start);
+    this.destinationPort = tcp.tcpDestinationPort(view, start);
+    this.seq = tcp.tcpSequence(view, start);
+    this.ack = tcp.tcpAcknowledgment(view, start);
+    this.flags = tcp.tcpFlags(view, start);
+    this.wnd = tcp.tcpWindow(view, start);
+    this.up = tcp.tcpUrgentPointer(view, start);
+    const headerLength = tcp.tcpHeaderLength(view, start);
+    this.payloadOffset = start + headerLength;
+    this.payloadLength = length - headerLength;
+    // [MUST-5] RFC 9293 §3.1: an option may come in any segment; bad lengths end the list without harm [MUST-7].
+    readTcpOptions(view, start + tcp.TCP_HEADER_LENGTH, start + headerLength, this.options);
+    return undefined;
+  }
+
+  /** Cuts `n` octets of sequence space off the front: first the SYN, then payload. */
+  trimFront(n: number): void {
+    if (n <= 0) return;
+    this.seq = seqAdd(this.seq, n);
+    let cut = n;
+    if (this.flags & tcp.TcpFlag.SYN) {
+      this.flags &= ~tcp.TcpFlag.SYN;
+      cut--;
+    }
+    cut = Math.min(cut, this.payloadLength);
+    this.payloadOffset += cut;
+    this.payloadLength -= cut;
+  }
+
+  /** Keeps only the first `n` bytes of payload; a FIN behind them goes. */
+  trimPayload(n: number): void {
+    if (n >= this.payloadLength) return;
+    this.payloadLength = n;
+    this.flags &= ~tcp.TcpFlag.FIN;
+  }
+}
+
+/** [MUST-3] RFC 9293 §3.1: the checksum covers pseudo-header, header and payload. */
+function checksumHolds(datagram: Datagram): boolean {
+  const { start, length } = datagram;
+  const sum = pseudoHeaderSum(datagram.source, datagram.destination, Protocol.TCP, length);
+  return checksumFinish(checksumAdd(sum, datagram.memory.view, start, length)) === 0;
+}

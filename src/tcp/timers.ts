@@ -1,0 +1,56 @@
+import { seqDiff } from '../buffer/seq.ts';
+import type { ControlBlock } from './control-block.ts';
+import { congestionSample } from './input-ack.ts';
+import { sendKeepalive, sendProbe } from './transmit.ts';
+
+/** R1 of RFC 9293 §3.8.3 [SHLD-10]: after so many retransmissions IP is asked for another way. Linux: net.ipv4.tcp_retries1. */
+const R1_RETRANSMISSIONS = 3;
+
+/** Does whatever is due at `now`; `output` follows and sends. */
+export function timersExpire(tcb: ControlBlock, now: number): void {
+  if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
+  if (tcb.lingerAt <= now) return tcb.release(tcb.state === 'TIME_WAIT' ? '2msl' : 'end');
+  if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
+  if (tcb.persist.deadline <= now) probe(tcb, now);
+  if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
+}
+
+/** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
+function retransmissionTimeout(tcb: ControlBlock, now: number): void {
+  const { snd, rto, recovery, congestion } = tcb;
+  // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
+  if (congestion !== undefined && now - tcb.stalledSince >= tcb.options.userTimeout * 1000) {
+    return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
+  }
+  tcb.timeouts++;
+  if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV') {
+    tcb.synDue = true;
+    tcb.synLost = true;
+  } else {
+    const flight = seqDiff(snd.nxt, snd.una);
+    congestion?.onCongestion('timeout', congestionSample(tcb, now, 0, flight, -1));
+    recovery.onTimeout(snd.una, snd.nxt);
+    tcb.mustRetransmit = true;
+  }
+  rto.backOff();
+  tcb.retransmitAt = now + rto.rto;
+  // R1: negative advice; the path looks for another route.
+  if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
+}
+
+/** RFC 9293 §3.8.6.1: the window is closed, or data waits for one too small to use. */
+function probe(tcb: ControlBlock, now: number): void {
+  const { persist } = tcb;
+  // [MUST-37] While probes are acknowledged the connection lives on; unanswered ones count towards R2.
+  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) return tcb.fail('ETIMEDOUT');
+  if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
+  else sendProbe(tcb);
+  persist.onProbe(now, tcb.rto.rto);
+}
+
+/** [MUST-26] [MUST-29] RFC 9293 §3.8.4: only on a connection on which nothing is on its way. */
+function keepAlive(tcb: ControlBlock, now: number): void {
+  if (tcb.snd.una !== tcb.snd.nxt || tcb.unsent > 0) return tcb.keepalive.onActivity(now);
+  if (tcb.keepalive.onDeadline(now) === 'dead') tcb.fail('ETIMEDOUT');
+  else sendKeepalive(tcb);
+}

@@ -1,0 +1,186 @@
+import { Checksum } from '../buffer/batch.ts';
+import type { Packet } from '../buffer/packet.ts';
+import type { Path, SendOptions } from '../buffer/path.ts';
+import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
+import { checksumAdd, checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
+import { MAX_TCP_OPTIONS_LENGTH } from '../wire/tcp-options.ts';
+import type { ControlBlock } from './control-block.ts';
+import { writeSynOptions } from './handshake.ts';
+
+/** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: net.ipv4.tcp_invalid_ratelimit. */
+const CHALLENGE_INTERVAL_US = 500_000;
+
+/** The largest IP packet, and so the largest super-segment with its headers. */
+const MAX_PACKET = 65_535;
+
+/** How the segments of a connection go out; one object, filled in for each. */
+const sending: SendOptions = { ttl: 64, trafficClass: 0 };
+
+/**
+ * Completes a TCP segment: the header goes in front of the payload, the checksum in or, where the link completes it,
+ * the pseudo-header's sum. [MUST-2] RFC 9293 §3.1
+ */
+export function finishSegment(path: Path, packet: Packet, tcpStart: number): void {
+  const { view } = packet.memory;
+  const length = packet.end - tcpStart;
+  const sum = pseudoHeaderSum(path.local, path.remote, Protocol.TCP, length);
+  if (path.checksumOffload) {
+    setTcpChecksum(view, tcpStart, checksumFold(sum));
+    packet.checksum = Checksum.partial;
+  } else {
+    setTcpChecksum(view, tcpStart, checksumFinish(checksumAdd(sum, view, tcpStart, length)));
+  }
+}
+
+/**
+ * Sends one segment: octets from `seq` on, `length` of them from the send queue. Returns false when the interface's
+ * queue is full (the connection is touched again when there is room).
+ */
+function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
+  const { path, snd, rcv, options } = tcb;
+  const packet = path.reserve(length);
+  if (packet === undefined) {
+    tcb.host.blocked(tcb);
+    return false;
+  }
+  const { memory } = packet;
+  if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
+  if (length > snd.mss) packet.segmentSize = snd.mss;
+  const start = packet.prepend(TCP_HEADER_LENGTH);
+  // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
+  const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
+  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, TCP_HEADER_LENGTH);
+  finishSegment(path, packet, start);
+  sending.ttl = options.ttl;
+  sending.trafficClass = options.dscp << 2;
+  path.send(packet, Protocol.TCP, sending);
+  tcb.segmentsSent++;
+  rcv.acked = rcv.nxt;
+  tcb.acker.sent();
+  return true;
+}
+
+/** What the receive window may offer now, in bytes. */
+function advertisedWindow(tcb: ControlBlock): number {
+  const buffered = tcb.receiveQueue.length + tcb.reassembly.bytes;
+  return tcb.receiveWindow.advertise(tcb.rcv.nxt, buffered, tcb.rcv.mss);
+}
+
+/** Sends a segment without payload: the acknowledgment of everything in order so far. */
+export function sendAck(tcb: ControlBlock): boolean {
+  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK);
+}
+
+/**
+ * A challenge ACK, or the answer to an unacceptable segment. [S-091] RFC 5961 §7: limited for each connection by
+ * itself, so that the limit tells an attacker nothing of other connections.
+ */
+export function challenge(tcb: ControlBlock, now: number): void {
+  if (now - tcb.challengedAt < CHALLENGE_INTERVAL_US) {
+    tcb.host.counters.add('tcp-challenge-limited');
+    return;
+  }
+  tcb.challengedAt = now;
+  sendAck(tcb);
+}
+
+/**
+ * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the retransmission
+ * queue follow. Returns false when nothing could be sent.
+ */
+export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
+  const { snd } = tcb;
+  const end = seqAdd(seq, length + (fin ? 1 : 0));
+  let flags: number = TcpFlag.ACK;
+  // [MUST-61] RFC 9293 §3.9.1.2: the last buffered segment says so.
+  if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
+  if (fin) flags |= TcpFlag.FIN;
+  if (!transmit(tcb, seq, length, flags)) return false;
+  tcb.lastSentAt = now;
+  if (seqGt(end, snd.nxt)) {
+    if (seq !== snd.nxt) tcb.retransmissions.markRetransmitted(seq, snd.nxt, now);
+    tcb.retransmissions.push(snd.nxt, end, now);
+    snd.nxt = end;
+  } else {
+    tcb.retransmissions.markRetransmitted(seq, end, now);
+    tcb.segmentsRetransmitted++;
+  }
+  return true;
+}
+
+/** A zero-window probe: one octet that the window does not allow for (RFC 9293 §3.8.6.1). */
+export function sendProbe(tcb: ControlBlock): boolean {
+  const { snd } = tcb;
+  const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
+  const isFin = seq === tcb.finAt;
+  if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
+  if (seq === snd.nxt) tcb.probed = true;
+  return true;
+}
+
+/** A keep-alive: no data, and a number just below the window, which asks for an ACK. [SHLD-12] RFC 9293 §3.8.4 */
+export function sendKeepalive(tcb: ControlBlock): boolean {
+  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK);
+}
+
+/** Sends our SYN, with ACK where the peer's SYN is known. */
+export function sendSyn(tcb: ControlBlock, now: number): boolean {
+  const { path, snd, rcv, options } = tcb;
+  const packet = path.reserve(MAX_TCP_OPTIONS_LENGTH);
+  if (packet === undefined) {
+    tcb.host.blocked(tcb);
+    return false;
+  }
+  const { view } = packet.memory;
+  const optionsLength = writeSynOptions(tcb, view, packet.start);
+  packet.end = packet.start + optionsLength;
+  const start = packet.prepend(TCP_HEADER_LENGTH);
+  const answer = tcb.state === 'SYN_RECV';
+  const flags = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
+  const window = tcb.receiveWindow.start(rcv.nxt);
+  const ack = answer ? rcv.nxt : 0;
+  const headerLength = TCP_HEADER_LENGTH + optionsLength;
+  writeTcpHeader(view, start, tcb.localPort, tcb.remotePort, snd.iss, ack, flags, window, 0, headerLength);
+  finishSegment(path, packet, start);
+  sending.ttl = options.ttl;
+  sending.trafficClass = options.dscp << 2;
+  path.send(packet, Protocol.TCP, sending);
+  tcb.segmentsSent++;
+  tcb.synDue = false;
+  rcv.acked = rcv.nxt;
+  tcb.acker.sent();
+  const end = seqAdd(snd.iss, 1);
+  if (snd.nxt === snd.iss) {
+    snd.nxt = end;
+    tcb.retransmissions.push(snd.iss, end, now);
+  } else {
+    tcb.retransmissions.markRetransmitted(snd.iss, end, now);
+    tcb.segmentsRetransmitted++;
+  }
+  return true;
+}
+
+/** `<SEQ=seq><CTL=RST>`, with our acknowledgment number where there is one. */
+export function sendReset(tcb: ControlBlock, seq: number): void {
+  const packet = tcb.path.reserve(0);
+  if (packet === undefined) return;
+  const start = packet.prepend(TCP_HEADER_LENGTH);
+  const known = tcb.state !== 'SYN_SENT';
+  const flags = known ? TcpFlag.RST | TcpFlag.ACK : TcpFlag.RST;
+  const ack = known ? tcb.rcv.nxt : 0;
+  writeTcpHeader(packet.memory.view, start, tcb.localPort, tcb.remotePort, seq, ack, flags, 0, 0, TCP_HEADER_LENGTH);
+  finishSegment(tcb.path, packet, start);
+  sending.ttl = tcb.options.ttl;
+  sending.trafficClass = tcb.options.dscp << 2;
+  tcb.path.send(packet, Protocol.TCP, sending);
+  tcb.segmentsSent++;
+}
+
+/** The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. */
+export function largestPayload(tcb: ControlBlock): number {
+  const { path, snd } = tcb;
+  const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH;
+  return room < 2 * snd.mss ? snd.mss : room - (room % snd.mss);
+}

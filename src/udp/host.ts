@@ -1,0 +1,34 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
+import type { Path } from '../buffer/path.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
+import type { UdpSocket } from './socket.ts';
+
+/** What UDP asks of the stack around it: tables, ports, paths and turns. */
+export interface UdpHost {
+  readonly counters: Counters;
+  /** Received messages that wait for `deliver` count here, overhead included. */
+  readonly budget: MemoryBudget;
+  /**
+   * The socket that a unicast datagram is for: connected ones whose four-tuple fits before unconnected ones, those
+   * bound to the address before those bound to any.
+   */
+  lookup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): UdpSocket | undefined;
+  /** All sockets that a broadcast or multicast datagram is for, as Linux gives it to each; read before the next call. */
+  lookupGroup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): readonly UdpSocket[];
+  /** The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. */
+  path(local: Address | undefined, remote: Address): Path | ErrorCode;
+  /** What an address is to the stack. */
+  classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
+  /** The socket has something for its owner: calls `socket.deliver()` at the batch's end. Called again before that: no effect. */
+  touch(socket: UdpSocket): void;
+  /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */
+  blocked(socket: UdpSocket): void;
+  /** Takes the socket out of the lookup tables, its port staying taken: its addresses are about to change. */
+  unlist(socket: UdpSocket): void;
+  /** Puts it back under its present addresses. */
+  list(socket: UdpSocket): void;
+  /** The socket is closed: forgets it and frees its port. Called once. */
+  closed(socket: UdpSocket): void;
+}

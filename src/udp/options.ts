@@ -1,0 +1,93 @@
+import { usageError } from '../errors.ts';
+
+/** Options of a socket: given at `bind`, the tunable ones changed later with `socket.set`. */
+export interface UdpOptions {
+  /** Let several sockets share the port: the last bound gets unicast, all get broadcast and multicast. Default false. */
+  reuseAddress?: boolean;
+  /** Let sockets that all say so share the port. Default false. */
+  reusePort?: boolean;
+  /** May send to broadcast addresses (else EACCES). Default false. */
+  broadcast?: boolean;
+  /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
+  ttl?: number;
+  /** The same for multicast, 1 to 255. Default 1 (RFC 1112 §6.1). */
+  multicastTtl?: number;
+  /** Diffserv code point, 0 to 63. Default 0. */
+  dscp?: number;
+  /**
+   * Bytes that received messages may occupy until the owner has them, 256 of overhead a message included.
+   * Default 212,992. Linux: net.core.rmem_default.
+   */
+  receiveBuffer?: number;
+}
+
+/** The same with every default filled in. */
+export type ResolvedUdpOptions = Required<UdpOptions>;
+
+/** The options that may change while the socket is open. */
+export type UdpTunables = Pick<ResolvedUdpOptions, 'broadcast' | 'ttl' | 'multicastTtl' | 'dscp' | 'receiveBuffer'>;
+
+export const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
+  reuseAddress: false,
+  reusePort: false,
+  broadcast: false,
+  ttl: 64,
+  multicastTtl: 1,
+  dscp: 0,
+  receiveBuffer: 212_992,
+};
+
+const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort']);
+
+/** Inclusive bounds of the numbers among the options. */
+const RANGES: ReadonlyMap<string, readonly [min: number, max: number]> = new Map([
+  ['ttl', [1, 255]],
+  ['multicastTtl', [1, 255]],
+  ['dscp', [0, 63]],
+  ['receiveBuffer', [1, 0x7fff_ffff]],
+]);
+
+/**
+ * Fills in the defaults.
+ *
+ * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE
+ */
+export function resolveUdpOptions(options: UdpOptions = {}): ResolvedUdpOptions {
+  const resolved = { ...DEFAULT_UDP_OPTIONS };
+  for (const key of Object.keys(DEFAULT_UDP_OPTIONS) as (keyof ResolvedUdpOptions)[]) {
+    if (options[key] === undefined) continue;
+    checkUdpOption(key, options[key]);
+    Object.assign(resolved, { [key]: options[key] });
+  }
+  return resolved;
+}
+
+/**
+ * Checks a change to an open socket.
+ *
+ * @throws ERR_INVALID_ARG_VALUE for an unknown option or one that only `bind` takes; ERR_OUT_OF_RANGE,
+ * ERR_INVALID_ARG_TYPE
+ */
+export function checkTunable(key: keyof UdpTunables, value: unknown): void {
+  if (BIND_ONLY.has(key)) throw usageError('ERR_INVALID_ARG_VALUE', `${key} is chosen when the socket is bound`);
+  checkUdpOption(key, value);
+}
+
+/** Throws unless the option exists and the value is one it can have. */
+function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
+  if (!Object.hasOwn(DEFAULT_UDP_OPTIONS, key)) {
+    const names = Object.keys(DEFAULT_UDP_OPTIONS).join(', ');
+    throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
+  }
+  const wanted = typeof DEFAULT_UDP_OPTIONS[key];
+  if (typeof value !== wanted) {
+    throw usageError('ERR_INVALID_ARG_TYPE', `${key} must be a ${wanted}, not ${typeof value}`);
+  }
+  const range = RANGES.get(key);
+  if (range === undefined) return;
+  const [min, max] = range;
+  if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
+    const message = `${key} must be a whole number from ${min} to ${max}, not ${String(value)}`;
+    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+  }
+}

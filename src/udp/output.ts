@@ -1,0 +1,49 @@
+import { Checksum } from '../buffer/batch.ts';
+import { copyBytes } from '../buffer/copy.ts';
+import type { Path, SendOptions } from '../buffer/path.ts';
+import { checksumFold, pseudoHeaderSum, transportChecksum } from '../wire/checksum.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { setUdpChecksum, UDP_HEADER_LENGTH, writeUdpHeader } from '../wire/udp.ts';
+
+/** The longest message, in bytes: what an IPv4 datagram leaves (RFC 768, RFC 791). */
+export const LARGEST_MESSAGE = 65_507;
+
+/**
+ * Builds a datagram in the path's queue and sends it.
+ *
+ * @param length bytes in all pieces together
+ * @returns false when the queue is full; nothing was taken then
+ */
+export function sendMessage(
+  path: Path,
+  sourcePort: number,
+  destinationPort: number,
+  message: Uint8Array | readonly Uint8Array[],
+  length: number,
+  options: SendOptions,
+): boolean {
+  const packet = path.reserve(length);
+  if (packet === undefined) return false;
+  const { bytes, view } = packet.memory;
+  if (message instanceof Uint8Array) {
+    copyBytes(bytes, packet.start, message, 0, length);
+  } else {
+    let at = packet.start;
+    for (const piece of message) {
+      copyBytes(bytes, at, piece, 0, piece.byteLength);
+      at += piece.byteLength;
+    }
+  }
+  const start = packet.prepend(UDP_HEADER_LENGTH);
+  const total = UDP_HEADER_LENGTH + length;
+  writeUdpHeader(view, start, sourcePort, destinationPort, total);
+  const { local, remote } = path;
+  if (path.checksumOffload) {
+    setUdpChecksum(view, start, checksumFold(pseudoHeaderSum(local, remote, Protocol.UDP, total)));
+    packet.checksum = Checksum.partial;
+  } else {
+    setUdpChecksum(view, start, transportChecksum(view, start, total, local, remote, Protocol.UDP));
+  }
+  path.send(packet, Protocol.UDP, options);
+  return true;
+}

@@ -1,0 +1,317 @@
+import { copyBytes } from '../buffer/copy.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import type { Path, SendOptions } from '../buffer/path.ts';
+import type { ErrorCode, SystemError } from '../errors.ts';
+import { systemError, usageError } from '../errors.ts';
+import { Address, sameAddress } from '../wire/address.ts';
+import type { AddressRegister } from '../wire/address.ts';
+import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
+import type { UdpHandler } from './handler.ts';
+import type { UdpHost } from './host.ts';
+import { MessageQueue } from './message-queue.ts';
+import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
+import { checkTunable } from './options.ts';
+import { LARGEST_MESSAGE, sendMessage } from './output.ts';
+import { PathCache } from './path-cache.ts';
+
+/** What a socket is made of; the stack has chosen the port and checked the address. */
+export interface UdpSocketInit {
+  host: UdpHost;
+  /** One of the stack's addresses; 0.0.0.0 or :: for all of them. */
+  localAddress: Address;
+  /** 1 to 65,535. */
+  localPort: number;
+  options: ResolvedUdpOptions;
+  handler: UdpHandler;
+}
+
+/** Messages counted by a socket. */
+export interface UdpSocketCounters {
+  received: number;
+  sent: number;
+  /** Arrived when the receive buffer was full. */
+  dropped: number;
+  /** ICMP errors that were about this socket's messages. */
+  errors: number;
+}
+
+/**
+ * A UDP socket: messages in and out, no promises, any JavaScript runtime. Made by `stack.udp.bind`.
+ *
+ * @example
+ * const socket = stack.udp.bind({ port: 7 }, {
+ *   onMessage: (bytes, { remotePort, remoteAddress }) => socket.send(bytes, remotePort, remoteAddress),
+ * });
+ */
+export class UdpSocket {
+  readonly counters: UdpSocketCounters = { received: 0, sent: 0, dropped: 0, errors: 0 };
+  readonly options: Readonly<ResolvedUdpOptions>;
+  readonly localPort: number;
+  readonly #options: ResolvedUdpOptions;
+  readonly #host: UdpHost;
+  readonly #handler: UdpHandler;
+  readonly #boundAddress: Address;
+  readonly #paths: PathCache = new PathCache();
+  readonly #messages: MessageQueue;
+  readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
+  /** The path to the peer of a connected socket. */
+  #path: Path | undefined;
+  #remoteAddress: Address | undefined;
+  #remotePort: number = 0;
+  #closed: boolean = false;
+  /** An error that waits for `deliver`; a later one replaces it, as SO_ERROR does. */
+  #error: SystemError | undefined;
+  /** The addresses of the last message received: neighbours often share them. */
+  #lastSource: Address | undefined;
+  #lastDestination: Address | undefined;
+  /** The text address that `send` was last given, and what it stands for. */
+  #lastText: string = '';
+  #lastParsed: Address | undefined;
+
+  constructor(init: UdpSocketInit) {
+    this.#host = init.host;
+    this.#handler = init.handler;
+    this.#boundAddress = init.localAddress;
+    this.localPort = init.localPort;
+    this.#options = { ...init.options };
+    this.options = this.#options;
+    this.#messages = new MessageQueue(this.#options.receiveBuffer, init.host.budget);
+  }
+
+  /** The address it is bound to: 0.0.0.0 or :: for all, the source address in use while connected. */
+  get localAddress(): Address {
+    return this.#path?.local ?? this.#boundAddress;
+  }
+
+  /** The peer of a connected socket. */
+  get remoteAddress(): Address | undefined {
+    return this.#remoteAddress;
+  }
+
+  /** The peer's port; 0 while not connected. */
+  get remotePort(): number {
+    return this.#remotePort;
+  }
+
+  get connected(): boolean {
+    return this.#path !== undefined;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Received messages that wait for their turn. */
+  get pending(): number {
+    return this.#messages.length;
+  }
+
+  /**
+   * Sends one message: the bytes are copied, the caller may reuse them at once.
+   *
+   * @param bytes the message, whole or in pieces; it may be empty
+   * @param remotePort where to, 1 to 65,535; left out on a connected socket
+   * @returns true when it is queued; false when the interface's queue is full: the message was *not* taken, and
+   * `onWritable` tells when to try again
+   * @throws `EMSGSIZE` (longer than 65,507 bytes or than the path's MTU allows: there is no fragmentation yet),
+   * `EDESTADDRREQ` (no destination and not connected), `EISCONN` (a destination and connected), `ENETUNREACH`,
+   * `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES` (broadcast without the option),
+   * `EBADF` (closed); `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for a misuse
+   */
+  send(bytes: Uint8Array | readonly Uint8Array[], remotePort?: number, remoteAddress?: Address | string): boolean {
+    if (this.#closed) throw systemError('EBADF', 'send', { hint: 'the socket is closed' });
+    const path = this.#destination(remotePort, remoteAddress);
+    const port = this.#path === undefined ? remotePort! : this.#remotePort;
+    const kind = this.#host.classify(path.remote);
+    if (kind === 'broadcast' && !this.#options.broadcast) {
+      throw this.#refused('EACCES', path.remote, port, 'set the option broadcast to send to a broadcast address');
+    }
+    const problem = path.refresh();
+    if (problem !== undefined) throw this.#refused(problem, path.remote, port);
+    const length = lengthOf(bytes);
+    if (length > LARGEST_MESSAGE || length + UDP_HEADER_LENGTH + path.headerLength > path.mtu) {
+      throw this.#refused('EMSGSIZE', path.remote, port);
+    }
+    const options = this.#sendOptions;
+    options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
+    options.trafficClass = this.#options.dscp << 2;
+    if (!sendMessage(path, this.localPort, port, bytes, length, options)) {
+      this.#host.blocked(this);
+      return false;
+    }
+    this.counters.sent++;
+    return true;
+  }
+
+  /**
+   * Fixes the peer: messages from others are no longer received, `send` needs no destination, ICMP errors are reported.
+   *
+   * @throws `EISCONN`, `EBADF`, `EACCES`, `EAFNOSUPPORT`, `ENETUNREACH`, `EADDRNOTAVAIL`, `EINVAL`;
+   * `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  connect(remoteAddress: Address | string, remotePort: number): void {
+    const address = this.#parse(remoteAddress);
+    checkPort(remotePort);
+    const place = { address: address.toString(), port: remotePort };
+    if (this.#closed) throw systemError('EBADF', 'connect', { ...place, hint: 'the socket is closed' });
+    if (this.#path !== undefined) throw systemError('EISCONN', 'connect', place);
+    if (!this.#options.broadcast && this.#host.classify(address) === 'broadcast') {
+      throw systemError('EACCES', 'connect', place);
+    }
+    const path = this.#findPath(address);
+    if (typeof path === 'string') throw systemError(path, 'connect', place);
+    this.#host.unlist(this);
+    this.#path = path;
+    this.#remoteAddress = path.remote;
+    this.#remotePort = remotePort;
+    this.#host.list(this);
+  }
+
+  /**
+   * Undoes `connect`.
+   *
+   * @throws `ENOTCONN`, `EBADF`
+   */
+  disconnect(): void {
+    if (this.#closed) throw systemError('EBADF', 'disconnect', { hint: 'the socket is closed' });
+    if (this.#path === undefined) throw systemError('ENOTCONN', 'disconnect');
+    this.#host.unlist(this);
+    this.#path = undefined;
+    this.#remoteAddress = undefined;
+    this.#remotePort = 0;
+    this.#error = undefined;
+    this.#host.list(this);
+  }
+
+  /** Ends the socket: no callback comes any more, messages not yet delivered are dropped. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#messages.clear();
+    this.#paths.clear();
+    this.#error = undefined;
+    this.#host.closed(this);
+  }
+
+  /** Changes an option. @throws `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` */
+  set<K extends keyof UdpTunables>(option: K, value: UdpTunables[K]): void {
+    checkTunable(option, value);
+    const options: UdpTunables = this.#options;
+    options[option] = value;
+    this.#messages.limit = this.#options.receiveBuffer;
+  }
+
+  get<K extends keyof ResolvedUdpOptions>(option: K): ResolvedUdpOptions[K] {
+    return this.#options[option];
+  }
+
+  /** Takes one message of an arrived datagram: `length` bytes from `offset` on. For the UDP layer. */
+  receive(datagram: Datagram, remotePort: number, offset: number, length: number): void {
+    if (this.#closed) return;
+    if (!this.#messages.reserve(length)) {
+      this.counters.dropped++;
+      this.#host.counters.add('udp-receive-buffer-full');
+      return;
+    }
+    // The one copy, from lent memory into memory of the message's own: what is kept keeps nothing else alive.
+    const bytes = new Uint8Array(length);
+    copyBytes(bytes, 0, datagram.memory.bytes, offset, length);
+    this.#lastSource = kept(this.#lastSource, datagram.source);
+    this.#lastDestination = kept(this.#lastDestination, datagram.destination);
+    const info = {
+      remoteAddress: this.#lastSource,
+      remotePort,
+      localAddress: this.#lastDestination,
+      size: length,
+      ttl: datagram.ttl,
+      trafficClass: datagram.trafficClass,
+    };
+    this.#messages.push({ bytes, info });
+    this.counters.received++;
+    this.#host.touch(this);
+  }
+
+  /** Takes an ICMP error about one of this connected socket's messages. For the UDP layer. */
+  fail(code: ErrorCode): void {
+    this.counters.errors++;
+    if (this.#handler.onError === undefined) return;
+    this.#error = systemError(code, 'recvmsg', { address: this.#remoteAddress?.toString(), port: this.#remotePort });
+    this.#host.touch(this);
+  }
+
+  /** Hands the owner what has come. For the stack, at a batch's end. What a callback throws passes through. */
+  deliver(): void {
+    try {
+      const error = this.#error;
+      if (error !== undefined) {
+        this.#error = undefined;
+        this.#handler.onError?.(error, this);
+      }
+      for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
+        this.#handler.onMessage(message.bytes, message.info, this);
+      }
+    } finally {
+      // Something is left only when a callback threw: it keeps its turn.
+      if (this.#messages.length > 0) this.#host.touch(this);
+    }
+  }
+
+  /** There is room in an interface's queue again. For the stack. */
+  writable(): void {
+    if (!this.#closed) this.#handler.onWritable?.(this);
+  }
+
+  /** The path to where a message is to go. */
+  #destination(remotePort: number | undefined, remoteAddress: Address | string | undefined): Path {
+    if (this.#path !== undefined) {
+      if (remotePort === undefined && remoteAddress === undefined) return this.#path;
+      throw systemError('EISCONN', 'send', { hint: 'a connected socket takes no destination' });
+    }
+    if (remotePort === undefined || remoteAddress === undefined) {
+      throw systemError('EDESTADDRREQ', 'send', { hint: 'give a port and an address, or connect first' });
+    }
+    checkPort(remotePort);
+    const address = this.#parse(remoteAddress);
+    const cached = this.#paths.get(address);
+    if (cached !== undefined) return cached;
+    const path = this.#findPath(address);
+    if (typeof path === 'string') throw this.#refused(path, address, remotePort);
+    this.#paths.set(address, path);
+    return path;
+  }
+
+  #findPath(remote: Address): Path | ErrorCode {
+    if (remote.family !== this.#boundAddress.family) return 'EAFNOSUPPORT';
+    return this.#host.path(this.#boundAddress, remote);
+  }
+
+  #parse(address: Address | string): Address {
+    if (typeof address !== 'string') return address;
+    if (this.#lastParsed === undefined || this.#lastText !== address) {
+      this.#lastParsed = Address.parse(address);
+      this.#lastText = address;
+    }
+    return this.#lastParsed;
+  }
+
+  #refused(code: ErrorCode, address: Address, port: number, hint?: string): SystemError {
+    return systemError(code, 'send', { address: address.toString(), port, hint });
+  }
+}
+
+/** The address in a register as an object: the last one again when it is the same. */
+function kept(last: Address | undefined, register: AddressRegister): Address {
+  return last !== undefined && sameAddress(last, register) ? last : register.toAddress();
+}
+
+function lengthOf(bytes: Uint8Array | readonly Uint8Array[]): number {
+  if (bytes instanceof Uint8Array) return bytes.byteLength;
+  let length = 0;
+  for (const piece of bytes) length += piece.byteLength;
+  return length;
+}
+
+function checkPort(port: number): void {
+  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return;
+  throw usageError('ERR_SOCKET_BAD_PORT', `a port must be a whole number from 1 to 65535, not ${port}`, RangeError);
+}

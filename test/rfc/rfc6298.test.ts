@@ -1,0 +1,152 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { RetransmissionQueue } from '../../src/tcp/retransmission-queue.ts';
+import { RtoEstimator } from '../../src/tcp/rto.ts';
+
+const SECOND = 1_000_000;
+/** The RFC's plain formula, without the floor of the variance term. */
+const plain = { minimum: 0, granularity: 1000 };
+
+describe('RFC 6298 §2: the basic algorithm', () => {
+  it('[S-061] §2.1: until a measurement has been made, RTO is 1 second, and backing off still applies', () => {
+    const rto = new RtoEstimator();
+    expect(rto.rto).toBe(SECOND);
+    rto.backOff();
+    expect(rto.rto).toBe(2 * SECOND);
+  });
+
+  it('[S-061] §2.2: the first measurement gives SRTT = R, RTTVAR = R/2, RTO = SRTT + max(G, 4 RTTVAR)', () => {
+    const rto = new RtoEstimator(plain);
+    rto.sample(100_000);
+    expect([rto.srtt, rto.rttvar, rto.rto]).toEqual([100_000, 50_000, 300_000]);
+  });
+
+  it('[S-061] §2.3: later ones update RTTVAR with beta = 1/4 from the old SRTT, then SRTT with alpha = 1/8', () => {
+    const rto = new RtoEstimator(plain);
+    rto.sample(100_000);
+    rto.sample(180_000);
+    // RTTVAR = 3/4 × 50 + 1/4 × |100 − 180| = 57.5 ms; SRTT = 7/8 × 100 + 1/8 × 180 = 110 ms.
+    expect([rto.srtt, rto.rttvar, rto.rto]).toEqual([110_000, 57_500, 340_000]);
+    rto.sample(30_000);
+    // RTTVAR = 3/4 × 57.5 + 1/4 × 80 = 63.125 ms; SRTT = 7/8 × 110 + 1/8 × 30 = 100 ms.
+    expect([rto.srtt, rto.rttvar, rto.rto]).toEqual([100_000, 63_125, 352_500]);
+  });
+
+  it('[S-061] §2.3: follows the formula for any sequence of measurements', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 10_000_000 }), { minLength: 1, maxLength: 40 }), (samples) => {
+        const rto = new RtoEstimator(plain);
+        let srtt = samples[0]!;
+        let rttvar = srtt / 2;
+        samples.forEach((sample, i) => {
+          rto.sample(sample);
+          if (i > 0) {
+            rttvar = 0.75 * rttvar + 0.25 * Math.abs(srtt - sample);
+            srtt = 0.875 * srtt + 0.125 * sample;
+          }
+        });
+        expect(rto.srtt).toBeCloseTo(srtt, 3);
+        expect(rto.rttvar).toBeCloseTo(rttvar, 3);
+        expect(rto.rto).toBeCloseTo(Math.min(srtt + Math.max(1000, 4 * rttvar), 120 * SECOND), 3);
+      }),
+    );
+  });
+
+  it('[S-061] §2.4, deliberately not met: the minimum is not 1 s; the variance term is at least 200 ms, as in Linux', () => {
+    const rto = new RtoEstimator();
+    rto.sample(1000);
+    expect(rto.rto).toBe(201_000);
+    for (let i = 0; i < 50; i++) rto.sample(1000);
+    expect(rto.rto).toBe(201_000);
+  });
+
+  it('[S-061] §2.5: the maximum is at least 60 seconds', () => {
+    const rto = new RtoEstimator();
+    for (let i = 0; i < 20; i++) rto.backOff();
+    expect(rto.rto).toBeGreaterThanOrEqual(60 * SECOND);
+    expect(rto.rto).toBe(120 * SECOND);
+  });
+});
+
+describe('RFC 6298 §3: taking RTT samples', () => {
+  it('[MUST-18] a segment that was retransmitted gives no sample', () => {
+    const queue = new RetransmissionQueue();
+    queue.push(1000, 2000, 10);
+    queue.markRetransmitted(1000, 2000, 500);
+    expect(queue.acknowledge(2000, 600)).toBe(-1);
+  });
+
+  it('[MUST-18] new data that is acknowledged alone gives samples again', () => {
+    const queue = new RetransmissionQueue();
+    queue.push(1000, 2000, 10);
+    queue.markRetransmitted(1000, 2000, 500);
+    queue.push(2000, 3000, 550);
+    queue.acknowledge(2000, 600);
+    expect(queue.acknowledge(3000, 700)).toBe(150);
+  });
+
+  it('[MUST-18] data acknowledged together with a retransmission has waited for it and gives none', () => {
+    const queue = new RetransmissionQueue();
+    queue.push(1000, 2000, 10);
+    queue.push(2000, 3000, 20);
+    queue.markRetransmitted(1000, 2000, 500);
+    expect(queue.acknowledge(3000, 600)).toBe(-1);
+  });
+
+  it('at least one measurement is made in each round trip that loses nothing', () => {
+    const queue = new RetransmissionQueue();
+    let samples = 0;
+    for (let trip = 0; trip < 10; trip++) {
+      queue.push(trip * 100, trip * 100 + 100, trip * 1000);
+      if (queue.acknowledge(trip * 100 + 100, trip * 1000 + 40) === 40) samples++;
+    }
+    expect(samples).toBe(10);
+  });
+});
+
+describe('RFC 6298 §4: clock granularity', () => {
+  it('[S-061] when 4 RTTVAR is below G, the variance term is G', () => {
+    const rto = new RtoEstimator({ minimum: 0, granularity: 10_000 });
+    for (let i = 0; i < 100; i++) rto.sample(500_000);
+    expect(4 * rto.rttvar).toBeLessThan(10_000);
+    expect(rto.rto).toBe(510_000);
+  });
+});
+
+describe('RFC 6298 §5: managing the RTO timer', () => {
+  it('[S-062] [MUST-19] §5.5: each expiry doubles RTO', () => {
+    const rto = new RtoEstimator(plain);
+    rto.sample(100_000);
+    const seen = [rto.rto];
+    for (let i = 0; i < 4; i++) {
+      rto.backOff();
+      seen.push(rto.rto);
+    }
+    expect(seen).toEqual([300_000, 600_000, 1_200_000, 2_400_000, 4_800_000]);
+  });
+
+  it('[S-062] §5.7: after a lost SYN, RTO is 3 seconds when data transmission begins', () => {
+    const rto = new RtoEstimator();
+    rto.backOff();
+    rto.synLost();
+    expect([rto.rto, rto.backoffs]).toEqual([3 * SECOND, 0]);
+    rto.backOff();
+    rto.resetBackOff();
+    expect(rto.rto).toBe(3 * SECOND);
+  });
+
+  it('[S-062] §5.7: that holds with a time measured in the handshake, too', () => {
+    const rto = new RtoEstimator();
+    rto.sample(50_000);
+    rto.synLost();
+    expect(rto.rto).toBe(3 * SECOND);
+  });
+
+  it('[S-062] §5: a new measurement collapses RTO after back-off', () => {
+    const rto = new RtoEstimator(plain);
+    rto.synLost();
+    for (let i = 0; i < 3; i++) rto.backOff();
+    rto.sample(200_000);
+    expect(rto.rto).toBe(600_000);
+  });
+});
