@@ -10,9 +10,9 @@ const ODD_3 = 0xc2b2_ae35;
 /** Works four words into a running hash `h`, which begins as any key; `finishHash` completes it. */
 export function mix4(h: number, key: number, a: number, b: number, c: number, d: number): number {
   let x = Math.imul(h ^ a, ODD_1);
-  x = Math.imul(((x << 13) | (x >>> 19)) + key ^ b, ODD_2);
-  x = Math.imul(((x << 13) | (x >>> 19)) + key ^ c, ODD_1);
-  x = Math.imul(((x << 13) | (x >>> 19)) + key ^ d, ODD_2);
+  x = Math.imul((((x << 13) | (x >>> 19)) + key) ^ b, ODD_2);
+  x = Math.imul((((x << 13) | (x >>> 19)) + key) ^ c, ODD_1);
+  x = Math.imul((((x << 13) | (x >>> 19)) + key) ^ d, ODD_2);
   return x ^ (x >>> 15);
 }
 

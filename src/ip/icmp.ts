@@ -5,7 +5,6 @@ import type { Datagram } from '../buffer/datagram.ts';
 import { IcmpError } from '../buffer/icmp-error.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { SendOptions } from '../buffer/path.ts';
-import { checksumUpdate } from '../wire/checksum.ts';
 import {
   checkIcmp,
   checkIcmpQuote,
@@ -117,14 +116,9 @@ export class Icmp {
     const at = packet.start;
     copyBytes(bytes, at, memory.bytes, start, length);
     view.setUint8(at, IcmpType.ECHO_REPLY);
-    if (datagram.checksum === Checksum.none) {
-      const code = icmpCode(view, at);
-      const before = (IcmpType.ECHO_REQUEST << 8) | code;
-      view.setUint16(at + 2, checksumUpdate(view.getUint16(at + 2), before, (IcmpType.ECHO_REPLY << 8) | code));
-    } else {
-      // Vouched for by the link, so the field itself may hold anything.
-      writeIcmpChecksum(view, at, length);
-    }
+    // Afresh: the incremental update (RFC 1624) goes wrong on a message that is all zeros, as a reply may be, and what
+    // the link vouches for may carry no checksum at all.
+    writeIcmpChecksum(view, at, length);
     const options = this.#replyOptions;
     // The request's DSCP, but not its ECN mark: ICMP does not respond to congestion (RFC 3168 §6).
     options.trafficClass = datagram.trafficClass & 0xfc;

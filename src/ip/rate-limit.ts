@@ -10,7 +10,10 @@ const TARGET_BURST = 6;
 /** Targets remembered: a power of two. */
 const TARGETS = 256;
 
-/** A token bucket: `burst` tokens at first, one more every `interval` microseconds. Kept in microseconds: no rounding. */
+/**
+ * A token bucket: `burst` tokens at first, one more every `interval` microseconds. The account is kept in
+ * microseconds, so that nothing is rounded.
+ */
 export class TokenBucket {
   readonly #interval: number;
   readonly #full: number;

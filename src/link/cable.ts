@@ -2,9 +2,9 @@ import type { Batch, ChecksumMark } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import { usageError } from '../errors.ts';
-import type { LaneLimits } from './lane.ts';
+import type { LaneLimits, MemoryDrop, MemoryLink } from './lane.ts';
 import { Lane } from './lane.ts';
-import type { Link, LinkHost, LinkOffload } from './link.ts';
+import type { LinkHost, LinkOffload } from './link.ts';
 import { NO_OFFLOAD } from './link.ts';
 import { superSegmentHeaders } from './super-segment.ts';
 
@@ -26,15 +26,6 @@ export interface CableOptions extends LaneLimits {
   offload?: boolean;
 }
 
-/** Why a cable dropped a packet that it took. */
-export type CableDrop = 'down' | 'too-big' | 'partial-checksum' | 'super-segment';
-
-/** One end of a cable. */
-export interface CableEnd extends Link {
-  /** Packets sent from this end and dropped, by `CableDrop`. */
-  readonly dropped: Counters;
-}
-
 /**
  * A cable in memory: what is sent into one end comes out of the other in order, as soon as the receiver's clock gets
  * to it. It carries IP packets, and is up while both ends are open.
@@ -45,18 +36,15 @@ export interface CableEnd extends Link {
  * alice.attach(a, { addresses: ['10.0.0.1/24'] });
  * bob.attach(b, { addresses: ['10.0.0.2/24'] });
  */
-export function cable(options: CableOptions = {}): [CableEnd, CableEnd] {
-  const { mtu = 1500, offload = false, queue = 1, queueBytes = 1 } = options;
+export function cable(options: CableOptions = {}): [MemoryLink, MemoryLink] {
+  const { mtu = 1500, offload = false } = options;
   if (!(Number.isInteger(mtu) && mtu >= SHORTEST_MTU && mtu <= LONGEST)) {
     throw usageError('ERR_OUT_OF_RANGE', `mtu must be an integer from 68 to 65535, got ${mtu}`, RangeError);
-  }
-  if (!(queue >= 1) || !(queueBytes >= 1)) {
-    throw usageError('ERR_OUT_OF_RANGE', 'queue and queueBytes must be at least 1', RangeError);
   }
   return End.pair(mtu, offload, options);
 }
 
-class End implements CableEnd {
+class End implements MemoryLink {
   readonly medium = 'ip';
   readonly mtu: number;
   readonly offload: LinkOffload;
@@ -102,7 +90,7 @@ class End implements CableEnd {
   send(batch: Batch): number {
     const { count } = batch;
     if (!this.up) {
-      if (count > 0) this.dropped.add('down' satisfies CableDrop, count);
+      if (count > 0) this.dropped.add('down' satisfies MemoryDrop, count);
       return count;
     }
     for (let row = 0; row < count; row++) {
@@ -130,7 +118,7 @@ class End implements CableEnd {
   }
 
   /** Why the cable will not carry a packet; undefined when it will. */
-  #refusal(batch: Batch, row: number): CableDrop | undefined {
+  #refusal(batch: Batch, row: number): MemoryDrop | undefined {
     const length = batch.length[row]!;
     const segmentSize = batch.segmentSize[row]!;
     if (batch.checksum[row] === Checksum.partial && !this.offload.checksum) return 'partial-checksum';

@@ -28,8 +28,9 @@ const RECORD_HEADER = 16;
  *
  * @throws ERR_OUT_OF_RANGE
  * @example
- * const file = createWriteStream('trace.pcap');
- * stack.attach(capture(link, file), { addresses: ['10.0.0.2/24'] });
+ * const pieces: Uint8Array[] = [];
+ * const [a, b] = cable();
+ * stack.attach(capture(a, (bytes) => pieces.push(bytes)), { addresses: ['10.0.0.1/24'] });
  */
 export function capture(link: Link, sink: CaptureSink, options: CaptureOptions = {}): Link {
   const { nanosecond = false, snapLength = 262_144 } = options;

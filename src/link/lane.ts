@@ -1,7 +1,9 @@
 import { Batch } from '../buffer/batch.ts';
 import type { ChecksumMark } from '../buffer/batch.ts';
+import type { Counters } from '../buffer/counters.ts';
 import { SlabAllocator } from '../buffer/slab.ts';
-import type { LinkHost } from './link.ts';
+import { usageError } from '../errors.ts';
+import type { Link, LinkHost } from './link.ts';
 
 /** How much an in-memory link holds; beyond it `send` takes less than all. */
 export interface LaneLimits {
@@ -9,6 +11,15 @@ export interface LaneLimits {
   queue?: number;
   /** Bytes; one packet is always taken. Default 1 MiB. */
   queueBytes?: number;
+}
+
+/** Why a link in memory dropped a packet that it took. */
+export type MemoryDrop = 'down' | 'too-big' | 'partial-checksum' | 'super-segment';
+
+/** A link in memory, or one end of it. */
+export interface MemoryLink extends Link {
+  /** Packets sent into it and dropped, by `MemoryDrop`. */
+  readonly dropped: Counters;
 }
 
 /**
@@ -30,8 +41,12 @@ export class Lane {
   #blocked: boolean = false;
 
   constructor(limits: LaneLimits) {
-    this.#limit = limits.queue ?? 4096;
-    this.#limitBytes = limits.queueBytes ?? 0x10_0000;
+    const { queue = 4096, queueBytes = 0x10_0000 } = limits;
+    if (!(queue >= 1) || !(queueBytes >= 1)) {
+      throw usageError('ERR_OUT_OF_RANGE', 'queue and queueBytes must be at least 1', RangeError);
+    }
+    this.#limit = queue;
+    this.#limitBytes = queueBytes;
     this.#filling.retained = true;
     this.#delivering.retained = true;
   }

@@ -1,8 +1,10 @@
 import type { Batch, ChecksumMark } from '../buffer/batch.ts';
+import { Counters } from '../buffer/counters.ts';
 import { usageError } from '../errors.ts';
 import { MEMORY_OFFLOAD } from './cable.ts';
+import type { MemoryDrop, MemoryLink } from './lane.ts';
 import { Lane } from './lane.ts';
-import type { Link, LinkHost, LinkOffload } from './link.ts';
+import type { LinkHost, LinkOffload } from './link.ts';
 
 /**
  * The link of a host to itself: what is sent comes back as it was, marks included (a checksum that never leaves the
@@ -11,14 +13,15 @@ import type { Link, LinkHost, LinkOffload } from './link.ts';
  * @example
  * const lo = loopback();
  */
-export function loopback(): Link {
+export function loopback(): MemoryLink {
   return new Loopback();
 }
 
-class Loopback implements Link {
+class Loopback implements MemoryLink {
   readonly medium = 'ip';
   readonly mtu: number = 65_535;
   readonly offload: LinkOffload = MEMORY_OFFLOAD;
+  readonly dropped: Counters = new Counters();
   readonly #lane: Lane = new Lane({});
   #opened: boolean = false;
 
@@ -34,12 +37,16 @@ class Loopback implements Link {
   }
 
   send(batch: Batch): number {
-    if (!this.up) return batch.count;
-    for (let row = 0; row < batch.count; row++) {
-      if (batch.length[row]! > this.mtu) continue;
-      if (!this.#lane.put(batch, row, batch.checksum[row] as ChecksumMark)) return row;
+    const { count } = batch;
+    if (!this.up) {
+      if (count > 0) this.dropped.add('down' satisfies MemoryDrop, count);
+      return count;
     }
-    return batch.count;
+    for (let row = 0; row < count; row++) {
+      if (batch.length[row]! > this.mtu) this.dropped.add('too-big' satisfies MemoryDrop);
+      else if (!this.#lane.put(batch, row, batch.checksum[row] as ChecksumMark)) return row;
+    }
+    return count;
   }
 
   close(): void {

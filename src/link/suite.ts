@@ -52,6 +52,7 @@ const RULES: readonly Rule[] = [
   ['drops what is sent before it is open', dropsBeforeOpen],
   ['drops what is sent after close, and is silent', silentAfterClose],
   ['delivers nothing to a closed end', silentWithTraffic],
+  ['tells a closed end of no room', silentWhenFull],
   ['closes as often as one likes', closesOften],
   ['tells when the other end goes', tellsOfPeer],
   ['delivers marks that it vouches for', marksAreHonest],
@@ -180,6 +181,13 @@ async function silentWithTraffic(scene: Scene): Promise<void> {
   scene.b.send(batchOf(scene.packets(5, 100)));
   await scene.a.close();
   if (scene.a !== scene.b) scene.b.send(batchOf(scene.packets(5, 100)));
+  await scene.settle();
+}
+
+async function silentWhenFull(scene: Scene): Promise<void> {
+  await scene.open();
+  scene.a.send(batchOf(scene.packets(10_000, 400)));
+  await scene.a.close();
   await scene.settle();
 }
 

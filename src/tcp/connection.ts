@@ -1,10 +1,11 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqDiff } from '../buffer/seq.ts';
+import { seqDiff, seqGt } from '../buffer/seq.ts';
+import type { ErrorCode } from '../errors.ts';
 import { usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
-import { FIN_TIMEOUT_US, Notice } from './control-block.ts';
-import { deliver } from './deliver.ts';
+import { Notice } from './control-block.ts';
+import { deliver, dueNotices } from './deliver.ts';
 import type { ConnectionHandler } from './handler.ts';
 import { icmpErrorArrives } from './icmp-error.ts';
 import type { ConnectionInfo } from './info.ts';
@@ -35,6 +36,8 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set(['mss', 'rec
 export class Connection {
   /** Who is told; may be replaced at any time, by `onConnection` of a listener at the latest. */
   handler: ConnectionHandler;
+  /** @internal Waits for the stack's turn; kept by the stack. */
+  touched: boolean = false;
   readonly #tcb: ControlBlock;
 
   /** @internal Made by `stack.tcp.connect` and by listeners. */
@@ -158,10 +161,11 @@ export class Connection {
     if (tcb.receiveQueue.length > 0) return this.abort();
     // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
     if (tcb.state === 'SYN_SENT') return tcb.release('end');
-    tcb.orphan = true;
-    tcb.notices = Notice.close;
+    const now = tcb.host.clock.now();
+    if (tcb.state === 'TIME_WAIT') tcb.orphan = true;
+    else tcb.becomeOrphan(now);
     this.shutdown();
-    if (tcb.state === 'FIN_WAIT_2') tcb.lingerAt = tcb.host.clock.now() + FIN_TIMEOUT_US;
+    if (tcb.state === 'FIN_WAIT_2') tcb.settleOrphan(now);
     tcb.touch();
   }
 
@@ -210,6 +214,35 @@ export class Connection {
     this.#tcb.setReferenced(false);
   }
 
+  /** @internal Begins the handshake: RFC 9293 §3.10.1, active OPEN. */
+  open(): void {
+    const tcb = this.#tcb;
+    tcb.enter('active-open');
+    tcb.connectBy = tcb.host.clock.now() + tcb.options.connectTimeout * 1000;
+    tcb.synDue = true;
+    tcb.touch();
+  }
+
+  /** @internal In TIME-WAIT: gives the ports up for a SYN with this number, if it is above all that was received. */
+  giveWay(seq: number): boolean {
+    if (this.state !== 'TIME_WAIT' || !seqGt(seq, this.#tcb.rcv.nxt)) return false;
+    this.#tcb.release('end');
+    return true;
+  }
+
+  /** @internal Everything written and our FIN are acknowledged, or the connection has ended. */
+  get finished(): boolean {
+    return this.#tcb.state === 'CLOSED' || this.#tcb.finAcked;
+  }
+
+  /** @internal Ends with an error, and a RST where the peer knows of us: the stack is closing. */
+  cut(code: ErrorCode): void {
+    const tcb = this.#tcb;
+    if (tcb.state === 'TIME_WAIT') return tcb.release('end');
+    if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
+    tcb.fail(code);
+  }
+
   /** @internal A segment for this connection. */
   input(segment: Segment): void {
     segmentArrives(this.#tcb, segment);
@@ -228,7 +261,12 @@ export class Connection {
     this.onTimer(now);
   }
 
-  /** @internal Callbacks that are due. */
+  /** @internal Callbacks wait for the owner. */
+  get due(): boolean {
+    return dueNotices(this.#tcb) !== 0;
+  }
+
+  /** @internal Makes the callbacks that are due. */
   deliver(): void {
     deliver(this.#tcb);
   }

@@ -25,6 +25,9 @@ export const TIME_WAIT_US = 60_000_000;
 /** An orphan waits so long in FIN-WAIT-2 for the peer's FIN. Linux: net.ipv4.tcp_fin_timeout. */
 export const FIN_TIMEOUT_US = 60_000_000;
 
+/** An orphan keeps the process alive for so long at the most. */
+export const ORPHAN_HOLD_US = 60_000_000;
+
 /** What the owner is still to be told, one bit each; delivered in this order. */
 export const Notice = {
   accept: 1,
@@ -137,8 +140,6 @@ export class ControlBlock {
   orphan: boolean = false;
   /** The connection counts among those that keep the process alive. */
   referenced: boolean = false;
-  /** Waits in the host's list of connections to be delivered and sent for. */
-  touched: boolean = false;
 
   /** Notices due, bits of `Notice`. */
   notices: number = 0;
@@ -156,6 +157,8 @@ export class ControlBlock {
   retransmitAt: number = Infinity;
   /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
   lingerAt: number = Infinity;
+  /** When an orphan stops keeping the process alive. */
+  releaseAt: number = Infinity;
   /** When the handshake is given up. */
   connectBy: number = Infinity;
   /** When the oldest unacknowledged octet began to wait: R2 counts from here. */
@@ -236,7 +239,7 @@ export class ControlBlock {
   }
 
   touch(): void {
-    if (!this.touched) this.host.touch(this);
+    this.host.touch(this);
   }
 
   /** Brings the stack's memory budget up to date with what the queues hold. */
@@ -272,11 +275,26 @@ export class ControlBlock {
     this.release('end');
   }
 
+  /** The owner has gone: bytes and FIN that are not acknowledged yet keep the process alive for a while. */
+  becomeOrphan(now: number): void {
+    this.orphan = true;
+    this.notices = Notice.close;
+    this.setReferenced(true);
+    this.releaseAt = now + ORPHAN_HOLD_US;
+  }
+
+  /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
+  settleOrphan(now: number): void {
+    this.releaseAt = Infinity;
+    this.setReferenced(false);
+    this.lingerAt = now + FIN_TIMEOUT_US;
+  }
+
   /** CLOSED: forgets everything but what the owner has not read yet. */
   release(event: StateEvent): void {
     this.enter(event);
     this.timer.cancel();
-    this.retransmitAt = this.lingerAt = this.connectBy = Infinity;
+    this.retransmitAt = this.lingerAt = this.connectBy = this.releaseAt = Infinity;
     this.persist.stop();
     this.acker.sent();
     this.keepalive.configure(false, 0, 0, 0);
@@ -293,7 +311,7 @@ export class ControlBlock {
 
   /** TIME-WAIT: the owner is done, the ports stay taken for 2 MSL. [MUST-13] RFC 9293 §3.6.1 */
   enterTimeWait(now: number): void {
-    this.retransmitAt = Infinity;
+    this.retransmitAt = this.releaseAt = Infinity;
     this.persist.stop();
     this.keepalive.configure(false, 0, 0, 0);
     this.sendQueue.clear();
@@ -312,6 +330,7 @@ export class ControlBlock {
       this.persist.deadline,
       this.keepalive.deadline,
       this.lingerAt,
+      this.releaseAt,
       this.connectBy,
     );
   }

@@ -14,7 +14,7 @@ export function deliver(tcb: ControlBlock): void {
 }
 
 /** What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN. */
-function dueNotices(tcb: ControlBlock): number {
+export function dueNotices(tcb: ControlBlock): number {
   if (tcb.closeDelivered) tcb.notices = 0;
   const unread = tcb.endReceived && !tcb.endDelivered && !tcb.orphan && tcb.error === undefined;
   return unread ? tcb.notices & ~Notice.close : tcb.notices;

@@ -2,7 +2,7 @@ import { seqAdd, seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { CongestionSample } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
-import { FIN_TIMEOUT_US, Notice } from './control-block.ts';
+import { Notice } from './control-block.ts';
 import type { Segment } from './segment.ts';
 
 /** One sample object for all connections: it is read during the call only. */
@@ -134,7 +134,7 @@ function closeByAck(tcb: ControlBlock, now: number): void {
   switch (tcb.state) {
     case 'FIN_WAIT_1':
       tcb.enter('ack-of-fin');
-      if (tcb.orphan) tcb.lingerAt = now + FIN_TIMEOUT_US;
+      if (tcb.orphan) tcb.settleOrphan(now);
       break;
     case 'CLOSING':
       tcb.enter('ack-of-fin');

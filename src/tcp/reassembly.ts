@@ -38,8 +38,6 @@ interface Piece {
 export class Reassembly {
   /** Bytes kept. */
   bytes: number = 0;
-  /** Where the FIN stands, once one has arrived; −1 before. Nothing is kept beyond it. */
-  finAt: number = -1;
   /** Pieces, kept or just arrived, that a bound has dropped. */
   dropped: number = 0;
   /** After `rangeOf`: the range it found. */
@@ -73,8 +71,7 @@ export class Reassembly {
    * @returns bytes newly kept
    */
   insert(seq: number, memory: Memory, offset: number, length: number, retained: boolean): number {
-    let end = seqAdd(seq, length);
-    if (this.finAt !== -1) end = seqMin(end, this.finAt);
+    const end = seqAdd(seq, length);
     let kept = 0;
     let next = seq;
     let index = this.#find(seq);
@@ -94,11 +91,6 @@ export class Reassembly {
       index++;
     }
     return kept;
-  }
-
-  /** A FIN has arrived: the stream ends before sequence number `seq`. The first FIN counts. */
-  fin(seq: number): void {
-    if (this.finAt === -1) this.finAt = seq;
   }
 
   /**

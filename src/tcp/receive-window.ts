@@ -98,7 +98,8 @@ export class ReceiveWindow {
   #choose(nxt: number, buffered: number, mss: number): number {
     const unit = 1 << this.scale;
     const offered = this.#offered(nxt);
-    const free = Math.max(this.bufferSize - buffered, 0);
+    // Below 0 when the buffer was made smaller, or overrun by rounding.
+    const free = this.bufferSize - buffered;
     const limit = MAX_FIELD * unit;
     if (this.#mayOpen(free, offered, mss)) {
       const opened = Math.min(free - (free % unit), limit);

@@ -13,7 +13,8 @@ import { readTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
  * call that passes it.
  */
 export class Segment {
-  readonly datagram: Datagram;
+  /** The datagram that carries it. */
+  datagram!: Datagram;
   sourcePort: number = 0;
   destinationPort: number = 0;
   /** SEG.SEQ: the sequence number of the first octet, SYN counted. */
@@ -30,10 +31,6 @@ export class Segment {
   /** Bytes of payload. */
   payloadLength: number = 0;
   readonly options: TcpOptions = new TcpOptions();
-
-  constructor(datagram: Datagram) {
-    this.datagram = datagram;
-  }
 
   get memory(): Memory {
     return this.datagram.memory;
@@ -60,8 +57,8 @@ export class Segment {
   }
 
   /** Reads the segment that the datagram carries; returns why it must be dropped, or nothing. */
-  load(): TcpFlaw | 'tcp-bad-checksum' | undefined {
-    const { datagram } = this;
+  load(datagram: Datagram): TcpFlaw | 'tcp-bad-checksum' | undefined {
+    this.datagram = datagram;
     const { view } = datagram.memory;
     const { start, length } = datagram;
     const flaw = tcp.checkTcp(view, start, length);

@@ -10,6 +10,10 @@ const R1_RETRANSMISSIONS = 3;
 export function timersExpire(tcb: ControlBlock, now: number): void {
   if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
   if (tcb.lingerAt <= now) return tcb.release(tcb.state === 'TIME_WAIT' ? '2msl' : 'end');
+  if (tcb.releaseAt <= now) {
+    tcb.releaseAt = Infinity;
+    tcb.setReferenced(false);
+  }
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);

@@ -15,13 +15,16 @@ export interface UdpHost {
    * bound to the address before those bound to any.
    */
   lookup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): UdpSocket | undefined;
-  /** All sockets that a broadcast or multicast datagram is for, as Linux gives it to each; read before the next call. */
+  /**
+   * All sockets that a broadcast or multicast datagram is for: each gets it, as in Linux. The array may be reused by
+   * the next call.
+   */
   lookupGroup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): readonly UdpSocket[];
   /** The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. */
   path(local: Address | undefined, remote: Address): Path | ErrorCode;
   /** What an address is to the stack. */
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
-  /** The socket has something for its owner: calls `socket.deliver()` at the batch's end. Called again before that: no effect. */
+  /** The socket has something for its owner: calls `socket.deliver()` once at the batch's end, however often touched. */
   touch(socket: UdpSocket): void;
   /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */
   blocked(socket: UdpSocket): void;
@@ -29,6 +32,8 @@ export interface UdpHost {
   unlist(socket: UdpSocket): void;
   /** Puts it back under its present addresses. */
   list(socket: UdpSocket): void;
+  /** A socket that keeps the process alive came (+1) or went (−1). */
+  keepAlive(change: 1 | -1): void;
   /** The socket is closed: forgets it and frees its port. Called once. */
   closed(socket: UdpSocket): void;
 }

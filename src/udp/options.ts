@@ -2,7 +2,7 @@ import { usageError } from '../errors.ts';
 
 /** Options of a socket: given at `bind`, the tunable ones changed later with `socket.set`. */
 export interface UdpOptions {
-  /** Let several sockets share the port: the last bound gets unicast, all get broadcast and multicast. Default false. */
+  /** Let several sockets share the port: one gets unicast, all get broadcast and multicast. Default false. */
   reuseAddress?: boolean;
   /** Let sockets that all say so share the port. Default false. */
   reusePort?: boolean;

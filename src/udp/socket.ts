@@ -50,7 +50,8 @@ export class UdpSocket {
   readonly #options: ResolvedUdpOptions;
   readonly #host: UdpHost;
   readonly #handler: UdpHandler;
-  readonly #boundAddress: Address;
+  /** The address given to `bind`: 0.0.0.0 or :: for all. */
+  readonly boundAddress: Address;
   readonly #paths: PathCache = new PathCache();
   readonly #messages: MessageQueue;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
@@ -59,6 +60,7 @@ export class UdpSocket {
   #remoteAddress: Address | undefined;
   #remotePort: number = 0;
   #closed: boolean = false;
+  #referenced: boolean = false;
   /** An error that waits for `deliver`; a later one replaces it, as SO_ERROR does. */
   #error: SystemError | undefined;
   /** The addresses of the last message received: neighbours often share them. */
@@ -71,16 +73,17 @@ export class UdpSocket {
   constructor(init: UdpSocketInit) {
     this.#host = init.host;
     this.#handler = init.handler;
-    this.#boundAddress = init.localAddress;
+    this.boundAddress = init.localAddress;
     this.localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;
     this.#messages = new MessageQueue(this.#options.receiveBuffer, init.host.budget);
+    this.ref();
   }
 
   /** The address it is bound to: 0.0.0.0 or :: for all, the source address in use while connected. */
   get localAddress(): Address {
-    return this.#path?.local ?? this.#boundAddress;
+    return this.#path?.local ?? this.boundAddress;
   }
 
   /** The peer of a connected socket. */
@@ -190,7 +193,26 @@ export class UdpSocket {
     this.#messages.clear();
     this.#paths.clear();
     this.#error = undefined;
+    this.unref();
     this.#host.closed(this);
+  }
+
+  /** The open socket keeps the process alive (the default). */
+  ref(): void {
+    if (this.#referenced || this.#closed) return;
+    this.#referenced = true;
+    this.#host.keepAlive(1);
+  }
+
+  unref(): void {
+    if (!this.#referenced) return;
+    this.#referenced = false;
+    this.#host.keepAlive(-1);
+  }
+
+  /** Something waits for `deliver`. For the stack. */
+  get due(): boolean {
+    return this.#messages.length > 0 || this.#error !== undefined;
   }
 
   /** Changes an option. @throws `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` */
@@ -281,8 +303,8 @@ export class UdpSocket {
   }
 
   #findPath(remote: Address): Path | ErrorCode {
-    if (remote.family !== this.#boundAddress.family) return 'EAFNOSUPPORT';
-    return this.#host.path(this.#boundAddress, remote);
+    if (remote.family !== this.boundAddress.family) return 'EAFNOSUPPORT';
+    return this.#host.path(this.boundAddress, remote);
   }
 
   #parse(address: Address | string): Address {

@@ -10,11 +10,15 @@ A=golden-a-$$ R=golden-r-$$ B=golden-b-$$
 WORK=$(mktemp -d)
 SERVERS=
 finish() {
-  for pid in $SERVERS; do kill "$pid" 2>/dev/null || true; done
+  for pid in $SERVERS; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
   for ns in $A $R $B; do ip netns delete "$ns" 2>/dev/null || true; done
   rm -rf "$WORK"
 }
 trap finish EXIT
+trap "exit 1" INT TERM
 
 in_a() { ip netns exec "$A" "$@"; }
 in_b() { ip netns exec "$B" "$@"; }
@@ -41,15 +45,15 @@ sleep 1
 capture() {
   name=$1 filter=$2
   shift 2
-  in_a tcpdump -q -i eth0 -s 0 -U -w "$name.pcap" "ip and ($filter)" 2>"$WORK/tcpdump.log" &
+  in_a tcpdump -Z root -q -i eth0 -s 0 -U -w "$name.pcap" "ip and ($filter)" 2>"$WORK/tcpdump.log" &
   sniffer=$!
   while ! grep -q 'listening on' "$WORK/tcpdump.log"; do sleep 0.1; done
   "$@" >"$WORK/$name.log" 2>&1 || true
   sleep 1
-  kill -INT $sniffer
+  kill "$sniffer"
   wait $sniffer || true
   # Without a time stamp, names and relative numbers; application data is left out.
-  tcpdump -t -n -S -v -r "$name.pcap" 2>/dev/null | grep -v "^$(printf '\t')" >"$name.txt"
+  tcpdump -Z root -t -n -S -v -r "$name.pcap" 2>/dev/null | grep -v "^$(printf '\t')" >"$name.txt"
 }
 
 head -c 3000 /dev/zero | tr '\0' 'x' >"$WORK/page"
@@ -69,7 +73,10 @@ import socket
 s = socket.create_server(("10.9.2.2", 9))
 while True:
     c, _ = s.accept()
-    while c.recv(65536): pass
+    try:
+        while c.recv(65536): pass
+    except ConnectionResetError:
+        pass
     c.close()
 ' &
 SERVERS="$SERVERS $!"
@@ -116,15 +123,19 @@ s.close()
 '
   in_a sysctl -qw net.ipv4.tcp_ecn=2
 }
-# Every fourth packet towards b is lost: its answers carry SACK blocks.
+# The router loses a segment, and then another: the answers to what follows carry SACK blocks.
 lossy() {
-  ip netns exec "$R" tc qdisc add dev eth1 root netem loss 25% || return
-  in_a python3 -c '
-import socket
+  ROUTER=$R in_a python3 -c '
+import os, socket, subprocess, time
+def blackhole(verb):
+    subprocess.run(["ip", "-n", os.environ["ROUTER"], "route", verb, "blackhole", "10.9.2.2/32"], check=True)
 s = socket.create_connection(("10.9.2.2", 9))
-for _ in range(24):
-    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+for i in range(6):
+    if i % 2: blackhole("add")
     s.send(b"z" * 100)
+    if i % 2: blackhole("del")
+    time.sleep(0.02)
 s.shutdown(socket.SHUT_WR)
 s.recv(1)
 '

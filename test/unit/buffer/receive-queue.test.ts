@@ -101,6 +101,29 @@ describe('ReceiveQueue', () => {
     expect(queue.read()).toBeUndefined();
   });
 
+  it('copies no more than 64 KiB together, and stays in order when it never empties', () => {
+    const memory = new ReceiveMemory();
+    const queue = new ReceiveQueue(memory);
+    const other = new ReceiveQueue(memory);
+    const source = lent(1448, 1);
+    let pushed = 0;
+    let read = 0;
+    for (let round = 0; round < 20; round++) {
+      for (let i = 0; i < 60; i++) {
+        source.view.setUint32(0, pushed++);
+        queue.push(source, 0, 1448, false);
+        other.push(source, 0, 1448, false);
+      }
+      const bytes = queue.read()!;
+      expect(bytes.length).toBeLessThanOrEqual(65_536);
+      for (let at = 0; at < bytes.length; at += 1448) {
+        expect(new DataView(bytes.buffer, bytes.byteOffset + at).getUint32(0)).toBe(read++);
+      }
+    }
+    expect(queue.length).toBe((pushed - read) * 1448);
+    expect(read).toBeGreaterThan(800);
+  });
+
   it('keeps small messages in small slabs, so that they hold no big one', () => {
     const queue = new ReceiveQueue(new ReceiveMemory());
     const source = lent(100, 1);

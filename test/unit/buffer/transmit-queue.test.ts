@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Checksum } from '../../../src/buffer/batch.ts';
 import { HEADROOM } from '../../../src/buffer/packet.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
+import { chance, seededRandom, uniform } from '../../../src/time/seeded-random.ts';
 
 /** Builds a packet whose bytes follow from `id`, header included; false when the queue refuses. */
 function build(queue: TransmitQueue, id: number, payload: number, header: number): Uint8Array | undefined {
@@ -74,6 +75,28 @@ describe('TransmitQueue', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('keeps them too while its ring of chunks wraps and grows, and counts what they occupy', () => {
+    const random = seededRandom(5);
+    const queue = new TransmitQueue({ limit: 700_000, chunk: 66_000 });
+    const oracle: { bytes: Uint8Array; occupied: number }[] = [];
+    for (let id = 0; id < 1000; id++) {
+      // The queue fills and drains in waves, so that the ring grows at any place.
+      const filling = Math.floor(id / 60) % 2 === 0;
+      const payload = chance(random, 0.3) ? 65_000 - uniform(random, 500) : uniform(random, 3000);
+      const bytes = build(queue, id, payload, uniform(random, HEADROOM));
+      if (bytes !== undefined) oracle.push({ bytes, occupied: payload + HEADROOM });
+      if (queue.batch.count > 0 && chance(random, filling ? 0.2 : 0.9)) {
+        const n = 1 + uniform(random, Math.min(3, queue.batch.count));
+        const taken = oracle.splice(0, n);
+        expect(taken.every((packet, i) => Buffer.compare(queue.batch.packet(i), packet.bytes) === 0)).toBe(true);
+        queue.taken(n);
+      }
+      expect(queue.batch.count).toBe(oracle.length);
+      expect(queue.bytes).toBe(oracle.reduce((sum, { occupied }) => sum + occupied, 0));
+    }
+    expect(queue.refused).toBeGreaterThan(0);
   });
 
   it('refuses and counts beyond its limit, but never the first packet', () => {

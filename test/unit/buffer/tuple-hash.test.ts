@@ -23,11 +23,17 @@ describe('tupleHash', () => {
     ['sequential local ports', (i) => ipv4(0x0a000001, 0x0a000002, ((1024 + i) << 16) | 80)],
     ['sequential remote addresses', (i) => ipv4(0x0a000001, 0x0b000000 + i, (80 << 16) | 40_000)],
     ['addresses and ports that rise together', (i) => ipv4(0x0a000001, 0x0b000000 + i, (80 << 16) | (1024 + i))],
-    ['sequential IPv6 interface ids', (i) => tupleHash(KEY0, KEY1, 1, 2, 3, 4, 0x20010db8, 0, i, i, (80 << 16) | 40_000)],
-    ['sequential IPv6 networks', (i) => tupleHash(KEY0, KEY1, 1, 2, 3, 4, 0x20010db8, i << 16, 0, 1, (80 << 16) | 40_000)],
+    [
+      'sequential IPv6 interface ids',
+      (i) => tupleHash(KEY0, KEY1, 1, 2, 3, 4, 0x20010db8, 0, i, i, (80 << 16) | 40_000),
+    ],
+    [
+      'sequential IPv6 networks',
+      (i) => tupleHash(KEY0, KEY1, 1, 2, 3, 4, 0x20010db8, i << 16, 0, 1, (80 << 16) | 40_000),
+    ],
   ];
 
-  it.each(families)('spreads %s over all buckets', (_, hashOf) => {
+  it.each(families)('spreads %s over all buckets', (_title, hashOf) => {
     const hashes = Array.from({ length: 32_768 }, (_, i) => hashOf(i));
     // The standard deviation of this figure for an ideal hash is 0.044.
     for (const shift of [0, 11, 22]) expect(unevenness(hashes, shift)).toBeLessThan(1.25);
@@ -77,9 +83,7 @@ describe('tupleHash', () => {
       if (other === undefined) seen.set(bucket, i);
       else pairs.push([other, i]);
     }
-    const still = pairs.filter(
-      ([x, y]) => (ipv4(1, x, 80, 77, 99) & 1023) === (ipv4(1, y, 80, 77, 99) & 1023),
-    ).length;
+    const still = pairs.filter(([x, y]) => (ipv4(1, x, 80, 77, 99) & 1023) === (ipv4(1, y, 80, 77, 99) & 1023)).length;
     expect(pairs.length).toBeGreaterThan(3000);
     expect(still).toBeLessThan(40);
   });

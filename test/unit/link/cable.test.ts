@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { Batch, batchOf, Checksum } from '../../../src/buffer/batch.ts';
 import { memoryOf } from '../../../src/buffer/memory.ts';
-import type { CableEnd, CableOptions } from '../../../src/link/cable.ts';
+import type { CableOptions } from '../../../src/link/cable.ts';
 import { cable } from '../../../src/link/cable.ts';
+import type { MemoryLink } from '../../../src/link/lane.ts';
 import { loopback } from '../../../src/link/loopback.ts';
 import { partialPacket, testPacket } from '../../../src/link/suite-packets.ts';
 import { VirtualClock } from '../../../src/time/virtual-clock.ts';
@@ -10,8 +11,8 @@ import { RecordingHost } from './pairs.ts';
 
 function opened(options?: CableOptions): {
   clock: VirtualClock;
-  a: CableEnd;
-  b: CableEnd;
+  a: MemoryLink;
+  b: MemoryLink;
   hostA: RecordingHost;
   hostB: RecordingHost;
 } {
@@ -227,7 +228,10 @@ describe('loopback', () => {
     expect(host.marks).toEqual([[Checksum.partial, 9000]]);
     expect(host.batches).toEqual([{ count: 1, retained: true }]);
     expect(() => lo.open(host)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    lo.send(batchOf([testPacket('ip', 65_536, 1)]));
     void lo.close();
     expect(lo.up).toBe(false);
+    lo.send(batchOf([packet, packet]));
+    expect(lo.dropped.snapshot()).toEqual({ down: 2, 'too-big': 1 });
   });
 });

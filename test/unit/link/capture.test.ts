@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { parse } from 'pcap-parser';
 import { describe, expect, it } from 'vitest';
-import { batchOf } from '../../../src/buffer/batch.ts';
+import { Batch, batchOf } from '../../../src/buffer/batch.ts';
 import { cable } from '../../../src/link/cable.ts';
 import type { CaptureOptions } from '../../../src/link/capture.ts';
 import { capture } from '../../../src/link/capture.ts';
-import type { Link } from '../../../src/link/link.ts';
+import type { Link, LinkHost } from '../../../src/link/link.ts';
 import { NO_OFFLOAD } from '../../../src/link/link.ts';
 import { testPacket } from '../../../src/link/suite-packets.ts';
 import { VirtualClock } from '../../../src/time/virtual-clock.ts';
@@ -123,6 +123,7 @@ describe('capture', () => {
     };
     const captured = capture(card, sink);
     expect((await readBack(written)).header['linkLayerType']).toBe(1);
+    // Down, and so nothing is sent.
     captured.send(batchOf([testPacket('ethernet', 40, 1)]));
     expect(written).toHaveLength(1);
   });
@@ -130,6 +131,26 @@ describe('capture', () => {
   it('gives its sink bytes to keep', () => {
     const { pieces } = record();
     expect(new Set(pieces.map(({ buffer }) => buffer)).size).toBe(pieces.length);
+  });
+
+  it('writes nothing for an empty batch', () => {
+    const [a, b] = cable();
+    let host: LinkHost | undefined;
+    const opening = a.open.bind(a);
+    a.open = (inner) => {
+      host = inner;
+      return opening(inner);
+    };
+    let pieces = 0;
+    const captured = capture(a, () => pieces++);
+    const clock = new VirtualClock();
+    void captured.open(new RecordingHost(clock));
+    void b.open(new RecordingHost(clock));
+    host?.receive(new Batch());
+    captured.send(new Batch());
+    expect(pieces).toBe(1);
+    host?.receive(batchOf([testPacket('ip', 40, 1)]));
+    expect(pieces).toBe(2);
   });
 
   it('refuses a snap length that makes no sense', () => {

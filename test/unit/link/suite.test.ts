@@ -315,6 +315,17 @@ const FAULTS: Record<string, [wrap: (link: Link) => Link, noticedBy: string]> = 
       })(link),
     'delivers nothing to a closed end',
   ],
+  'tells of room after close': [
+    (link) =>
+      new (class extends Forward {
+        override send(batch: Batch): number {
+          const taken = super.send(batch);
+          if (taken < batch.count) this.host?.clock.defer(() => this.host?.writable());
+          return taken;
+        }
+      })(link),
+    'tells a closed end of no room',
+  ],
   'reports its own close': [
     (link) =>
       new (class extends Forward {

@@ -102,14 +102,22 @@ describe('RetransmissionQueue', () => {
 
   it('agrees with one time and one mark a byte', () => {
     const step = fc.oneof(
-      fc.record({ kind: fc.constant('push' as const), n: fc.integer({ min: 1, max: 60 }), wait: fc.integer({ min: 0, max: 2 }) }),
+      fc.record({
+        kind: fc.constant('push' as const),
+        n: fc.integer({ min: 1, max: 60 }),
+        wait: fc.integer({ min: 0, max: 2 }),
+      }),
       fc.record({
         kind: fc.constant('again' as const),
         from: fc.integer({ min: 0, max: 300 }),
         n: fc.integer({ min: 1, max: 120 }),
         wait: fc.integer({ min: 0, max: 2 }),
       }),
-      fc.record({ kind: fc.constant('ack' as const), n: fc.integer({ min: 1, max: 90 }), wait: fc.integer({ min: 0, max: 2 }) }),
+      fc.record({
+        kind: fc.constant('ack' as const),
+        n: fc.integer({ min: 1, max: 90 }),
+        wait: fc.integer({ min: 0, max: 2 }),
+      }),
     );
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), fc.nat({ max: 0xffff_ffff }), (steps, iss) => {

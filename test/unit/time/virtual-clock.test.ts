@@ -209,6 +209,23 @@ describe('VirtualClock.run', () => {
     expect(log).toEqual([...Array(7).fill('deferred@0'), 'done@0']);
   });
 
+  it('sees a function deferred in the last of the quiet turns', async () => {
+    const clock = new VirtualClock();
+    const times: number[] = [];
+    const application = async (): Promise<void> => {
+      for (let i = 0; i < 3; i++) {
+        clock.defer(() => times.push(clock.now()));
+        // The turn after the call isn't quiet, the next four are.
+        for (let turn = 0; turn < 5; turn++) await immediate();
+      }
+    };
+    const finished = application();
+    await clock.run({ for: 1 });
+    await finished;
+    clock.advance(0);
+    expect(times).toEqual([0, 0, 0]);
+  });
+
   it('waits for longer chains of immediates when told to', async () => {
     const finishedAt = async (quiet: number): Promise<number> => {
       const clock = new VirtualClock();

@@ -1,0 +1,47 @@
+/**
+ * usernet: a TCP/IP stack that runs inside a JavaScript program, in any runtime.
+ *
+ * Subpaths add a runtime: `usernet/node` (sockets like node:net and node:dgram), `usernet/tun` (Linux TUN devices),
+ * `usernet/sim` (virtual time), `usernet/link-suite` (the rules that every link must pass).
+ */
+export { Stack } from './stack/stack.ts';
+export type { StackOptions } from './stack/stack.ts';
+export type { AttachOptions, Interface, InterfaceCounters } from './stack/interface.ts';
+export type { StackEvents } from './stack/events.ts';
+export type { StackStatistics } from './stack/statistics.ts';
+export type { ConnectOptions, ListenOptions, StackTcp } from './stack/tcp.ts';
+export type { BindOptions, StackUdp } from './stack/udp.ts';
+export type { Connection } from './tcp/connection.ts';
+export type { ConnectionHandler } from './tcp/handler.ts';
+export type { ConnectionInfo } from './tcp/info.ts';
+export type { Listener } from './tcp/listener.ts';
+export type { ConnectionOptions } from './tcp/options.ts';
+export type { State, StateEvent } from './tcp/states.ts';
+export { congestionControls } from './tcp/congestion/registry.ts';
+export type {
+  CongestionController,
+  CongestionFactory,
+  CongestionKind,
+  CongestionSample,
+  CongestionStart,
+} from './tcp/congestion/controller.ts';
+export type { UdpHandler, UdpMessageInfo } from './udp/handler.ts';
+export type { UdpOptions } from './udp/options.ts';
+export type { UdpSocket } from './udp/socket.ts';
+export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
+export { cable } from './link/cable.ts';
+export { capture } from './link/capture.ts';
+export { loopback } from './link/loopback.ts';
+export { tap } from './link/tap.ts';
+export { NO_OFFLOAD } from './link/link.ts';
+export type { Link, LinkHost, LinkOffload } from './link/link.ts';
+export { Batch, Checksum, batchOf } from './buffer/batch.ts';
+export type { ChecksumMark } from './buffer/batch.ts';
+export type { Memory } from './buffer/memory.ts';
+export { memoryOf } from './buffer/memory.ts';
+export { Address } from './wire/address.ts';
+export { Cidr } from './wire/cidr.ts';
+export { describePacket } from './wire/describe.ts';
+export { systemError } from './errors.ts';
+export type { ErrorCode, SystemError, UsageError } from './errors.ts';
+export type { Clock, Random, Timer } from './time/clock.ts';

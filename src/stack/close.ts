@@ -1,0 +1,31 @@
+import type { Stack } from './stack.ts';
+
+/**
+ * Stops listeners and UDP sockets, sends FINs, and resolves when all connections have theirs acknowledged; at the
+ * time-out, and with 0 at once, the rest is reset.
+ */
+export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
+  for (const listener of stack.tcp.listeners) listener.close();
+  for (const socket of stack.udp.sockets) socket.close();
+  for (const connection of stack.tcp.connections) connection.shutdown();
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stop();
+      timer.cancel();
+      // TIME-WAIT is not waited for, and connections whose handshake never ended have nothing to say.
+      for (const connection of stack.tcp.connections) connection.cut('ECONNABORTED');
+      // The RSTs go out, the last callbacks are made, then the links may close.
+      stack.turn.settle(stack.clock.now());
+      resolve();
+    };
+    const check = (): void => {
+      if (stack.tcp.connections.every((connection) => connection.finished)) stack.clock.defer(done);
+    };
+    const stop = stack.on('tcp-state', check);
+    const timer = stack.clock.timer(done);
+    if (timeoutUs <= 0) return done();
+    timer.ref();
+    timer.at(stack.clock.now() + timeoutUs);
+    check();
+  });
+}

@@ -1,0 +1,31 @@
+import type { Connection } from '../tcp/connection.ts';
+import type { State, StateEvent } from '../tcp/states.ts';
+import type { Interface } from './interface.ts';
+
+/** What a stack tells of, by name: `stack.on(name, listener)`. */
+export interface StackEvents {
+  /** A connection changed its state, and what moved it. Told at once, before segments that follow from it are sent. */
+  'tcp-state': { connection: Connection; from: State; to: State; event: StateEvent };
+  /** A link came up or went down; with an error when the device is gone. */
+  link: { interface: Interface; up: boolean; error?: Error | undefined };
+}
+
+/** Listeners by event name, called in the order they came. */
+export class Events<Map extends object> {
+  readonly #listeners: { [Name in keyof Map]?: ((event: Map[Name]) => void)[] } = {};
+
+  has(name: keyof Map): boolean {
+    return (this.#listeners[name]?.length ?? 0) > 0;
+  }
+
+  on<Name extends keyof Map>(name: Name, listener: (event: Map[Name]) => void): () => void {
+    this.#listeners[name] = [...(this.#listeners[name] ?? []), listener];
+    return () => {
+      this.#listeners[name] = (this.#listeners[name] ?? []).filter((other) => other !== listener);
+    };
+  }
+
+  emit<Name extends keyof Map>(name: Name, event: Map[Name]): void {
+    for (const listener of this.#listeners[name] ?? []) listener(event);
+  }
+}

@@ -1,0 +1,148 @@
+import type { Batch } from '../buffer/batch.ts';
+import { TransmitQueue } from '../buffer/transmit-queue.ts';
+import type { Ip } from '../ip/ip.ts';
+import type { NetworkInterface } from '../ip/interface.ts';
+import type { Link, LinkHost } from '../link/link.ts';
+import type { Clock, Random } from '../time/clock.ts';
+import type { Cidr } from '../wire/cidr.ts';
+
+/** What an interface needs of its stack. */
+export interface InterfaceHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ip: Ip;
+  /** Packets have come; lent for the call. */
+  receive(iface: Interface, batch: Batch): void;
+  /** The interface's queue has room again. */
+  writable(): void;
+  /** The link came up or went down. */
+  linkChanged(iface: Interface): void;
+  /** The link has ended by itself. */
+  linkClosed(iface: Interface, error: Error | undefined): void;
+}
+
+/** How a link is attached. */
+export interface AttachOptions {
+  /** The stack's addresses on this link, with prefix length: `10.0.0.2/24`. Default none. */
+  addresses?: readonly string[];
+  /** Name of the interface. Default the link's own name, else `eth0`, `eth1`, … */
+  name?: string;
+}
+
+/** Packets and bytes that passed an interface since it was attached. */
+export interface InterfaceCounters {
+  packetsReceived: number;
+  bytesReceived: number;
+  packetsSent: number;
+  bytesSent: number;
+}
+
+/** A link attached to a stack: what `stack.attach` returns. */
+export class Interface {
+  readonly link: Link;
+  /** The link is open and the addresses are usable; rejects with the link's error. */
+  readonly ready: Promise<void>;
+  readonly counters: InterfaceCounters = { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0 };
+  /** @internal IP's side of the interface. */
+  readonly network: NetworkInterface;
+  readonly #host: InterfaceHost;
+  /** The link took less than all: nothing is offered until it says so. */
+  #waiting: boolean = false;
+  #closed: boolean = false;
+
+  /** @internal Made by `stack.attach`. */
+  constructor(host: InterfaceHost, link: Link, options: { name: string; addresses: readonly string[]; loopback: boolean }) {
+    this.#host = host;
+    this.link = link;
+    const { medium, mtu, offload } = link;
+    this.network = host.ip.addInterface({ ...options, medium, mtu, offload, up: false, queue: new TransmitQueue() });
+    this.ready = this.#open();
+  }
+
+  get name(): string {
+    return this.network.name;
+  }
+
+  /** Packets can pass now. */
+  get up(): boolean {
+    return this.network.up;
+  }
+
+  /** Largest IP packet in bytes. */
+  get mtu(): number {
+    return this.network.mtu;
+  }
+
+  /** The stack's addresses here. */
+  get addresses(): readonly Cidr[] {
+    return this.network.addresses;
+  }
+
+  /** Closes the link and forgets the interface with its addresses and routes. Idempotent. */
+  async detach(): Promise<void> {
+    if (this.#closed) return;
+    this.#end();
+    await this.link.close();
+  }
+
+  /** @internal The link has said that it is full. */
+  get waiting(): boolean {
+    return this.#waiting;
+  }
+
+  /** @internal Offers the queued packets to the link. */
+  flush(): void {
+    const { queue } = this.network;
+    if (this.#waiting || this.#closed || queue.empty) return;
+    const { batch } = queue;
+    const taken = this.link.send(batch);
+    this.counters.packetsSent += taken;
+    for (let row = 0; row < taken; row++) this.counters.bytesSent += batch.length[row]!;
+    queue.taken(taken);
+    this.#waiting = !queue.empty;
+  }
+
+  async #open(): Promise<void> {
+    const opened = this.link.open(this.#linkHost());
+    // A link that opens at once is usable at once: its packets need not wait for a promise.
+    if (opened === undefined) return this.#changed();
+    await opened;
+    this.#changed();
+  }
+
+  #changed(): void {
+    if (this.#closed) return;
+    const { up, mtu, offload } = this.link;
+    const was = this.network.up;
+    this.network.update({ up, mtu, offload });
+    if (up !== was) this.#host.linkChanged(this);
+  }
+
+  #end(): void {
+    this.#closed = true;
+    this.network.queue.clear();
+    this.network.update({ up: false });
+    this.#host.ip.removeInterface(this.network);
+  }
+
+  #linkHost(): LinkHost {
+    const { clock, random } = this.#host;
+    return {
+      clock,
+      random,
+      receive: (batch) => {
+        if (!this.#closed) this.#host.receive(this, batch);
+      },
+      writable: () => {
+        this.#waiting = false;
+        this.#host.writable();
+      },
+      changed: () => this.#changed(),
+      closed: (error) => {
+        if (this.#closed) return;
+        this.#end();
+        this.#host.linkClosed(this, error);
+      },
+    };
+  }
+}

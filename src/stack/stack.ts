@@ -1,0 +1,329 @@
+import type { Batch } from '../buffer/batch.ts';
+import { Counters } from '../buffer/counters.ts';
+import { ChunkPool } from '../buffer/chunk-pool.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import type { IcmpError } from '../buffer/icmp-error.ts';
+import { MemoryBudget } from '../buffer/memory-budget.ts';
+import { ReceiveMemory } from '../buffer/receive-queue.ts';
+import { usageError } from '../errors.ts';
+import { Ip } from '../ip/ip.ts';
+import type { RoutingTable } from '../ip/routes.ts';
+import type { Link } from '../link/link.ts';
+import { loopback } from '../link/loopback.ts';
+import type { ControlBlock } from '../tcp/control-block.ts';
+import type { ConnectionOptions } from '../tcp/options.ts';
+import type { State, StateEvent } from '../tcp/states.ts';
+import type { Clock, Random, Timer } from '../time/clock.ts';
+import { hostClock, hostRandom } from '../time/host.ts';
+import { TimerWheel } from '../time/timer-wheel.ts';
+import type { UdpSocket } from '../udp/socket.ts';
+import { IcmpUnreachable } from '../wire/icmp.ts';
+import { Protocol } from '../wire/protocol.ts';
+import { shutDown } from './close.ts';
+import type { StackEvents } from './events.ts';
+import { Events } from './events.ts';
+import type { AttachOptions } from './interface.ts';
+import { Interface } from './interface.ts';
+import { findUnrest } from './quiescence.ts';
+import type { StackStatistics } from './statistics.ts';
+import { takeStatistics } from './statistics.ts';
+import { StackTcp } from './tcp.ts';
+import { Turn } from './turn.ts';
+import { StackUdp } from './udp.ts';
+
+/** What a stack is made with. */
+export interface StackOptions {
+  /** Time. Default the host's clock. Stacks joined by a cable share one. */
+  clock?: Clock;
+  /** Randomness. Default the host's cryptographic source. */
+  random?: Random;
+  /** Bytes that all queues together may occupy. Default 64 MiB. */
+  memory?: number;
+  /** Defaults for all TCP connections. */
+  tcp?: ConnectionOptions;
+}
+
+/** How often the liveness timer wakes to be armed again, in microseconds. */
+const ALIVE_INTERVAL_US = 3_600_000_000;
+
+/**
+ * A TCP/IP stack: the one place where the parts are put together. It has a loopback interface `lo` (127.0.0.1/8) from
+ * the beginning; links are attached to it.
+ *
+ * @example
+ * const stack = new Stack();
+ * stack.tcp.listen({ port: 7 }, (connection) => {
+ *   connection.handler = { onReadable: (c) => { for (let b = c.read(); b; b = c.read()) c.write(b); } };
+ * });
+ */
+export class Stack {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tcp: StackTcp;
+  readonly udp: StackUdp;
+  /** @internal */
+  readonly ip: Ip;
+  /** @internal */
+  readonly turn: Turn;
+  /** @internal */
+  readonly wheel: TimerWheel;
+  /** @internal */
+  readonly budget: MemoryBudget;
+  /** @internal What was dropped or refused, by reason. */
+  readonly counters: Counters = new Counters();
+  /** @internal */
+  readonly events: Events<StackEvents> = new Events();
+  readonly #interfaces = new Map<number, Interface>();
+  /** Interfaces with packets that were not offered to their link yet. */
+  readonly #pending = new Set<Interface>();
+  /** Sockets that found an interface's queue full. */
+  readonly #blocked = new Set<ControlBlock | UdpSocket>();
+  readonly #alive: Timer;
+  #living: number = 0;
+  #closing: Promise<void> | undefined;
+  #closed: boolean = false;
+
+  constructor(options: StackOptions = {}) {
+    this.clock = options.clock ?? hostClock();
+    this.random = options.random ?? hostRandom();
+    this.budget = new MemoryBudget(options.memory);
+    this.wheel = new TimerWheel(this.clock);
+    this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
+    const { clock, random, counters } = this;
+    this.ip = new Ip({ clock, random, counters, host: this.#ipHost() });
+    this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {});
+    this.udp = new StackUdp(this.#udpHost());
+    this.#alive = clock.timer(() => this.#keepAlive(0));
+    this.#attach(loopback(), { name: 'lo', addresses: ['127.0.0.1/8'], loopback: true });
+  }
+
+  /** The routing table. */
+  get routes(): RoutingTable {
+    return this.ip.routes;
+  }
+
+  /** The interfaces, `lo` first: a new array. */
+  get interfaces(): Interface[] {
+    return [...this.#interfaces.values()];
+  }
+
+  /** `close()` or `destroy()` was called. */
+  get closing(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Attaches a link and opens it. Addresses are configured at once; packets pass when `ready` has resolved.
+   *
+   * @throws ERR_INVALID_ARG_VALUE for a wrong address or a name in use, ERR_INVALID_STATE on a closed stack
+   */
+  attach(link: Link, options: AttachOptions = {}): Interface {
+    if (this.closing) throw usageError('ERR_INVALID_STATE', 'The stack is closed: attach the link to a new one', Error);
+    const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
+    return this.#attach(link, { name, addresses, loopback: false });
+  }
+
+  /** Calls `listener` at every event of this kind; returns a function that ends it. */
+  on<Name extends keyof StackEvents>(name: Name, listener: (event: StackEvents[Name]) => void): () => void {
+    return this.events.on(name, listener);
+  }
+
+  /** What has happened so far, in numbers. */
+  statistics(): StackStatistics {
+    return takeStatistics(this);
+  }
+
+  /**
+   * Throws an error that lists what is not at rest: sockets open, packets queued, timers armed, memory held.
+   *
+   * @param options.timeWait TIME-WAIT connections and their timers are in order.
+   */
+  assertQuiescent(options: { timeWait?: boolean } = {}): void {
+    const unrest = findUnrest(this, options.timeWait ?? false);
+    if (unrest.length > 0) throw new Error(`The stack is not quiescent: ${unrest.join('; ')}`);
+  }
+
+  /**
+   * Ends the stack in order: listeners stop, what is queued is sent, FINs go out. Resolves when all FINs are
+   * acknowledged, or at the time-out, when the rest is reset (`onError` with ECONNABORTED, `onClose`); then links are
+   * closed. Idempotent.
+   *
+   * @param options.timeout milliseconds. Default 1000.
+   */
+  close(options: { timeout?: number } = {}): Promise<void> {
+    this.#closing ??= this.#end((options.timeout ?? 1000) * 1000);
+    return this.#closing;
+  }
+
+  /** The same at once: every connection is reset, every socket closed. */
+  destroy(): Promise<void> {
+    if (this.#closing === undefined) this.#closing = this.#end(0);
+    else if (!this.#closed) shutDown(this, 0).catch(() => {});
+    return this.#closing;
+  }
+
+  #attach(link: Link, options: ConstructorParameters<typeof Interface>[2]): Interface {
+    const iface = new Interface(this.#interfaceHost(), link, options);
+    this.#interfaces.set(iface.network.index, iface);
+    return iface;
+  }
+
+  /** `eth0`, `eth1`, …: the first that is free. */
+  #freeName(): string {
+    const taken = new Set(this.interfaces.map(({ name }) => name));
+    let n = 0;
+    while (taken.has(`eth${n}`)) n++;
+    return `eth${n}`;
+  }
+
+  async #end(timeoutUs: number): Promise<void> {
+    await shutDown(this, timeoutUs);
+    this.#closed = true;
+    this.wheel.close();
+    this.#alive.cancel();
+    this.#blocked.clear();
+    const ends = this.interfaces.map((iface) => iface.detach());
+    this.#interfaces.clear();
+    await Promise.allSettled(ends);
+  }
+
+  #ipHost(): ConstructorParameters<typeof Ip>[0]['host'] {
+    return {
+      deliver: (datagram) => this.#deliver(datagram),
+      icmpError: (error) => this.#icmpError(error),
+      transmitted: (network) => {
+        const iface = this.#interfaces.get(network.index);
+        if (iface === undefined) return;
+        this.#pending.add(iface);
+        this.turn.wantFlush();
+      },
+    };
+  }
+
+  #tcpHost(): ConstructorParameters<typeof StackTcp>[0] {
+    const { clock, random, wheel, budget, counters } = this;
+    return {
+      clock,
+      random,
+      wheel,
+      budget,
+      counters,
+      receiveMemory: new ReceiveMemory(),
+      chunks: new ChunkPool(),
+      touch: (tcb) => this.turn.touch(tcb.connection),
+      blocked: (tcb) => void this.#blocked.add(tcb),
+      keepAlive: (change) => this.#keepAlive(change),
+      stateChanged: (tcb, from, event) => this.#stateChanged(tcb, from, event),
+    };
+  }
+
+  #udpHost(): ConstructorParameters<typeof StackUdp>[0] {
+    const { random, counters, budget, ip, turn } = this;
+    return {
+      random,
+      counters,
+      budget,
+      ip,
+      turn,
+      blocked: (socket) => void this.#blocked.add(socket),
+      keepAlive: (change) => this.#keepAlive(change),
+    };
+  }
+
+  #interfaceHost(): ConstructorParameters<typeof Interface>[0] {
+    const { clock, random, ip } = this;
+    return {
+      clock,
+      random,
+      ip,
+      receive: (iface, batch) => this.#receive(iface, batch),
+      writable: () => this.turn.wantFlush(),
+      linkChanged: (iface) => {
+        this.events.emit('link', { interface: iface, up: iface.up });
+        if (iface.up) this.tcp.retry(this.clock.now());
+      },
+      linkClosed: (iface, error) => {
+        this.#interfaces.delete(iface.network.index);
+        this.#pending.delete(iface);
+        this.events.emit('link', { interface: iface, up: false, error });
+      },
+    };
+  }
+
+  /** One batch: every packet through IP, then the turn. The clock is read once. */
+  #receive(iface: Interface, batch: Batch): void {
+    const now = this.clock.now();
+    const { ip, turn } = this;
+    const { network, counters } = iface;
+    const { count, retained } = batch;
+    turn.begin();
+    counters.packetsReceived += count;
+    for (let row = 0; row < count; row++) {
+      const length = batch.length[row]!;
+      counters.bytesReceived += length;
+      const checksum = batch.checksum[row] as 0 | 1 | 2;
+      const segmentSize = batch.segmentSize[row]!;
+      ip.input(network, batch.memory[row]!, batch.offset[row]!, length, checksum, segmentSize, retained, now);
+    }
+    turn.finish(now);
+  }
+
+  #deliver(datagram: Datagram): boolean {
+    switch (datagram.protocol) {
+      case Protocol.TCP:
+        this.tcp.arrives(datagram);
+        return true;
+      case Protocol.UDP:
+        if (this.udp.arrives(datagram) === 'no-listener') this.ip.sendUnreachable(datagram, IcmpUnreachable.PORT);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #icmpError(error: IcmpError): void {
+    if (error.protocol === Protocol.TCP) this.tcp.icmpError(error);
+    else if (error.protocol === Protocol.UDP) this.udp.icmpError(error);
+  }
+
+  #flush(): void {
+    for (const iface of this.#pending) {
+      iface.flush();
+      if (iface.network.queue.empty) this.#pending.delete(iface);
+    }
+    if (this.#blocked.size > 0) this.#unblock();
+  }
+
+  /** Queues that were full have been offered to their links: whoever waited tries again, and waits again if need be. */
+  #unblock(): void {
+    for (const iface of this.#pending) if (iface.waiting) return;
+    const blocked = [...this.#blocked];
+    this.#blocked.clear();
+    for (const socket of blocked) {
+      if ('writable' in socket) socket.writable();
+      else socket.touch();
+    }
+  }
+
+  #stateChanged(tcb: ControlBlock, from: State, event: StateEvent): void {
+    if (!this.events.has('tcp-state')) return;
+    this.events.emit('tcp-state', { connection: tcb.connection, from, to: tcb.state, event });
+  }
+
+  /** One armed timer keeps the process alive while there are sockets that should. */
+  #keepAlive(change: -1 | 0 | 1): void {
+    this.#living += change;
+    if (this.#living > 0) {
+      this.#alive.ref();
+      this.#alive.at(this.clock.now() + ALIVE_INTERVAL_US);
+    } else {
+      this.#alive.unref();
+      this.#alive.cancel();
+    }
+  }
+}
+
+/** The name that a link has itself, as a TUN device does. */
+function linkName(link: Link): string | undefined {
+  return 'name' in link && typeof link.name === 'string' && link.name !== '' ? link.name : undefined;
+}

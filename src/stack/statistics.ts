@@ -1,0 +1,24 @@
+import type { InterfaceCounters } from './interface.ts';
+import type { Stack } from './stack.ts';
+
+/** A stack's numbers; sizes in bytes. */
+export interface StackStatistics {
+  interfaces: ({ name: string; up: boolean } & InterfaceCounters)[];
+  tcp: { connections: number; listeners: number };
+  udp: { sockets: number };
+  /** Queue memory: in use, the limit, and how often the limit said no. */
+  memory: { used: number; limit: number; refused: number };
+  /** What was dropped or refused, by reason. */
+  drops: Record<string, number>;
+}
+
+export function takeStatistics(stack: Stack): StackStatistics {
+  const { used, limit, refused } = stack.budget;
+  return {
+    interfaces: stack.interfaces.map(({ name, up, counters }) => ({ name, up, ...counters })),
+    tcp: { connections: stack.tcp.connections.length, listeners: stack.tcp.listeners.length },
+    udp: { sockets: stack.udp.sockets.length },
+    memory: { used, limit, refused },
+    drops: stack.counters.snapshot(),
+  };
+}

@@ -1,0 +1,258 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import type { IcmpError } from '../buffer/icmp-error.ts';
+import type { Path } from '../buffer/path.ts';
+import { systemError, usageError } from '../errors.ts';
+import type { Ip } from '../ip/ip.ts';
+import { refuse } from '../tcp/closed.ts';
+import { Connection } from '../tcp/connection.ts';
+import { ControlBlock } from '../tcp/control-block.ts';
+import type { ConnectionHandler } from '../tcp/handler.ts';
+import type { TcpHost } from '../tcp/host.ts';
+import { IsnGenerator } from '../tcp/isn.ts';
+import { Listener } from '../tcp/listener.ts';
+import type { ListenerHost } from '../tcp/listener.ts';
+import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
+import { resolveOptions } from '../tcp/options.ts';
+import { Segment } from '../tcp/segment.ts';
+import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
+import { ConnectionTable } from './connection-table.ts';
+import { EphemeralPorts, checkPort } from './ports.ts';
+
+/** Where to connect, and how. */
+export interface ConnectOptions extends ConnectionOptions {
+  remoteAddress: string | Address;
+  /** 1 to 65,535. */
+  remotePort: number;
+  /** One of the stack's addresses. Default chosen by the route. */
+  localAddress?: string | Address | undefined;
+  /** Default an ephemeral port. */
+  localPort?: number | undefined;
+}
+
+/** Where to listen, and how; the connection options apply to every connection taken. */
+export interface ListenOptions extends ConnectionOptions {
+  /** One of the stack's addresses; default all (0.0.0.0). */
+  address?: string | Address | undefined;
+  /** 0 or absent: an ephemeral port. */
+  port?: number | undefined;
+  /** Handshakes that may be under way at once. Default 511. Linux: net.ipv4.tcp_max_syn_backlog. */
+  backlog?: number | undefined;
+}
+
+const ANY = Address.parse('0.0.0.0');
+const DEFAULT_BACKLOG = 511;
+
+/** TCP of one stack: `stack.tcp`. Finds the connection or listener that a segment is for. */
+export class StackTcp {
+  readonly #ip: Ip;
+  readonly #host: ListenerHost;
+  readonly #counters: Counters;
+  readonly #defaults: ResolvedConnectionOptions;
+  readonly #table: ConnectionTable<Connection>;
+  readonly #listeners = new Map<number, Listener[]>();
+  readonly #ports: EphemeralPorts;
+  readonly #isn: IsnGenerator;
+  /** The segment at hand; one object for all. */
+  readonly #segment: Segment = new Segment();
+
+  /** @internal Made by `Stack`. */
+  constructor(host: Omit<TcpHost, 'released'>, ip: Ip, defaults: ConnectionOptions) {
+    this.#ip = ip;
+    this.#counters = host.counters;
+    this.#defaults = resolveOptions(defaults);
+    this.#table = new ConnectionTable(host.random);
+    this.#ports = new EphemeralPorts(host.random);
+    this.#isn = new IsnGenerator(host.random);
+    this.#host = {
+      ...host,
+      released: (tcb) => this.#released(tcb),
+      pathBack: (segment) => this.#pathBack(segment),
+      initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),
+      enlist: (tcb) => this.#enlist(tcb),
+      unlisten: (listener) => this.#unlisten(listener),
+    };
+  }
+
+  /** Open connections, TIME-WAIT included: a new array. */
+  get connections(): Connection[] {
+    return [...this.#table];
+  }
+
+  get listeners(): Listener[] {
+    return [...this.#listeners.values()].flat();
+  }
+
+  /**
+   * Opens a connection; `onConnect` or `onError` tells how it went.
+   *
+   * @throws ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT, EINVAL (syscall `connect`); ERR_SOCKET_BAD_PORT,
+   * ERR_INVALID_ARG_VALUE and the like for a misuse
+   */
+  connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
+    const { remotePort, localPort = 0 } = options;
+    checkPort('remotePort', remotePort, 1);
+    checkPort('localPort', localPort, 0);
+    const remote = toAddress(options.remoteAddress);
+    const local = options.localAddress === undefined ? undefined : toAddress(options.localAddress);
+    const resolved = resolveOptions(options, this.#defaults);
+    const path = this.#way(local, remote, remotePort);
+    const port = this.#portFor(path, remotePort, localPort);
+    const iss = this.#initialSequence(path, port, remotePort);
+    const tcb = new ControlBlock(this.#host, { path, localPort: port, remotePort }, resolved, false, iss);
+    const connection = new Connection(tcb, handler);
+    this.#enlist(tcb);
+    connection.open();
+    return connection;
+  }
+
+  /**
+   * Listens. `onConnection` gets every connection when its handshake is complete, and sets its `handler`.
+   *
+   * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   */
+  listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
+    const { port = 0, backlog = DEFAULT_BACKLOG } = options;
+    checkPort('port', port, 0);
+    if (typeof onConnection !== 'function') {
+      throw usageError('ERR_INVALID_ARG_TYPE', 'listen needs a function that takes the connections');
+    }
+    if (!Number.isInteger(backlog) || backlog < 0) {
+      throw usageError('ERR_OUT_OF_RANGE', `backlog must be a whole number, not ${backlog}`, RangeError);
+    }
+    const address = options.address === undefined ? ANY : toAddress(options.address);
+    const resolved = resolveOptions(options, this.#defaults);
+    const place = { address: address.toString(), port };
+    if (!isUnspecified(address) && !this.#ip.isLocal(address)) throw systemError('EADDRNOTAVAIL', 'listen', place);
+    const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
+    if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
+    // Node's backlog of 0 still takes connections, one at a time.
+    const at = { address, port: chosen, backlog: Math.max(1, backlog) };
+    const listener = new Listener(this.#host, at, resolved, onConnection);
+    const others = this.#listeners.get(chosen);
+    if (others === undefined) this.#listeners.set(chosen, [listener]);
+    else others.push(listener);
+    return listener;
+  }
+
+  /** @internal A datagram of protocol 6. */
+  arrives(datagram: Datagram): void {
+    const segment = this.#segment;
+    const flaw = segment.load(datagram);
+    if (flaw !== undefined) return this.#counters.add(flaw);
+    // [MUST-57] RFC 9293 §3.9.2.3: to a broadcast or multicast address: silently dropped.
+    if (datagram.group) return this.#counters.add('tcp-to-group');
+    // [S-106] RFC 6335 §6: port 0 is never used on the wire.
+    if (segment.sourcePort === 0 || segment.destinationPort === 0) return this.#counters.add('tcp-port-zero');
+    const { destination, source } = datagram;
+    const connection = this.#table.find(destination, segment.destinationPort, source, segment.sourcePort);
+    if (connection !== undefined && !this.#reopens(connection, segment)) return connection.input(segment);
+    const listener = this.#listenerFor(destination, segment.destinationPort);
+    if (listener !== undefined) return listener.input(segment);
+    this.#counters.add('tcp-no-socket');
+    const path = this.#pathBack(segment);
+    if (path !== undefined) refuse(path, segment);
+  }
+
+  /** @internal An ICMP error that quotes a segment. */
+  icmpError(error: IcmpError): void {
+    const { view } = error.memory;
+    const localPort = tcpSourcePort(view, error.start);
+    const remotePort = tcpDestinationPort(view, error.start);
+    const connection = this.#table.find(error.source, localPort, error.destination, remotePort);
+    if (connection === undefined) this.#counters.add('tcp-icmp-no-socket');
+    else connection.icmpError(error);
+  }
+
+  /** @internal A way to peers is there again. */
+  retry(now: number): void {
+    for (const connection of this.#table) connection.retry(now);
+  }
+
+  /** [MUST-44] [MUST-46] RFC 9293 §3.9.1.1: IP chooses the source; groups and broadcast are no peers. */
+  #way(local: Address | undefined, remote: Address, remotePort: number): Path {
+    const place = { address: remote.toString(), port: remotePort };
+    const kind = this.#ip.classify(remote);
+    if (kind === 'broadcast' || kind === 'multicast') throw systemError('ENETUNREACH', 'connect', place);
+    const path = this.#ip.path(local, remote);
+    if (typeof path !== 'string') return path;
+    if (path === 'EADDRNOTAVAIL' && local !== undefined) {
+      throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });
+    }
+    throw systemError(path, 'connect', place);
+  }
+
+  #portFor(path: Path, remotePort: number, wanted: number): number {
+    const isFree = (port: number): boolean =>
+      this.#table.find(path.local, port, path.remote, remotePort) === undefined &&
+      (port === wanted || !this.#listening(path.local, port));
+    const place = { address: path.remote.toString(), port: remotePort };
+    if (wanted !== 0) {
+      if (isFree(wanted)) return wanted;
+      throw systemError('EADDRINUSE', 'connect', place);
+    }
+    const port = this.#ports.forPeer(path.local, path.remote, remotePort, isFree);
+    if (port !== undefined) return port;
+    throw systemError('EADDRNOTAVAIL', 'connect', { ...place, hint: 'all ephemeral ports to this peer are in use' });
+  }
+
+  /** [MAY-2] RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a SYN above everything received reopens from TIME-WAIT. */
+  #reopens(connection: Connection, segment: Segment): boolean {
+    if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return false;
+    if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return false;
+    if (this.#listenerFor(segment.datagram.destination, segment.destinationPort) === undefined) return false;
+    return connection.giveWay(segment.seq);
+  }
+
+  #listenerFor(local: AddressWords, port: number): Listener | undefined {
+    const listeners = this.#listeners.get(port);
+    if (listeners === undefined) return undefined;
+    let any: Listener | undefined;
+    for (const listener of listeners) {
+      if (sameAddress(listener.address, local)) return listener;
+      if (isUnspecified(listener.address)) any = listener;
+    }
+    return any;
+  }
+
+  /** Does a listener hold this port, at this address or at all? */
+  #listening(address: Address, port: number): boolean {
+    const listeners = this.#listeners.get(port);
+    if (listeners === undefined) return false;
+    if (isUnspecified(address)) return true;
+    return listeners.some((other) => isUnspecified(other.address) || sameAddress(other.address, address));
+  }
+
+  #pathBack(segment: Segment): Path | undefined {
+    const { source, destination } = segment.datagram;
+    const path = this.#ip.path(destination.toAddress(), source.toAddress());
+    if (typeof path !== 'string') return path;
+    this.#counters.add('tcp-no-way-back');
+    return undefined;
+  }
+
+  #initialSequence(path: Path, localPort: number, remotePort: number): number {
+    return this.#isn.generate(path.local, localPort, path.remote, remotePort, this.#host.clock.now());
+  }
+
+  #enlist(tcb: ControlBlock): void {
+    this.#table.add(tcb.connection);
+  }
+
+  #released(tcb: ControlBlock): void {
+    this.#table.delete(tcb.connection);
+  }
+
+  #unlisten(listener: Listener): void {
+    const listeners = this.#listeners.get(listener.port) ?? [];
+    const rest = listeners.filter((other) => other !== listener);
+    if (rest.length > 0) this.#listeners.set(listener.port, rest);
+    else this.#listeners.delete(listener.port);
+  }
+}
+
+function toAddress(address: string | Address): Address {
+  return typeof address === 'string' ? Address.parse(address) : address;
+}

@@ -1,0 +1,197 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import type { IcmpError } from '../buffer/icmp-error.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
+import { systemError } from '../errors.ts';
+import type { Ip } from '../ip/ip.ts';
+import type { Random } from '../time/clock.ts';
+import type { UdpHandler } from '../udp/handler.ts';
+import type { UdpHost } from '../udp/host.ts';
+import type { UdpOptions } from '../udp/options.ts';
+import { resolveUdpOptions } from '../udp/options.ts';
+import { UdpSocket } from '../udp/socket.ts';
+import { Udp } from '../udp/udp.ts';
+import type { UdpVerdict } from '../udp/udp.ts';
+import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { EphemeralPorts, checkPort } from './ports.ts';
+import type { Participant, Turn } from './turn.ts';
+
+/** Where to bind, and how. */
+export interface BindOptions extends UdpOptions {
+  /** One of the stack's addresses, or a broadcast or multicast address to receive from; default all (0.0.0.0). */
+  address?: string | Address | undefined;
+  /** 0 or absent: an ephemeral port. */
+  port?: number | undefined;
+}
+
+/** What UDP needs of the stack. */
+export interface StackUdpHost {
+  readonly random: Random;
+  readonly counters: Counters;
+  readonly budget: MemoryBudget;
+  readonly ip: Ip;
+  readonly turn: Turn;
+  /** `writable()` is to be called when an interface's queue has room again. */
+  blocked(socket: UdpSocket): void;
+  /** A socket that keeps the process alive came (+1) or went (−1). */
+  keepAlive(change: 1 | -1): void;
+}
+
+const ANY = Address.parse('0.0.0.0');
+
+/** A socket's part in the stack's turn: messages wait for it to be delivered; what it sends is queued at once. */
+class SocketTurn implements Participant {
+  touched: boolean = false;
+  readonly socket: UdpSocket;
+
+  constructor(socket: UdpSocket) {
+    this.socket = socket;
+  }
+
+  get due(): boolean {
+    return this.socket.due;
+  }
+
+  deliver(): void {
+    this.socket.deliver();
+  }
+
+  output(): void {}
+}
+
+/** UDP of one stack: `stack.udp`. Finds the sockets that a datagram is for. */
+export class StackUdp {
+  readonly #host: StackUdpHost;
+  readonly #udp: Udp;
+  readonly #udpHost: UdpHost;
+  readonly #ports: EphemeralPorts;
+  /** Every open socket by its port, the last bound last. */
+  readonly #byPort = new Map<number, UdpSocket[]>();
+  readonly #turns = new Map<UdpSocket, SocketTurn>();
+
+  /** @internal Made by `Stack`. */
+  constructor(host: StackUdpHost) {
+    this.#host = host;
+    this.#ports = new EphemeralPorts(host.random);
+    this.#udpHost = this.#makeHost();
+    this.#udp = new Udp(this.#udpHost);
+  }
+
+  /** Open sockets: a new array. */
+  get sockets(): UdpSocket[] {
+    return [...this.#turns.keys()];
+  }
+
+  /**
+   * Opens a socket.
+   *
+   * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   */
+  bind(options: BindOptions, handler: UdpHandler): UdpSocket {
+    const { address, port = 0 } = options;
+    checkPort('port', port, 0);
+    const resolved = resolveUdpOptions(options);
+    const localAddress = address === undefined ? ANY : typeof address === 'string' ? Address.parse(address) : address;
+    const place = { address: localAddress.toString(), port };
+    if (localAddress.family === 6) throw systemError('EAFNOSUPPORT', 'bind', place);
+    if (!isUnspecified(localAddress) && this.#host.ip.classify(localAddress) === 'other') {
+      throw systemError('EADDRNOTAVAIL', 'bind', place);
+    }
+    const chosen = port === 0 ? this.#ports.any((free) => !this.#byPort.has(free)) : port;
+    if (chosen === undefined || this.#conflicts(localAddress, chosen, resolved)) {
+      throw systemError('EADDRINUSE', 'bind', place);
+    }
+    const socket = new UdpSocket({ host: this.#udpHost, localAddress, localPort: chosen, options: resolved, handler });
+    this.#turns.set(socket, new SocketTurn(socket));
+    const others = this.#byPort.get(chosen);
+    if (others === undefined) this.#byPort.set(chosen, [socket]);
+    else others.push(socket);
+    return socket;
+  }
+
+  /** @internal A datagram of protocol 17. */
+  arrives(datagram: Datagram): UdpVerdict {
+    return this.#udp.arrives(datagram);
+  }
+
+  /** @internal An ICMP error that quotes a datagram. */
+  icmpError(error: IcmpError): void {
+    this.#udp.failed(error);
+  }
+
+  #makeHost(): UdpHost {
+    const { counters, budget, ip, turn } = this.#host;
+    return {
+      counters,
+      budget,
+      lookup: (local, localPort, remote, remotePort) => this.#lookup(local, localPort, remote, remotePort),
+      lookupGroup: (local, localPort, remote, remotePort) => this.#lookupGroup(local, localPort, remote, remotePort),
+      path: (local, remote) => ip.path(local, remote),
+      classify: (words) => ip.classify(words),
+      touch: (socket) => {
+        const own = this.#turns.get(socket);
+        if (own !== undefined) turn.touch(own);
+      },
+      blocked: (socket) => this.#host.blocked(socket),
+      keepAlive: (change) => this.#host.keepAlive(change),
+      unlist: () => {},
+      list: () => {},
+      closed: (socket) => this.#closed(socket),
+    };
+  }
+
+  /** The socket that fits best; among equals the last bound, as Linux does with SO_REUSEADDR. */
+  #lookup(local: AddressWords, port: number, remote: AddressWords, remotePort: number): UdpSocket | undefined {
+    const sockets = this.#byPort.get(port);
+    if (sockets === undefined) return undefined;
+    let best: UdpSocket | undefined;
+    let bestScore = 0;
+    for (const socket of sockets) {
+      const score = fit(socket, local, remote, remotePort);
+      if (score === 0 || score < bestScore) continue;
+      best = socket;
+      bestScore = score;
+    }
+    return best;
+  }
+
+  #lookupGroup(local: AddressWords, port: number, remote: AddressWords, remotePort: number): readonly UdpSocket[] {
+    const sockets = this.#byPort.get(port);
+    return sockets === undefined ? [] : sockets.filter((socket) => fit(socket, local, remote, remotePort) > 0);
+  }
+
+  /** Is the port taken at this address by a socket that does not share it? */
+  #conflicts(address: Address, port: number, options: { reuseAddress: boolean; reusePort: boolean }): boolean {
+    return (this.#byPort.get(port) ?? []).some((other) => {
+      const bound = other.boundAddress;
+      const overlap = isUnspecified(bound) || isUnspecified(address) || sameAddress(bound, address);
+      const shared =
+        (options.reuseAddress && other.options.reuseAddress) || (options.reusePort && other.options.reusePort);
+      return overlap && !shared;
+    });
+  }
+
+  #closed(socket: UdpSocket): void {
+    this.#turns.delete(socket);
+    const rest = (this.#byPort.get(socket.localPort) ?? []).filter((other) => other !== socket);
+    if (rest.length > 0) this.#byPort.set(socket.localPort, rest);
+    else this.#byPort.delete(socket.localPort);
+  }
+}
+
+/** How well a socket fits a datagram: 0 not at all, more for a peer and for an address of its own. */
+function fit(socket: UdpSocket, local: AddressWords, remote: AddressWords, remotePort: number): number {
+  let score = 1;
+  if (!isUnspecified(socket.boundAddress)) {
+    if (!sameAddress(socket.boundAddress, local)) return 0;
+    score += 1;
+  }
+  if (socket.remoteAddress !== undefined) {
+    // A connected socket has a local address too, chosen by its route.
+    if (socket.remotePort !== remotePort || !sameAddress(socket.remoteAddress, remote)) return 0;
+    if (!sameAddress(socket.localAddress, local)) return 0;
+    score += 2;
+  }
+  return score;
+}

@@ -1,0 +1,245 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { memoryOf } from '../../../src/buffer/memory.ts';
+import type { Memory } from '../../../src/buffer/memory.ts';
+import { seqAdd } from '../../../src/buffer/seq.ts';
+import { SlabAllocator } from '../../../src/buffer/slab.ts';
+import { Reassembly } from '../../../src/tcp/reassembly.ts';
+
+/** Collects what is delivered; `extents` counts the calls. */
+class Sink {
+  readonly bytes: number[] = [];
+  readonly memories: Memory[] = [];
+  adopt(memory: Memory, offset: number, length: number): void {
+    this.memories.push(memory);
+    for (let i = 0; i < length; i++) this.bytes.push(memory.bytes[offset + i]!);
+  }
+}
+
+let slabs: SlabAllocator;
+let queue: Reassembly;
+
+beforeEach(() => {
+  slabs = new SlabAllocator();
+  queue = new Reassembly(slabs);
+});
+
+/** Inserts `text` as lent memory that is overwritten afterwards. */
+function insert(seq: number, text: string, into: Reassembly = queue): number {
+  const lent = memoryOf(Uint8Array.from(`..${text}`, (c) => c.charCodeAt(0)));
+  const kept = into.insert(seq >>> 0, lent, 2, text.length, false);
+  lent.bytes.fill(0x21);
+  return kept;
+}
+
+function deliver(nxt: number, from: Reassembly = queue): string {
+  const sink = new Sink();
+  const n = from.deliver(nxt >>> 0, sink);
+  expect(sink.bytes.length).toBe(n);
+  return String.fromCharCode(...sink.bytes);
+}
+
+describe('Reassembly', () => {
+  it('holds nothing at first', () => {
+    expect([queue.bytes, queue.segments, queue.allocated]).toEqual([0, 0, 0]);
+    expect(deliver(5)).toBe('');
+  });
+
+  it('keeps data behind a gap until the gap is filled', () => {
+    expect(insert(105, 'fgh')).toBe(3);
+    expect(deliver(100)).toBe('');
+    expect(queue.bytes).toBe(3);
+    expect(deliver(105)).toBe('fgh');
+    expect([queue.bytes, queue.segments, queue.allocated]).toEqual([0, 0, 0]);
+  });
+
+  it('delivers up to the next gap only', () => {
+    insert(110, 'klm');
+    insert(105, 'fg');
+    expect(deliver(105)).toBe('fg');
+    expect(queue.bytes).toBe(3);
+    expect(deliver(110)).toBe('klm');
+  });
+
+  it('keeps the bytes that came first where segments overlap', () => {
+    expect(insert(104, 'EF')).toBe(2);
+    expect(insert(102, 'cdefgh')).toBe(4);
+    expect(insert(102, 'XXXXXX')).toBe(0);
+    expect(deliver(102)).toBe('cdEFgh');
+  });
+
+  it('trims what lies below the number asked for and forgets it', () => {
+    insert(100, 'abc');
+    insert(103, 'def');
+    insert(110, 'xyz');
+    expect(deliver(104)).toBe('ef');
+    expect(queue.bytes).toBe(3);
+    expect(deliver(120)).toBe('');
+    expect(queue.bytes).toBe(0);
+  });
+
+  it('joins segments that arrive in order behind a gap into one piece', () => {
+    for (let i = 0; i < 100; i++) insert(1000 + 10 * i, '0123456789');
+    expect(queue.segments).toBe(1);
+    expect(queue.bytes).toBe(1000);
+    expect(queue.allocated).toBe(1064);
+  });
+
+  it('works across the wrap of sequence numbers', () => {
+    insert(3, 'fgh');
+    insert(-2, 'abcde');
+    expect(deliver(-2)).toBe('abcdefgh');
+  });
+
+  it('copies lent memory, and what is small in retained memory', () => {
+    const retained = memoryOf(new Uint8Array(10_000).fill(1));
+    queue.insert(0, retained, 100, 4095, true);
+    queue.insert(10_000, retained, 100, 4096, true);
+    const lent = memoryOf(new Uint8Array(10_000).fill(1));
+    queue.insert(20_000, lent, 0, 10_000, false);
+    const sink = new Sink();
+    queue.deliver(0, sink);
+    queue.deliver(10_000, sink);
+    queue.deliver(20_000, sink);
+    expect(sink.memories.map((memory) => memory === retained)).toEqual([false, true, false]);
+    expect(sink.memories).not.toContain(lent);
+  });
+
+  it('joins slices that are adjacent in retained memory', () => {
+    const retained = memoryOf(new Uint8Array(20_000).map((_, i) => i));
+    queue.insert(500, retained, 1000, 5000, true);
+    queue.insert(5500, retained, 6000, 5000, true);
+    expect(queue.segments).toBe(1);
+    const sink = new Sink();
+    expect(queue.deliver(500, sink)).toBe(10_000);
+    expect(sink.bytes).toEqual([...retained.bytes.subarray(1000, 11_000)]);
+  });
+
+  it('drops what lies farthest ahead when there are too many pieces, never what is needed first', () => {
+    const small = new Reassembly(slabs, { maxPieces: 4 });
+    for (let i = 4; i > 0; i--) insert(10 * i, 'x', small);
+    expect(insert(50, 'y', small)).toBe(0);
+    expect(small.dropped).toBe(1);
+    expect(insert(0, 'z', small)).toBe(1);
+    expect([small.segments, small.bytes, small.dropped]).toEqual([4, 4, 2]);
+    expect(deliver(0, small)).toBe('z');
+    expect(deliver(30, small)).toBe('x');
+    expect(deliver(40, small)).toBe('');
+  });
+
+  it('is bounded in bytes', () => {
+    const small = new Reassembly(slabs, { maxBytes: 10 });
+    insert(100, 'abcdef', small);
+    expect(insert(110, 'klmno', small)).toBe(0);
+    expect(insert(90, 'ABCDEF', small)).toBe(6);
+    expect([small.bytes, small.dropped]).toEqual([6, 2]);
+    expect(deliver(90, small)).toBe('ABCDEF');
+    expect(insert(0, 'more than ten', small)).toBe(0);
+  });
+
+  it('tells the range without a gap around a byte', () => {
+    insert(200, 'aaaa');
+    insert(220, 'bbbb');
+    insert(204, 'cccc');
+    const ranges = [200, 207, 220, 223].map((seq) => queue.rangeOf(seq) && [queue.rangeStart, queue.rangeEnd]);
+    expect(ranges).toEqual([
+      [200, 208],
+      [200, 208],
+      [220, 224],
+      [220, 224],
+    ]);
+    expect([199, 208, 219, 224].map((seq) => queue.rangeOf(seq))).toEqual([false, false, false, false]);
+  });
+
+  it('forgets everything when cleared', () => {
+    insert(200, 'aaaa');
+    queue.clear();
+    expect([queue.bytes, queue.segments]).toEqual([0, 0]);
+    expect(deliver(200)).toBe('');
+  });
+
+  describe('against a map of bytes', () => {
+    const segment = fc.record({
+      at: fc.integer({ min: 0, max: 120 }),
+      length: fc.integer({ min: 0, max: 40 }),
+      deliver: fc.boolean(),
+      retained: fc.boolean(),
+    });
+    type Step = typeof segment extends fc.Arbitrary<infer T> ? T : never;
+    /** Runs segments through a queue and a map from position to the byte that came first. */
+    function compare(steps: Step[], iss: number, maxPieces: number, maxBytes: number): Reassembly {
+      // Small slabs, so that pieces are adjacent in memory sometimes and sometimes not.
+      const tested = new Reassembly(new SlabAllocator(64), { maxPieces, maxBytes });
+      const map = new Map<number, number>();
+      let next = 0;
+      let stamp = 0;
+      for (const step of steps) {
+        const memory = memoryOf(new Uint8Array(50));
+        for (let i = 0; i < 50; i++) memory.bytes[i] = stamp++;
+        const sent = [...memory.bytes];
+        let fresh = 0;
+        const start = next + step.at;
+        const kept = tested.insert(seqAdd(iss, start), memory, 5, step.length, step.retained);
+        for (let i = 0; i < step.length; i++) {
+          if (map.has(start + i)) continue;
+          map.set(start + i, sent[5 + i]!);
+          fresh++;
+        }
+        if (!step.retained) memory.bytes.fill(255);
+        if (tested.dropped === 0) expect(kept).toBe(fresh);
+        expect(kept).toBeLessThanOrEqual(step.length);
+        expect(tested.bytes).toBeLessThanOrEqual(maxBytes);
+        expect(tested.segments).toBeLessThanOrEqual(maxPieces);
+        if (!step.deliver) continue;
+        const expected: number[] = [];
+        for (let at = next; map.has(at); at++) expected.push(map.get(at)!);
+        const sink = new Sink();
+        const n = tested.deliver(seqAdd(iss, next), sink);
+        if (tested.dropped === 0) expect(sink.bytes).toEqual(expected);
+        expect(n).toBe(sink.bytes.length);
+        next += n;
+      }
+      if (tested.dropped === 0) expect(tested.bytes).toBe([...map.keys()].filter((at) => at >= next).length);
+      expect(tested.segments).toBeLessThanOrEqual(tested.bytes);
+      return tested;
+    }
+
+    it('delivers exactly the bytes that came first, wherever the sequence numbers wrap', () => {
+      fc.assert(
+        fc.property(fc.array(segment, { maxLength: 60 }), fc.integer({ min: -400, max: 100 }), (steps, base) => {
+          expect(compare(steps, base >>> 0, 1000, 10_000).dropped).toBe(0);
+        }),
+        { numRuns: 500 },
+      );
+    });
+
+    it('stays within tight bounds', () => {
+      fc.assert(
+        fc.property(fc.array(segment, { maxLength: 60 }), fc.integer({ min: 1, max: 5 }), (steps, maxPieces) => {
+          expect(compare(steps, 0xffff_ffe0, maxPieces, 60).bytes).toBeLessThanOrEqual(60);
+        }),
+        { numRuns: 200 },
+      );
+    });
+
+    it('gives every byte in the end when dropped segments come again in order', () => {
+      fc.assert(
+        fc.property(fc.array(fc.integer({ min: 0, max: 19 }), { maxLength: 60 }), (order) => {
+          const tested = new Reassembly(new SlabAllocator(64), { maxPieces: 2, maxBytes: 25 });
+          const sink = new Sink();
+          let next = 0;
+          const whole = [...order, ...Array.from({ length: 20 }, (_, i) => i)];
+          for (const index of whole) {
+            const memory = memoryOf(new Uint8Array(7).fill(index));
+            if (index * 7 + 7 > next) tested.insert(index * 7, memory, 0, 7, false);
+            expect(tested.segments).toBeLessThanOrEqual(2);
+            expect(tested.bytes).toBeLessThanOrEqual(25);
+            next += tested.deliver(next, sink);
+          }
+          expect(sink.bytes).toEqual(Array.from({ length: 140 }, (_, i) => Math.floor(i / 7)));
+        }),
+        { numRuns: 200 },
+      );
+    });
+  });
+});
