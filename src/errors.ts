@@ -87,7 +87,11 @@ export interface UsageError extends Error {
  * @param code Node's code, such as `ERR_INVALID_ARG_TYPE` or `ERR_OUT_OF_RANGE`.
  * @param kind the class; `TypeError` unless told.
  */
-export function usageError(code: string, message: string, kind: new (message: string) => Error = TypeError): UsageError {
+export function usageError(
+  code: string,
+  message: string,
+  kind: new (message: string) => Error = TypeError,
+): UsageError {
   const error = new kind(message) as UsageError;
   error.code = code;
   return error;

@@ -12,6 +12,7 @@ export const Checksum = { none: 0, valid: 1, partial: 2 } as const;
 export type ChecksumMark = (typeof Checksum)[keyof typeof Checksum];
 
 const FIRST_CAPACITY = 64;
+const NO_MEMORY = memoryOf(new Uint8Array(0));
 
 /**
  * Packets that travel together: a structure of arrays, one row a packet, that allocates nothing once it has grown.
@@ -36,7 +37,13 @@ export class Batch {
   segmentSize: Uint16Array = new Uint16Array(FIRST_CAPACITY);
 
   /** Appends a packet. */
-  push(memory: Memory, offset: number, length: number, checksum: ChecksumMark = Checksum.none, segmentSize: number = 0): void {
+  push(
+    memory: Memory,
+    offset: number,
+    length: number,
+    checksum: ChecksumMark = Checksum.none,
+    segmentSize: number = 0,
+  ): void {
     const row = this.count;
     if (row === this.offset.length) this.#grow();
     this.memory[row] = memory;
@@ -49,7 +56,8 @@ export class Batch {
 
   /** Forgets all packets; keeps the capacity. */
   clear(): void {
-    this.memory.length = 0;
+    // Overwritten, not cut off: the array keeps its capacity, the packets' memory is let go.
+    this.memory.fill(NO_MEMORY, 0, this.count);
     this.count = 0;
   }
 
@@ -57,7 +65,8 @@ export class Batch {
   drop(n: number): void {
     if (n <= 0) return;
     if (n >= this.count) return this.clear();
-    this.memory.splice(0, n);
+    this.memory.copyWithin(0, n, this.count);
+    this.memory.fill(NO_MEMORY, this.count - n, this.count);
     this.offset.copyWithin(0, n, this.count);
     this.length.copyWithin(0, n, this.count);
     this.checksum.copyWithin(0, n, this.count);

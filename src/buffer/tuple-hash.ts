@@ -1,6 +1,7 @@
 /**
  * Light keyed hashes for tables: a peer that does not know the key can't aim for one bucket by choosing ports and
- * addresses, and neighbours spread evenly. Not for secrets: `KeyedHash` is for those. Inputs are int32, the result uint32.
+ * addresses, and neighbours spread evenly. Not for secrets: `KeyedHash` is for those. Inputs are int32, the result
+ * is a uint32.
  */
 
 const ODD_1 = 0x9e37_79b1;

@@ -70,7 +70,7 @@ export class ConnectionTable<Entry extends FourTuple> {
   }
 
   *[Symbol.iterator](): IterableIterator<Entry> {
-    for (const entry of [...this.#entries]) if (entry !== undefined) yield entry;
+    for (const entry of this.#entries.slice()) if (entry !== undefined) yield entry;
   }
 
   /** Entries behind an emptied slot move up, so that every entry is reached from its own slot without a hole. */

@@ -51,7 +51,11 @@ export class Interface {
   #closed: boolean = false;
 
   /** @internal Made by `stack.attach`. */
-  constructor(host: InterfaceHost, link: Link, options: { name: string; addresses: readonly string[]; loopback: boolean }) {
+  constructor(
+    host: InterfaceHost,
+    link: Link,
+    options: { name: string; addresses: readonly string[]; loopback: boolean },
+  ) {
     this.#host = host;
     this.link = link;
     const { medium, mtu, offload } = link;

@@ -30,7 +30,12 @@ export class EphemeralPorts {
   }
 
   /** A port for a connection to a known peer; undefined when `isFree` refuses all. */
-  forPeer(local: AddressWords, remote: AddressWords, remotePort: number, isFree: (port: number) => boolean): number | undefined {
+  forPeer(
+    local: AddressWords,
+    remote: AddressWords,
+    remotePort: number,
+    isFree: (port: number) => boolean,
+  ): number | undefined {
     const words = this.#words;
     words.set([local.a, local.b, local.c, local.d, remote.a, remote.b, remote.c, remote.d, remotePort]);
     const offset = this.#offset.hash(words, 9);

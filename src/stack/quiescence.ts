@@ -10,7 +10,8 @@ export function findUnrest(stack: Stack, timeWaitAllowed: boolean): string[] {
     unrest.push(`connection ${localAddress}:${localPort} → ${remoteAddress}:${remotePort} is in ${state}`);
   }
   for (const { address, port } of stack.tcp.listeners) unrest.push(`a listener is open on ${address}:${port}`);
-  for (const socket of stack.udp.sockets) unrest.push(`a UDP socket is open on ${socket.localAddress}:${socket.localPort}`);
+  for (const socket of stack.udp.sockets)
+    unrest.push(`a UDP socket is open on ${socket.localAddress}:${socket.localPort}`);
   for (const { name, network } of stack.interfaces) {
     if (!network.queue.empty) unrest.push(`${network.queue.batch.count} packets wait on ${name}`);
   }

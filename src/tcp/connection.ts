@@ -21,7 +21,12 @@ import { timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
 
 /** Options that only mean something before the connection exists. */
-const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set(['mss', 'receiveBuffer', 'congestion', 'connectTimeout']);
+const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
+  'mss',
+  'receiveBuffer',
+  'congestion',
+  'connectTimeout',
+]);
 
 /**
  * A TCP connection: the core socket that every adapter stands on. Callbacks, no promises, no runtime.
@@ -187,7 +192,10 @@ export class Connection {
   set<Name extends keyof ConnectionOptions>(name: Name, value: Required<ConnectionOptions>[Name]): void {
     checkOption(name, value);
     if (FIXED_OPTIONS.has(name)) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `The option '${name}' is given to connect() or listen(), not changed later`);
+      throw usageError(
+        'ERR_INVALID_ARG_VALUE',
+        `The option '${name}' is given to connect() or listen(), not changed later`,
+      );
     }
     const tcb = this.#tcb;
     Object.assign(tcb.options, { [name]: value });

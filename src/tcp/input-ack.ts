@@ -9,7 +9,13 @@ import type { Segment } from './segment.ts';
 const sample: CongestionSample = { now: 0, acked: 0, flight: 0, mss: 0, rtt: -1, limited: false };
 
 /** Fills in the shared sample for the congestion controller. */
-export function congestionSample(tcb: ControlBlock, now: number, acked: number, flight: number, rtt: number): CongestionSample {
+export function congestionSample(
+  tcb: ControlBlock,
+  now: number,
+  acked: number,
+  flight: number,
+  rtt: number,
+): CongestionSample {
   sample.now = now;
   sample.acked = acked;
   sample.flight = flight;

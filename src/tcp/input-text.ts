@@ -6,6 +6,9 @@ import type { Segment } from './segment.ts';
 import { mayReceive } from './states.ts';
 import { sendAck, sendReset } from './transmit.ts';
 
+/** Bytes that one ACK may answer while more segments of a batch are at hand. */
+const ACK_EVERY = 65_536;
+
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
@@ -30,6 +33,8 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   tcb.bytesReceived += length;
   if (tcb.reassembly.segments === 0) {
     tcb.acker.onInOrder(length, rcv.mss, segment.now);
+    // One ACK for a whole batch is too few for a sender that is paced by ACKs: as GRO does, one for 64 KB at most.
+    if (seqDiff(rcv.nxt, rcv.acked) >= ACK_EVERY) sendAck(tcb);
   } else {
     // [S-070] RFC 5681 §4.2: a segment that fills a gap, wholly or partly, is acknowledged at once.
     const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
@@ -44,7 +49,13 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */
 function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
   if (admit(tcb, segment.payloadLength)) {
-    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, segment.payloadLength, segment.datagram.retained);
+    tcb.reassembly.insert(
+      segment.seq,
+      segment.memory,
+      segment.payloadOffset,
+      segment.payloadLength,
+      segment.datagram.retained,
+    );
     tcb.account();
   }
   // The peer counts duplicates: one that carried a new number would not be one.

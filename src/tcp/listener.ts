@@ -59,7 +59,7 @@ export class Listener {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const tcb of [...this.#pending]) tcb.connection.abort();
+    for (const tcb of this.#pending) tcb.connection.abort();
     this.#pending.clear();
     this.unref();
     this.#host.unlisten(this);

@@ -2,8 +2,8 @@
 const MAX_INTERVAL = 120_000_000;
 
 /**
- * When to probe a closed window: [MUST-36] RFC 9293 §3.8.6.1. Times are microseconds. A probe that is answered, even with
- * a window of zero, proves that the peer lives: the connection stays however long that lasts ([MUST-37]).
+ * When to probe a closed window: [MUST-36] RFC 9293 §3.8.6.1. Times are microseconds. A probe that is answered, even
+ * with a window of zero, proves that the peer lives: the connection stays however long that lasts ([MUST-37]).
  */
 export class Persist {
   /** When the next probe is due; Infinity when the window is open or there is nothing to send. */

@@ -4,7 +4,7 @@ import type { SlabAllocator } from '../buffer/slab.ts';
 
 /** Bounds of a reassembly queue. */
 export interface ReassemblyOptions {
-  /** Bytes kept at most; beyond, what lies farthest ahead is dropped and comes again. Default 1 GiB, the largest window. */
+  /** Bytes kept at most; beyond, what lies farthest ahead is dropped and comes again. Default 1 GiB. */
   maxBytes?: number;
   /** Pieces kept at most: bounds what one-byte segments cost. Default 1024. */
   maxPieces?: number;
@@ -30,8 +30,8 @@ interface Piece {
 }
 
 /**
- * Data that has arrived ahead of a gap ([SHLD-31] RFC 9293 §3.10.7.4). Sorted pieces that don't overlap: where a segment
- * overlaps what is kept, the bytes kept first stay. Lent memory is copied. An empty queue holds nothing.
+ * Data that has arrived ahead of a gap ([SHLD-31] RFC 9293 §3.10.7.4). Sorted pieces that don't overlap: where a
+ * segment overlaps what is kept, the bytes kept first stay. Lent memory is copied. An empty queue holds nothing.
  *
  * The caller has trimmed segments to the receive window; all sequence numbers here lie within 2³⁰ of each other.
  */
@@ -114,7 +114,7 @@ export class Reassembly {
     return seqDiff(next, nxt);
   }
 
-  /** Finds the range without a gap that holds byte `seq`, for a SACK block: true with `rangeStart` and `rangeEnd` set. */
+  /** Finds the gapless range that holds byte `seq`, for a SACK block: true with `rangeStart` and `rangeEnd` set. */
   rangeOf(seq: number): boolean {
     const index = this.#find(seq);
     const piece = this.#pieces[index];

@@ -76,12 +76,12 @@ export class ReceiveWindow {
     return (first >= 0 && first < window) || (last >= 0 && last < window);
   }
 
-  /** Whether the application has read so much that the peer should be told now, without waiting for its next segment. */
+  /** Whether the application has read so much that the peer should be told now, before its next segment. */
   updateDue(nxt: number, buffered: number, mss: number): boolean {
     const offered = this.#offered(nxt);
     const free = this.bufferSize - buffered;
-    // As Linux (tcp_cleanup_rbuf): only when the window at least doubles; the peer isn't held up by a window of half the
-    // buffer, and its data brings an ACK anyway.
+    // As Linux (tcp_cleanup_rbuf): only when the window at least doubles; a window of half the buffer does not hold the
+    // peer up, and its data brings an ACK anyway.
     return this.#mayOpen(free, offered, mss) && free >= 2 * offered && this.#choose(nxt, buffered, mss) > offered;
   }
 
@@ -105,8 +105,8 @@ export class ReceiveWindow {
       const opened = Math.min(free - (free % unit), limit);
       if (opened >= offered) return opened;
     }
-    // [SHLD-14] RFC 9293 §3.8.6, RFC 7323 §2.4: rounded up, so that the edge stays or moves by less than a unit. Where tiny
-    // segments have moved it by an eighth of the buffer beyond what is free, down: the edge remembered here still holds.
+    // [SHLD-14] RFC 9293 §3.8.6, RFC 7323 §2.4: rounded up, so that the edge stays or moves by less than a unit. Where
+    // tiny segments have moved it by an eighth of the buffer beyond what is free, down: the edge kept here still holds.
     const up = offered + ((unit - (offered % unit)) % unit);
     const kept = up === offered || up <= free + this.bufferSize / 8 ? up : offered - (offered % unit);
     return Math.min(kept, limit);

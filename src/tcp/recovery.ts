@@ -166,8 +166,8 @@ export class NewRenoRecovery implements LossRecovery {
     if (this.phase === 'loss' && this.lostNext !== this.lostEnd) return false;
     // [S-075] RFC 6582 §3.2 step 2: the acknowledgement covers more than recover.
     if (seqLt(this.recover, una)) return true;
-    // RFC 6582 §4.1 (step 2*): needless retransmissions are acknowledged by a jump of four segments or more. A step of 0:
-    // nothing acknowledged since the timeout, cwnd is one segment.
+    // RFC 6582 §4.1 (step 2*): needless retransmissions are acknowledged by a jump of more than four segments. A step
+    // of 0: nothing acknowledged since the timeout, cwnd is one segment.
     return this.#lastStep > 0 && this.#lastStep <= 4 * mss;
   }
 

@@ -13,7 +13,7 @@ interface Ring {
 const FIRST_CAPACITY = 16;
 /** Further pushes are merged into the last record: bounds what tiny segments can cost. */
 const MAX_RECORDS = 4096;
-/** Rings of queues that ran empty wait here for the next queue that fills: a connection that pings allocates nothing. */
+/** Rings of queues that ran empty wait here for the next that fills: a connection that pings allocates nothing. */
 const spareRings: Ring[] = [];
 const MAX_SPARE_RINGS = 64;
 

@@ -49,7 +49,7 @@ export class RtoEstimator {
     this.rto = this.#base;
   }
 
-  /** Takes a round-trip time in microseconds, of a segment sent only once ([MUST-18] RFC 6298 §3); ends the back-off. */
+  /** Takes a round-trip time in microseconds, of a segment sent once ([MUST-18] RFC 6298 §3); ends the back-off. */
   sample(rtt: number): void {
     if (this.srtt === 0) {
       // [S-061] RFC 6298 §2.2: the first measurement. A time below the clock's resolution still counts as one.

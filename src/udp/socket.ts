@@ -303,8 +303,11 @@ export class UdpSocket {
   }
 
   #findPath(remote: Address): Path | ErrorCode {
-    if (remote.family !== this.boundAddress.family) return 'EAFNOSUPPORT';
-    return this.#host.path(this.boundAddress, remote);
+    const bound = this.boundAddress;
+    if (remote.family !== bound.family) return 'EAFNOSUPPORT';
+    // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
+    const kind = this.#host.classify(bound);
+    return this.#host.path(kind === 'broadcast' || kind === 'multicast' ? undefined : bound, remote);
   }
 
   #parse(address: Address | string): Address {

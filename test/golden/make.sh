@@ -21,7 +21,6 @@ trap finish EXIT
 trap "exit 1" INT TERM
 
 in_a() { ip netns exec "$A" "$@"; }
-in_b() { ip netns exec "$B" "$@"; }
 
 for ns in $A $R $B; do ip netns add "$ns"; ip -n "$ns" link set lo up; done
 ip -n "$A" link add eth0 type veth peer name eth0 netns "$R"
@@ -41,11 +40,13 @@ ip -n "$B" route add default via 10.9.2.1
 ip netns exec "$R" sysctl -qw net.ipv4.ip_forward=1
 sleep 1
 
+# What runs in the background is started without a function: $! is then the program itself.
+
 # capture NAME FILTER COMMAND…: what passes a's interface while the command runs
 capture() {
   name=$1 filter=$2
   shift 2
-  in_a tcpdump -Z root -q -i eth0 -s 0 -U -w "$name.pcap" "ip and ($filter)" 2>"$WORK/tcpdump.log" &
+  ip netns exec "$A" tcpdump -Z root -q -i eth0 -s 0 -U -w "$name.pcap" "ip and ($filter)" 2>"$WORK/tcpdump.log" &
   sniffer=$!
   while ! grep -q 'listening on' "$WORK/tcpdump.log"; do sleep 0.1; done
   "$@" >"$WORK/$name.log" 2>&1 || true
@@ -59,7 +60,7 @@ capture() {
 head -c 3000 /dev/zero | tr '\0' 'x' >"$WORK/page"
 (cd "$WORK" && exec ip netns exec "$B" python3 -m http.server 80 >/dev/null 2>&1) &
 SERVERS="$SERVERS $!"
-in_b python3 -c '
+ip netns exec "$B" python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(("10.9.2.2", 7))
@@ -68,7 +69,7 @@ while True:
     s.sendto(data, peer)
 ' &
 SERVERS="$SERVERS $!"
-in_b python3 -c '
+ip netns exec "$B" python3 -c '
 import socket
 s = socket.create_server(("10.9.2.2", 9))
 while True:

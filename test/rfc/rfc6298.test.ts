@@ -52,7 +52,7 @@ describe('RFC 6298 §2: the basic algorithm', () => {
     );
   });
 
-  it('[S-061] §2.4, deliberately not met: the minimum is not 1 s; the variance term is at least 200 ms, as in Linux', () => {
+  it('[S-061] §2.4, deliberately not met: no minimum of 1 s; the variance term is at least 200 ms (Linux)', () => {
     const rto = new RtoEstimator();
     rto.sample(1000);
     expect(rto.rto).toBe(201_000);

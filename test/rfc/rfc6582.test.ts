@@ -10,7 +10,7 @@ function at(segment: number): number {
   return (ISS + 1 + segment * SMSS) >>> 0;
 }
 
-/** Sends three duplicate ACKs for segment `una` while the segments below `nxt` were sent; gives what the third caused. */
+/** Three duplicate ACKs for segment `una` while the segments below `nxt` were sent; gives what the third caused. */
 function threeDuplicates(recovery: NewRenoRecovery, una: number, nxt: number): string {
   recovery.onDuplicateAck(at(una), at(nxt), SMSS);
   recovery.onDuplicateAck(at(una), at(nxt), SMSS);
@@ -86,6 +86,8 @@ describe('RFC 6582 §3.2: NewReno', () => {
     recovery.onNewAck(at(3), 3 * SMSS, at(10), SMSS);
     expect(recovery.inflation).toBe(3 * SMSS);
     recovery.onNewAck((at(3) + 400) >>> 0, 400, at(10), SMSS);
+    expect(recovery.inflation).toBe(3 * SMSS - 400);
+    recovery.onNewAck((at(4) + 400) >>> 0, SMSS, at(10), SMSS);
     expect(recovery.inflation).toBe(3 * SMSS - 400);
   });
 

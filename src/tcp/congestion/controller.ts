@@ -14,7 +14,7 @@ export interface CongestionSample {
   limited: boolean;
 }
 
-/** What has happened: a loss seen by duplicate ACKs, the retransmission timer's expiry, a congestion mark (RFC 3168). */
+/** What has happened: a loss seen by duplicate ACKs, the retransmission timer's expiry, an ECN mark (RFC 3168). */
 export type CongestionKind = 'loss' | 'timeout' | 'ecn';
 
 /**
@@ -39,7 +39,7 @@ export interface CongestionController {
   onCongestion(kind: CongestionKind, sample: CongestionSample): void;
   /** All that was outstanding at the loss or timeout is acknowledged. `onAck` is not called for the same ACK. */
   onRecovered(sample: CongestionSample): void;
-  /** About to send after `idleFor` microseconds without sending; `rto` is the retransmission timeout (RFC 5681 §4.1). */
+  /** About to send after `idleFor` microseconds without sending; `rto` is the current timeout (RFC 5681 §4.1). */
   onIdle(idleFor: number, rto: number): void;
   /** The path's segment size has changed, to `mss` bytes. */
   onMssChange?(mss: number): void;

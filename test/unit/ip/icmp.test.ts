@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Checksum } from '../../../src/buffer/batch.ts';
+import { Datagram } from '../../../src/buffer/datagram.ts';
+import { memoryOf } from '../../../src/buffer/memory.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
+import { IcmpUnreachable } from '../../../src/wire/icmp.ts';
 import { formatIpv4 } from '../../../src/wire/ipv4.ts';
-import { parsePacket } from '../../../src/wire/packet.ts';
-import { FAR, icmpPacket, ipv4, IpBench, LOCAL, pattern, PEER, udpPacket } from './fixture.ts';
+import { formatPacket, parsePacket } from '../../../src/wire/packet.ts';
+import { address, FAR, icmpPacket, ipv4, IpBench, LOCAL, NOTHING, pattern, PEER, udpPacket } from './fixture.ts';
 
 /** What this stack had sent to the peer, as an error quotes it. */
 const sentByUs = udpPacket(
@@ -147,6 +150,46 @@ describe('Ip.sendUnreachable', () => {
     // Read back without a checksum of its own: it was right.
     expect(quoted).toMatchObject({ udp: { sourcePort: 4000, payload: pattern(300) } });
     expect(quoted).not.toHaveProperty('udp.checksum');
+  });
+
+  it('completes a partial TCP checksum too', () => {
+    const bench = new IpBench({ mtu: 9000 });
+    bench.protocols = [];
+    const tcp = {
+      sourcePort: 1,
+      destinationPort: 2,
+      sequence: 3,
+      acknowledgment: 4,
+      flags: 16,
+      window: 5,
+      urgentPointer: 0,
+    };
+    const ip = ipv4({ protocol: 6 });
+    const whole = formatPacket({ ip, tcp: { ...tcp, reserved: 0, options: NOTHING, payload: pattern(301) } });
+    const partial = whole.slice();
+    new DataView(partial.buffer).setUint16(36, 0x0a00 + 1 + 0x0a00 + 2 + 6 + 321);
+    bench.arrive(partial, bench.eth0, Checksum.partial);
+    expect(bench.sentPackets()[0]!.icmp!.payload).toEqual(whole);
+  });
+
+  it('is never about a fragment or an ICMP message other than a query, whoever asks for it', () => {
+    const bench = new IpBench();
+    const ask = (bytes: Uint8Array, start: number): number => {
+      const datagram = new Datagram(memoryOf(bytes));
+      datagram.packetEnd = bytes.length;
+      datagram.start = start;
+      datagram.protocol = bytes[9]!;
+      datagram.source.set(address(PEER));
+      datagram.destination.set(address(LOCAL));
+      bench.ip.sendUnreachable(datagram, IcmpUnreachable.HOST);
+      return bench.sent().length;
+    };
+    expect(ask(icmpPacket({ type: 3, code: 3, payload: sentByUs }), 20)).toBe(0);
+    expect(ask(icmpPacket({ type: 0 }), 20)).toBe(0);
+    expect(ask(icmpPacket({ type: 8 }).subarray(0, 27), 20)).toBe(0);
+    expect(ask(icmpPacket({ type: 8 }), 20)).toBe(1);
+    expect(ask(formatIpv4(ipv4({ protocol: 200, fragmentOffset: 8, payload: pattern(8) })), 20)).toBe(0);
+    expect(ask(formatIpv4(ipv4({ protocol: 200, moreFragments: true, payload: pattern(8) })), 20)).toBe(1);
   });
 
   it('keeps to the MTU of a narrow link', () => {

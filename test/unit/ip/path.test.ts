@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Checksum } from '../../../src/buffer/batch.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
-import { IpPath } from '../../../src/ip/path.ts';
+import type { IpPath } from '../../../src/ip/path.ts';
 import { address, FAR, IpBench, LOCAL, pattern, PEER } from './fixture.ts';
 
 function pathTo(bench: IpBench, remote: string, local?: string): IpPath {

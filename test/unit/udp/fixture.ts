@@ -30,6 +30,8 @@ export class UdpBench extends IpBench implements UdpHost {
   readonly touched: Set<UdpSocket> = new Set();
   readonly waiting: Set<UdpSocket> = new Set();
   readonly closedSockets: UdpSocket[] = [];
+  /** Sockets that keep the process alive. */
+  alive: number = 0;
   /** Calls of `path`. */
   pathsMade: number = 0;
 
@@ -84,6 +86,10 @@ export class UdpBench extends IpBench implements UdpHost {
 
   list(socket: UdpSocket): void {
     this.sockets.add(socket);
+  }
+
+  keepAlive(change: 1 | -1): void {
+    this.alive += change;
   }
 
   closed(socket: UdpSocket): void {

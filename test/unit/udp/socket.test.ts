@@ -99,6 +99,13 @@ describe('UdpSocket.send', () => {
     expect(bench.sentPackets().map(({ ip }) => ip.ttl)).toEqual([1, 5]);
   });
 
+  it('bound to a group or broadcast address sends from an address of its own', () => {
+    const bench = new UdpBench();
+    bench.bind(7000, { address: '239.1.2.3' }).socket.send(bytesOf('x'), 53, PEER);
+    bench.bind(7001, { address: '10.0.0.255' }).socket.send(bytesOf('x'), 53, PEER);
+    expect(bench.sentPackets().map(({ ip }) => String(ip.source))).toEqual([LOCAL, LOCAL]);
+  });
+
   it('keeps the paths of its last destinations, and follows changed routes', () => {
     const bench = new UdpBench();
     const { socket } = bench.bind(7000);
@@ -169,7 +176,9 @@ describe('UdpSocket.deliver', () => {
     bench.arrive(udpPacket({ payload: bytesOf('two') }));
     expect(listened.messages).toEqual([]);
     expect(listened.socket.pending).toBe(2);
+    expect(listened.socket.due).toBe(true);
     bench.turn();
+    expect(listened.socket.due).toBe(false);
     expect(texts(listened)).toEqual(['one', 'two']);
     const { bytes, info } = listened.messages[0]!;
     expect(bytes.buffer.byteLength).toBe(3);
@@ -206,6 +215,17 @@ describe('UdpSocket.deliver', () => {
     bench.arrive(udpPacket({ payload: pattern(1400) }));
     bench.turn();
     expect(listened.messages.at(-1)!.bytes).toEqual(pattern(1400));
+  });
+
+  it('takes from the stack-wide memory budget, and gives back', () => {
+    const bench = new UdpBench();
+    const listened = bench.bind(7);
+    bench.budget.take(bench.budget.limit - 300);
+    bench.arrive(udpPacket({ payload: pattern(44) }));
+    bench.arrive(udpPacket({ payload: pattern(44) }));
+    expect(listened.socket.counters).toMatchObject({ received: 1, dropped: 1 });
+    bench.turn();
+    expect(bench.budget.used).toBe(bench.budget.limit - 300);
   });
 
   it('stays consistent when a callback throws: that message is consumed, the others keep their turn', () => {
@@ -273,6 +293,22 @@ describe('UdpSocket.close', () => {
     expect(() => listened.socket.send(bytesOf('x'), 53, PEER)).toThrow(coded('EBADF'));
     expect(() => listened.socket.connect(PEER, 53)).toThrow(coded('EBADF'));
     expect(() => listened.socket.disconnect()).toThrow(coded('EBADF'));
+  });
+});
+
+describe('UdpSocket.ref', () => {
+  it('keeps the process alive while the socket is open, unless told otherwise', () => {
+    const bench = new UdpBench();
+    const { socket } = bench.bind(7);
+    socket.ref();
+    expect(bench.alive).toBe(1);
+    socket.unref();
+    socket.unref();
+    expect(bench.alive).toBe(0);
+    socket.ref();
+    socket.close();
+    socket.ref();
+    expect(bench.alive).toBe(0);
   });
 });
 

@@ -75,6 +75,14 @@ describe('Reno', () => {
     expect([tested.cwnd, tested.ssthresh]).toEqual([2500, 2500]);
   });
 
+  it('computes ssthresh anew for a timeout that follows a repaired one', () => {
+    const tested = controller();
+    tested.onCongestion('timeout', sample({ flight: 20_000 }));
+    tested.onRecovered(sample({ limited: false }));
+    tested.onCongestion('timeout', sample({ flight: 6000 }));
+    expect(tested.ssthresh).toBe(3000);
+  });
+
   it('goes on with slow start when a timeout is repaired', () => {
     const tested = controller();
     tested.onCongestion('timeout', sample({ flight: 20_000 }));
