@@ -89,21 +89,17 @@ export class Interface {
     await this.link.close();
   }
 
-  /** @internal The link has said that it is full. */
-  get waiting(): boolean {
-    return this.#waiting;
-  }
-
-  /** @internal Offers the queued packets to the link. */
-  flush(): void {
+  /** @internal Offers the queued packets to the link; returns how many it took. */
+  flush(): number {
     const { queue } = this.network;
-    if (this.#waiting || this.#closed || queue.empty) return;
+    if (this.#waiting || this.#closed || queue.empty) return 0;
     const { batch } = queue;
     const taken = this.link.send(batch);
     this.counters.packetsSent += taken;
     for (let row = 0; row < taken; row++) this.counters.bytesSent += batch.length[row]!;
     queue.taken(taken);
     this.#waiting = !queue.empty;
+    return taken;
   }
 
   async #open(): Promise<void> {

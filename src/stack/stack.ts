@@ -1,4 +1,4 @@
-import type { Batch } from '../buffer/batch.ts';
+import type { Batch, ChecksumMark } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import { ChunkPool } from '../buffer/chunk-pool.ts';
 import type { Datagram } from '../buffer/datagram.ts';
@@ -245,6 +245,7 @@ export class Stack {
       linkClosed: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
+        this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
       },
     };
@@ -257,15 +258,18 @@ export class Stack {
     const { network, counters } = iface;
     const { count, retained } = batch;
     turn.begin();
-    counters.packetsReceived += count;
-    for (let row = 0; row < count; row++) {
-      const length = batch.length[row]!;
-      counters.bytesReceived += length;
-      const checksum = batch.checksum[row] as 0 | 1 | 2;
-      const segmentSize = batch.segmentSize[row]!;
-      ip.input(network, batch.memory[row]!, batch.offset[row]!, length, checksum, segmentSize, retained, now);
+    try {
+      for (let row = 0; row < count; row++) {
+        const length = batch.length[row]!;
+        counters.packetsReceived++;
+        counters.bytesReceived += length;
+        const checksum = batch.checksum[row] as ChecksumMark;
+        const segmentSize = batch.segmentSize[row]!;
+        ip.input(network, batch.memory[row]!, batch.offset[row]!, length, checksum, segmentSize, retained, now);
+      }
+    } finally {
+      turn.finish(now);
     }
-    turn.finish(now);
   }
 
   #deliver(datagram: Datagram): boolean {
@@ -287,16 +291,16 @@ export class Stack {
   }
 
   #flush(): void {
+    let taken = 0;
     for (const iface of this.#pending) {
-      iface.flush();
+      taken += iface.flush();
       if (iface.network.queue.empty) this.#pending.delete(iface);
     }
-    if (this.#blocked.size > 0) this.#unblock();
+    if (taken > 0 && this.#blocked.size > 0) this.#unblock();
   }
 
-  /** Queues that were full have been offered to their links: whoever waited tries again, and waits again if need be. */
+  /** Links have taken packets: whoever waited for room tries again, and waits again if need be. */
   #unblock(): void {
-    for (const iface of this.#pending) if (iface.waiting) return;
     const blocked = [...this.#blocked];
     this.#blocked.clear();
     for (const socket of blocked) {

@@ -63,12 +63,15 @@ export class Turn {
   /** Ends a batch: delivers, sends, flushes. */
   finish(now: number): void {
     this.#running = true;
-    for (let round = 0; round < MAX_ROUNDS && this.#touched.length > 0; round++) {
-      this.#round(now);
+    try {
+      for (let round = 0; round < MAX_ROUNDS && this.#touched.length > 0; round++) {
+        this.#round(now);
+        this.#host.flush();
+      }
       this.#host.flush();
+    } finally {
+      this.#running = false;
     }
-    this.#host.flush();
-    this.#running = false;
     if (this.#touched.length > 0) this.#schedule();
   }
 

@@ -40,7 +40,7 @@ interface HostPort {
   postMessage(value: null): void;
 }
 
-const host: HostGlobals = globalThis;
+const host = globalThis as typeof globalThis & HostGlobals;
 
 /** What timers promise, in microseconds: hosts count in milliseconds. */
 const RESOLUTION = 1000;

@@ -5,9 +5,6 @@ import { checksumFold, pseudoHeaderSum, transportChecksum } from '../wire/checks
 import { Protocol } from '../wire/protocol.ts';
 import { setUdpChecksum, UDP_HEADER_LENGTH, writeUdpHeader } from '../wire/udp.ts';
 
-/** The longest message, in bytes: what an IPv4 datagram leaves (RFC 768, RFC 791). */
-export const LARGEST_MESSAGE = 65_507;
-
 /**
  * Builds a datagram in the path's queue and sends it.
  *

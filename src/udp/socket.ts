@@ -11,7 +11,7 @@ import type { UdpHost } from './host.ts';
 import { MessageQueue } from './message-queue.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
 import { checkTunable } from './options.ts';
-import { LARGEST_MESSAGE, sendMessage } from './output.ts';
+import { sendMessage } from './output.ts';
 import { PathCache } from './path-cache.ts';
 
 /** What a socket is made of; the stack has chosen the port and checked the address. */
@@ -132,7 +132,8 @@ export class UdpSocket {
     const problem = path.refresh();
     if (problem !== undefined) throw this.#refused(problem, path.remote, port);
     const length = lengthOf(bytes);
-    if (length > LARGEST_MESSAGE || length + UDP_HEADER_LENGTH + path.headerLength > path.mtu) {
+    // No MTU is above 65,535, so this also holds the message to what the length fields can say.
+    if (length + UDP_HEADER_LENGTH + path.headerLength > path.mtu) {
       throw this.#refused('EMSGSIZE', path.remote, port);
     }
     const options = this.#sendOptions;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { KeyedHash } from '../../../src/buffer/keyed-hash.ts';
 import { seededRandom } from '../../../src/time/seeded-random.ts';
 import { IsnGenerator } from '../../../src/tcp/isn.ts';
 import { Address } from '../../../src/wire/address.ts';
@@ -18,6 +19,13 @@ describe('IsnGenerator', () => {
   it('is the same for the same connection, time and seed', () => {
     const [one, two] = [new IsnGenerator(seededRandom(3)), new IsnGenerator(seededRandom(3))];
     expect(one.generate(local, 80, remote, 5000, 99)).toBe(two.generate(local, 80, remote, 5000, 99));
+  });
+
+  it('is the clock plus the hash of both addresses and both ports', () => {
+    const isn = new IsnGenerator(seededRandom(6));
+    const words = Int32Array.of(0, 0, 0xffff, 0x0a000001, 0, 0, 0xffff, 0x0a000002, (80 << 16) | 5000);
+    const hash = new KeyedHash(seededRandom(6)).hash(words, 9);
+    expect(isn.generate(local, 80, remote, 5000, 4000)).toBe((hash + 1000) >>> 0);
   });
 
   it('takes a fraction of a microsecond', () => {
