@@ -96,3 +96,25 @@ export function usageError(
   error.code = code;
   return error;
 }
+
+/**
+ * Throws unless `value` is of the primitive type `type`.
+ *
+ * @throws TypeError ERR_INVALID_ARG_TYPE
+ */
+export function requireType(name: string, value: unknown, type: 'boolean' | 'number' | 'string' | 'function'): void {
+  if (typeof value === type) return;
+  throw usageError('ERR_INVALID_ARG_TYPE', `${name} must be a ${type}, not ${value === null ? 'null' : typeof value}`);
+}
+
+/**
+ * Throws unless `value` is a whole number from `min` to `max`.
+ *
+ * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+ */
+export function requireInteger(name: string, value: unknown, min: number, max: number): void {
+  requireType(name, value, 'number');
+  if (Number.isInteger(value) && Number(value) >= min && Number(value) <= max) return;
+  const message = `${name} must be a whole number from ${min} to ${max}, not ${String(value)}`;
+  throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+}

@@ -2,7 +2,7 @@ import type { Random } from '../time/clock.ts';
 
 /**
  * SipHash-2-4 (Aumasson and Bernstein, 2012) over 32-bit words with a random key: a hash that nobody outside can
- * compute. The message is the words' bytes in little-endian order. About half a microsecond for nine words, no allocation.
+ * compute. The message is the words' bytes in little-endian order. Half a microsecond for nine words, no allocation.
  */
 export class KeyedHash {
   /** The upper 32 bits of the last hash; `hash` returns the lower. */

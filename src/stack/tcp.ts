@@ -2,7 +2,7 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Path } from '../buffer/path.ts';
-import { systemError, usageError } from '../errors.ts';
+import { requireInteger, requireType, systemError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import { refuse } from '../tcp/closed.ts';
 import { Connection } from '../tcp/connection.ts';
@@ -116,12 +116,8 @@ export class StackTcp {
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     const { port = 0, backlog = DEFAULT_BACKLOG } = options;
     checkPort('port', port, 0);
-    if (typeof onConnection !== 'function') {
-      throw usageError('ERR_INVALID_ARG_TYPE', 'listen needs a function that takes the connections');
-    }
-    if (!Number.isInteger(backlog) || backlog < 0) {
-      throw usageError('ERR_OUT_OF_RANGE', `backlog must be a whole number, not ${backlog}`, RangeError);
-    }
+    requireType('onConnection', onConnection, 'function');
+    requireInteger('backlog', backlog, 0, 0x7fff_ffff);
     const address = options.address === undefined ? ANY : toAddress(options.address);
     const resolved = resolveOptions(options, this.#defaults);
     const place = { address: address.toString(), port };

@@ -135,8 +135,6 @@ export class StackUdp {
       },
       blocked: (socket) => this.#host.blocked(socket),
       keepAlive: (change) => this.#host.keepAlive(change),
-      unlist: () => {},
-      list: () => {},
       closed: (socket) => this.#closed(socket),
     };
   }

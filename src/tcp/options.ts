@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts';
+import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
 
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
@@ -74,15 +74,9 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
     const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
     throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
   }
-  const wanted = typeof DEFAULT_CONNECTION_OPTIONS[name];
-  if (typeof value !== wanted) {
-    throw usageError('ERR_INVALID_ARG_TYPE', `The option '${name}' must be a ${wanted}, not ${typeof value}`);
-  }
   const range = RANGES[name];
-  if (range !== undefined && !(Number.isInteger(value) && Number(value) >= range[0] && Number(value) <= range[1])) {
-    const message = `The option '${name}' must be an integer from ${range[0]} to ${range[1]}, not ${String(value)}`;
-    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
-  }
+  if (range !== undefined) requireInteger(name, value, range[0], range[1]);
+  else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');
   if (name === 'congestion') congestionControls.get(String(value));
 }
 

@@ -77,18 +77,17 @@ export class Reassembly {
     let index = this.#find(seq);
     while (seqLt(next, end)) {
       const piece = this.#pieces[index];
-      const gapEnd = piece === undefined ? end : seqMin(end, piece.seq);
-      if (seqLt(next, gapEnd)) {
-        const n = seqDiff(gapEnd, next);
-        if (!this.#makeRoom(index, n)) break;
-        this.#keep(index, next, n, memory, offset + seqDiff(next, seq), retained);
-        kept += n;
-        // A new piece lies at `index`, unless the bytes were joined to the one before.
-        if (this.#pieces[index] !== piece) index++;
+      if (piece !== undefined && seqLe(piece.seq, next)) {
+        next = seqMax(next, piece.end);
+        index++;
+        continue;
       }
-      if (piece === undefined) break;
-      next = seqMax(next, piece.end);
-      index++;
+      const gapEnd = piece === undefined ? end : seqMin(end, piece.seq);
+      const n = seqDiff(gapEnd, next);
+      if (!this.#makeRoom(index, n)) break;
+      this.#keep(index, next, n, memory, offset + seqDiff(next, seq), retained);
+      kept += n;
+      next = gapEnd;
     }
     return kept;
   }

@@ -24,14 +24,10 @@ export interface UdpHost {
   path(local: Address | undefined, remote: Address): Path | ErrorCode;
   /** What an address is to the stack. */
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
-  /** The socket has something for its owner: calls `socket.deliver()` once at the batch's end, however often touched. */
+  /** The socket has something for its owner: `socket.deliver()` is called once at the batch's end. */
   touch(socket: UdpSocket): void;
   /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */
   blocked(socket: UdpSocket): void;
-  /** Takes the socket out of the lookup tables, its port staying taken: its addresses are about to change. */
-  unlist(socket: UdpSocket): void;
-  /** Puts it back under its present addresses. */
-  list(socket: UdpSocket): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
   keepAlive(change: 1 | -1): void;
   /** The socket is closed: forgets it and frees its port. Called once. */

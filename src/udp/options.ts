@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts';
+import { requireInteger, requireType, usageError } from '../errors.ts';
 
 /** Options of a socket: given at `bind`, the tunable ones changed later with `socket.set`. */
 export interface UdpOptions {
@@ -79,15 +79,7 @@ function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
     const names = Object.keys(DEFAULT_UDP_OPTIONS).join(', ');
     throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
   }
-  const wanted = typeof DEFAULT_UDP_OPTIONS[key];
-  if (typeof value !== wanted) {
-    throw usageError('ERR_INVALID_ARG_TYPE', `${key} must be a ${wanted}, not ${typeof value}`);
-  }
   const range = RANGES.get(key);
-  if (range === undefined) return;
-  const [min, max] = range;
-  if (!Number.isInteger(value) || Number(value) < min || Number(value) > max) {
-    const message = `${key} must be a whole number from ${min} to ${max}, not ${String(value)}`;
-    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
-  }
+  if (range !== undefined) requireInteger(key, value, range[0], range[1]);
+  else requireType(key, value, 'boolean');
 }

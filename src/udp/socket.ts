@@ -164,11 +164,9 @@ export class UdpSocket {
     }
     const path = this.#findPath(address);
     if (typeof path === 'string') throw systemError(path, 'connect', place);
-    this.#host.unlist(this);
     this.#path = path;
     this.#remoteAddress = path.remote;
     this.#remotePort = remotePort;
-    this.#host.list(this);
   }
 
   /**
@@ -179,12 +177,10 @@ export class UdpSocket {
   disconnect(): void {
     if (this.#closed) throw systemError('EBADF', 'disconnect', { hint: 'the socket is closed' });
     if (this.#path === undefined) throw systemError('ENOTCONN', 'disconnect');
-    this.#host.unlist(this);
     this.#path = undefined;
     this.#remoteAddress = undefined;
     this.#remotePort = 0;
     this.#error = undefined;
-    this.#host.list(this);
   }
 
   /** Ends the socket: no callback comes any more, messages not yet delivered are dropped. Idempotent. */

@@ -58,7 +58,7 @@ export interface Reported {
   quote: Uint8Array;
 }
 
-/** An IP layer with `lo` and `eth0` (10.0.0.2/24), default route via 10.0.0.1, and a host that writes down all it is told. */
+/** An IP layer with `lo` and `eth0` (10.0.0.2/24), default route via 10.0.0.1, and a host that writes all down. */
 export class IpBench implements IpHost {
   readonly clock: VirtualClock = new VirtualClock();
   readonly counters: Counters = new Counters();

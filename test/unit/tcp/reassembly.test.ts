@@ -78,6 +78,14 @@ describe('Reassembly', () => {
     expect(queue.bytes).toBe(0);
   });
 
+  it('hands over nothing of what ends where delivery begins', () => {
+    insert(100, 'abc');
+    const sink = new Sink();
+    expect(queue.deliver(103, sink)).toBe(0);
+    expect(sink.memories).toEqual([]);
+    expect(queue.segments).toBe(0);
+  });
+
   it('joins segments that arrive in order behind a gap into one piece', () => {
     for (let i = 0; i < 100; i++) insert(1000 + 10 * i, '0123456789');
     expect(queue.segments).toBe(1);
@@ -149,6 +157,11 @@ describe('Reassembly', () => {
       [220, 224],
     ]);
     expect([199, 208, 219, 224].map((seq) => queue.rangeOf(seq))).toEqual([false, false, false, false]);
+    // Three pieces of memory that follow each other at the end, asked for in the first.
+    insert(228, 'dddd');
+    insert(224, 'eeee');
+    expect(queue.segments).toBe(5);
+    expect(queue.rangeOf(221) && [queue.rangeStart, queue.rangeEnd]).toEqual([220, 232]);
   });
 
   it('forgets everything when cleared', () => {

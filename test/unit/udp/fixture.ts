@@ -80,14 +80,6 @@ export class UdpBench extends IpBench implements UdpHost {
     this.waiting.add(socket);
   }
 
-  unlist(socket: UdpSocket): void {
-    this.sockets.delete(socket);
-  }
-
-  list(socket: UdpSocket): void {
-    this.sockets.add(socket);
-  }
-
   keepAlive(change: 1 | -1): void {
     this.alive += change;
   }

@@ -243,7 +243,7 @@ describe('UdpSocket.deliver', () => {
         },
       },
     });
-    bench.list(socket);
+    bench.sockets.add(socket);
     for (const text of ['a', 'b', 'c']) bench.arrive(udpPacket({ payload: bytesOf(text) }));
     expect(() => bench.turn()).toThrow('boom');
     expect(bench.touched.has(socket)).toBe(true);
@@ -268,7 +268,7 @@ describe('UdpSocket.deliver', () => {
         },
       },
     });
-    bench.list(socket);
+    bench.sockets.add(socket);
     for (let i = 1; i < 5; i++) bench.arrive(udpPacket({ payload: pattern(i) }));
     bench.turn();
     expect(seen).toEqual([1, 2]);

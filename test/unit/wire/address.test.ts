@@ -17,7 +17,23 @@ import {
 const nearlyAddress = fc
   .array(
     fc.oneof(
-      fc.constantFrom(':', '::', '.', '0', '00', '255', '256', '1.2.3.4', 'ffff', 'FFFF', '12345', 'g', '%', '%eth0', ' '),
+      fc.constantFrom(
+        ':',
+        '::',
+        '.',
+        '0',
+        '00',
+        '255',
+        '256',
+        '1.2.3.4',
+        'ffff',
+        'FFFF',
+        '12345',
+        'g',
+        '%',
+        '%eth0',
+        ' ',
+      ),
       fc.nat(0xffff).map((group) => group.toString(16)),
       fc.nat(300).map(String),
     ),
@@ -27,7 +43,9 @@ const nearlyAddress = fc
 
 describe('address text', () => {
   it('agrees with node:net on what is an address', () => {
-    const check = (text: string): void => expect(Address.tryParse(text)?.family ?? 0, text).toBe(isIP(text));
+    const check = (text: string): void => {
+      expect(Address.tryParse(text)?.family ?? 0, text).toBe(isIP(text));
+    };
     fc.assert(fc.property(nearlyAddress, check), { numRuns: 3000 });
     fc.assert(fc.property(fc.ipV4(), check));
     fc.assert(fc.property(fc.ipV6(), check));

@@ -67,7 +67,9 @@ describe('Cidr', () => {
     expect(() => Cidr.parse('10.0.0.1')).toThrow('append the prefix length (/32 for this address alone)');
     expect(() => Cidr.parse('fd00::1')).toThrow('append the prefix length (/128 for this address alone)');
     expect(() => Cidr.parse('x/8')).toThrow('like 10.0.0.2/24 or fd00::2/64');
-    expect(() => Reflect.apply(Cidr.parse, Cidr, [24])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(() => Reflect.apply(Cidr.parse, Cidr, [24])).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
+    );
     expect(() => new Cidr(Address.parse('10.0.0.1'), 33)).toThrow(
       expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }),
     );

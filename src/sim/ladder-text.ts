@@ -1,0 +1,88 @@
+import type { State } from '../tcp/states.ts';
+
+/** One of the two ends of a connection, as a ladder's head shows it. */
+export interface LadderEnd {
+  /** The host's name; empty for one that is not watched. */
+  name: string;
+  /** `10.0.0.1:40000`. */
+  place: string;
+  /** The sequence number that stands as 0. */
+  origin: number | undefined;
+}
+
+/** What a ladder shows on one line, or a few. */
+export interface LadderRow {
+  /** Microseconds since the ladder's first row. */
+  time: number;
+  /** Who sent the packet: 0 the left host, 1 the right one; undefined when only a state changed. */
+  from: 0 | 1 | undefined;
+  /** `SYN seq=0 win=65535`, in columns. */
+  label: string;
+  /** The first line of readable payload. */
+  text: string;
+  /** The packet has reached the other side. */
+  arrived: boolean;
+  /** The states that each side went into with this packet: when sending or when receiving it. */
+  states: [left: State[], right: State[]];
+}
+
+const TIME_WIDTH = 9;
+/** `ESTABLISHED` */
+const STATE_WIDTH = 11;
+/** Everything of a line but the space between the two hosts. */
+const MARGINS = TIME_WIDTH + 2 * (STATE_WIDTH + 1) + 3;
+
+/** The narrowest ladder that is still one. */
+export const MIN_LADDER_WIDTH: number = MARGINS + 40;
+
+/** Draws one connection; no line is longer than `width`. */
+export function ladderText(ends: readonly [LadderEnd, LadderEnd], rows: readonly LadderRow[], width: number): string[] {
+  const room = width - MARGINS;
+  return [...head(ends, room), ...rows.flatMap((row) => draw(row, room))];
+}
+
+function head([left, right]: readonly [LadderEnd, LadderEnd], room: number): string[] {
+  const indent = ' '.repeat(TIME_WIDTH + STATE_WIDTH + 2);
+  const names = spread(`${left.name} ${left.place}`.trim(), `${right.place} ${right.name}`.trim(), room + 2);
+  const origins = spread(originText(left), originText(right), room + 2);
+  const unit = 'ms'.padStart(TIME_WIDTH);
+  return [`${indent}${names}`, `${unit}${indent.slice(TIME_WIDTH)}${origins}`];
+}
+
+function originText({ origin }: LadderEnd): string {
+  return origin === undefined ? '' : `seq 0 = ${origin}`;
+}
+
+/** Two texts at the ends of `width` columns. */
+function spread(left: string, right: string, width: number): string {
+  return `${left}${' '.repeat(Math.max(1, width - left.length - right.length))}${right}`;
+}
+
+function draw(row: LadderRow, room: number): string[] {
+  const { from, label, text, states } = row;
+  const [left, right] = states;
+  const middles: string[] = [];
+  if (from !== undefined) middles.push(arrow(row, cut(label, room - 6), room));
+  if (text !== '') middles.push(`│${`     ${cut(text, room - 7)}`.padEnd(room)}│`);
+  const blank = `│${' '.repeat(room)}│`;
+  return Array.from({ length: Math.max(middles.length, left.length, right.length) }, (_, i) => {
+    const time = i === 0 ? milliseconds(row.time) : '';
+    const line = [time.padStart(TIME_WIDTH), (left[i] ?? '').padStart(STATE_WIDTH), middles[i] ?? blank, right[i] ?? ''];
+    return line.join(' ').trimEnd();
+  });
+}
+
+/** `├─ label ────>│` or `│<─ label ────┤`; a packet that has not arrived ends in `x`. */
+function arrow({ from, arrived }: LadderRow, label: string, room: number): string {
+  const body = ` ${label} `.padEnd(room - 4, '─');
+  if (from === 0) return `├──${body}─${arrived ? '>' : 'x'}│`;
+  return `│${arrived ? '<' : 'x'}─${body}──┤`;
+}
+
+function milliseconds(us: number): string {
+  return (us / 1000).toFixed(3);
+}
+
+function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+}

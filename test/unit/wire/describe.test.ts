@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import { Address } from '../../../src/wire/address.ts';
+import { checksumFold, pseudoHeaderSum } from '../../../src/wire/checksum.ts';
+import { describePacket } from '../../../src/wire/describe.ts';
+import { formatPacket } from '../../../src/wire/packet.ts';
+import type { PacketValue } from '../../../src/wire/packet.ts';
+import { TcpFlag } from '../../../src/wire/tcp.ts';
+import type { TcpSegment } from '../../../src/wire/tcp.ts';
+import { formatTcpOptions } from '../../../src/wire/tcp-option-list.ts';
+import { hex } from '../../support/wire.ts';
+
+const { SYN, ACK, PSH, URG } = TcpFlag;
+const nothing = new Uint8Array(0);
+
+const ip: PacketValue['ip'] = {
+  trafficClass: 0,
+  identification: 7,
+  reservedFlag: false,
+  dontFragment: false,
+  moreFragments: false,
+  fragmentOffset: 0,
+  ttl: 64,
+  protocol: 6,
+  source: Address.parse('10.0.0.1'),
+  destination: Address.parse('10.0.0.2'),
+  options: nothing,
+  payload: nothing,
+};
+
+const syn: TcpSegment = {
+  sourcePort: 40000,
+  destinationPort: 80,
+  sequence: 4294967295,
+  acknowledgment: 5,
+  flags: SYN,
+  reserved: 0,
+  window: 64240,
+  urgentPointer: 9,
+  options: nothing,
+  payload: nothing,
+};
+
+function tcpLine(change: Partial<TcpSegment>): string {
+  return describePacket(formatPacket({ ip, tcp: { ...syn, ...change } }));
+}
+
+function icmpLine(type: number, code: number, rest: number, payload: Uint8Array): string {
+  return describePacket(formatPacket({ ip: { ...ip, protocol: 1 }, icmp: { type, code, rest, payload } }));
+}
+
+describe('describePacket', () => {
+  it('describes TCP segments', () => {
+    const options = formatTcpOptions([
+      { name: 'mss', value: 1460 },
+      { name: 'sackPermitted' },
+      { name: 'timestamps', value: 1, echo: 2 },
+      { name: 'nop' },
+      { name: 'windowScale', shift: 7 },
+      { name: 'other', kind: 254, data: hex('f989') },
+    ]);
+    expect(tcpLine({ options })).toBe(
+      '10.0.0.1:40000 → 10.0.0.2:80 [SYN] seq=4294967295 win=64240 len=0 mss=1460 sackOK ts=1/2 wscale=7 option-254(4)',
+    );
+    expect(tcpLine({ flags: SYN | ACK })).toBe(
+      '10.0.0.1:40000 → 10.0.0.2:80 [SYN, ACK] seq=4294967295 ack=5 win=64240 len=0',
+    );
+    const sack = formatTcpOptions([
+      {
+        name: 'sack',
+        blocks: [
+          { left: 1, right: 2 },
+          { left: 5, right: 9 },
+        ],
+      },
+    ]);
+    expect(tcpLine({ flags: PSH | ACK | URG, payload: hex('0102'), options: sack })).toBe(
+      '10.0.0.1:40000 → 10.0.0.2:80 [PSH, ACK, URG] seq=4294967295 ack=5 win=64240 urg=9 len=2 sack=1-2,5-9',
+    );
+    expect(tcpLine({ options: hex('02000000') })).toMatch(/len=0 broken-options$/);
+  });
+
+  it('marks a wrong checksum, but not a partial one', () => {
+    expect(tcpLine({ checksum: 0x1234 })).toMatch(/len=0 \(bad checksum\)$/);
+    expect(tcpLine({ checksum: checksumFold(pseudoHeaderSum(ip.source, ip.destination, 6, 20)) })).toMatch(/len=0$/);
+  });
+
+  it('describes UDP datagrams', () => {
+    const line = (checksum?: number): string => {
+      const udp = { sourcePort: 40000, destinationPort: 7, payload: hex('616263') };
+      return describePacket(
+        formatPacket({ ip: { ...ip, protocol: 17 }, udp: checksum === undefined ? udp : { ...udp, checksum } }),
+      );
+    };
+    expect(line()).toBe('10.0.0.1:40000 → 10.0.0.2:7 UDP len=3');
+    expect(line(0)).toBe('10.0.0.1:40000 → 10.0.0.2:7 UDP len=3');
+    expect(line(1)).toBe('10.0.0.1:40000 → 10.0.0.2:7 UDP len=3 (bad checksum)');
+  });
+
+  it('describes ICMP messages and what they quote', () => {
+    const quote = formatPacket({ ip, tcp: syn }).subarray(0, 28);
+    const ping = formatPacket({ ip: { ...ip, protocol: 1 }, icmp: { type: 8, code: 0, rest: 0, payload: nothing } });
+    const ends = '10.0.0.1 → 10.0.0.2';
+    expect(icmpLine(8, 0, 0x00010002, hex('6162'))).toBe(`${ends} ICMP echo request id=1 seq=2 len=2`);
+    expect(icmpLine(0, 0, 0x00010002, nothing)).toBe(`${ends} ICMP echo reply id=1 seq=2 len=0`);
+    expect(icmpLine(3, 3, 0, quote)).toBe(`${ends} ICMP port unreachable (10.0.0.1:40000 → 10.0.0.2:80 TCP)`);
+    expect(icmpLine(3, 4, 1400, quote)).toBe(
+      `${ends} ICMP fragmentation needed mtu=1400 (10.0.0.1:40000 → 10.0.0.2:80 TCP)`,
+    );
+    expect(icmpLine(3, 99, 0, nothing)).toBe(`${ends} ICMP unreachable code=99`);
+    expect(icmpLine(11, 0, 0, ping)).toBe(`${ends} ICMP time exceeded (10.0.0.1 → 10.0.0.2 ICMP)`);
+    expect(icmpLine(13, 0, 0, ping)).toBe(`${ends} ICMP type=13`);
+  });
+
+  it('describes fragments and other protocols', () => {
+    const fragment = { ...ip, moreFragments: true, fragmentOffset: 1480, payload: hex('01020304') };
+    expect(describePacket(formatPacket({ ip: fragment }))).toBe(
+      '10.0.0.1 → 10.0.0.2 TCP fragment id=7 offset=1480 more len=4',
+    );
+    expect(describePacket(formatPacket({ ip: { ...ip, protocol: 99, payload: hex('01') } }))).toBe(
+      '10.0.0.1 → 10.0.0.2 protocol=99 len=1',
+    );
+  });
+
+  it('says why bytes are no packet', () => {
+    expect(describePacket(hex('4500'))).toBe('ipv4-truncated (2 bytes)');
+    expect(describePacket(formatPacket({ ip: { ...ip, payload: hex('0102') } }))).toBe(
+      '10.0.0.1 → 10.0.0.2 TCP tcp-truncated (2 bytes)',
+    );
+  });
+});
