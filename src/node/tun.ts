@@ -126,7 +126,7 @@ export class TunLink implements Link {
   }
 
   get up(): boolean {
-    return this.#up && this.#state !== 'closed';
+    return this.#up && this.#state === 'open';
   }
 
   open(host: LinkHost): void {

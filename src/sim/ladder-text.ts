@@ -12,17 +12,16 @@ export interface LadderEnd {
 
 /** What a ladder shows on one line, or a few. */
 export interface LadderRow {
-  /** Microseconds since the ladder's first row. */
-  time: number;
-  /** Who sent the packet: 0 the left host, 1 the right one; undefined when only a state changed. */
+  /** Microseconds; undefined for no time. */
+  time: number | undefined;
+  /** Who sent the packet: 0 the left host, 1 the right one; undefined when there is no packet. */
   from: 0 | 1 | undefined;
-  /** `SYN seq=0 win=65535`, in columns. */
   label: string;
-  /** The first line of readable payload. */
+  /** What stands below the label: readable payload. */
   text: string;
   /** The packet has reached the other side. */
   arrived: boolean;
-  /** The states that each side went into with this packet: when sending or when receiving it. */
+  /** The states that the two sides went into with this packet, sending or receiving it. */
   states: [left: State[], right: State[]];
 }
 
@@ -66,7 +65,7 @@ function draw(row: LadderRow, room: number): string[] {
   if (text !== '') middles.push(`│${`     ${cut(text, room - 7)}`.padEnd(room)}│`);
   const blank = `│${' '.repeat(room)}│`;
   return Array.from({ length: Math.max(middles.length, left.length, right.length) }, (_, i) => {
-    const time = i === 0 ? milliseconds(row.time) : '';
+    const time = i === 0 && row.time !== undefined ? (row.time / 1000).toFixed(3) : '';
     const line = [time.padStart(TIME_WIDTH), (left[i] ?? '').padStart(STATE_WIDTH), middles[i] ?? blank, right[i] ?? ''];
     return line.join(' ').trimEnd();
   });
@@ -77,10 +76,6 @@ function arrow({ from, arrived }: LadderRow, label: string, room: number): strin
   const body = ` ${label} `.padEnd(room - 4, '─');
   if (from === 0) return `├──${body}─${arrived ? '>' : 'x'}│`;
   return `│${arrived ? '<' : 'x'}─${body}──┤`;
-}
-
-function milliseconds(us: number): string {
-  return (us / 1000).toFixed(3);
 }
 
 function cut(text: string, length: number): string {

@@ -10,14 +10,12 @@ const LEAST_FULL_SIZE = 536;
 /**
  * When to acknowledge (RFC 9293 §3.8.6.3, RFC 5681 §4.2). Times are microseconds.
  *
- * The owner sends `duplicatesDue` pure ACKs first, then data or one ACK if `due` still says so; it calls `sent` for
- * every segment with ACK that goes out.
+ * The owner sends data, or one ACK if `due` says so; it calls `sent` for every segment with ACK that goes out. Duplicate
+ * ACKs for out-of-order segments don't wait for it: each goes at once.
  */
 export class Acker {
   /** When a delayed ACK must go; Infinity when none waits. */
   deadline: number = Infinity;
-  /** Out-of-order segments not yet answered: each gets a pure ACK of its own. */
-  duplicatesDue: number = 0;
   /** Bytes received in order and not yet acknowledged. */
   pending: number = 0;
   #now: boolean = false;
@@ -42,19 +40,13 @@ export class Acker {
     if (this.deadline === Infinity) this.deadline = now + DELAY;
   }
 
-  /** A segment has arrived ahead of a gap: [S-070] [MAY-13] RFC 5681 §4.2. */
-  onOutOfOrder(): void {
-    this.duplicatesDue++;
-  }
-
   /** Something else asks for an ACK at once: a filled gap, a FIN, an unacceptable segment, a window update. */
   ackNow(): void {
     this.#now = true;
   }
 
-  /** A segment with ACK has gone out: nothing is pending any more, and one duplicate ACK less is due. */
+  /** A segment with ACK has gone out: nothing is pending any more. */
   sent(): void {
-    if (this.duplicatesDue > 0) this.duplicatesDue--;
     this.pending = 0;
     this.#now = false;
     this.deadline = Infinity;
@@ -62,6 +54,6 @@ export class Acker {
 
   /** Whether an ACK must go now. */
   due(now: number): boolean {
-    return this.#now || this.duplicatesDue > 0 || now >= this.deadline;
+    return this.#now || now >= this.deadline;
   }
 }

@@ -32,8 +32,8 @@ export class IsnGenerator {
     words[6] = remote.c;
     words[7] = remote.d;
     words[8] = (localPort << 16) | remotePort;
-    // [MUST-8] RFC 9293 §3.4.1: M, a 32-bit timer that ticks every 4 microseconds. Modulo 2³² before the sum, which then
-    // stays exact.
+    // [MUST-8] RFC 9293 §3.4.1: M, a 32-bit timer that ticks every 4 microseconds; modulo 2³² before the sum, which
+    // then stays exact.
     const m = Math.floor(now / TICK) % 0x1_0000_0000;
     // [SHLD-1] [S-059] RFC 6528 §3.
     return (m + this.#hash.hash(words, WORDS)) >>> 0;

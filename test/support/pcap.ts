@@ -5,8 +5,10 @@ const MICROSECOND_MAGIC = 0xa1b2c3d4;
 const LINKTYPE_ETHERNET = 1;
 
 /** The IP packets of a little-endian classic pcap file of Ethernet frames, as tcpdump writes it on this machine. */
-export function readPcap(file: Uint8Array): Uint8Array[] {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+export function readPcap(content: Uint8Array): Uint8Array[] {
+  // Out of a Buffer, whose views would be Buffers too.
+  const file = new Uint8Array(content);
+  const view = new DataView(file.buffer);
   if (view.getUint32(0, true) !== MICROSECOND_MAGIC) throw new Error('not a little-endian microsecond pcap file');
   if (view.getUint32(20, true) !== LINKTYPE_ETHERNET) throw new Error('not a capture of Ethernet frames');
   const packets: Uint8Array[] = [];

@@ -67,7 +67,7 @@ describe('checksum', () => {
         ];
         let sum = 0;
         for (let i = 1; i < cuts.length; i++) {
-          sum = checksumAdd(sum, viewOf(content), cuts[i - 1]!, cuts[i]! - cuts[i - 1]!, cuts[i - 1]!);
+          sum = checksumAdd(sum, viewOf(content), cuts[i - 1]!, cuts[i]! - cuts[i - 1]!, cuts[i - 1]);
         }
         expect(checksumFinish(sum)).toBe(oracle(content));
       }),

@@ -1,0 +1,64 @@
+import { badPort, invalidArgType, outOfRange } from './net-errors.ts';
+
+/** The longest delay of a timer, in milliseconds: 2³¹−1. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** `(options)`, `(port, host)`, `(path)`, each with further arguments and a callback at the end, brought to one shape. */
+export function normalizeArguments<Options extends object>(args: readonly unknown[]): [Options, (() => void) | undefined] {
+  const [first, second] = args;
+  let options: object = {};
+  if (typeof first === 'object' && first !== null) options = { ...first };
+  else if (isPath(first)) options = { path: first };
+  else if (args.length > 0) options = typeof second === 'string' ? { port: first, host: second } : { port: first };
+  const last = args.at(-1);
+  return [options as Options, typeof last === 'function' ? (last as () => void) : undefined];
+}
+
+/** A string that is not a number names a Unix-domain socket. */
+function isPath(value: unknown): boolean {
+  return typeof value === 'string' && !(Number(value) >= 0);
+}
+
+/**
+ * A port as Node takes it: a number, or a string that reads as one.
+ *
+ * @throws ERR_SOCKET_BAD_PORT
+ */
+export function toPort(port: unknown, name = 'Port', least: 0 | 1 = 0): number {
+  const numeric = typeof port === 'number' || (typeof port === 'string' && port.trim() !== '');
+  if (!numeric || Number(port) !== Number(port) >>> 0 || Number(port) > 0xffff || Number(port) < least) {
+    throw badPort(name, port, least);
+  }
+  return Number(port);
+}
+
+export function checkNumber(value: unknown, name: string): void {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+}
+
+export function checkString(value: unknown, name: string): void {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+}
+
+export function checkBoolean(value: unknown, name: string): void {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+}
+
+export function checkFunction(value: unknown, name: string): void {
+  if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
+}
+
+/** A delay in milliseconds; what is longer than a timer can be becomes the longest. */
+export function toDelay(value: unknown, name: string): number {
+  checkNumber(value, name);
+  const delay = Number(value);
+  if (delay < 0 || !Number.isFinite(delay)) throw outOfRange(name, 'a non-negative finite number', value);
+  return Math.min(delay, LONGEST_TIMER);
+}
+
+/** The delay of the first keep-alive probe: below 0 it counts as 0. */
+export function toInitialDelay(value: unknown): number {
+  if (value === undefined) return 0;
+  checkNumber(value, 'options.keepAliveInitialDelay');
+  return Math.max(0, Number(value));
+}

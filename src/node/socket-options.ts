@@ -1,0 +1,68 @@
+import type { LookupFunction } from 'node:net';
+import type { DuplexOptions } from 'node:stream';
+import type { Stack } from '../stack/stack.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { ConnectionOptions } from '../tcp/options.ts';
+import type { Server } from './server.ts';
+import type { Socket } from './socket.ts';
+
+/** Options of `new net.Socket()`. */
+export interface SocketOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
+  /** Do not end the writable side when the peer has ended its own. Default false. */
+  allowHalfOpen?: boolean | undefined;
+  /** Send small segments at once. Default false. */
+  noDelay?: boolean | undefined;
+  /** Probe an idle peer. Default false. */
+  keepAlive?: boolean | undefined;
+  /** Milliseconds until the first probe; 0 leaves the default (2 hours). Default 0. */
+  keepAliveInitialDelay?: number | undefined;
+  /** Destroys the socket when it is aborted. */
+  signal?: AbortSignal | undefined;
+  highWaterMark?: number | undefined;
+}
+
+/** Options of `net.connect()` and `socket.connect()`. */
+export interface NetConnectOptions extends SocketOptions {
+  port?: number | string | undefined;
+  /** A name or an address. Default 'localhost'. */
+  host?: string | null | undefined;
+  /** One of the stack's addresses. */
+  localAddress?: string | undefined;
+  localPort?: number | undefined;
+  /** 4, 6, or 0 for both. Default 0. */
+  family?: number | 'IPv4' | 'IPv6' | undefined;
+  /** Passed to `lookup`. */
+  hints?: number | undefined;
+  /** How names become addresses. Default that of `createNet`, then `dns.lookup`. */
+  lookup?: LookupFunction | undefined;
+  /** Try the addresses of a name one after the other. Default `net.getDefaultAutoSelectFamily()`. */
+  autoSelectFamily?: boolean | undefined;
+  /** Milliseconds for each of them but the last. Default `net.getDefaultAutoSelectFamilyAttemptTimeout()`. */
+  autoSelectFamilyAttemptTimeout?: number | undefined;
+  /** Milliseconds of idleness until 'timeout'; `net.connect` only. Default 0: never. */
+  timeout?: number | undefined;
+  /** Options of the core connection, over those of `createNet`. */
+  tcp?: ConnectionOptions | undefined;
+  /** Not supported: a stack has no Unix-domain sockets. */
+  path?: string | null | undefined;
+}
+
+/** What sockets and servers know of the net they belong to. */
+export interface NetHost {
+  readonly stack: Stack;
+  readonly lookup: LookupFunction | undefined;
+  readonly tcp: ConnectionOptions;
+  readonly autoSelect: { family: boolean; attemptTimeout: number };
+  /** The class that users see, to make sockets of. */
+  readonly Socket: new (options: SocketOptions, accepted: Accepted) => Socket;
+}
+
+/** A connection that a server has taken. */
+export interface Accepted {
+  readonly connection: Connection;
+  readonly server: Server;
+  /** Do not read until `resume()`. */
+  readonly paused: boolean;
+  /** The socket is destroyed. */
+  gone(): void;
+}

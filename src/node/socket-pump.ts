@@ -1,0 +1,147 @@
+import { Buffer } from 'node:buffer';
+import type { SystemError } from '../errors.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { ConnectionHandler } from '../tcp/handler.ts';
+
+/** What the pump asks of the stream that it serves. */
+export interface PumpOwner {
+  /** Takes bytes; false: no more for now. */
+  push(chunk: Buffer | null): boolean;
+  /** Bytes have moved. */
+  active(): void;
+  /** The peer has sent all. */
+  ended(): void;
+  destroy(error?: Error): void;
+}
+
+/** The owner is gone: what still comes is not its business. */
+const NOBODY: ConnectionHandler = {};
+
+/**
+ * Moves bytes between a core connection and a stream. Reading is push from the connection's own callback: no timer, no
+ * promise and no tick lies between a packet and the stream's 'data'. When the stream has enough, nothing is read, and
+ * the connection's window closes.
+ */
+export class SocketPump implements ConnectionHandler {
+  readonly connection: Connection;
+  bytesRead: number = 0;
+  /** Bytes of writes that were accepted as a whole. */
+  bytesWritten: number = 0;
+  readonly #owner: PumpOwner;
+  #flowing: boolean = false;
+  #draining: boolean = false;
+  #peerEnded: boolean = false;
+  /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
+  #rest: Uint8Array[] = [];
+  #restOf: number = 0;
+  #written: (() => void) | undefined;
+
+  constructor(connection: Connection, owner: PumpOwner) {
+    this.connection = connection;
+    this.#owner = owner;
+    connection.handler = this;
+  }
+
+  /** The stream wants bytes: those that wait come from inside this call, later ones when they arrive. */
+  start(): void {
+    this.#flowing = true;
+    this.#drain();
+  }
+
+  /** Writes all; `done` is called when the connection has accepted (copied) the last byte, perhaps from inside the call. */
+  write(chunks: Uint8Array | Uint8Array[], length: number, done: () => void): void {
+    this.#owner.active();
+    const taken = this.connection.write(chunks);
+    if (taken === length) {
+      this.bytesWritten += length;
+      return done();
+    }
+    this.#rest = without(chunks instanceof Uint8Array ? [chunks] : chunks, taken);
+    this.#restOf = length;
+    this.#written = done;
+  }
+
+  /** Parts with the connection: what was written goes out, or with `reset` the peer is told that all is lost. */
+  release(reset: boolean): void {
+    this.#flowing = false;
+    this.connection.handler = NOBODY;
+    if (reset) this.connection.abort();
+    else this.connection.close();
+    this.#rest = [];
+    const written = this.#written;
+    this.#written = undefined;
+    // As in Node the write under way is called back without an error; the stream fails those behind it.
+    written?.();
+  }
+
+  onReadable(): void {
+    if (this.#flowing) this.#drain();
+  }
+
+  onWritable(): void {
+    const written = this.#written;
+    if (written === undefined) return;
+    this.#owner.active();
+    this.#rest = without(this.#rest, this.connection.write(this.#rest));
+    if (this.#rest.length > 0) return;
+    this.bytesWritten += this.#restOf;
+    this.#written = undefined;
+    written();
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+    this.#owner.ended();
+  }
+
+  onError(error: SystemError): void {
+    if (error.syscall === 'read') {
+      // Node names no address here.
+      error.message = `read ${error.code}`;
+      delete error.address;
+      delete error.port;
+    }
+    this.#owner.destroy(error);
+  }
+
+  onClose(): void {
+    // After the peer's FIN the stream ends itself, once its reader has come to the end.
+    if (!this.#peerEnded) this.#owner.destroy();
+  }
+
+  #drain(): void {
+    // A listener that reads on from inside 'data' only sets #flowing: the loop below goes on.
+    if (this.#draining) return;
+    this.#draining = true;
+    let completed = false;
+    try {
+      this.#readOn();
+      completed = true;
+    } finally {
+      this.#draining = false;
+      // A 'data' listener threw. Its bytes are spent; the connection does not announce those behind them again.
+      if (!completed && this.#flowing && this.connection.readableLength > 0) setImmediate(() => this.onReadable());
+    }
+  }
+
+  #readOn(): void {
+    const { connection } = this;
+    while (this.#flowing) {
+      const bytes = connection.read();
+      if (bytes === undefined) return;
+      this.bytesRead += bytes.byteLength;
+      this.#owner.active();
+      if (!this.#owner.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))) this.#flowing = false;
+    }
+  }
+}
+
+/** What is left of the chunks behind their first `taken` bytes. */
+function without(chunks: readonly Uint8Array[], taken: number): Uint8Array[] {
+  let i = 0;
+  let skip = taken;
+  while (i < chunks.length && skip >= chunks[i]!.byteLength) skip -= chunks[i++]!.byteLength;
+  const rest = chunks.slice(i);
+  if (skip > 0) rest[0] = rest[0]!.subarray(skip);
+  return rest;
+}
