@@ -1,10 +1,13 @@
-import { seqAdd, seqDiff, seqGe, seqGt } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqGe, seqMax } from '../buffer/seq.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { parseTcpOptions } from '../wire/tcp-option-list.ts';
 import type { LadderEnd, LadderRow } from './ladder-text.ts';
 import { ladderText } from './ladder-text.ts';
+
+/** Payload is looked at for a line of text up to here, in bytes. */
+const LONGEST_TEXT = 120;
 
 /** The left end or the right one. */
 export type Side = 0 | 1;
@@ -71,7 +74,9 @@ export class Conversation {
     const key = keyOf(segment, id);
     // The latest of its looks: an earlier one was lost, and this is its retransmission.
     const sent = this.#rows.findLast((row) => row.from === from && row.key === key && !row.arrived);
-    const row = sent ?? this.#append(from, segment, key, time, true);
+    // Beyond the limit it was counted when it was sent.
+    const counted = this.#budget.left === 0 && this.#ends[from].watched;
+    const row = sent ?? (counted ? undefined : this.#append(from, segment, key, time, true));
     if (row === undefined) return;
     row.arrived = true;
     const end = this.#ends[other(from)];
@@ -136,12 +141,11 @@ export class Conversation {
     end.origin ??= sequence;
     if ((flags & TcpFlag.ACK) !== 0) peer.origin ??= acknowledgment;
     const fin = (flags & TcpFlag.FIN) !== 0;
-    const bottom = sequence;
     const length = payload.byteLength + (syn ? 1 : 0) + (fin ? 1 : 0);
-    const top = seqAdd(bottom, length);
+    const top = seqAdd(sequence, length);
     if (fin) end.finEnd = top;
     const again = length > 0 && end.top !== undefined && seqGe(end.top, top);
-    if (end.top === undefined || seqGt(top, end.top)) end.top = top;
+    end.top = end.top === undefined ? top : seqMax(end.top, top);
     return again;
   }
 
@@ -174,7 +178,9 @@ function causeOf(event: StateEvent, { arrivals, finEnd }: End): Row | undefined 
     case 'ack-of-syn':
       return withFlags(TcpFlag.ACK);
     case 'ack-of-fin':
-      return arrivals.find(({ flags, ack }) => (flags & TcpFlag.ACK) !== 0 && finEnd !== undefined && seqGe(ack, finEnd));
+      return arrivals.find(
+        ({ flags, ack }) => (flags & TcpFlag.ACK) !== 0 && finEnd !== undefined && seqGe(ack, finEnd),
+      );
     case 'fin':
       // A FIN that came early counts when the gap in front of it is filled.
       return withFlags(TcpFlag.FIN) ?? arrivals.at(-1);
@@ -247,13 +253,14 @@ function synOptions(segment: TcpSegment): string {
   return texts.filter((text) => text !== '').join(' ');
 }
 
-/** The first line of a payload that begins with text; else nothing. */
+/** The first line of a payload that begins with one of text; else nothing. */
 function readable(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes.subarray(0, 120)) {
-    if (byte === 0x0d || byte === 0x0a) break;
+  for (const byte of bytes.subarray(0, LONGEST_TEXT)) {
+    if (byte === 0x0d || byte === 0x0a) return text;
     if (byte < 0x20 || byte > 0x7e) return '';
     text += String.fromCharCode(byte);
   }
-  return text;
+  // A long run without a line's end is the middle of something.
+  return bytes.byteLength <= LONGEST_TEXT ? text : '';
 }

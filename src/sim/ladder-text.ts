@@ -66,7 +66,12 @@ function draw(row: LadderRow, room: number): string[] {
   const blank = `│${' '.repeat(room)}│`;
   return Array.from({ length: Math.max(middles.length, left.length, right.length) }, (_, i) => {
     const time = i === 0 && row.time !== undefined ? (row.time / 1000).toFixed(3) : '';
-    const line = [time.padStart(TIME_WIDTH), (left[i] ?? '').padStart(STATE_WIDTH), middles[i] ?? blank, right[i] ?? ''];
+    const line = [
+      time.padStart(TIME_WIDTH),
+      (left[i] ?? '').padStart(STATE_WIDTH),
+      middles[i] ?? blank,
+      right[i] ?? '',
+    ];
     return line.join(' ').trimEnd();
   });
 }

@@ -13,7 +13,7 @@ import { MIN_LADDER_WIDTH } from './ladder-text.ts';
 export interface LadderOptions {
   /** Columns that a line may take, at least 76. Default 100. */
   width?: number;
-  /** Packets that are kept of all connections together; later ones are only counted. Default 1000. */
+  /** Packets and connections that are kept in all; later packets are only counted. Default 1000. */
   limit?: number;
 }
 
@@ -56,7 +56,7 @@ export class Ladder {
   readonly #hosts: Host[] = [];
   /** By `source destination` of the first packet. */
   readonly #conversations = new Map<string, Conversation>();
-  /** When the first thing was seen, in microseconds. */
+  /** When the first packet was seen, in microseconds. */
   #start: number | undefined;
   /** Packets that are not TCP. */
   #others: number = 0;
@@ -90,15 +90,15 @@ export class Ladder {
   lines(): string[] {
     const { omitted } = this.#budget;
     const parts = [...this.#conversations.values()].map((conversation) => conversation.lines(this.#width));
-    if (omitted > 0) parts.push([`${omitted} more packets are not shown.`]);
-    if (this.#others > 0) parts.push([`${this.#others} packets were not TCP.`]);
+    if (omitted > 0) parts.push([`Packets beyond the ladder's limit: ${omitted}`]);
+    if (this.#others > 0) parts.push([`Packets that are not TCP: ${this.#others}`]);
     return parts.flatMap((part, i) => (i === 0 ? part : ['', ...part]));
   }
 
   #sent(host: Host, batch: Batch, count: number): void {
     const time = this.#time(host);
     for (let i = 0; i < count; i++) {
-      const seen = this.#read(batch.packet(i));
+      const seen = this.#read(batch.packet(i), false);
       if (seen !== undefined) seen.conversation.sent(seen.from, seen.segment, seen.id, time);
     }
   }
@@ -107,43 +107,61 @@ export class Ladder {
     const time = this.#time(host);
     host.batches++;
     for (let i = 0; i < count; i++) {
-      const seen = this.#read(batch.packet(i));
+      const seen = this.#read(batch.packet(i), true);
       if (seen !== undefined) seen.conversation.received(seen.from, seen.segment, seen.id, time, host.batches);
     }
   }
 
   #changed(host: Host, { connection, from, to, event }: StackEvents['tcp-state']): void {
     const { localAddress, localPort, remoteAddress, remotePort } = connection;
-    const { conversation, side } = this.#find(localAddress.toString(), localPort, remoteAddress.toString(), remotePort);
-    conversation.changed(side, from, to, event, this.#time(host));
+    const found = this.#find(localAddress.toString(), localPort, remoteAddress.toString(), remotePort);
+    const now = host.stack.clock.now();
+    found?.conversation.changed(found.side, from, to, event, now - (this.#start ?? now));
   }
 
+  /** Microseconds since the first packet, which may be the one at hand. */
   #time(host: Host): number {
     const now = host.stack.clock.now();
     this.#start ??= now;
     return now - this.#start;
   }
 
-  #read(bytes: Uint8Array): Sighting | undefined {
+  #read(bytes: Uint8Array, receiving: boolean): Sighting | undefined {
     const packet = parsePacket(bytes);
+    // What a watched host has sent was counted there.
+    const counted = receiving && typeof packet !== 'string' && this.#nameOf(packet.ip.source.toString()) !== undefined;
     if (typeof packet === 'string' || packet.tcp === undefined) {
-      this.#others++;
+      if (!counted) this.#others++;
       return undefined;
     }
     const { ip, tcp: segment } = packet;
     const { sourcePort, destinationPort } = segment;
     const found = this.#find(ip.source.toString(), sourcePort, ip.destination.toString(), destinationPort);
+    if (found === undefined) {
+      if (!counted) this.#budget.omitted++;
+      return undefined;
+    }
     return { conversation: found.conversation, from: found.side, segment, id: ip.identification };
   }
 
-  /** The connection between two places, and the side on which the first of them stands: the left if it is new. */
-  #find(address: string, port: number, peer: string, peerPort: number): { conversation: Conversation; side: Side } {
+  /**
+   * The connection between two places, and the side on which the first of them stands: the left if it is new. Nothing
+   * when it would be one too many.
+   */
+  #find(
+    address: string,
+    port: number,
+    peer: string,
+    peerPort: number,
+  ): { conversation: Conversation; side: Side } | undefined {
     const place = `${address}:${port}`;
     const other = `${peer}:${peerPort}`;
     const known = this.#conversations.get(`${place} ${other}`);
     if (known !== undefined) return { conversation: known, side: 0 };
     const turned = this.#conversations.get(`${other} ${place}`);
     if (turned !== undefined) return { conversation: turned, side: 1 };
+    if (this.#budget.left === 0) return undefined;
+    this.#budget.left--;
     const left = { place, name: this.#nameOf(address) };
     const right = { place: other, name: this.#nameOf(peer) };
     const conversation = new Conversation(left, right, this.#budget);

@@ -180,6 +180,8 @@ export class Connection {
     if (tcb.state === 'CLOSED') return;
     tcb.notices = 0;
     tcb.receiveQueue.clear();
+    // A FIN behind what was just thrown away is not told any more: `onClose` must not wait for it.
+    tcb.endDelivered = true;
     if (tcb.state !== 'SYN_SENT' && tcb.state !== 'TIME_WAIT') sendReset(tcb, tcb.snd.nxt);
     tcb.release('end');
   }

@@ -126,6 +126,8 @@ export class ControlBlock {
   congestion: CongestionController | undefined = undefined;
   readonly timer: WheelTimer;
 
+  /** Window scaling is offered, and after the peer's SYN: agreed upon, be it with a shift of 0 (RFC 7323 §2.2). */
+  windowScaling: boolean = true;
   /** A SYN or SYN-ACK is to be sent (again). */
   synDue: boolean = false;
   /** The SYN had to be repeated (RFC 6298 §5.7, RFC 6928 §2). */

@@ -41,8 +41,19 @@ function tell(tcb: ControlBlock, notice: number): void {
       if (tcb.error !== undefined) handler.onError?.(tcb.error, connection);
       return;
     default:
-      tcb.closeDelivered = true;
-      return handler.onClose?.(connection);
+      return close(tcb);
+  }
+}
+
+/** RFC 9293 §3.10.7.4, "all segment queues should be flushed": what an error left unread is not held for ever. */
+function close(tcb: ControlBlock): void {
+  const { connection } = tcb;
+  tcb.closeDelivered = true;
+  try {
+    connection.handler.onClose?.(connection);
+  } finally {
+    tcb.receiveQueue.clear();
+    tcb.account();
   }
 }
 

@@ -31,8 +31,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = pathMss(tcb);
-  const offer = tcb.state === 'SYN_SENT' || tcb.rcv.scale > 0;
-  if (offer) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+  if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   return writeTcpOptions(view, offset, synOptions);
 }
 
@@ -42,11 +41,12 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { options } = segment;
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
-  const announced = options.mss ?? DEFAULT_MSS[segment.datagram.version];
+  const announced = options.mss > 0 ? options.mss : DEFAULT_MSS[segment.datagram.version];
   // [MUST-16] RFC 9293 §3.7.1: Eff.snd.MSS = min(SendMSS + 20, MMS_S) − TCPhdrsize − IPoptionsize.
   snd.mss = Math.min(Math.max(announced, MINIMUM_SEND_MSS), pathMss(tcb));
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
-  if (options.windowScale === undefined) {
+  tcb.windowScaling = options.windowScale >= 0;
+  if (!tcb.windowScaling) {
     snd.scale = 0;
     rcv.scale = 0;
   } else {

@@ -2,7 +2,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { seqAdd } from '../buffer/seq.ts';
-import { checksumAdd, checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts';
+import { transportChecksum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { TcpFlaw } from '../wire/tcp.ts';
 import * as tcp from '../wire/tcp.ts';
@@ -63,7 +63,11 @@ export class Segment {
     const { start, length } = datagram;
     const flaw = tcp.checkTcp(view, start, length);
     if (flaw !== undefined) return flaw;
-    if (datagram.checksum === Checksum.none && !checksumHolds(datagram)) return 'tcp-bad-checksum';
+    // [MUST-3] RFC 9293 §3.1: verified, unless the link vouches for the bytes.
+    if (datagram.checksum === Checksum.none) {
+      const sum = transportChecksum(view, start, length, datagram.source, datagram.destination, Protocol.TCP);
+      if (sum !== 0) return 'tcp-bad-checksum';
+    }
     this.sourcePort = tcp.tcpSourcePort(view, start);
     this.destinationPort = tcp.tcpDestinationPort(view, start);
     this.seq = tcp.tcpSequence(view, start);
@@ -99,11 +103,4 @@ export class Segment {
     this.payloadLength = n;
     this.flags &= ~tcp.TcpFlag.FIN;
   }
-}
-
-/** [MUST-3] RFC 9293 §3.1: the checksum covers pseudo-header, header and payload. */
-function checksumHolds(datagram: Datagram): boolean {
-  const { start, length } = datagram;
-  const sum = pseudoHeaderSum(datagram.source, datagram.destination, Protocol.TCP, length);
-  return checksumFinish(checksumAdd(sum, datagram.memory.view, start, length)) === 0;
 }

@@ -44,7 +44,7 @@ const nearlyAddress = fc
 describe('address text', () => {
   it('agrees with node:net on what is an address', () => {
     const check = (text: string): void => {
-      expect(Address.tryParse(text)?.family ?? 0, text).toBe(isIP(text));
+      expect([text, Address.tryParse(text)?.family ?? 0]).toEqual([text, isIP(text)]);
     };
     fc.assert(fc.property(nearlyAddress, check), { numRuns: 3000 });
     fc.assert(fc.property(fc.ipV4(), check));
@@ -59,7 +59,7 @@ describe('address text', () => {
     ['1.2.3.4::', '::1.2.3.4:5', '::1.2.3', '::01.2.3.4', '1:2:3:4:5:6:7:1.2.3.4', 'fe80::1%', 'fe80::1%a%b', '::%/'],
     ['1.2.3.4%eth0', '[::1]', '::1/64', '10.0.0.1/24', ' ::1', `${'0'.repeat(60)}::`],
   ])('refuses what is none: %s, %s, …', (...texts) => {
-    for (const text of texts) expect(Address.tryParse(text), text).toBeUndefined();
+    expect(texts.filter((text) => Address.tryParse(text) !== undefined)).toEqual([]);
   });
 
   // The examples of RFC 5952 §1, §2 and §4 and RFC 4291 §2.2.
@@ -179,7 +179,7 @@ describe('kinds of address', () => {
   ] as const;
 
   it.each(cases)('%o', (kind, members, others) => {
-    for (const text of members) expect(kind(Address.parse(text)), text).toBe(true);
-    for (const text of others) expect(kind(Address.parse(text)), text).toBe(false);
+    expect(members.filter((text) => !kind(Address.parse(text)))).toEqual([]);
+    expect(others.filter((text) => kind(Address.parse(text)))).toEqual([]);
   });
 });

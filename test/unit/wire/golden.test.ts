@@ -59,7 +59,10 @@ function tcpText(ip: Ipv4Packet, tcp: TcpSegment): string {
   const { SYN, FIN, RST, ACK, URG } = TcpFlag;
   const { flags, sequence, payload } = tcp;
   const length = payload.byteLength;
-  const letters = 'FSRP.UEW'.split('').filter((_, bit) => (flags & (1 << bit)) !== 0).join('');
+  const letters = 'FSRP.UEW'
+    .split('')
+    .filter((_, bit) => (flags & (1 << bit)) !== 0)
+    .join('');
   const checksum = viewOf(ip.payload).getUint16(16).toString(16).padStart(4, '0');
   const parts = [`Flags [${letters}]`, `cksum 0x${checksum} (correct)`];
   if (length > 0) parts.push(`seq ${sequence}:${(sequence + length) >>> 0}`);

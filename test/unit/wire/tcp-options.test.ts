@@ -68,6 +68,12 @@ describe('reading TCP options', () => {
     expect(kept).toEqual(fresh);
   });
 
+  it('takes the last of an option that stands twice', () => {
+    const { options } = read(`${SACK} 050a 00000007 00000009 ${MSS} 0204 0218`);
+    expect(options.mss).toBe(536);
+    expect(blocks(options)).toEqual([[7, 9]]);
+  });
+
   it('[MUST-4] ends at the end of the list', () => {
     expect(read(`${MSS} 00 ${WINDOW_SCALE}`)).toMatchObject({
       flaw: undefined,

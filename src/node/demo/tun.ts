@@ -1,0 +1,87 @@
+import * as http from 'node:http';
+import { once } from 'node:events';
+import { Stack } from '../../stack/stack.ts';
+import { serve } from '../http.ts';
+import type { Net } from '../net.ts';
+import { createNet } from '../net.ts';
+import { openTun } from '../tun.ts';
+import type { TunDemoOptions } from './arguments.ts';
+import { answer } from './web.ts';
+
+const HTTP_PORT = 80;
+/** RFC 862. */
+const ECHO_PORT = 7;
+
+/**
+ * A stack on a TUN device: serves HTTP and echo to whoever the kernel routes to it, until SIGINT or SIGTERM.
+ *
+ * @throws the device's error
+ */
+export async function runTunDemo({ address, kernelAddress, name, mtu }: TunDemoOptions): Promise<void> {
+  const device = await openTun({ kernelAddresses: [kernelAddress], ...defined({ name, mtu }) });
+  const stack = new Stack();
+  const gone = new Promise<Error | undefined>((resolve) => {
+    stack.on('link', ({ up, error }) => {
+      if (!up && error !== undefined) resolve(error);
+    });
+  });
+  const net = createNet(stack);
+  const web = http.createServer((request, response) => answer(stack, request, response));
+  try {
+    await stack.attach(device, { addresses: [address] }).ready;
+    const listeners = [serve(web, net.createServer()).listen(HTTP_PORT), echoTcp(net)];
+    echoUdp(stack);
+    console.log(invitation(address, kernelAddress, device.name, device.mtu));
+    const error = await Promise.race([gone, once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    for (const listener of listeners) listener.close();
+    if (error instanceof Error) throw error;
+  } finally {
+    await stack.close();
+    // Attached or not: the device disappears.
+    device.close();
+  }
+}
+
+/** Options without those that are undefined. */
+function defined<Options extends object>(options: Options): { [Key in keyof Options]?: NonNullable<Options[Key]> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Options;
+}
+
+function echoTcp(net: Net): { close(): unknown } {
+  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+    // A client that goes away without a word is no news here.
+    socket.on('error', () => {});
+    socket.pipe(socket);
+  });
+  return server.listen(ECHO_PORT);
+}
+
+function echoUdp(stack: Stack): void {
+  stack.udp.bind(
+    { port: ECHO_PORT },
+    {
+      onMessage: (bytes, { remoteAddress, remotePort }, socket) => {
+        // Two echo services would talk to each other for ever.
+        if (remotePort === ECHO_PORT) return;
+        try {
+          socket.send(bytes, remotePort, remoteAddress);
+        } catch {
+          // No way back: a datagram may be lost.
+        }
+      },
+    },
+  );
+}
+
+function invitation(address: string, kernelAddress: string, name: string, mtu: number): string {
+  const [host] = address.split('/', 1);
+  return `A TCP/IP stack in this process has ${address} on ${name} (MTU ${mtu}); the kernel's end is ${kernelAddress}.
+
+  ping ${host}
+  curl http://${host}/
+  curl http://${host}/bytes/1000000 | sha256sum          the same as in its header x-sha256
+  curl --data-binary @FILE http://${host}/hash            the sha256 of what you send
+  nc ${host} ${ECHO_PORT}                                      echo, and over UDP: nc -u ${host} ${ECHO_PORT}
+
+ready: http://${host}/ until Ctrl-C`;
+}

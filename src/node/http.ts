@@ -1,0 +1,48 @@
+import * as http from 'node:http';
+import type { Net } from './net.ts';
+import type { Server } from './server.ts';
+import type { Socket } from './socket.ts';
+import type { NetConnectOptions } from './socket-options.ts';
+
+/**
+ * An `http.Agent` whose connections go through a stack. Give it to every request: without an agent Node's http takes
+ * one that dials the real network.
+ *
+ * @example
+ * http.get({ host: '10.0.0.2', agent: httpAgent(net) }, (response) => response.pipe(process.stdout));
+ */
+export function httpAgent(net: Net, options?: http.AgentOptions): http.Agent {
+  return new StackAgent(net, options);
+}
+
+class StackAgent extends http.Agent {
+  readonly #net: Net;
+
+  constructor(net: Net, options?: http.AgentOptions) {
+    super(options);
+    this.#net = net;
+  }
+
+  /** Node's hook: called for every connection that the agent needs. */
+  createConnection(options: NetConnectOptions): Socket {
+    return this.#net.connect(options);
+  }
+}
+
+/**
+ * Lets an unmodified `http.Server` serve the connections of a stack's server. 'listening' is passed on, so that the
+ * http server keeps watch over its time-outs; when the net server closes, idle keep-alive connections are ended.
+ *
+ * @returns the net server, to listen with and to close
+ * @example
+ * serve(http.createServer((request, response) => response.end('hello')), net.createServer()).listen(80);
+ */
+export function serve(httpServer: http.Server, netServer: Server): Server {
+  // As http.Server itself listens: a client may end its side and still wait for the answer.
+  netServer.allowHalfOpen = true;
+  netServer.noDelay = true;
+  netServer.on('connection', (socket: Socket) => httpServer.emit('connection', socket));
+  netServer.on('listening', () => httpServer.emit('listening'));
+  netServer.closing = () => httpServer.close();
+  return netServer;
+}

@@ -1,0 +1,11 @@
+/** What needs Node: modules shaped like `node:net` and `node:dgram` over a stack, and the glue for `node:http`. */
+
+export { createDgram } from './dgram.ts';
+export type { Dgram } from './dgram.ts';
+export type { BindOptions, DgramOptions, RemoteInfo, Socket as DgramSocket } from './dgram-socket.ts';
+export { httpAgent, serve } from './http.ts';
+export { createNet } from './net.ts';
+export type { Connect, Net, NetOptions, ServerConstructor, SocketConstructor } from './net.ts';
+export type { DropArgument, ListenOptions, Server, ServerOptions } from './server.ts';
+export type { Socket } from './socket.ts';
+export type { NetConnectOptions, SocketOptions } from './socket-options.ts';

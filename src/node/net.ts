@@ -1,0 +1,139 @@
+import * as nodeNet from 'node:net';
+import type { LookupFunction } from 'node:net';
+import type { Stack } from '../stack/stack.ts';
+import type { ConnectionOptions } from '../tcp/options.ts';
+import { checkBoolean, checkNumber, normalizeArguments } from './arguments.ts';
+import { outOfRange } from './net-errors.ts';
+import { Server } from './server.ts';
+import type { ServerOptions } from './server.ts';
+import { Socket } from './socket.ts';
+import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
+
+/** What `createNet` is told beside the stack. */
+export interface NetOptions {
+  /** How names become addresses. Default `dns.lookup`, read at each call. */
+  lookup?: LookupFunction;
+  /** Options for all connections. */
+  tcp?: ConnectionOptions;
+}
+
+/** The class of a net's sockets; like Node's it works without `new`, too. */
+export interface SocketConstructor {
+  new (options?: SocketOptions): Socket;
+  (options?: SocketOptions): Socket;
+  readonly prototype: Socket;
+}
+
+/** The class of a net's servers; like Node's it works without `new`, too. */
+export interface ServerConstructor {
+  new (options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
+  new (connectionListener: (socket: Socket) => void): Server;
+  (options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
+  (connectionListener: (socket: Socket) => void): Server;
+  readonly prototype: Server;
+}
+
+/** `net.connect`: makes a socket and connects it. */
+export interface Connect {
+  (options: NetConnectOptions, connectionListener?: () => void): Socket;
+  (port: number | string, host: string, connectionListener?: () => void): Socket;
+  (port: number | string, connectionListener?: () => void): Socket;
+}
+
+/** A module in the shape of `node:net` whose sockets are those of a stack. */
+export interface Net {
+  readonly Socket: SocketConstructor;
+  /** Node's old name for `Socket`. */
+  readonly Stream: SocketConstructor;
+  readonly Server: ServerConstructor;
+  createServer(options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
+  createServer(connectionListener: (socket: Socket) => void): Server;
+  readonly connect: Connect;
+  readonly createConnection: Connect;
+  readonly isIP: typeof nodeNet.isIP;
+  readonly isIPv4: typeof nodeNet.isIPv4;
+  readonly isIPv6: typeof nodeNet.isIPv6;
+  readonly BlockList: typeof nodeNet.BlockList;
+  readonly SocketAddress: typeof nodeNet.SocketAddress;
+  getDefaultAutoSelectFamily(): boolean;
+  setDefaultAutoSelectFamily(value: boolean): void;
+  getDefaultAutoSelectFamilyAttemptTimeout(): number;
+  setDefaultAutoSelectFamilyAttemptTimeout(value: number): void;
+}
+
+/** Node's shortest time for an attempt, in milliseconds. */
+const SHORTEST_ATTEMPT = 10;
+
+/**
+ * Makes a module shaped like `node:net` out of a stack.
+ *
+ * @example
+ * const net = createNet(stack);
+ * net.createServer((socket) => socket.pipe(socket)).listen(7);
+ */
+export function createNet(stack: Stack, options: NetOptions = {}): Net {
+  const { lookup, tcp = {} } = options;
+  const autoSelect = {
+    family: nodeNet.getDefaultAutoSelectFamily(),
+    attemptTimeout: nodeNet.getDefaultAutoSelectFamilyAttemptTimeout(),
+  };
+  class BoundSocket extends Socket {
+    constructor(socketOptions?: SocketOptions, accepted?: Accepted) {
+      super(host, socketOptions, accepted);
+    }
+  }
+  class BoundServer extends Server {
+    constructor(...args: unknown[]) {
+      super(host, ...args);
+    }
+  }
+  Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
+  Object.defineProperty(BoundServer, 'name', { value: 'Server' });
+  const host: NetHost = { stack, lookup, tcp, autoSelect, Socket: BoundSocket };
+  const NetSocket = callable<SocketConstructor>(BoundSocket);
+  const NetServer = callable<ServerConstructor>(BoundServer);
+  function connect(...args: unknown[]): Socket {
+    const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
+    const socket = new BoundSocket(connectOptions);
+    if (connectOptions.timeout) socket.setTimeout(connectOptions.timeout);
+    return socket.connect(connectOptions, listener);
+  }
+  function createServer(...args: unknown[]): Server {
+    return new BoundServer(...args);
+  }
+  const { isIP, isIPv4, isIPv6, BlockList, SocketAddress } = nodeNet;
+  return {
+    Socket: NetSocket,
+    Stream: NetSocket,
+    Server: NetServer,
+    createServer,
+    connect,
+    createConnection: connect,
+    isIP,
+    isIPv4,
+    isIPv6,
+    BlockList,
+    SocketAddress,
+    getDefaultAutoSelectFamily: () => autoSelect.family,
+    setDefaultAutoSelectFamily(value) {
+      checkBoolean(value, 'value');
+      autoSelect.family = value;
+    },
+    getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelect.attemptTimeout,
+    setDefaultAutoSelectFamilyAttemptTimeout(value) {
+      checkNumber(value, 'value');
+      if (!Number.isInteger(value) || value < 1) throw outOfRange('value', '>= 1 && <= 2147483647', value);
+      autoSelect.attemptTimeout = Math.max(SHORTEST_ATTEMPT, value);
+    },
+  };
+}
+
+/** Node's classes are old enough to be called without `new`; so are these. */
+function callable<Constructor extends object>(
+  target: (new (...args: never[]) => object) & Partial<Constructor>,
+): Constructor {
+  const proxy: object = new Proxy(target, {
+    apply: (constructor, _self, args) => Reflect.construct(constructor, args),
+  });
+  return proxy as Constructor;
+}

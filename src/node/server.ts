@@ -1,0 +1,271 @@
+import dns from 'node:dns';
+import { EventEmitter } from 'node:events';
+import { isIP } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { usageError } from '../errors.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { Listener } from '../tcp/listener.ts';
+import type { ConnectionOptions } from '../tcp/options.ts';
+import type { Address } from '../wire/address.ts';
+import { checkNumber, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
+import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
+import type { Socket } from './socket.ts';
+import type { NetHost } from './socket-options.ts';
+
+/** Options of `net.createServer()`. */
+export interface ServerOptions {
+  /** Connections may stay open for writing when the peer has ended. Default false. */
+  allowHalfOpen?: boolean | undefined;
+  /** Sockets are handed over paused: nothing is read before `resume()`. Default false. */
+  pauseOnConnect?: boolean | undefined;
+  noDelay?: boolean | undefined;
+  keepAlive?: boolean | undefined;
+  /** Milliseconds; 0 leaves the default. */
+  keepAliveInitialDelay?: number | undefined;
+  /** Of the sockets' streams, in bytes. */
+  highWaterMark?: number | undefined;
+  /** Options of the core connections, over those of `createNet`. */
+  tcp?: ConnectionOptions | undefined;
+}
+
+/** Options of `server.listen()`. */
+export interface ListenOptions {
+  port?: number | string | null | undefined;
+  /** One of the stack's addresses, or a name for one. Default all. */
+  host?: string | undefined;
+  /** Handshakes that may be under way at once. Default 511. */
+  backlog?: number | undefined;
+  /** Closes the server when it is aborted. */
+  signal?: AbortSignal | undefined;
+  /** Not supported: a stack has no Unix-domain sockets. */
+  path?: string | undefined;
+}
+
+/** A refused connection, in the words of the event 'drop'. */
+export interface DropArgument {
+  localAddress: string;
+  localPort: number;
+  localFamily: string;
+  remoteAddress: string;
+  remotePort: number;
+  remoteFamily: string;
+}
+
+/** A TCP server in the shape of Node's `net.Server`. */
+export class Server extends EventEmitter {
+  /** Connections above this many are closed at once, with the event 'drop'. */
+  maxConnections?: number;
+  allowHalfOpen: boolean;
+  pauseOnConnect: boolean;
+  noDelay: boolean;
+  keepAlive: boolean;
+  /** Milliseconds. */
+  keepAliveInitialDelay: number;
+  highWaterMark: number | undefined;
+  /** @internal Called when `close()` begins: idle connections may be ended there. */
+  closing: (() => void) | undefined;
+  readonly #host: NetHost;
+  readonly #tcp: ConnectionOptions;
+  #listener: Listener | undefined;
+  #connections: number = 0;
+  #referenced: boolean = true;
+  /** A lookup that ends after another `listen` or `close` counts no more. */
+  #attempt: number = 0;
+
+  /** @internal Users make servers with the `Server` of `createNet`. */
+  constructor(host: NetHost, ...args: unknown[]) {
+    super();
+    const [first, second] = args;
+    if (typeof first !== 'function' && typeof first !== 'object' && first !== undefined) {
+      throw invalidArgType('options', 'of type object', first);
+    }
+    const options: ServerOptions = typeof first === 'object' && first !== null ? first : {};
+    const listener = typeof first === 'function' ? first : second;
+    if (typeof listener === 'function') this.on('connection', listener as (socket: Socket) => void);
+    this.#host = host;
+    this.#tcp = options.tcp ?? {};
+    this.allowHalfOpen = options.allowHalfOpen || false;
+    this.pauseOnConnect = Boolean(options.pauseOnConnect);
+    this.noDelay = Boolean(options.noDelay);
+    this.keepAlive = Boolean(options.keepAlive);
+    this.keepAliveInitialDelay = toInitialDelay(options.keepAliveInitialDelay);
+    if (options.highWaterMark !== undefined) checkNumber(options.highWaterMark, 'options.highWaterMark');
+    this.highWaterMark = (options.highWaterMark ?? -1) < 0 ? undefined : options.highWaterMark;
+  }
+
+  get listening(): boolean {
+    return this.#listener !== undefined;
+  }
+
+  /**
+   * Begins to listen: 'listening' or 'error' (EADDRINUSE, EADDRNOTAVAIL) follows. Port 0 or none is an ephemeral one.
+   *
+   * @throws ERR_SERVER_ALREADY_LISTEN, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE
+   */
+  listen(port?: number | string, host?: string, backlog?: number, listeningListener?: () => void): this;
+  listen(port?: number | string, host?: string, listeningListener?: () => void): this;
+  listen(port?: number | string, backlog?: number, listeningListener?: () => void): this;
+  listen(port?: number | string, listeningListener?: () => void): this;
+  listen(options: ListenOptions, listeningListener?: () => void): this;
+  listen(listeningListener?: () => void): this;
+  listen(...args: unknown[]): this {
+    const [options, listener] = normalizeArguments<ListenOptions>(args);
+    if (this.listening) {
+      const message = 'Listen method has been called more than once without closing.';
+      throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
+    }
+    const port = listenPort(args, options);
+    const backlog = options.backlog || toBacklog(args[1]) || toBacklog(args[2]);
+    if (listener !== undefined) this.once('listening', listener);
+    const attempt = ++this.#attempt;
+    this.#closeOnAbort(options.signal);
+    const { host } = options;
+    if (!host || isIP(host) !== 0) {
+      this.#listen(port, host || undefined, backlog);
+      return this;
+    }
+    dns.lookup(host, (error, address) => {
+      if (attempt !== this.#attempt) return;
+      if (error) this.emit('error', error);
+      else this.#listen(port, address, backlog);
+    });
+    return this;
+  }
+
+  /** The address bound; null while not listening. */
+  address(): AddressInfo | null {
+    if (this.#listener === undefined) return null;
+    const { address, port } = this.#listener;
+    return { address: address.toString(), family: familyName(address), port };
+  }
+
+  /**
+   * Takes no more connections; 'close' comes when those that are open have ended.
+   *
+   * @param callback called with ERR_SERVER_NOT_RUNNING when the server was not listening.
+   */
+  close(callback?: (error?: Error) => void): this {
+    this.#attempt++;
+    this.closing?.();
+    if (typeof callback === 'function') {
+      const failure = this.listening ? [] : [usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error)];
+      this.once('close', () => callback(...failure));
+    }
+    this.#listener?.close();
+    this.#listener = undefined;
+    this.#emitCloseIfDrained();
+    return this;
+  }
+
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    process.nextTick(callback, null, this.#connections);
+    return this;
+  }
+
+  /** The listening server keeps the process alive (the default). */
+  ref(): this {
+    this.#referenced = true;
+    this.#listener?.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#referenced = false;
+    this.#listener?.unref();
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.listening) return;
+    await new Promise<void>((resolve, reject) => {
+      this.close((error) => (error === undefined ? resolve() : reject(error)));
+    });
+  }
+
+  #listen(port: number, address: string | undefined, backlog: number | undefined): void {
+    const options = { ...this.#host.tcp, ...this.#tcp, address, port, backlog };
+    try {
+      this.#listener = this.#host.stack.tcp.listen(options, (connection) => this.#accept(connection));
+    } catch (error) {
+      const shaped = listenError(error, address ?? '0.0.0.0', port);
+      process.nextTick(() => this.emit('error', shaped));
+      return;
+    }
+    if (!this.#referenced) this.#listener.unref();
+    process.nextTick(() => {
+      if (this.listening) this.emit('listening');
+    });
+  }
+
+  #accept(connection: Connection): void {
+    const { maxConnections } = this;
+    if (maxConnections !== undefined && maxConnections !== null && this.#connections >= maxConnections) {
+      connection.handler = {};
+      connection.close();
+      this.emit('drop', dropArgument(connection));
+      return;
+    }
+    const { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark, pauseOnConnect } = this;
+    const hwm = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark };
+    const options = { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay };
+    this.#connections++;
+    const socket = new this.#host.Socket(highWaterMark === undefined ? options : { ...options, ...hwm }, {
+      connection,
+      server: this,
+      paused: pauseOnConnect,
+      gone: () => {
+        this.#connections--;
+        this.#emitCloseIfDrained();
+      },
+    });
+    this.emit('connection', socket);
+  }
+
+  #emitCloseIfDrained(): void {
+    if (this.listening || this.#connections > 0) return;
+    process.nextTick(() => this.emit('close'));
+  }
+
+  #closeOnAbort(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const close = (): void => void this.close();
+    if (signal.aborted) {
+      process.nextTick(close);
+      return;
+    }
+    signal.addEventListener('abort', close, { once: true });
+    this.once('close', () => signal.removeEventListener('abort', close));
+  }
+}
+
+/** The port that the arguments of `listen` mean; none, null and undefined are 0. */
+function listenPort(args: readonly unknown[], options: ListenOptions): number {
+  const omitted = args.length === 0 || typeof args[0] === 'function';
+  if (omitted || ('port' in options && (options.port === undefined || options.port === null))) return 0;
+  if (typeof options.port === 'number' || typeof options.port === 'string') return toPort(options.port, 'options.port');
+  if (options.path) {
+    throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
+  }
+  const missing = !('port' in options) && !('path' in options);
+  throw invalidArgValue('options', options, missing ? 'must have the property "port" or "path"' : 'is invalid');
+}
+
+function toBacklog(value: unknown): number | undefined {
+  const backlog = Number(value);
+  return typeof value !== 'function' && backlog > 0 ? Math.trunc(backlog) : undefined;
+}
+
+function familyName(address: Address): 'IPv4' | 'IPv6' {
+  return address.family === 4 ? 'IPv4' : 'IPv6';
+}
+
+function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {
+  return {
+    localAddress: localAddress.toString(),
+    localPort,
+    localFamily: familyName(localAddress),
+    remoteAddress: remoteAddress.toString(),
+    remotePort,
+    remoteFamily: familyName(remoteAddress),
+  };
+}

@@ -1,0 +1,398 @@
+import type { Buffer } from 'node:buffer';
+import type { AddressInfo } from 'node:net';
+import { Duplex } from 'node:stream';
+import { usageError } from '../errors.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { Address } from '../wire/address.ts';
+import { checkFunction, normalizeArguments, toDelay, toInitialDelay } from './arguments.ts';
+import { Dial } from './dial.ts';
+import { IdleTimer } from './idle-timer.ts';
+import { closedBeforeConnected, endedByPeer, invalidArgValue, socketClosed } from './net-errors.ts';
+import type { Server } from './server.ts';
+import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
+import { SocketPump } from './socket-pump.ts';
+
+/** How `write`, `end` and their like are called back. */
+export type WriteCallback = (error?: Error | null) => void;
+
+/** Bytes that wait for the handshake. */
+interface HeldWrite {
+  chunks: Uint8Array | Uint8Array[];
+  length: number;
+  callback: WriteCallback;
+}
+
+/**
+ * A TCP socket in the shape of Node's `net.Socket`: a `Duplex` over a connection of the stack. There is no `_handle`:
+ * what would go down a native path (http, tls) takes the one for streams.
+ *
+ * A write is called back when its bytes are in the send buffer, 'finish' comes when the FIN is behind them, as the
+ * kernel's sockets do; that the peer has them is what `stack.close()` waits for.
+ */
+export class Socket extends Duplex {
+  connecting: boolean = false;
+  /** The server that took the connection. */
+  server: Server | null = null;
+  /** Milliseconds, as set by `setTimeout`. */
+  timeout?: number;
+  autoSelectFamilyAttemptedAddresses: string[] = [];
+  /** Node's name: makes a destroyed stream new. */
+  declare protected _undestroy: () => void;
+  readonly #host: NetHost;
+  readonly #idle: IdleTimer;
+  #gone: (() => void) | undefined;
+  #dial: Dial | undefined;
+  #pump: SocketPump | undefined;
+  /** The stream asked for bytes before there was a connection. */
+  #wantsBytes: boolean = false;
+  #held: HeldWrite | undefined;
+  #resetting: boolean = false;
+  #referenced: boolean = true;
+  #noDelay: boolean;
+  #keepAlive: boolean;
+  #keepAliveDelay: number;
+  /** These outlive the connection. */
+  #bytesRead: number = 0;
+  #bytesWritten: number = 0;
+  #peer: { address: Address; port: number } | undefined;
+
+  /** @internal Users make sockets with the `Socket` of `createNet`. */
+  constructor(host: NetHost, options: SocketOptions = {}, accepted?: Accepted) {
+    refuseObjectMode(options);
+    const delay = toInitialDelay(options.keepAliveInitialDelay);
+    // 'close' has an argument here: it is emitted below.
+    super({ ...options, allowHalfOpen: Boolean(options.allowHalfOpen), emitClose: false, autoDestroy: true });
+    this.#host = host;
+    this.#noDelay = Boolean(options.noDelay);
+    this.#keepAlive = Boolean(options.keepAlive);
+    this.#keepAliveDelay = delay;
+    this.#idle = new IdleTimer(host.stack.clock, () => this.emit('timeout'));
+    this.on('end', this.#onStreamEnd);
+    if (accepted === undefined) return;
+    this.server = accepted.server;
+    this.#gone = () => accepted.gone();
+    this.#take(accepted.connection);
+    if (accepted.paused) this.pause();
+    else this.read(0);
+  }
+
+  /** The core connection beneath, while there is one. */
+  get tcp(): Connection | undefined {
+    return this.#pump?.connection ?? this.#dial?.connection;
+  }
+
+  get pending(): boolean {
+    return this.#pump === undefined;
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  get bytesRead(): number {
+    return this.#pump?.bytesRead ?? this.#bytesRead;
+  }
+
+  /** Bytes written so far, those that wait in the stream included. */
+  get bytesWritten(): number {
+    return (this.#pump?.bytesWritten ?? this.#bytesWritten) + this.writableLength;
+  }
+
+  /** Node's old name for `writableLength`. */
+  get bufferSize(): number {
+    return this.writableLength;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#peer?.address.toString();
+  }
+
+  get remotePort(): number | undefined {
+    return this.#peer?.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#peer && familyName(this.#peer.address);
+  }
+
+  get localAddress(): string | undefined {
+    return this.tcp?.localAddress.toString();
+  }
+
+  get localPort(): number | undefined {
+    return this.tcp?.localPort;
+  }
+
+  get localFamily(): string | undefined {
+    return this.tcp && familyName(this.tcp.localAddress);
+  }
+
+  /** The local end; an empty object while there is none. */
+  address(): AddressInfo | {} {
+    const { tcp } = this;
+    if (tcp === undefined) return {};
+    const { localAddress, localPort } = tcp;
+    return { address: localAddress.toString(), family: familyName(localAddress), port: localPort };
+  }
+
+  /**
+   * Connects: 'lookup' for a name, then 'connect' and 'ready', or 'error' and 'close'. A destroyed socket may connect
+   * again.
+   *
+   * @throws ERR_MISSING_ARGS, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_INVALID_IP_ADDRESS
+   */
+  connect(options: NetConnectOptions, connectionListener?: () => void): this;
+  connect(port: number | string, host: string, connectionListener?: () => void): this;
+  connect(port: number | string, connectionListener?: () => void): this;
+  connect(...args: unknown[]): this {
+    const [options, listener] = normalizeArguments<NetConnectOptions>(args);
+    if (options.port === undefined && (options.path === undefined || options.path === null)) {
+      const message = 'The "options" or "port" or "path" argument must be specified';
+      throw usageError('ERR_MISSING_ARGS', message);
+    }
+    if (options.path) {
+      throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
+    }
+    const dial = new Dial(this.#dialOwner(), this.#host, options);
+    if (listener !== undefined) this.once('connect', listener);
+    this.#renew();
+    this.#idle.touch();
+    this.connecting = true;
+    this.autoSelectFamilyAttemptedAddresses = dial.attempted;
+    this.#dial = dial;
+    dial.setReferenced(this.#referenced);
+    dial.start();
+    return this;
+  }
+
+  /** Emits 'timeout' after so many milliseconds without traffic; 0 turns it off. The socket stays open. */
+  override setTimeout(milliseconds: number, callback?: () => void): this {
+    if (this.destroyed) return this;
+    const delay = toDelay(milliseconds, 'msecs');
+    if (callback !== undefined) checkFunction(callback, 'callback');
+    this.timeout = milliseconds;
+    this.#idle.set(delay);
+    if (callback === undefined) return this;
+    return delay === 0 ? this.off('timeout', callback) : this.once('timeout', callback);
+  }
+
+  /** Turns Nagle's algorithm off (or on again). */
+  setNoDelay(noDelay: boolean = true): this {
+    this.#noDelay = Boolean(noDelay);
+    this.#pump?.connection.set('noDelay', this.#noDelay);
+    return this;
+  }
+
+  /** Probes an idle peer; the delay of the first probe is in milliseconds, 0 leaves what is set. */
+  setKeepAlive(enable: boolean = false, initialDelay: number = 0): this {
+    this.#keepAlive = Boolean(enable);
+    this.#keepAliveDelay = initialDelay;
+    if (this.#pump !== undefined) this.#applyKeepAlive(this.#pump.connection);
+    return this;
+  }
+
+  /** The open socket keeps the process alive (the default). */
+  ref(): this {
+    return this.#setReferenced(true);
+  }
+
+  unref(): this {
+    return this.#setReferenced(false);
+  }
+
+  /** Ends the socket when everything written is on its way. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', this.destroy);
+  }
+
+  /** Closes with RST; while connecting, when connected. */
+  resetAndDestroy(): this {
+    if (this.connecting) {
+      this.once('connect', () => this.resetAndDestroy());
+      return this;
+    }
+    if (this.#pump === undefined) return this.destroy(socketClosed());
+    this.#resetting = true;
+    return this.destroy();
+  }
+
+  override _read(): void {
+    if (this.#pump === undefined) this.#wantsBytes = true;
+    else this.#pump.start();
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
+    this.#write(chunk, chunk.byteLength, callback);
+  }
+
+  override _writev(items: { chunk: Buffer }[], callback: WriteCallback): void {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for (const { chunk } of items) {
+      chunks.push(chunk);
+      length += chunk.byteLength;
+    }
+    this.#write(chunks, length, callback);
+  }
+
+  /** Half-close. All writes have been accepted by now, so the FIN is in its place at once. */
+  override _final(callback: WriteCallback): void {
+    if (this.#pump === undefined) {
+      this.once('connect', () => this._final(callback));
+      return;
+    }
+    this.#pump.connection.shutdown();
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: WriteCallback): void {
+    const wasOpen = this.#pump !== undefined || this.connecting;
+    this.connecting = false;
+    this.#idle.set(0);
+    this.#dial?.cancel();
+    this.#dial = undefined;
+    this.#releasePump();
+    callback(error);
+    this.#emitCloseSoon(wasOpen, error !== null && error !== undefined);
+    const gone = this.#gone;
+    this.#gone = undefined;
+    gone?.();
+  }
+
+  #write(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
+    if (this.#pump !== undefined) this.#pump.write(chunks, length, callback);
+    else if (this.connecting) this.#held = { chunks, length, callback };
+    else callback(socketClosed());
+  }
+
+  #dialOwner(): ConstructorParameters<typeof Dial>[0] {
+    return {
+      emit: (event, ...args) => {
+        if (event === 'lookup') this.#idle.touch();
+        return this.emit(event, ...args);
+      },
+      opened: (connection) => this.#opened(connection),
+      destroy: (error) => void this.destroy(error),
+    };
+  }
+
+  #opened(connection: Connection): void {
+    this.#dial = undefined;
+    this.connecting = false;
+    this.#take(connection);
+    this.#idle.touch();
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#write(held.chunks, held.length, held.callback);
+    try {
+      this.emit('connect');
+      this.emit('ready');
+    } finally {
+      this.#startReading();
+    }
+  }
+
+  /** As Node: without a reader, too, bytes are taken up to the high-water mark. */
+  #startReading(): void {
+    if (this.#pump === undefined) return;
+    if (this.#wantsBytes) this.#pump.start();
+    else if (!this.isPaused()) this.read(0);
+    this.#wantsBytes = false;
+  }
+
+  #take(connection: Connection): void {
+    this.#pump = new SocketPump(connection, {
+      push: (chunk) => this.push(chunk),
+      active: () => this.#idle.touch(),
+      ended: () => {
+        this.push(null);
+        this.read(0);
+      },
+      destroy: (error) => void this.destroy(error),
+    });
+    this.#peer = { address: connection.remoteAddress, port: connection.remotePort };
+    if (!this.#referenced) connection.unref();
+    if (this.#noDelay) connection.set('noDelay', true);
+    if (this.#keepAlive) this.#applyKeepAlive(connection);
+  }
+
+  #applyKeepAlive(connection: Connection): void {
+    const delay = Math.trunc(this.#keepAliveDelay);
+    if (this.#keepAlive && delay > 0) connection.set('keepAliveIdle', delay);
+    connection.set('keepAlive', this.#keepAlive);
+  }
+
+  #setReferenced(referenced: boolean): this {
+    this.#referenced = referenced;
+    this.#dial?.setReferenced(referenced);
+    if (referenced) this.#pump?.connection.ref();
+    else this.#pump?.connection.unref();
+    return this;
+  }
+
+  #releasePump(): void {
+    const pump = this.#pump;
+    if (pump === undefined) return;
+    pump.release(this.#resetting);
+    this.#bytesRead = pump.bytesRead;
+    this.#bytesWritten = pump.bytesWritten;
+    this.#pump = undefined;
+    this.#resetting = false;
+  }
+
+  /** After 'error', and where there was a connection after all that other sockets have to tell in this round. */
+  #emitCloseSoon(wasOpen: boolean, hadError: boolean): void {
+    const held = this.#held;
+    this.#held = undefined;
+    const close = (): void => {
+      held?.callback(closedBeforeConnected());
+      this.emit('close', hadError);
+    };
+    if (wasOpen) setImmediate(close);
+    else process.nextTick(close);
+  }
+
+  /** A socket that was used before becomes a new one. */
+  #renew(): void {
+    if (this.destroyed) this._undestroy();
+    // An own `write` is the one below, which refuses.
+    Reflect.deleteProperty(this, 'write');
+    this.#dial?.cancel();
+    this.#releasePump();
+    this.#wantsBytes = false;
+    this.#peer = undefined;
+    this.#bytesRead = 0;
+    this.#bytesWritten = 0;
+  }
+
+  /** Where half-open sockets are not allowed, writing after the peer's FIN says why it fails. */
+  #onStreamEnd(): void {
+    if (this.allowHalfOpen) return;
+    const write = (chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean => {
+      const done = typeof encoding === 'function' ? encoding : callback;
+      if (!this.writableEnded) {
+        return typeof encoding === 'string' ? super.write(chunk, encoding, done) : super.write(chunk, done);
+      }
+      const error = endedByPeer();
+      if (typeof done === 'function') process.nextTick(done, error);
+      this.destroy(error);
+      return false;
+    };
+    this.write = write;
+  }
+}
+
+function familyName(address: Address): 'IPv4' | 'IPv6' {
+  return address.family === 4 ? 'IPv4' : 'IPv6';
+}
+
+function refuseObjectMode(options: object): void {
+  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) {
+    const value: unknown = Reflect.get(options, name);
+    if (value) throw invalidArgValue(`options.${name}`, value, 'is not supported');
+  }
+}

@@ -1,0 +1,229 @@
+import { describe, expect, it } from 'vitest';
+import type { Batch, Link, LinkHost, LinkOffload } from '../../../src/index.ts';
+import { NO_OFFLOAD, Stack, cable, tap } from '../../../src/index.ts';
+import type { LadderOptions } from '../../../src/sim/index.ts';
+import { Ladder, VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { tcpFlags, tcpSequence } from '../../../src/wire/tcp.ts';
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+
+/** Carries packets in single file and loses some of those that arrive, by their number from 0 on. */
+class LossyLink implements Link {
+  readonly medium = 'ip';
+  readonly offload: LinkOffload = NO_OFFLOAD;
+  readonly #inner: Link;
+  readonly #lost: readonly number[];
+  #arrived: number = 0;
+
+  constructor(inner: Link, lost: readonly number[]) {
+    this.#inner = inner;
+    this.#lost = lost;
+  }
+
+  get mtu(): number {
+    return this.#inner.mtu;
+  }
+
+  get up(): boolean {
+    return this.#inner.up;
+  }
+
+  open(host: LinkHost): void | Promise<void> {
+    return this.#inner.open({
+      clock: host.clock,
+      random: host.random,
+      receive: (batch) => {
+        if (!this.#lost.includes(this.#arrived++)) host.receive(batch);
+      },
+      writable: () => host.writable(),
+      changed: () => host.changed(),
+      closed: (error) => host.closed(error),
+    });
+  }
+
+  send(batch: Batch): number {
+    return this.#inner.send(batch);
+  }
+
+  close(): void | Promise<void> {
+    return this.#inner.close();
+  }
+}
+
+interface Wishes extends LadderOptions {
+  /** Which of the packets for bob are lost. */
+  lost?: readonly number[];
+  /** Is bob watched, too? */
+  both?: boolean;
+}
+
+/** Two stacks on a cable, alice and bob; alice's link is the observer's, to look at. */
+class Scene {
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly ladder: Ladder;
+  readonly alice: Stack;
+  readonly bob: Stack;
+  /** What alice has sent. */
+  readonly sent: DataView[] = [];
+
+  constructor({ lost = [], both = true, ...options }: Wishes = {}) {
+    const { clock } = this;
+    this.ladder = new Ladder(options);
+    const [a, b] = cable();
+    this.alice = new Stack({ clock, random: seededRandom(1) });
+    this.bob = new Stack({ clock, random: seededRandom(2) });
+    const noted = tap(a, {
+      onSend: (batch) => {
+        for (const packet of batch) this.sent.push(new DataView(packet.slice().buffer));
+      },
+    });
+    this.alice.attach(this.ladder.watch(this.alice, noted, 'alice'), { addresses: ['10.0.0.1/24'] });
+    const far = new LossyLink(b, lost);
+    this.bob.attach(both ? this.ladder.watch(this.bob, far, 'bob') : far, { addresses: ['10.0.0.2/24'] });
+  }
+
+  /** Alice asks, bob answers with `reply` and ends, then alice ends. */
+  talk(reply: Uint8Array): this {
+    this.bob.tcp.listen({ port: 80 }, (connection) => {
+      connection.handler = {
+        onReadable: (c) => {
+          while (c.read() !== undefined);
+          c.write(reply);
+          c.shutdown();
+        },
+      };
+    });
+    this.alice.tcp.connect(
+      { remoteAddress: '10.0.0.2', remotePort: 80, localPort: 40_000 },
+      {
+        onConnect: (c) => void c.write(bytes('GET /\r\nHost: bob\r\n')),
+        onReadable: (c) => {
+          while (c.read() !== undefined);
+        },
+        onEnd: (c) => c.shutdown(),
+      },
+    );
+    this.clock.advance(50_000_000);
+    return this;
+  }
+
+  /** The lines without times, with spaces and dashes run together. */
+  gist(): string[] {
+    return this.ladder.lines().map((line) => {
+      const shown = line.replace(/^ *\d+\.\d{3} /, '');
+      return shown.replaceAll(/[ ─]+/g, ' ').trim();
+    });
+  }
+}
+
+describe('Ladder', () => {
+  it('draws a connection from SYN to TIME-WAIT, each state beside the packet it came with', () => {
+    const scene = new Scene().talk(bytes('hello\n'));
+    expect(scene.gist().slice(2)).toEqual([
+      'CLOSED │ │ LISTEN',
+      'SYN_SENT ├ SYN seq=0 win=65535 mss=1460 wscale=4 >│ SYN_RECV',
+      'ESTABLISHED │< SYN,ACK seq=0 ack=1 win=65535 mss=1460 wscale=4 ┤',
+      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 >│ ESTABLISHED',
+      '│ GET / │',
+      'CLOSE_WAIT │< FIN,PSH,ACK seq=1 ack=19 win=524288 len=6 ┤ FIN_WAIT_1',
+      '│ hello │',
+      'LAST_ACK ├ FIN,ACK seq=19 ack=8 win=524288 len=0 >│ FIN_WAIT_2',
+      '│ │ TIME_WAIT',
+      'CLOSED │< ACK seq=8 ack=20 win=524288 len=0 ┤',
+    ]);
+  });
+
+  it('says at the head who talks, and which sequence numbers stand as 0', () => {
+    const { ladder, sent } = new Scene().talk(bytes('hello\n'));
+    const [names = '', origins = ''] = ladder.lines();
+    expect(names.trim().split(/ {2,}/)).toEqual(['alice 10.0.0.1:40000', '10.0.0.2:80 bob']);
+    const [syn] = sent;
+    expect(tcpFlags(syn!, 20)).toBe(2);
+    expect(origins).toContain(`seq 0 = ${tcpSequence(syn!, 20)} `);
+  });
+
+  it('finds the packet that changed a state among those that came at once', () => {
+    const scene = new Scene().talk(new Uint8Array(4000).fill(0xff));
+    const data = scene.gist().filter((line) => line.includes('<') && line.includes('len=') && !line.includes('len=0'));
+    expect(data).toEqual([
+      '│< ACK seq=1 ack=19 win=524288 len=1460 ┤ FIN_WAIT_1',
+      '│< ACK seq=1461 ack=19 win=524288 len=1460 ┤',
+      'CLOSE_WAIT │< FIN,PSH,ACK seq=2921 ack=19 win=524288 len=1080 ┤',
+    ]);
+  });
+
+  it('marks what was lost and what is sent again', () => {
+    // The SYN arrives, the request does not.
+    const scene = new Scene({ lost: [1] }).talk(bytes('hello\n'));
+    const requests = scene.gist().filter((line) => line.includes('len=18'));
+    expect(requests).toEqual([
+      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 x│',
+      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 again >│ ESTABLISHED',
+    ]);
+    expect(scene.gist().filter((line) => /x│|│x/.test(line))).toHaveLength(1);
+  });
+
+  it('makes do with one end', () => {
+    const scene = new Scene({ both: false }).talk(bytes('hello\n'));
+    const lines = scene.gist();
+    expect(lines[0]).toBe('alice 10.0.0.1:40000 10.0.0.2:80');
+    expect(lines).toContain('SYN_SENT ├ SYN seq=0 win=65535 mss=1460 wscale=4 >│');
+    expect(lines.at(-1)).toBe('CLOSED │< ACK seq=8 ack=20 win=524288 len=0 ┤');
+    expect(lines.filter((line) => /LISTEN|FIN_WAIT|x│|│x/.test(line))).toEqual([]);
+  });
+
+  it('shows a refusal, and a reset', () => {
+    const scene = new Scene();
+    scene.bob.tcp.listen({ port: 80 }, () => {});
+    const at = { remoteAddress: '10.0.0.2', localPort: 40_000 };
+    scene.alice.tcp.connect({ ...at, remotePort: 81 }, {});
+    scene.clock.advance(1000);
+    scene.alice.tcp.connect({ ...at, remotePort: 80 }, { onConnect: (c) => c.abort() });
+    scene.clock.advance(1000);
+    const lines = scene.gist();
+    const gap = lines.indexOf('');
+    expect(lines[gap - 1]).toBe('CLOSED │< RST,ACK seq=0 ack=1 win=0 len=0 ┤');
+    expect(lines.slice(gap + 1)[0]).toBe('alice 10.0.0.1:40000 10.0.0.2:80 bob');
+    expect(lines.at(-1)).toBe('CLOSED ├ RST,ACK seq=1 ack=1 win=0 len=0 >│ CLOSED');
+  });
+
+  it('shows the last changes, which no packet carries', () => {
+    const scene = new Scene().talk(bytes('hello\n'));
+    scene.clock.advance(60_000_000);
+    expect(scene.ladder.lines().at(-1)).toMatch(/^60000\.000 +│ +│ CLOSED$/);
+  });
+
+  it('keeps to its width and its limit', () => {
+    for (const width of [76, 100, 140]) {
+      const { ladder } = new Scene({ width }).talk(bytes(`${'hello '.repeat(19)}\n`));
+      const rungs = ladder.lines().filter((line) => line.includes('│') || line.includes('├'));
+      expect(rungs.length).toBeGreaterThan(8);
+      expect(Math.max(...ladder.lines().map((line) => line.length))).toBeLessThanOrEqual(width);
+      // The uprights stand in two straight lines.
+      const uprights = rungs.map((line) => [line.search(/[│├]/), line.search(/[│┤](?=[^│┤]*$)/)].join(' '));
+      expect(new Set(uprights).size).toBe(1);
+    }
+    // One connection and three packets of six.
+    const { ladder } = new Scene({ limit: 4 }).talk(bytes('hello\n'));
+    expect(ladder.lines().filter((line) => line.includes('seq='))).toHaveLength(3);
+    expect(ladder.lines().at(-1)).toBe("Packets beyond the ladder's limit: 3");
+    const other = new Scene({ limit: 1 });
+    other.alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 81 }, {});
+    other.alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 82 }, {});
+    other.clock.advance(1000);
+    expect(other.ladder.lines().at(-1)).toBe("Packets beyond the ladder's limit: 4");
+    expect(() => new Ladder({ width: 75 })).toThrow(/width must be at least 76, not 75/);
+    expect(() => new Ladder({ limit: 0 })).toThrow(/limit must be at least 1/);
+    expect(() => new Ladder({ limit: NaN })).toThrow(RangeError);
+  });
+
+  it('counts what is not TCP', () => {
+    const { ladder, alice, bob, clock } = new Scene();
+    clock.advance(1);
+    const socket = alice.udp.bind({}, { onMessage: () => {} });
+    bob.udp.bind({ port: 7 }, { onMessage: () => {} });
+    socket.send(bytes('hello'), 7, '10.0.0.2');
+    clock.advance(1000);
+    expect(ladder.lines()).toEqual(['Packets that are not TCP: 1']);
+  });
+});
