@@ -108,6 +108,17 @@ export function requireType(name: string, value: unknown, type: 'boolean' | 'num
 }
 
 /**
+ * Throws unless `value` is bytes: a Uint8Array, or an array of them.
+ *
+ * @throws TypeError ERR_INVALID_ARG_TYPE
+ */
+export function requireBytes(name: string, value: unknown): void {
+  if (value instanceof Uint8Array) return;
+  if (Array.isArray(value) && value.every((piece) => piece instanceof Uint8Array)) return;
+  throw usageError('ERR_INVALID_ARG_TYPE', `${name} must be a Uint8Array or an array of them`);
+}
+
+/**
  * Throws unless `value` is a whole number from `min` to `max`.
  *
  * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE

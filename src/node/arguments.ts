@@ -4,7 +4,9 @@ import { badPort, invalidArgType, outOfRange } from './net-errors.ts';
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** `(options)`, `(port, host)`, `(path)`, each with further arguments and a callback at the end, brought to one shape. */
-export function normalizeArguments<Options extends object>(args: readonly unknown[]): [Options, (() => void) | undefined] {
+export function normalizeArguments<Options extends object>(
+  args: readonly unknown[],
+): [Options, (() => void) | undefined] {
   const [first, second] = args;
   let options: object = {};
   if (typeof first === 'object' && first !== null) options = { ...first };

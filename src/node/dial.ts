@@ -2,13 +2,11 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import type { SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
 import { checkBoolean, checkFunction, checkNumber, toPort } from './arguments.ts';
-import { asError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
-import { outOfRange } from './net-errors.ts';
+import { asError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError, outOfRange } from './net-errors.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
 /** What a dial reports to its socket. */
@@ -139,9 +137,8 @@ export class Dial {
   #connect({ address }: LookupAddress): Connection {
     // Port 0 is no peer's port: Linux refuses it, as if nobody listened there.
     if (this.#port === 0) throw systemError('ECONNREFUSED', 'connect', { address });
-    const { localAddress, localPort, noDelay, tcp } = this.#options;
+    const { localAddress, localPort, tcp } = this.#options;
     const options = {
-      ...(noDelay === undefined ? {} : { noDelay: Boolean(noDelay) }),
       ...this.#host.tcp,
       ...tcp,
       remoteAddress: address,

@@ -24,8 +24,8 @@ class StackAgent extends http.Agent {
   }
 
   /** Node's hook: called for every connection that the agent needs. */
-  createConnection(options: NetConnectOptions): Socket {
-    return this.#net.connect(options);
+  override createConnection(options: http.ClientRequestArgs): Socket {
+    return this.#net.connect(options as NetConnectOptions);
   }
 }
 

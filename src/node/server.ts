@@ -6,7 +6,7 @@ import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import type { Address } from '../wire/address.ts';
+import { addressInfo, familyName } from './address-info.ts';
 import { checkNumber, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
 import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
 import type { Socket } from './socket.ts';
@@ -135,8 +135,7 @@ export class Server extends EventEmitter {
   /** The address bound; null while not listening. */
   address(): AddressInfo | null {
     if (this.#listener === undefined) return null;
-    const { address, port } = this.#listener;
-    return { address: address.toString(), family: familyName(address), port };
+    return addressInfo(this.#listener.address, this.#listener.port);
   }
 
   /**
@@ -253,10 +252,6 @@ function listenPort(args: readonly unknown[], options: ListenOptions): number {
 function toBacklog(value: unknown): number | undefined {
   const backlog = Number(value);
   return typeof value !== 'function' && backlog > 0 ? Math.trunc(backlog) : undefined;
-}
-
-function familyName(address: Address): 'IPv4' | 'IPv6' {
-  return address.family === 4 ? 'IPv4' : 'IPv6';
 }
 
 function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {

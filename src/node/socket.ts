@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Address } from '../wire/address.ts';
+import { addressInfo, familyName } from './address-info.ts';
 import { checkFunction, normalizeArguments, toDelay, toInitialDelay } from './arguments.ts';
 import { Dial } from './dial.ts';
 import { IdleTimer } from './idle-timer.ts';
@@ -36,8 +37,6 @@ export class Socket extends Duplex {
   /** Milliseconds, as set by `setTimeout`. */
   timeout?: number;
   autoSelectFamilyAttemptedAddresses: string[] = [];
-  /** Node's name: makes a destroyed stream new. */
-  declare protected _undestroy: () => void;
   readonly #host: NetHost;
   readonly #idle: IdleTimer;
   #gone: (() => void) | undefined;
@@ -67,7 +66,7 @@ export class Socket extends Duplex {
     this.#keepAlive = Boolean(options.keepAlive);
     this.#keepAliveDelay = delay;
     this.#idle = new IdleTimer(host.stack.clock, () => this.emit('timeout'));
-    this.on('end', this.#onStreamEnd);
+    this.on('end', () => this.#onStreamEnd());
     if (accepted === undefined) return;
     this.server = accepted.server;
     this.#gone = () => accepted.gone();
@@ -133,8 +132,7 @@ export class Socket extends Duplex {
   address(): AddressInfo | {} {
     const { tcp } = this;
     if (tcp === undefined) return {};
-    const { localAddress, localPort } = tcp;
-    return { address: localAddress.toString(), family: familyName(localAddress), port: localPort };
+    return addressInfo(tcp.localAddress, tcp.localPort);
   }
 
   /**
@@ -168,7 +166,7 @@ export class Socket extends Duplex {
   }
 
   /** Emits 'timeout' after so many milliseconds without traffic; 0 turns it off. The socket stays open. */
-  override setTimeout(milliseconds: number, callback?: () => void): this {
+  setTimeout(milliseconds: number, callback?: () => void): this {
     if (this.destroyed) return this;
     const delay = toDelay(milliseconds, 'msecs');
     if (callback !== undefined) checkFunction(callback, 'callback');
@@ -179,14 +177,14 @@ export class Socket extends Duplex {
   }
 
   /** Turns Nagle's algorithm off (or on again). */
-  setNoDelay(noDelay: boolean = true): this {
+  setNoDelay(noDelay: unknown = true): this {
     this.#noDelay = Boolean(noDelay);
     this.#pump?.connection.set('noDelay', this.#noDelay);
     return this;
   }
 
   /** Probes an idle peer; the delay of the first probe is in milliseconds, 0 leaves what is set. */
-  setKeepAlive(enable: boolean = false, initialDelay: number = 0): this {
+  setKeepAlive(enable: unknown = false, initialDelay: number = 0): this {
     this.#keepAlive = Boolean(enable);
     this.#keepAliveDelay = initialDelay;
     if (this.#pump !== undefined) this.#applyKeepAlive(this.#pump.connection);
@@ -206,7 +204,7 @@ export class Socket extends Duplex {
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
-    else this.once('finish', this.destroy);
+    else this.once('finish', () => this.destroy());
   }
 
   /** Closes with RST; while connecting, when connected. */
@@ -242,11 +240,10 @@ export class Socket extends Duplex {
   /** Half-close. All writes have been accepted by now, so the FIN is in its place at once. */
   override _final(callback: WriteCallback): void {
     if (this.#pump === undefined) {
-      this.once('connect', () => this._final(callback));
+      this.once('connect', () => this.#finish(callback));
       return;
     }
-    this.#pump.connection.shutdown();
-    callback();
+    this.#finish(callback);
   }
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
@@ -261,6 +258,11 @@ export class Socket extends Duplex {
     const gone = this.#gone;
     this.#gone = undefined;
     gone?.();
+  }
+
+  #finish(callback: WriteCallback): void {
+    this.#pump?.connection.shutdown();
+    callback();
   }
 
   #write(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
@@ -358,7 +360,7 @@ export class Socket extends Duplex {
 
   /** A socket that was used before becomes a new one. */
   #renew(): void {
-    if (this.destroyed) this._undestroy();
+    if (this.destroyed) undestroy(this);
     // An own `write` is the one below, which refuses.
     Reflect.deleteProperty(this, 'write');
     this.#dial?.cancel();
@@ -386,13 +388,15 @@ export class Socket extends Duplex {
   }
 }
 
-function familyName(address: Address): 'IPv4' | 'IPv6' {
-  return address.family === 4 ? 'IPv4' : 'IPv6';
-}
-
 function refuseObjectMode(options: object): void {
   for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) {
     const value: unknown = Reflect.get(options, name);
     if (value) throw invalidArgValue(`options.${name}`, value, 'is not supported');
   }
+}
+
+/** Node's own way to make a destroyed stream new; it has no public name. */
+function undestroy(stream: Duplex): void {
+  const method: unknown = Reflect.get(stream, '_undestroy');
+  if (typeof method === 'function') Reflect.apply(method, stream, []);
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../time/clock.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
 import type { Interface } from './interface.ts';
@@ -10,9 +11,18 @@ export interface StackEvents {
   link: { interface: Interface; up: boolean; error?: Error | undefined };
 }
 
-/** Listeners by event name, called in the order they came. */
+/**
+ * Listeners by event name, called in the order they came. What one throws goes where the program's other errors go: it
+ * costs neither another listener its event nor a packet its way.
+ */
 export class Events<Map extends object> {
   readonly #listeners: { [Name in keyof Map]?: ((event: Map[Name]) => void)[] } = {};
+
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   has(name: keyof Map): boolean {
     return (this.#listeners[name]?.length ?? 0) > 0;
@@ -26,6 +36,14 @@ export class Events<Map extends object> {
   }
 
   emit<Name extends keyof Map>(name: Name, event: Map[Name]): void {
-    for (const listener of this.#listeners[name] ?? []) listener(event);
+    for (const listener of this.#listeners[name] ?? []) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#clock.defer(() => {
+          throw error;
+        });
+      }
+    }
   }
 }

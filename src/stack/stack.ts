@@ -5,7 +5,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
-import { usageError } from '../errors.ts';
+import { requireInteger, requireType, usageError } from '../errors.ts';
 import { Ip } from '../ip/ip.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
@@ -72,7 +72,7 @@ export class Stack {
   /** @internal What was dropped or refused, by reason. */
   readonly counters: Counters = new Counters();
   /** @internal */
-  readonly events: Events<StackEvents> = new Events();
+  readonly events: Events<StackEvents>;
   readonly #interfaces = new Map<number, Interface>();
   /** Interfaces with packets that were not offered to their link yet. */
   readonly #pending = new Set<Interface>();
@@ -86,7 +86,9 @@ export class Stack {
   constructor(options: StackOptions = {}) {
     this.clock = options.clock ?? hostClock();
     this.random = options.random ?? hostRandom();
+    if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
+    this.events = new Events(this.clock);
     this.wheel = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
@@ -118,7 +120,7 @@ export class Stack {
    * @throws ERR_INVALID_ARG_VALUE for a wrong address or a name in use, ERR_INVALID_STATE on a closed stack
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
-    if (this.closing) throw usageError('ERR_INVALID_STATE', 'The stack is closed: attach the link to a new one', Error);
+    this.#assertOpen();
     const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
     return this.#attach(link, { name, addresses, loopback: false });
   }
@@ -149,9 +151,13 @@ export class Stack {
    * closed. Idempotent.
    *
    * @param options.timeout milliseconds. Default 1000.
+   * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
    */
   close(options: { timeout?: number } = {}): Promise<void> {
-    this.#closing ??= this.#end((options.timeout ?? 1000) * 1000);
+    const { timeout = 1000 } = options;
+    requireType('timeout', timeout, 'number');
+    if (!(timeout >= 0)) throw usageError('ERR_OUT_OF_RANGE', `timeout must not be ${timeout}`, RangeError);
+    this.#closing ??= this.#end(timeout * 1000);
     return this.#closing;
   }
 
@@ -160,6 +166,11 @@ export class Stack {
     if (this.#closing === undefined) this.#closing = this.#end(0);
     else if (!this.#closed) shutDown(this, 0).catch(() => {});
     return this.#closing;
+  }
+
+  /** A stack that is closing takes nothing new. */
+  #assertOpen(): void {
+    if (this.closing) throw usageError('ERR_INVALID_STATE', 'The stack is closed: make a new one', Error);
   }
 
   #attach(link: Link, options: ConstructorParameters<typeof Interface>[2]): Interface {
@@ -210,6 +221,7 @@ export class Stack {
       counters,
       receiveMemory: new ReceiveMemory(),
       chunks: new ChunkPool(),
+      assertOpen: () => this.#assertOpen(),
       touch: (tcb) => this.turn.touch(tcb.connection),
       blocked: (tcb) => void this.#blocked.add(tcb),
       keepAlive: (change) => this.#keepAlive(change),
@@ -225,6 +237,7 @@ export class Stack {
       budget,
       ip,
       turn,
+      assertOpen: () => this.#assertOpen(),
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),
     };

@@ -2,7 +2,7 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Path } from '../buffer/path.ts';
-import { requireInteger, requireType, systemError } from '../errors.ts';
+import { requireInteger, requireType, systemError, usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import { refuse } from '../tcp/closed.ts';
 import { Connection } from '../tcp/connection.ts';
@@ -42,6 +42,12 @@ export interface ListenOptions extends ConnectionOptions {
   backlog?: number | undefined;
 }
 
+/** What TCP needs of the stack. */
+export interface StackTcpHost extends Omit<TcpHost, 'released'> {
+  /** @throws ERR_INVALID_STATE when the stack is closing */
+  assertOpen(): void;
+}
+
 const ANY = Address.parse('0.0.0.0');
 const DEFAULT_BACKLOG = 511;
 
@@ -49,6 +55,7 @@ const DEFAULT_BACKLOG = 511;
 export class StackTcp {
   readonly #ip: Ip;
   readonly #host: ListenerHost;
+  readonly #assertOpen: () => void;
   readonly #counters: Counters;
   readonly #defaults: ResolvedConnectionOptions;
   readonly #table: ConnectionTable<Connection>;
@@ -59,8 +66,9 @@ export class StackTcp {
   readonly #segment: Segment = new Segment();
 
   /** @internal Made by `Stack`. */
-  constructor(host: Omit<TcpHost, 'released'>, ip: Ip, defaults: ConnectionOptions) {
+  constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions) {
     this.#ip = ip;
+    this.#assertOpen = host.assertOpen;
     this.#counters = host.counters;
     this.#defaults = resolveOptions(defaults);
     this.#table = new ConnectionTable(host.random);
@@ -92,9 +100,13 @@ export class StackTcp {
    * ERR_INVALID_ARG_VALUE and the like for a misuse
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
+    this.#assertOpen();
     const { remotePort, localPort = 0 } = options;
     checkPort('remotePort', remotePort, 1);
     checkPort('localPort', localPort, 0);
+    if (typeof handler !== 'object' || handler === null) {
+      throw usageError('ERR_INVALID_ARG_TYPE', 'handler must be an object of callbacks, which may be empty');
+    }
     const remote = toAddress(options.remoteAddress);
     const local = options.localAddress === undefined ? undefined : toAddress(options.localAddress);
     const resolved = resolveOptions(options, this.#defaults);
@@ -114,6 +126,7 @@ export class StackTcp {
    * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
+    this.#assertOpen();
     const { port = 0, backlog = DEFAULT_BACKLOG } = options;
     checkPort('port', port, 0);
     requireType('onConnection', onConnection, 'function');
@@ -144,9 +157,10 @@ export class StackTcp {
     if (segment.sourcePort === 0 || segment.destinationPort === 0) return this.#counters.add('tcp-port-zero');
     const { destination, source } = datagram;
     const connection = this.#table.find(destination, segment.destinationPort, source, segment.sourcePort);
-    if (connection !== undefined && !this.#reopens(connection, segment)) return connection.input(segment);
+    const least = connection === undefined ? undefined : this.#reopens(connection, segment);
+    if (connection !== undefined && least === undefined) return connection.input(segment);
     const listener = this.#listenerFor(destination, segment.destinationPort);
-    if (listener !== undefined) return listener.input(segment);
+    if (listener !== undefined) return listener.input(segment, least);
     this.#counters.add('tcp-no-socket');
     const path = this.#pathBack(segment);
     if (path !== undefined) refuse(path, segment);
@@ -194,11 +208,14 @@ export class StackTcp {
     throw systemError('EADDRNOTAVAIL', 'connect', { ...place, hint: 'all ephemeral ports to this peer are in use' });
   }
 
-  /** [MAY-2] RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a SYN above everything received reopens from TIME-WAIT. */
-  #reopens(connection: Connection, segment: Segment): boolean {
-    if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return false;
-    if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return false;
-    if (this.#listenerFor(segment.datagram.destination, segment.destinationPort) === undefined) return false;
+  /**
+   * [MAY-2] RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a SYN above everything received reopens from TIME-WAIT. Returns the
+   * least initial sequence number for the new connection.
+   */
+  #reopens(connection: Connection, segment: Segment): number | undefined {
+    if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return undefined;
+    if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return undefined;
+    if (this.#listenerFor(segment.datagram.destination, segment.destinationPort) === undefined) return undefined;
     return connection.giveWay(segment.seq);
   }
 
@@ -250,5 +267,5 @@ export class StackTcp {
 }
 
 function toAddress(address: string | Address): Address {
-  return typeof address === 'string' ? Address.parse(address) : address;
+  return address instanceof Address ? address : Address.parse(address);
 }

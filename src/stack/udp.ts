@@ -2,7 +2,7 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { MemoryBudget } from '../buffer/memory-budget.ts';
-import { systemError } from '../errors.ts';
+import { requireType, systemError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { Random } from '../time/clock.ts';
 import type { UdpHandler } from '../udp/handler.ts';
@@ -32,6 +32,8 @@ export interface StackUdpHost {
   readonly budget: MemoryBudget;
   readonly ip: Ip;
   readonly turn: Turn;
+  /** @throws ERR_INVALID_STATE when the stack is closing */
+  assertOpen(): void;
   /** `writable()` is to be called when an interface's queue has room again. */
   blocked(socket: UdpSocket): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
@@ -89,10 +91,12 @@ export class StackUdp {
    * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   bind(options: BindOptions, handler: UdpHandler): UdpSocket {
+    this.#host.assertOpen();
     const { address, port = 0 } = options;
     checkPort('port', port, 0);
     const resolved = resolveUdpOptions(options);
-    const localAddress = address === undefined ? ANY : typeof address === 'string' ? Address.parse(address) : address;
+    requireType('onMessage', handler?.onMessage, 'function');
+    const localAddress = address === undefined ? ANY : address instanceof Address ? address : Address.parse(address);
     const place = { address: localAddress.toString(), port };
     if (localAddress.family === 6) throw systemError('EAFNOSUPPORT', 'bind', place);
     if (!isUnspecified(localAddress) && this.#host.ip.classify(localAddress) === 'other') {

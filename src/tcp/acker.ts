@@ -45,6 +45,12 @@ export class Acker {
     this.#now = true;
   }
 
+  /** The deadline has passed: the ACK stays due, if need be until it can be sent, and wakes nobody again. */
+  expire(): void {
+    this.#now = true;
+    this.deadline = Infinity;
+  }
+
   /** A segment with ACK has gone out: nothing is pending any more. */
   sent(): void {
     this.pending = 0;

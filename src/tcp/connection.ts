@@ -1,7 +1,7 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { seqDiff, seqGt } from '../buffer/seq.ts';
 import type { ErrorCode } from '../errors.ts';
-import { usageError } from '../errors.ts';
+import { requireBytes, requireInteger, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
@@ -93,8 +93,11 @@ export class Connection {
    * Queues bytes for sending and returns how many it took; they are copied, the caller may reuse its memory. Less than
    * all when the send buffer is full: `onWritable` follows. 0 after `shutdown()` and on a connection that has ended.
    * Before the handshake is complete bytes are queued.
+   *
+   * @throws ERR_INVALID_ARG_TYPE
    */
   write(chunks: Uint8Array | readonly Uint8Array[]): number {
+    requireBytes('chunks', chunks);
     const tcb = this.#tcb;
     if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return 0;
     let room = this.writableLength;
@@ -121,8 +124,10 @@ export class Connection {
    * The next bytes, in memory that is the caller's to keep; nothing when none wait. Reading opens the window.
    *
    * @param max at most so many bytes.
+   * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
    */
   read(max?: number): Uint8Array | undefined {
+    if (max !== undefined) requireInteger('max', max, 0, Number.MAX_SAFE_INTEGER);
     const tcb = this.#tcb;
     const bytes = tcb.receiveQueue.read(max);
     if (bytes === undefined) return undefined;
@@ -141,6 +146,7 @@ export class Connection {
 
   /** A copy of the next bytes, which stay unread. */
   peek(max?: number): Uint8Array | undefined {
+    if (max !== undefined) requireInteger('max', max, 0, Number.MAX_SAFE_INTEGER);
     return this.#tcb.receiveQueue.peek(max);
   }
 
@@ -233,11 +239,15 @@ export class Connection {
     tcb.touch();
   }
 
-  /** @internal In TIME-WAIT: gives the ports up for a SYN with this number, if it is above all that was received. */
-  giveWay(seq: number): boolean {
-    if (this.state !== 'TIME_WAIT' || !seqGt(seq, this.#tcb.rcv.nxt)) return false;
-    this.#tcb.release('end');
-    return true;
+  /**
+   * @internal In TIME-WAIT: gives the ports up for a SYN with this number, if it is above all that was received, and
+   * returns SND.NXT.
+   */
+  giveWay(seq: number): number | undefined {
+    const tcb = this.#tcb;
+    if (tcb.state !== 'TIME_WAIT' || !seqGt(seq, tcb.rcv.nxt)) return undefined;
+    tcb.release('end');
+    return tcb.snd.nxt;
   }
 
   /** @internal Everything written and our FIN are acknowledged, or the connection has ended. */

@@ -1,5 +1,6 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqGe, seqLe } from '../buffer/seq.ts';
+import { seqLe, seqLt } from '../buffer/seq.ts';
+import { IcmpType } from '../wire/icmp.ts';
 import { tcpSequence } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 
@@ -9,13 +10,16 @@ import type { ControlBlock } from './control-block.ts';
 export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   const { snd } = tcb;
   const seq = tcpSequence(error.memory.view, error.start);
-  // [S-092] RFC 5927 §4.1: the quoted number must be one that is on its way, or anybody could have written it.
-  if (!(seqLe(snd.una, seq) && seqGe(snd.nxt, seq))) {
+  // [S-092] RFC 5927 §4.1: SND.UNA =< SEG.SEQ < SND.NXT: on its way, or anybody could have written it.
+  if (!(seqLe(snd.una, seq) && seqLt(seq, snd.nxt))) {
     tcb.host.counters.add('tcp-icmp-stale');
     return;
   }
+  // RFC 1191: no error but news of the path, which is not followed yet.
+  if (error.code === 'EMSGSIZE') return tcb.host.counters.add('tcp-icmp-fragmentation-needed');
   // [SHLD-26] RFC 5461 §4.1, RFC 5927 §5.2: hard errors end a connection only before it is synchronized;
-  // [MUST-56] soft ones never do.
-  if (error.hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
+  // [MUST-56] soft ones never do, and to TCP a parameter problem is one (RFC 9293 §3.9.2.2).
+  const hard = error.hard && error.type !== IcmpType.PARAMETER_PROBLEM;
+  if (hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
   else tcb.softError = error.code; // [MUST-47] reported in place of ETIMEDOUT
 }

@@ -98,7 +98,7 @@ function isDuplicateAck(tcb: ControlBlock, segment: Segment): boolean {
     snd.una !== snd.nxt &&
     segment.payloadLength === 0 &&
     !segment.has(TcpFlag.SYN | TcpFlag.FIN) &&
-    segment.wnd * 2 ** snd.scale === snd.wnd
+    segment.window(snd.scale) === snd.wnd
   );
 }
 
@@ -122,8 +122,7 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   const newer = seqLt(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !seqLt(segment.ack, snd.wl2));
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
-  // The window of a segment with SYN is not scaled (RFC 7323 §2.2).
-  const wnd = segment.has(TcpFlag.SYN) ? segment.wnd : segment.wnd * 2 ** snd.scale;
+  const wnd = segment.window(snd.scale);
   const opened = seqGt(seqAdd(segment.ack, wnd), seqAdd(snd.wl2, snd.wnd));
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);

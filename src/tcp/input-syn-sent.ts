@@ -1,10 +1,11 @@
 import { seqGt, seqLe } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { acceptSyn, established } from './handshake.ts';
 import { acknowledgeSyn } from './input-ack.ts';
+import { processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
-import { sendReset } from './transmit.ts';
 
 /** SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3), in the RFC's order. */
 export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
@@ -12,7 +13,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   const hasAck = segment.has(TcpFlag.ACK);
   // First, the ACK bit: ISS < SEG.ACK =< SND.NXT, or it is not for this incarnation.
   if (hasAck && !(seqGt(segment.ack, snd.iss) && seqLe(segment.ack, snd.nxt))) {
-    if (!segment.has(TcpFlag.RST)) sendReset(tcb, segment.ack);
+    refuse(tcb.path, segment);
     return;
   }
   // Second, the RST bit: believed only with an acceptable ACK (RFC 5961 §3.2 leaves this state as it is).
@@ -27,6 +28,10 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
     established(tcb, segment.now);
     acknowledgeSyn(tcb, segment);
     tcb.acker.ackNow();
+    // "If there are other controls or text in the segment, then continue processing at the sixth step."
+    trimToWindow(tcb, segment);
+    processText(tcb, segment);
+    processFin(tcb, segment);
   } else {
     // [MUST-10] RFC 9293 §3.5: simultaneous open. Our SYN goes out again, now with an ACK.
     tcb.enter('syn');

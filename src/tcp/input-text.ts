@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqLe } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
@@ -8,6 +8,17 @@ import { sendAck, sendReset } from './transmit.ts';
 
 /** Bytes that one ACK may answer while more segments of a batch are at hand. */
 const ACK_EVERY = 65_536;
+
+/**
+ * "One could tailor actual segments [...] by trimming off any portions that lie outside the window": old octets off the
+ * front, later ones off the end. Comes after the checks of RST and SYN: those are judged by the number
+ * they came with.
+ */
+export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
+  segment.trimFront(Math.min(seqDiff(tcb.rcv.nxt, segment.seq), segment.length));
+  const room = seqDiff(tcb.receiveWindow.rightEdge, segment.payloadEnd);
+  if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
+}
 
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
@@ -85,7 +96,13 @@ export function processFin(tcb: ControlBlock, segment: Segment): void {
     if (segment.has(TcpFlag.FIN)) tcb.acker.ackNow();
     return;
   }
-  if (!seqLe(rcv.fin, rcv.nxt)) return; // octets in front of it are still missing
+  if (rcv.fin !== rcv.nxt) {
+    // Octets in front of it are still missing: it is answered like other text out of order ([MAY-13] RFC 5681 §4.2).
+    if (segment.has(TcpFlag.FIN) && segment.payloadLength === 0) sendAck(tcb);
+    // Or there was text behind it: then it was none.
+    if (seqLt(rcv.fin, rcv.nxt)) rcv.fin = undefined;
+    return;
+  }
   rcv.nxt = seqAdd(rcv.fin, 1);
   tcb.acker.ackNow();
   const wasFinWait2 = tcb.state === 'FIN_WAIT_2';

@@ -1,13 +1,14 @@
 import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { processFin, processText } from './input-text.ts';
+import { processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
-import { challenge, sendAck, sendReset } from './transmit.ts';
+import { challenge, sendAck } from './transmit.ts';
 
 /**
  * SEGMENT ARRIVES (RFC 9293 §3.10.7) for a connection. CLOSED and LISTEN are not states of a control block here:
@@ -27,6 +28,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkSequence(tcb, segment)) return;
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
+  trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   processText(tcb, segment);
   processFin(tcb, segment);
@@ -50,10 +52,7 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
 /** First, check the sequence number. */
 function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
   const { rcv } = tcb;
-  if (tcb.receiveWindow.acceptable(rcv.nxt, segment.seq, segment.length)) {
-    trimToWindow(tcb, segment);
-    return true;
-  }
+  if (tcb.receiveWindow.acceptable(rcv.nxt, segment.seq, segment.length)) return true;
   // A segment that ends at RCV.NXT or before is old, but what it acknowledges may be new: "special allowance should be
   // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66].
   if (tcb.receiveWindow.rightEdge === rcv.nxt && segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
@@ -71,36 +70,28 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
 }
 
 /**
- * An unacceptable segment is answered with an ACK. Without payload the answers are limited to one in half a second, so
- * that two ends that disagree never talk for ever (Linux: net.ipv4.tcp_invalid_ratelimit).
+ * An unacceptable segment is answered with an ACK. Answers to bare ACKs and SYNs are limited to one in half a second, so
+ * that two ends that disagree never talk for ever (Linux: net.ipv4.tcp_invalid_ratelimit); text and FIN are
+ * retransmissions, which their sender paces itself.
  */
 function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
-  if (segment.payloadLength > 0) sendAck(tcb);
+  if (segment.length > 0 && !segment.has(TcpFlag.SYN)) sendAck(tcb);
   else challenge(tcb, segment.now);
 }
 
 /** TIME-WAIT: the only thing that can arrive is a retransmission of the remote FIN: acknowledge it and start 2 MSL again. */
 function timeWaitRetransmission(tcb: ControlBlock, segment: Segment): false {
-  if (segment.has(TcpFlag.FIN)) {
-    tcb.lingerAt = segment.now + TIME_WAIT_US;
-    sendAck(tcb);
-    tcb.touch();
-  } else {
-    answerUnacceptable(tcb, segment);
-  }
+  const isFin = segment.has(TcpFlag.FIN) && seqAdd(segment.payloadEnd, 1) === tcb.rcv.nxt;
+  if (isFin) tcb.lingerAt = segment.now + TIME_WAIT_US;
+  answerUnacceptable(tcb, segment);
   return false;
-}
-
-/** "Segments can be tailored so that they fall within the window": old octets off the front, later ones off the end. */
-function trimToWindow(tcb: ControlBlock, segment: Segment): void {
-  segment.trimFront(Math.min(seqDiff(tcb.rcv.nxt, segment.seq), segment.length));
-  const room = seqDiff(tcb.receiveWindow.rightEdge, segment.payloadEnd);
-  if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
 }
 
 /** Second, check the RST bit. [S-088] RFC 5961 §3.2: only the exact number resets; one inside the window is challenged. */
 function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.RST)) return true;
+  // [S-094] RFC 1337 §3: ignored, or an old RST would end TIME-WAIT early.
+  if (tcb.state === 'TIME_WAIT') return false;
   if (segment.seq !== tcb.rcv.nxt) {
     challenge(tcb, segment.now);
     return false;
@@ -110,9 +101,6 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
       // RFC 9293 §3.10.7.4: a passive open returns to LISTEN (the listener is still there), an active one was refused.
       if (tcb.passive) tcb.release('end');
       else tcb.fail('ECONNREFUSED');
-      break;
-    case 'TIME_WAIT':
-      // [S-094] RFC 1337 §3: ignored, or an old RST would end TIME-WAIT early.
       break;
     case 'CLOSING':
     case 'LAST_ACK':
@@ -139,13 +127,14 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
   const { snd } = tcb;
   if (tcb.state === 'SYN_RECV') {
     if (!(seqLt(snd.una, segment.ack) && seqLe(segment.ack, snd.nxt))) {
-      sendReset(tcb, segment.ack);
+      // RFC 9293 §3.5.2, group 2: <SEQ=SEG.ACK><CTL=RST>
+      refuse(tcb.path, segment);
       return false;
     }
     established(tcb, segment.now);
     snd.wl1 = segment.seq;
     snd.wl2 = segment.ack;
-    snd.wnd = segment.wnd * 2 ** snd.scale;
+    snd.wnd = segment.window(snd.scale);
     snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
   }
   if (tcb.probed && segment.ack === seqAdd(snd.nxt, 1)) acceptProbed(tcb, segment.now);

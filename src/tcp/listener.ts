@@ -1,4 +1,5 @@
 import type { Path } from '../buffer/path.ts';
+import { seqMax } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { Address } from '../wire/address.ts';
 import { refuse } from './closed.ts';
@@ -78,8 +79,12 @@ export class Listener {
     this.#host.keepAlive(-1);
   }
 
-  /** @internal SEGMENT ARRIVES in LISTEN (RFC 9293 §3.10.7.2). */
-  input(segment: Segment): void {
+  /**
+   * @internal SEGMENT ARRIVES in LISTEN (RFC 9293 §3.10.7.2).
+   *
+   * @param least SND.NXT of the incarnation that gave way to this SYN.
+   */
+  input(segment: Segment, least?: number): void {
     // First, RST: ignored.
     if (segment.has(TcpFlag.RST)) return;
     const path = this.#host.pathBack(segment);
@@ -87,7 +92,7 @@ export class Listener {
     // Second, ACK: nothing was sent from here that it could acknowledge.
     if (segment.has(TcpFlag.ACK)) return refuse(path, segment);
     // Third, SYN; anything else has no business here.
-    if (segment.has(TcpFlag.SYN)) this.#open(path, segment);
+    if (segment.has(TcpFlag.SYN)) this.#open(path, segment, least);
     else this.#host.counters.add('tcp-no-flags');
   }
 
@@ -96,11 +101,13 @@ export class Listener {
     this.#pending.delete(tcb);
   }
 
-  #open(path: Path, segment: Segment): void {
+  #open(path: Path, segment: Segment, least: number | undefined): void {
     const host = this.#host;
     if (this.#pending.size >= this.backlog) this.#dropOldest();
     const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort };
-    const iss = host.initialSequence(path, ends.localPort, ends.remotePort);
+    const generated = host.initialSequence(path, ends.localPort, ends.remotePort);
+    // [MAY-2] RFC 9293 §3.6.1: larger than any number of the connection before; it may have sent faster than M ticks.
+    const iss = least === undefined ? generated : seqMax(generated, least);
     const tcb = new ControlBlock(host, ends, { ...this.#options }, true, iss);
     const connection = new Connection(tcb, {});
     // Nobody holds it yet: a handshake under way does not keep the process alive.

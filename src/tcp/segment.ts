@@ -22,8 +22,10 @@ export class Segment {
   /** SEG.ACK; meaningful with the ACK flag. */
   ack: number = 0;
   flags: number = 0;
-  /** SEG.WND as it stands in the header, not scaled: 0 to 65,535. */
+  /** SEG.WND as it stands in the header, not scaled: 0 to 65,535. See `window`. */
   wnd: number = 0;
+  /** It came with SYN, which may have been trimmed off. */
+  synchronizes: boolean = false;
   /** SEG.UP: the urgent pointer as it stands in the header. */
   up: number = 0;
   /** Where the payload begins in `memory`. */
@@ -52,6 +54,11 @@ export class Segment {
     return seqAdd(this.seq, this.payloadLength + (this.flags & tcp.TcpFlag.SYN ? 1 : 0));
   }
 
+  /** SEG.WND in bytes. [S-063] RFC 7323 §2.2: the window of a segment with SYN is never scaled. */
+  window(scale: number): number {
+    return this.synchronizes ? this.wnd : this.wnd * 2 ** scale;
+  }
+
   has(flag: number): boolean {
     return (this.flags & flag) !== 0;
   }
@@ -74,6 +81,7 @@ export class Segment {
     this.ack = tcp.tcpAcknowledgment(view, start);
     this.flags = tcp.tcpFlags(view, start);
     this.wnd = tcp.tcpWindow(view, start);
+    this.synchronizes = this.has(tcp.TcpFlag.SYN);
     this.up = tcp.tcpUrgentPointer(view, start);
     const headerLength = tcp.tcpHeaderLength(view, start);
     this.payloadOffset = start + headerLength;

@@ -14,6 +14,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
     tcb.releaseAt = Infinity;
     tcb.setReferenced(false);
   }
+  if (tcb.acker.deadline <= now) tcb.acker.expire();
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
@@ -37,7 +38,9 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
     tcb.mustRetransmit = true;
   }
   rto.backOff();
-  tcb.retransmitAt = now + rto.rto;
+  // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
+  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.options.userTimeout * 1000;
+  tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
   // R1: negative advice; the path looks for another route.
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
 }

@@ -103,6 +103,7 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
     if (seq !== snd.nxt) tcb.retransmissions.markRetransmitted(seq, snd.nxt, now);
     tcb.retransmissions.push(snd.nxt, end, now);
     snd.nxt = end;
+    tcb.probed = false;
   } else {
     tcb.retransmissions.markRetransmitted(seq, end, now);
     tcb.segmentsRetransmitted++;
@@ -162,15 +163,14 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   return true;
 }
 
-/** `<SEQ=seq><CTL=RST>`, with our acknowledgment number where there is one. */
+/** `<SEQ=seq><ACK=RCV.NXT><CTL=RST,ACK>`: with the ACK a peer in SYN-SENT believes it, too. */
 export function sendReset(tcb: ControlBlock, seq: number): void {
   const packet = tcb.path.reserve(0);
   if (packet === undefined) return;
   const start = packet.prepend(TCP_HEADER_LENGTH);
-  const known = tcb.state !== 'SYN_SENT';
-  const flags = known ? TcpFlag.RST | TcpFlag.ACK : TcpFlag.RST;
-  const ack = known ? tcb.rcv.nxt : 0;
-  writeTcpHeader(packet.memory.view, start, tcb.localPort, tcb.remotePort, seq, ack, flags, 0, 0, TCP_HEADER_LENGTH);
+  const flags = TcpFlag.RST | TcpFlag.ACK;
+  const { nxt } = tcb.rcv;
+  writeTcpHeader(packet.memory.view, start, tcb.localPort, tcb.remotePort, seq, nxt, flags, 0, 0, TCP_HEADER_LENGTH);
   finishSegment(tcb.path, packet, start);
   sending.ttl = tcb.options.ttl;
   sending.trafficClass = tcb.options.dscp << 2;

@@ -2,7 +2,7 @@ import { copyBytes } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
-import { systemError, usageError } from '../errors.ts';
+import { requireBytes, systemError, usageError } from '../errors.ts';
 import { Address, sameAddress } from '../wire/address.ts';
 import type { AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
@@ -63,6 +63,8 @@ export class UdpSocket {
   #referenced: boolean = false;
   /** An error that waits for `deliver`; a later one replaces it, as SO_ERROR does. */
   #error: SystemError | undefined;
+  /** There is room again after a `send` that found none: `onWritable` is due. */
+  #roomAgain: boolean = false;
   /** The addresses of the last message received: neighbours often share them. */
   #lastSource: Address | undefined;
   #lastDestination: Address | undefined;
@@ -122,6 +124,7 @@ export class UdpSocket {
    * `EBADF` (closed); `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for a misuse
    */
   send(bytes: Uint8Array | readonly Uint8Array[], remotePort?: number, remoteAddress?: Address | string): boolean {
+    requireBytes('bytes', bytes);
     if (this.#closed) throw systemError('EBADF', 'send', { hint: 'the socket is closed' });
     const path = this.#destination(remotePort, remoteAddress);
     const port = this.#path === undefined ? remotePort! : this.#remotePort;
@@ -190,6 +193,7 @@ export class UdpSocket {
     this.#messages.clear();
     this.#paths.clear();
     this.#error = undefined;
+    this.#roomAgain = false;
     this.unref();
     this.#host.closed(this);
   }
@@ -209,7 +213,7 @@ export class UdpSocket {
 
   /** Something waits for `deliver`. For the stack. */
   get due(): boolean {
-    return this.#messages.length > 0 || this.#error !== undefined;
+    return this.#messages.length > 0 || this.#error !== undefined || this.#roomAgain;
   }
 
   /** Changes an option. @throws `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` */
@@ -269,15 +273,21 @@ export class UdpSocket {
       for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
         this.#handler.onMessage(message.bytes, message.info, this);
       }
+      if (this.#roomAgain) {
+        this.#roomAgain = false;
+        this.#handler.onWritable?.(this);
+      }
     } finally {
       // Something is left only when a callback threw: it keeps its turn.
-      if (this.#messages.length > 0) this.#host.touch(this);
+      if (this.due) this.#host.touch(this);
     }
   }
 
   /** There is room in an interface's queue again. For the stack. */
   writable(): void {
-    if (!this.#closed) this.#handler.onWritable?.(this);
+    if (this.#closed) return;
+    this.#roomAgain = true;
+    this.#host.touch(this);
   }
 
   /** The path to where a message is to go. */
@@ -308,7 +318,7 @@ export class UdpSocket {
   }
 
   #parse(address: Address | string): Address {
-    if (typeof address !== 'string') return address;
+    if (address instanceof Address) return address;
     if (this.#lastParsed === undefined || this.#lastText !== address) {
       this.#lastParsed = Address.parse(address);
       this.#lastText = address;

@@ -295,8 +295,7 @@ function run(title: string, states: readonly OtherState[], open: 'passive' | 'ac
 
 function arrives({ peer, connection, events }: Established, state: OtherState, segment: Kind[1], outcome: Kind[2]): void {
   const n = numbers(state);
-  // What the SYN or SYN-ACK offered: no segment has moved the edge since.
-  const window = 65_535 - (n.rcvNxt - 1);
+  const window = peer.rightEdge - n.rcvNxt;
   const { next, reply, events: told } = outcome(state, n, window);
   peer.send(segment(n, window));
   if (reply !== undefined) peer.expect(reply);

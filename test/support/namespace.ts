@@ -11,7 +11,7 @@
  * A *fixture* is a script in test/interop/fixtures that imports the built `dist/` and speaks with the test through
  * `fixtures/protocol.mjs`: each line of its standard output is one JSON object with an `event`, the first one `ready`
  * (or `failed`, then it exits with code 1); each line of its standard input is a JSON object with a command; it ends
- * with code 0 on SIGTERM.
+ * with code 0 on SIGTERM or at the end of its input.
  *
  * @example
  * const unavailable = canUseTun('ping');
@@ -249,6 +249,11 @@ export class Fixture {
   /** The events that were not read. */
   get unread(): readonly FixtureEvent[] {
     return this.#unread;
+  }
+
+  /** Ends its input, at which it ends as at SIGTERM. */
+  hangUp(): void {
+    this.#child.stdin.end();
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -1,9 +1,17 @@
 import { expect, onTestFinished } from 'vitest';
 import { Stack, batchOf, cable } from '../../src/index.ts';
-import type { Connection, ConnectionHandler, ConnectionOptions, Link, ListenOptions, State } from '../../src/index.ts';
+import type {
+  ConnectOptions,
+  Connection,
+  ConnectionHandler,
+  ConnectionOptions,
+  Link,
+  ListenOptions,
+  State,
+} from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import { describePacket } from '../../src/wire/describe.ts';
-import { TcpPeer, readPacket, stream } from './tcp-peer.ts';
+import { TcpPeer, expectStream, readPacket, stream } from './tcp-peer.ts';
 
 const STACK = '10.0.0.1';
 const PEER = '10.0.0.2';
@@ -14,6 +22,8 @@ export interface WorldOptions {
   seed?: number;
   /** Of the cable. Default 1500. */
   mtu?: number;
+  /** Of the stack on the cable. Default 10.0.0.1/24. */
+  addresses?: readonly string[];
   /** Of all connections of the stack. */
   tcp?: ConnectionOptions;
 }
@@ -67,11 +77,11 @@ export class World {
   readonly #read = new Map<Connection, number>();
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, mtu = 1500, tcp = {} } = options;
+    const { seed = 1, mtu = 1500, tcp = {}, addresses = [`${STACK}/24`] } = options;
     const [near, far] = cable({ mtu });
     this.#link = far;
     this.stack = new Stack({ clock: this.clock, random: seededRandom(seed), tcp });
-    this.stack.attach(near, { addresses: [`${STACK}/24`] });
+    this.stack.attach(near, { addresses });
     void far.open({
       clock: this.clock,
       random: seededRandom(seed + 1),
@@ -123,7 +133,7 @@ export class World {
   }
 
   /** Begins to connect to the peer. */
-  connect(options: ConnectionOptions & { remotePort?: number; localPort?: number } = {}): Told {
+  connect(options: Partial<ConnectOptions> = {}): Told {
     const events: string[] = [];
     const to = { remoteAddress: PEER, remotePort: PORT, ...options };
     const connection = this.stack.tcp.connect(to, recorder(events));
@@ -152,7 +162,7 @@ export class World {
       while (length < max) {
         const bytes = connection.read(max === Infinity ? undefined : max - length);
         if (bytes === undefined) break;
-        expect(bytes).toEqual(stream(from + length, bytes.byteLength));
+        expectStream(bytes, from + length);
         length += bytes.byteLength;
       }
     });

@@ -47,16 +47,18 @@ function get(options: http.RequestOptions): Promise<http.IncomingMessage> {
 
 function print(response: http.IncomingMessage, page: string, ladder: Ladder): void {
   const { httpVersion, statusCode, statusMessage, headers } = response;
-  console.log(`Two TCP/IP stacks in this process, joined by a cable in memory. A node:http server runs on one of them,
-an http.request on the other, and this is the answer:
+  console.log(`Two TCP/IP stacks in this process, joined by a cable in memory. A node:http server runs on one,
+an http.request on the other, and this came back:
 `);
   console.log(`    HTTP/${httpVersion} ${statusCode} ${statusMessage}`);
   for (const [name, value] of Object.entries(headers)) console.log(`    ${name}: ${String(value)}`);
-  console.log(`\n${page.trimEnd().replaceAll(/^/gm, '    ')}\n`);
-  console.log(`These packets carried it. Beside them stand the states that each side went into by sending or receiving them:
+  console.log(`\n${page.trimEnd().replaceAll(/^/gm, '    ')}
+
+These packets carried it. Beside each stand the states that it brought its sender and receiver to:
 
 ${ladder.lines().join('\n')}
 
-seq and ack count from the number that each side chose at random to begin with ("seq 0 ="). win is the room for
-more, in bytes: the field in the packet times 2 to the wscale of the SYN. len is the payload, in bytes.`);
+seq and ack count from the number that each side chose at random to begin with ("seq 0 =").
+win is the room for more, in bytes: the packet's field times 2 to the wscale of the SYN.
+len is the payload, in bytes.`);
 }

@@ -75,13 +75,17 @@ function echoUdp(stack: Stack): void {
 
 function invitation(address: string, kernelAddress: string, name: string, mtu: number): string {
   const [host] = address.split('/', 1);
-  return `A TCP/IP stack in this process has ${address} on ${name} (MTU ${mtu}); the kernel's end is ${kernelAddress}.
+  const commands = [
+    [`ping ${host}`, ''],
+    [`curl http://${host}/`, 'a page'],
+    [`curl http://${host}/bytes/1000000 | sha256sum`, 'the same as its header x-sha256 says'],
+    [`curl --data-binary @FILE http://${host}/hash`, 'the sha256 of FILE'],
+    [`nc ${host} ${ECHO_PORT}`, 'echo over TCP'],
+    [`nc -u ${host} ${ECHO_PORT}`, 'echo over UDP'],
+  ];
+  return `A TCP/IP stack in this process has ${address} on ${name} (MTU ${mtu}); the kernel has ${kernelAddress}.
 
-  ping ${host}
-  curl http://${host}/
-  curl http://${host}/bytes/1000000 | sha256sum          the same as in its header x-sha256
-  curl --data-binary @FILE http://${host}/hash            the sha256 of what you send
-  nc ${host} ${ECHO_PORT}                                      echo, and over UDP: nc -u ${host} ${ECHO_PORT}
+${commands.map(([command = '', gives]) => `  ${command.padEnd(50)} ${gives}`.trimEnd()).join('\n')}
 
 ready: http://${host}/ until Ctrl-C`;
 }

@@ -46,6 +46,7 @@ describe('UdpSocket.send', () => {
     expect([...bench.waiting]).toEqual([listened.socket]);
     expect(bench.sent()).toHaveLength(1);
     listened.socket.writable();
+    bench.turn();
     expect(listened.writable).toBe(1);
     expect(listened.socket.send(pattern(1400), 53, PEER)).toBe(true);
   });

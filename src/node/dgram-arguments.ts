@@ -1,0 +1,74 @@
+import { Buffer } from 'node:buffer';
+import { usageError } from '../errors.ts';
+import { checkString, toPort } from './arguments.ts';
+import { invalidArgType } from './net-errors.ts';
+
+/** Told what became of a `send`: an error, or the bytes taken. */
+export type SendCallback = (error: Error | null, bytes?: number) => void;
+
+/** A `send`, whichever way it was written. */
+export interface SendRequest {
+  readonly list: readonly Uint8Array[];
+  /** Bytes in all pieces. */
+  readonly size: number;
+  readonly port: number | undefined;
+  readonly address: string | undefined;
+  readonly callback: SendCallback | undefined;
+}
+
+const TYPES = 'one of type string or an instance of Buffer, TypedArray, or DataView';
+
+/**
+ * The overloads of `dgram.send`: `(message, [offset, length,] [port [, address]] [, callback])`.
+ *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_BUFFER_OUT_OF_BOUNDS
+ */
+export function parseSend(args: readonly unknown[], connected: boolean): SendRequest {
+  const [message, second, third, fourth, fifth] = args;
+  const sliced = connected ? typeof third === 'number' : Boolean(fifth || (fourth && typeof fourth !== 'function'));
+  const rest = args.slice(sliced ? 3 : 1);
+  const list = sliced ? [slice(message, second, third)] : toList(message);
+  const callback = rest.find((value) => typeof value === 'function') as SendCallback | undefined;
+  const [port, address] = rest;
+  const plain = typeof address === 'function' ? undefined : address;
+  if (connected) {
+    if ((port && typeof port !== 'function') || plain) {
+      throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected', Error);
+    }
+    return { list, size: sizeOf(list), port: undefined, address: undefined, callback };
+  }
+  const number = toPort(port, 'Port', 1);
+  if (plain !== undefined && plain !== null) checkString(plain, 'address');
+  const named = typeof plain === 'string' && plain !== '' ? plain : undefined;
+  return { list, size: sizeOf(list), port: number, address: named, callback };
+}
+
+function toList(message: unknown): Uint8Array[] {
+  if (!Array.isArray(message)) return [toBytes(message, 'buffer')];
+  return message.map((piece) => toBytes(piece, 'buffer list arguments'));
+}
+
+function toBytes(piece: unknown, name: string): Uint8Array {
+  if (typeof piece === 'string') return Buffer.from(piece);
+  if (!ArrayBuffer.isView(piece)) throw invalidArgType(name, TYPES, piece);
+  return piece instanceof Uint8Array ? piece : new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
+}
+
+function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
+  const bytes = toBytes(message, 'buffer');
+  const start = Number(offset) >>> 0;
+  const size = Number(length) >>> 0;
+  if (start > bytes.byteLength) throw outOfBounds('offset');
+  if (start + size > bytes.byteLength) throw outOfBounds('length');
+  return bytes.subarray(start, start + size);
+}
+
+function sizeOf(list: readonly Uint8Array[]): number {
+  let size = 0;
+  for (const piece of list) size += piece.byteLength;
+  return size;
+}
+
+function outOfBounds(name: string): Error {
+  return usageError('ERR_BUFFER_OUT_OF_BOUNDS', `"${name}" is outside of buffer bounds`, RangeError);
+}

@@ -1,0 +1,69 @@
+import { systemError } from '../errors.ts';
+import type { UdpSocket } from '../udp/socket.ts';
+import type { SendRequest } from './dgram-arguments.ts';
+import { asError } from './net-errors.ts';
+
+/** Bytes that may wait, messages that are longer than the room left included. Linux: net.core.wmem_default. */
+const DEFAULT_LIMIT = 212_992;
+
+interface Waiting {
+  request: SendRequest;
+  ip: string | undefined;
+}
+
+/** The way out of a datagram socket: messages that the interface had no room for wait here, in order and bounded. */
+export class DgramSendQueue {
+  limit: number = DEFAULT_LIMIT;
+  /** Bytes that wait. */
+  bytes: number = 0;
+  #waiting: Waiting[] = [];
+
+  get length(): number {
+    return this.#waiting.length;
+  }
+
+  /** Sends now, or when the messages before it have gone; the callback comes later than this call in any case. */
+  send(core: UdpSocket | undefined, request: SendRequest, ip: string | undefined): void {
+    if (core === undefined) return;
+    if (this.#waiting.length === 0 && tried(core, request, ip)) return;
+    if (this.bytes + request.size > this.limit) {
+      if (request.callback) process.nextTick(request.callback, systemError('ENOBUFS', 'send', placeOf(request)));
+      return;
+    }
+    // The caller may reuse its memory: what waits is a copy.
+    const list = request.list.map((piece) => piece.slice());
+    this.#waiting.push({ request: { ...request, list }, ip });
+    this.bytes += request.size;
+  }
+
+  /** The interface has room again. */
+  flush(core: UdpSocket): void {
+    let sent = 0;
+    for (const { request, ip } of this.#waiting) {
+      if (!tried(core, request, ip)) break;
+      this.bytes -= request.size;
+      sent++;
+    }
+    if (sent > 0) this.#waiting = this.#waiting.slice(sent);
+  }
+
+  clear(): void {
+    this.#waiting = [];
+    this.bytes = 0;
+  }
+}
+
+/** Sends a message and reports to its callback; false when there was no room. */
+function tried(core: UdpSocket, { list, size, port, callback }: SendRequest, ip: string | undefined): boolean {
+  try {
+    if (!core.send(list, port, ip)) return false;
+    if (callback) process.nextTick(callback, null, size);
+  } catch (error) {
+    if (callback) process.nextTick(callback, asError(error));
+  }
+  return true;
+}
+
+function placeOf({ address, port }: SendRequest): { address: string | undefined; port: number | undefined } {
+  return { address, port };
+}

@@ -1,0 +1,412 @@
+import { Buffer } from 'node:buffer';
+import dns from 'node:dns';
+import { EventEmitter } from 'node:events';
+import { isIP } from 'node:net';
+import type { AddressInfo, LookupFunction } from 'node:net';
+import { systemError, usageError } from '../errors.ts';
+import type { Stack } from '../stack/stack.ts';
+import type { UdpMessageInfo } from '../udp/handler.ts';
+import type { UdpSocket } from '../udp/socket.ts';
+import { addressInfo, familyName } from './address-info.ts';
+import { checkNumber, checkString, toPort } from './arguments.ts';
+import { parseSend } from './dgram-arguments.ts';
+import type { SendCallback } from './dgram-arguments.ts';
+import { DgramSendQueue } from './dgram-send-queue.ts';
+import { asError, invalidArgType } from './net-errors.ts';
+
+/** Options of `dgram.createSocket()`. */
+export interface DgramOptions {
+  type: 'udp4' | 'udp6';
+  /** Share the port with other sockets that say so. Default false. */
+  reuseAddr?: boolean | undefined;
+  reusePort?: boolean | undefined;
+  /** Bytes that received messages may occupy until the program has them. */
+  recvBufferSize?: number | undefined;
+  /** Bytes of messages that may wait for the interface. */
+  sendBufferSize?: number | undefined;
+  /** How names become addresses. Default `dns.lookup`, read at each call. */
+  lookup?: LookupFunction | undefined;
+  /** Closes the socket when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of `socket.bind()`. */
+export interface BindOptions {
+  port?: number | undefined;
+  address?: string | undefined;
+  exclusive?: boolean | undefined;
+}
+
+/** Who sent a message. */
+export interface RemoteInfo {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+  /** Length of the message, in bytes. */
+  size: number;
+}
+
+/** A message in text or bytes. */
+export type Message = string | NodeJS.ArrayBufferView;
+
+/** A UDP socket in the shape of Node's `dgram.Socket`. */
+export class Socket extends EventEmitter {
+  readonly type: 'udp4' | 'udp6';
+  readonly #stack: Stack;
+  readonly #options: DgramOptions;
+  readonly #outgoing: DgramSendQueue = new DgramSendQueue();
+  #binding: boolean = false;
+  #core: UdpSocket | undefined;
+  #closed: boolean = false;
+  #referenced: boolean = true;
+  #connection: 'none' | 'connecting' | 'connected' = 'none';
+  /** What was asked for while the bind was under way. */
+  #waiting: (() => void)[] = [];
+
+  /** @internal Users make sockets with `createSocket` of `createDgram`. */
+  constructor(
+    stack: Stack,
+    type: DgramOptions | 'udp4' | 'udp6',
+    listener?: (message: Buffer, info: RemoteInfo) => void,
+  ) {
+    super();
+    const options = typeof type === 'object' && type !== null ? type : { type };
+    if (options.type !== 'udp4' && options.type !== 'udp6') {
+      const message = 'Bad socket type specified. Valid types are: udp4, udp6';
+      throw usageError('ERR_SOCKET_BAD_TYPE', message);
+    }
+    if (options.type === 'udp6')
+      throw systemError('EAFNOSUPPORT', 'socket', { hint: 'UDP over IPv6 is not there yet' });
+    this.#stack = stack;
+    this.type = options.type;
+    this.#options = options;
+    if (options.sendBufferSize) this.#outgoing.limit = toBufferSize(options.sendBufferSize);
+    if (options.recvBufferSize) toBufferSize(options.recvBufferSize);
+    if (typeof listener === 'function') this.on('message', listener);
+    this.#closeOnAbort(options.signal);
+  }
+
+  /**
+   * Binds to a port and begins to receive: 'listening' or 'error' (EADDRINUSE, EADDRNOTAVAIL) follows.
+   *
+   * @throws ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_DGRAM_NOT_RUNNING
+   */
+  bind(port?: number, address?: string, callback?: () => void): this;
+  bind(port?: number, callback?: () => void): this;
+  bind(callback?: () => void): this;
+  bind(options: BindOptions, callback?: () => void): this;
+  bind(...args: unknown[]): this {
+    this.#checkRunning();
+    if (this.#binding || this.#core !== undefined) {
+      throw usageError('ERR_SOCKET_ALREADY_BOUND', 'Socket is already bound', Error);
+    }
+    const [first, second] = args;
+    const options = typeof first === 'object' && first !== null ? (first as BindOptions) : {};
+    const port = options === first ? options.port : first;
+    const address = options === first ? options.address : second;
+    const number = typeof port === 'function' || port === undefined || port === null ? 0 : toPort(port);
+    this.#binding = true;
+    const callback = args.at(-1);
+    if (typeof callback === 'function') this.#callWhenBound(callback as () => void);
+    const name = typeof address === 'string' && address !== '' ? address : '0.0.0.0';
+    this.#lookup(name, (error, ip) => {
+      if (this.#closed) return;
+      if (error) this.#bindFailed(error);
+      else this.#bind(ip, number);
+    });
+    return this;
+  }
+
+  /**
+   * Fixes the peer: 'connect' follows, or an error (by the callback, else 'error').
+   *
+   * @throws ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT
+   */
+  connect(port: number, address?: string, callback?: (error?: Error) => void): void;
+  connect(port: number, callback: (error?: Error) => void): void;
+  connect(port: number, second?: string | ((error?: Error) => void), third?: (error?: Error) => void): void {
+    const number = toPort(port, 'Port', 1);
+    const callback = typeof second === 'function' ? second : third;
+    const address = typeof second === 'function' || second === undefined ? '' : second;
+    checkString(address, 'address');
+    if (this.#connection !== 'none') throw alreadyConnected();
+    this.#connection = 'connecting';
+    this.#whenBound(() => {
+      if (callback) this.once('connect', callback);
+      this.#lookup(address || '127.0.0.1', (error, ip) => this.#connect(error, ip, number, callback));
+    });
+  }
+
+  /** @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
+  disconnect(): void {
+    if (this.#connection !== 'connected') throw notConnected();
+    this.#core?.disconnect();
+    this.#connection = 'none';
+  }
+
+  /**
+   * Sends a message; binds to an ephemeral port if need be. The callback hears of errors (EMSGSIZE, ENETUNREACH, …) or
+   * of the bytes taken; without one errors are silent, as in Node, but for a name that is not found.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_DGRAM_NOT_RUNNING,
+   * ERR_BUFFER_OUT_OF_BOUNDS
+   */
+  send(message: Message | readonly Message[], port?: number, address?: string, callback?: SendCallback): void;
+  send(message: Message | readonly Message[], port?: number, callback?: SendCallback): void;
+  send(message: Message | readonly Message[], callback?: SendCallback): void;
+  send(
+    message: Message,
+    offset: number,
+    length: number,
+    port?: number,
+    address?: string,
+    callback?: SendCallback,
+  ): void;
+  send(message: Message, offset: number, length: number, port?: number, callback?: SendCallback): void;
+  send(message: Message, offset: number, length: number, callback?: SendCallback): void;
+  send(...args: unknown[]): void {
+    const connected = this.#connection === 'connected';
+    const request = parseSend(args, connected);
+    this.#checkRunning();
+    const { address, callback } = request;
+    if (connected) return this.#outgoing.send(this.#core, request, undefined);
+    this.#whenBound(() => {
+      this.#lookup(
+        address ?? '127.0.0.1',
+        (error, ip) => {
+          if (error && callback) process.nextTick(callback, error);
+          else if (error) process.nextTick(() => this.emit('error', error));
+          else this.#outgoing.send(this.#core, request, ip);
+        },
+        true,
+      );
+    });
+  }
+
+  /** Closes the socket: 'close' follows. @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
+  close(callback?: () => void): this {
+    if (typeof callback === 'function') this.on('close', callback);
+    // What was sent before must go first.
+    if (this.#binding && this.#waiting.length > 0) {
+      this.#waiting.push(() => this.close());
+      return this;
+    }
+    this.#checkRunning();
+    this.#closed = true;
+    this.#outgoing.clear();
+    this.#core?.close();
+    this.#core = undefined;
+    process.nextTick(() => this.emit('close'));
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      this.close(resolve);
+    });
+  }
+
+  /** The address bound. @throws EBADF before that, ERR_SOCKET_DGRAM_NOT_RUNNING */
+  address(): AddressInfo {
+    const { localAddress, localPort } = this.#bound('getsockname');
+    return addressInfo(localAddress, localPort);
+  }
+
+  /** The peer. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED, ERR_SOCKET_DGRAM_NOT_RUNNING */
+  remoteAddress(): AddressInfo {
+    this.#checkRunning();
+    const core = this.#core;
+    if (this.#connection !== 'connected' || core?.remoteAddress === undefined) throw notConnected();
+    return addressInfo(core.remoteAddress, core.remotePort);
+  }
+
+  /** Allows sending to broadcast addresses. @throws EBADF before the socket is bound */
+  setBroadcast(flag: boolean): void {
+    this.#bound('setBroadcast').set('broadcast', Boolean(flag as unknown));
+  }
+
+  /** Time to live, 1 to 255. @throws EBADF before the socket is bound, EINVAL */
+  setTTL(ttl: number): number {
+    checkNumber(ttl, 'ttl');
+    const core = this.#bound('setTTL');
+    if (!isTtl(ttl)) throw systemError('EINVAL', 'setTTL');
+    core.set('ttl', ttl);
+    return ttl;
+  }
+
+  /** The same for multicast. */
+  setMulticastTTL(ttl: number): number {
+    checkNumber(ttl, 'ttl');
+    const core = this.#bound('setMulticastTTL');
+    if (!isTtl(ttl)) throw systemError('EINVAL', 'setMulticastTTL');
+    core.set('multicastTtl', ttl);
+    return ttl;
+  }
+
+  getRecvBufferSize(): number {
+    return this.#bound('uv_recv_buffer_size').get('receiveBuffer');
+  }
+
+  setRecvBufferSize(size: number): void {
+    this.#bound('uv_recv_buffer_size').set('receiveBuffer', toBufferSize(size));
+  }
+
+  getSendBufferSize(): number {
+    return this.#outgoing.limit;
+  }
+
+  setSendBufferSize(size: number): void {
+    this.#outgoing.limit = toBufferSize(size);
+  }
+
+  /** Bytes that wait for the interface. */
+  getSendQueueSize(): number {
+    return this.#outgoing.bytes;
+  }
+
+  /** Messages that wait for the interface. */
+  getSendQueueCount(): number {
+    return this.#outgoing.length;
+  }
+
+  /** The bound socket keeps the process alive (the default). */
+  ref(): this {
+    this.#referenced = true;
+    this.#core?.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#referenced = false;
+    this.#core?.unref();
+    return this;
+  }
+
+  #bind(address: string, port: number): void {
+    const { reuseAddr = false, reusePort = false, recvBufferSize } = this.#options;
+    const options = { address, port, reuseAddress: reuseAddr, reusePort };
+    try {
+      this.#core = this.#stack.udp.bind(recvBufferSize ? { ...options, receiveBuffer: recvBufferSize } : options, {
+        onMessage: (bytes, info) => this.#received(bytes, info),
+        onWritable: (socket) => this.#outgoing.flush(socket),
+        onError: (error) => this.emit('error', error),
+      });
+    } catch (error) {
+      return this.#bindFailed(asError(error));
+    }
+    if (!this.#referenced) this.#core.unref();
+    this.#binding = false;
+    try {
+      this.emit('listening');
+    } finally {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const action of waiting) action();
+    }
+  }
+
+  #bindFailed(error: Error): void {
+    this.#binding = false;
+    this.#waiting = [];
+    if (this.#connection === 'connecting') this.#connection = 'none';
+    this.emit('error', error);
+  }
+
+  #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
+    const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const address = remoteAddress.toString();
+    this.emit('message', message, { address, family: familyName(remoteAddress), port: remotePort, size });
+  }
+
+  #connect(error: Error | null, ip: string, port: number, callback?: (error?: Error) => void): void {
+    if (this.#closed) return;
+    try {
+      if (error) throw error;
+      this.#core?.connect(ip, port);
+    } catch (thrown) {
+      this.#connection = 'none';
+      const failure = asError(thrown);
+      process.nextTick(() => {
+        if (callback === undefined) return void this.emit('error', failure);
+        this.off('connect', callback);
+        callback(failure);
+      });
+      return;
+    }
+    this.#connection = 'connected';
+    process.nextTick(() => this.emit('connect'));
+  }
+
+  /** Addresses need no lookup: with `now` the callback runs from inside the call, else soon. */
+  #lookup(name: string, callback: (error: Error | null, ip: string) => void, now: boolean = false): void {
+    if (this.#options.lookup === undefined && isIP(name) !== 0) {
+      if (now) callback(null, name);
+      else process.nextTick(callback, null, name);
+      return;
+    }
+    const lookup: LookupFunction = this.#options.lookup ?? dns.lookup;
+    lookup(name, { family: 4 }, (error, found) => {
+      const [first] = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address);
+      callback(error, first ?? '');
+    });
+  }
+
+  /** Runs the action when the socket is bound, binding it first if nobody has. */
+  #whenBound(action: () => void): void {
+    if (this.#core !== undefined) return action();
+    if (!this.#binding) this.bind({ port: 0 });
+    this.#waiting.push(action);
+  }
+
+  #callWhenBound(callback: () => void): void {
+    const stop = (): void => {
+      this.off('error', stop);
+      this.off('listening', bound);
+    };
+    const bound = (): void => {
+      stop();
+      callback.call(this);
+    };
+    this.on('error', stop);
+    this.on('listening', bound);
+  }
+
+  #bound(syscall: string): UdpSocket {
+    this.#checkRunning();
+    if (this.#core === undefined) throw systemError('EBADF', syscall);
+    return this.#core;
+  }
+
+  #checkRunning(): void {
+    if (this.#closed) throw usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running', Error);
+  }
+
+  #closeOnAbort(signal: AbortSignal | undefined): void {
+    if (signal === undefined) return;
+    const close = (): void => {
+      if (!this.#closed) this.close();
+    };
+    if (signal.aborted) return close();
+    signal.addEventListener('abort', close, { once: true });
+    this.once('close', () => signal.removeEventListener('abort', close));
+  }
+}
+
+function isTtl(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 255;
+}
+
+function toBufferSize(size: unknown): number {
+  if (typeof size !== 'number') throw invalidArgType('size', 'of type number', size);
+  if (Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
+  throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
+}
+
+function alreadyConnected(): Error {
+  return usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected', Error);
+}
+
+function notConnected(): Error {
+  return usageError('ERR_SOCKET_DGRAM_NOT_CONNECTED', 'Not connected', Error);
+}

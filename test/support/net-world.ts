@@ -1,0 +1,64 @@
+import * as nodeDgram from 'node:dgram';
+import * as nodeNet from 'node:net';
+import { Stack, cable } from '../../src/index.ts';
+import { createDgram, createNet } from '../../src/node/index.ts';
+import type { Dgram, Net } from '../../src/node/index.ts';
+
+/** Two ends that reach each other: behaviour suites run the same on the kernel's sockets and on a stack's. */
+export interface NetWorld {
+  /** Where the server is, as the client sees it. */
+  readonly address: string;
+  readonly clientAddress: string;
+  readonly server: { net: Net; dgram: Dgram };
+  readonly client: { net: Net; dgram: Dgram };
+  /** Ends the world, and checks that nothing is left in it. */
+  end(): Promise<void>;
+}
+
+/** The worlds, by name. */
+export const netWorlds: readonly (readonly [name: string, make: () => NetWorld])[] = [
+  ['node', kernelWorld],
+  ['two stacks on a cable', cableWorld],
+  ['one stack over lo', loopbackWorld],
+];
+
+function kernelWorld(): NetWorld {
+  // The suites use what both have; a stack's module is the narrower one.
+  const net: object = nodeNet;
+  const dgram: object = nodeDgram;
+  const both = { net: net as Net, dgram: dgram as Dgram };
+  const address = '127.0.0.1';
+  return { address, clientAddress: address, server: both, client: both, end: () => Promise.resolve() };
+}
+
+function cableWorld(): NetWorld {
+  const [a, b] = cable();
+  const client = new Stack();
+  const server = new Stack();
+  client.attach(a, { addresses: ['10.0.0.1/24'] });
+  server.attach(b, { addresses: ['10.0.0.2/24'] });
+  return {
+    address: '10.0.0.2',
+    clientAddress: '10.0.0.1',
+    server: modulesOf(server),
+    client: modulesOf(client),
+    end: () => endAll(client, server),
+  };
+}
+
+function loopbackWorld(): NetWorld {
+  const stack = new Stack();
+  const both = modulesOf(stack);
+  const address = '127.0.0.1';
+  return { address, clientAddress: address, server: both, client: both, end: () => endAll(stack) };
+}
+
+function modulesOf(stack: Stack): { net: Net; dgram: Dgram } {
+  return { net: createNet(stack), dgram: createDgram(stack) };
+}
+
+/** Stacks end in order: every socket must have been closed by the test, and nothing may be left over. */
+async function endAll(...stacks: Stack[]): Promise<void> {
+  await Promise.all(stacks.map((stack) => stack.close()));
+  for (const stack of stacks) stack.assertQuiescent();
+}
