@@ -24,23 +24,33 @@ const TYPES = 'one of type string or an instance of Buffer, TypedArray, or DataV
  * @throws ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_BUFFER_OUT_OF_BOUNDS
  */
 export function parseSend(args: readonly unknown[], connected: boolean): SendRequest {
+  if (connected) return parseConnectedSend(args);
   const [message, second, third, fourth, fifth] = args;
-  const sliced = connected ? typeof third === 'number' : Boolean(fifth || (fourth && typeof fourth !== 'function'));
-  const rest = args.slice(sliced ? 3 : 1);
+  const sliced = Boolean(fifth || (fourth && typeof fourth !== 'function'));
+  const [port, address, last] = args.slice(sliced ? 3 : 1);
   const list = sliced ? [slice(message, second, third)] : toList(message);
-  const callback = rest.find((value) => typeof value === 'function') as SendCallback | undefined;
-  const [port, address] = rest;
   const plain = typeof address === 'function' ? undefined : address;
-  if (connected) {
-    if ((port && typeof port !== 'function') || plain) {
-      throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected', Error);
-    }
-    return { list, size: sizeOf(list), port: undefined, address: undefined, callback };
-  }
+  const callback = toCallback(typeof address === 'function' ? address : last);
   const number = toPort(port, 'Port', 1);
   if (plain !== undefined && plain !== null) checkString(plain, 'address');
   const named = typeof plain === 'string' && plain !== '' ? plain : undefined;
   return { list, size: sizeOf(list), port: number, address: named, callback };
+}
+
+/** `(message, [offset, length,] [callback])`; as in Node a destination is refused only behind offset and length. */
+function parseConnectedSend(args: readonly unknown[]): SendRequest {
+  const [message, second, third, port, address] = args;
+  const sliced = typeof third === 'number';
+  if ((port && !(sliced && typeof port === 'function')) || address) {
+    throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected', Error);
+  }
+  const list = sliced ? [slice(message, second, third)] : toList(message);
+  const callback = toCallback(sliced ? port : second);
+  return { list, size: sizeOf(list), port: undefined, address: undefined, callback };
+}
+
+function toCallback(value: unknown): SendCallback | undefined {
+  return typeof value === 'function' ? (value as SendCallback) : undefined;
 }
 
 function toList(message: unknown): Uint8Array[] {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { systemError } from '../errors.ts';
 import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
@@ -34,7 +35,7 @@ export class SocketPump implements ConnectionHandler {
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = [];
   #restOf: number = 0;
-  #written: (() => void) | undefined;
+  #written: ((error?: Error) => void) | undefined;
 
   constructor(connection: Connection, owner: PumpOwner) {
     this.connection = connection;
@@ -49,7 +50,7 @@ export class SocketPump implements ConnectionHandler {
   }
 
   /** Writes all; `done` is called when the connection has accepted (copied) the last byte, perhaps from inside the call. */
-  write(chunks: Uint8Array | Uint8Array[], length: number, done: () => void): void {
+  write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void): void {
     this.#owner.active();
     const taken = this.connection.write(chunks);
     if (taken === length) {
@@ -61,8 +62,11 @@ export class SocketPump implements ConnectionHandler {
     this.#written = done;
   }
 
-  /** Parts with the connection: what was written goes out, or with `reset` the peer is told that all is lost. */
-  release(reset: boolean): void {
+  /**
+   * Parts with the connection: what it has accepted goes out, or with `reset` the peer is told that all is lost. A write
+   * that was accepted in part fails with the error, or ECANCELED.
+   */
+  release(reset: boolean, error: Error | null): void {
     this.#flowing = false;
     this.connection.handler = NOBODY;
     if (reset) this.connection.abort();
@@ -70,8 +74,8 @@ export class SocketPump implements ConnectionHandler {
     this.#rest = [];
     const written = this.#written;
     this.#written = undefined;
-    // As in Node the write under way is called back without an error; the stream fails those behind it.
-    written?.();
+    // The stream fails the writes behind it with the same error, as Node does from version 22 on.
+    if (written !== undefined) process.nextTick(written, error ?? systemError('ECANCELED', 'write'));
   }
 
   onReadable(): void {

@@ -16,11 +16,10 @@ import { SocketPump } from './socket-pump.ts';
 /** How `write`, `end` and their like are called back. */
 export type WriteCallback = (error?: Error | null) => void;
 
-/** Bytes that wait for the handshake. */
+/** A write that waits for 'connect'. */
 interface HeldWrite {
-  chunks: Uint8Array | Uint8Array[];
-  length: number;
-  callback: WriteCallback;
+  readonly send: () => void;
+  readonly callback: WriteCallback;
 }
 
 /**
@@ -252,7 +251,7 @@ export class Socket extends Duplex {
     this.#idle.set(0);
     this.#dial?.cancel();
     this.#dial = undefined;
-    this.#releasePump();
+    this.#releasePump(error);
     callback(error);
     this.#emitCloseSoon(wasOpen, error !== null && error !== undefined);
     const gone = this.#gone;
@@ -267,8 +266,18 @@ export class Socket extends Duplex {
 
   #write(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
     if (this.#pump !== undefined) this.#pump.write(chunks, length, callback);
-    else if (this.connecting) this.#held = { chunks, length, callback };
+    else if (this.connecting) this.#hold(chunks, length, callback);
     else callback(socketClosed());
+  }
+
+  /** As in Node the write takes its turn among the listeners of 'connect'. The stream gives one write at a time. */
+  #hold(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
+    const send = (): void => {
+      this.#held = undefined;
+      this.#write(chunks, length, callback);
+    };
+    this.#held = { send, callback };
+    this.once('connect', send);
   }
 
   #dialOwner(): ConstructorParameters<typeof Dial>[0] {
@@ -287,9 +296,6 @@ export class Socket extends Duplex {
     this.connecting = false;
     this.#take(connection);
     this.#idle.touch();
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.#write(held.chunks, held.length, held.callback);
     try {
       this.emit('connect');
       this.emit('ready');
@@ -336,10 +342,10 @@ export class Socket extends Duplex {
     return this;
   }
 
-  #releasePump(): void {
+  #releasePump(error: Error | null): void {
     const pump = this.#pump;
     if (pump === undefined) return;
-    pump.release(this.#resetting);
+    pump.release(this.#resetting, error);
     this.#bytesRead = pump.bytesRead;
     this.#bytesWritten = pump.bytesWritten;
     this.#pump = undefined;
@@ -350,6 +356,7 @@ export class Socket extends Duplex {
   #emitCloseSoon(wasOpen: boolean, hadError: boolean): void {
     const held = this.#held;
     this.#held = undefined;
+    if (held !== undefined) this.off('connect', held.send);
     const close = (): void => {
       held?.callback(closedBeforeConnected());
       this.emit('close', hadError);
@@ -364,7 +371,7 @@ export class Socket extends Duplex {
     // An own `write` is the one below, which refuses.
     Reflect.deleteProperty(this, 'write');
     this.#dial?.cancel();
-    this.#releasePump();
+    this.#releasePump(null);
     this.#wantsBytes = false;
     this.#peer = undefined;
     this.#bytesRead = 0;

@@ -59,7 +59,7 @@ export function checkTunOptions(options: TunOptions): {
   if (mtu !== undefined) checkInteger('mtu', mtu, SMALLEST_MTU, LARGEST_MTU[mode]);
   if (queue !== undefined) checkInteger('queue', queue, 1, LONGEST_QUEUE);
   if (up !== undefined && typeof up !== 'boolean') throw wrongType('up', 'a boolean', up);
-  if (offload !== undefined && offload !== 'auto' && offload !== false) {
+  if (offload !== undefined && offload !== 'auto' && (offload as unknown) !== false) {
     throw wrongValue('offload', "'auto' or false", offload);
   }
   return { name, mode, addresses: kernelAddresses.map(kernelAddress) };

@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import { getSystemErrorName } from 'node:util';
-import { Batch } from '../buffer/batch.ts';
+import { Batch, Checksum } from '../buffer/batch.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
@@ -8,9 +8,8 @@ import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
 import type { NativeFailure, TunAddon, TunDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
-import type { KernelAddress } from './tun-options.ts';
+import type { KernelAddress, TunOptions } from './tun-options.ts';
 import { checkTunOptions } from './tun-options.ts';
-import type { TunOptions } from './tun-options.ts';
 
 export type { TunOptions } from './tun-options.ts';
 
@@ -142,8 +141,10 @@ export class TunLink implements Link {
     batch.segmentSize = new Uint16Array(MAX_PACKETS);
     const arena = memoryOf(new Uint8Array(region, TABLE_BYTES));
     const onReceive = (count: number): void => {
-      while (batch.memory.length < count) batch.memory.push(arena);
-      batch.checksum.fill(0, 0, count);
+      // The rows are the host's for the call: it may have marked or cleared them.
+      for (let row = 0; row < count; row++) batch.memory[row] = arena;
+      batch.checksum.fill(Checksum.none, 0, count);
+      batch.segmentSize.fill(0, 0, count);
       batch.count = count;
       host.receive(batch);
     };
@@ -250,7 +251,8 @@ function hintFor(code: ErrorCode, step: string, name: string, mode: string): str
   }
   if (step === 'ioctl(TUNSETIFF)') {
     if (code === 'EBUSY') return 'another program holds this device: choose another name';
-    if (code === 'EINVAL') return `a device of this name exists, and is not a ${mode.toUpperCase()} device with one queue`;
+    if (code === 'EINVAL')
+      return `a device of this name exists, and is not a ${mode.toUpperCase()} device with one queue`;
   }
   return undefined;
 }

@@ -301,6 +301,7 @@ export class Stack {
   #icmpError(error: IcmpError): void {
     if (error.protocol === Protocol.TCP) this.tcp.icmpError(error);
     else if (error.protocol === Protocol.UDP) this.udp.icmpError(error);
+    else this.counters.add('icmp-error-other-protocol');
   }
 
   #flush(): void {

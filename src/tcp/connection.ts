@@ -5,7 +5,7 @@ import { requireBytes, requireInteger, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
-import { deliver, dueNotices } from './deliver.ts';
+import { deliver, dueNotices, endUnread } from './deliver.ts';
 import type { ConnectionHandler } from './handler.ts';
 import { icmpErrorArrives } from './icmp-error.ts';
 import type { ConnectionInfo } from './info.ts';
@@ -167,7 +167,8 @@ export class Connection {
    */
   close(): void {
     const tcb = this.#tcb;
-    if (tcb.orphan || tcb.state === 'CLOSED') return;
+    if (tcb.orphan) return;
+    if (tcb.state === 'CLOSED') return this.#discardUnread();
     // [SHLD-3] RFC 9293 §3.6.1, RFC 2525 §2.17: unread data was lost.
     if (tcb.receiveQueue.length > 0) return this.abort();
     // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
@@ -183,13 +184,20 @@ export class Connection {
   /** ABORT (RFC 9293 §3.10.5): RST, and everything queued is forgotten. `onClose` follows. */
   abort(): void {
     const tcb = this.#tcb;
+    this.#discardUnread();
     if (tcb.state === 'CLOSED') return;
     tcb.notices = 0;
-    tcb.receiveQueue.clear();
-    // A FIN behind what was just thrown away is not told any more: `onClose` must not wait for it.
-    tcb.endDelivered = true;
     if (tcb.state !== 'SYN_SENT' && tcb.state !== 'TIME_WAIT') sendReset(tcb, tcb.snd.nxt);
     tcb.release('end');
+  }
+
+  /** Nobody reads up to the peer's FIN any more: `onClose` need not wait for it. */
+  #discardUnread(): void {
+    const tcb = this.#tcb;
+    tcb.receiveQueue.clear();
+    tcb.endDelivered = true;
+    tcb.account();
+    tcb.touch();
   }
 
   /**
@@ -250,15 +258,15 @@ export class Connection {
     return tcb.snd.nxt;
   }
 
-  /** @internal Everything written and our FIN are acknowledged, or the connection has ended. */
+  /** @internal Everything written and our FIN are acknowledged, and the owner knows of the peer's; or it has ended. */
   get finished(): boolean {
-    return this.#tcb.state === 'CLOSED' || this.#tcb.finAcked;
+    return this.#tcb.state === 'CLOSED' || (this.#tcb.finAcked && !endUnread(this.#tcb));
   }
 
   /** @internal Ends with an error, and a RST where the peer knows of us: the stack is closing. */
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
-    if (tcb.state === 'TIME_WAIT') return tcb.release('end');
+    if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? tcb.fail(code) : tcb.release('end');
     if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
     tcb.fail(code);
   }

@@ -16,8 +16,12 @@ export function deliver(tcb: ControlBlock): void {
 /** What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN. */
 export function dueNotices(tcb: ControlBlock): number {
   if (tcb.closeDelivered) tcb.notices = 0;
-  const unread = tcb.endReceived && !tcb.endDelivered && !tcb.orphan && tcb.error === undefined;
-  return unread ? tcb.notices & ~Notice.close : tcb.notices;
+  return endUnread(tcb) && tcb.error === undefined ? tcb.notices & ~Notice.close : tcb.notices;
+}
+
+/** The peer has sent FIN, and the owner has not read so far. */
+export function endUnread(tcb: ControlBlock): boolean {
+  return tcb.endReceived && !tcb.endDelivered && !tcb.orphan;
 }
 
 function tell(tcb: ControlBlock, notice: number): void {

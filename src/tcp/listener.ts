@@ -86,7 +86,7 @@ export class Listener {
    */
   input(segment: Segment, least?: number): void {
     // First, RST: ignored.
-    if (segment.has(TcpFlag.RST)) return;
+    if (segment.has(TcpFlag.RST)) return this.#host.counters.add('tcp-rst-ignored');
     const path = this.#host.pathBack(segment);
     if (path === undefined) return;
     // Second, ACK: nothing was sent from here that it could acknowledge.
@@ -136,6 +136,8 @@ export class Listener {
 
   /** @internal The handshake is complete: the owner takes it. */
   accept(connection: Connection): void {
+    // It was closed after the handshake, before the owner could be told: nobody will take this connection.
+    if (this.#closed) return connection.abort();
     connection.ref();
     this.#onConnection(connection);
   }

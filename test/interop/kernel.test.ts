@@ -98,7 +98,7 @@ describe.skipIf(unavailable)("the kernel's programs as clients of a stack behind
   });
 
   it('[S-013] [S-031] a datagram to a closed UDP port is answered: ECONNREFUSED', async () => {
-    const provoked = { drops: ['udp-no-socket'] };
+    const provoked = { drops: ['udp-no-listener', 'icmp-error-sent'] };
     await withStack(async ({ startKernel }) => {
       const kernel = await startKernel();
       const refused = { do: 'datagram', host: STACK, port: 9, text: 'anybody there?' };

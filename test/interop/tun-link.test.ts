@@ -63,8 +63,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(shown).toContain('inet6 fd07::1/64 ');
       expect(await fixture.stop()).toBe(0);
       expect(await ns.ip('-brief', 'link')).not.toContain('wire0');
-    }),
-  );
+    }));
 
   it('gets a long queue by default, and stays down when asked to', () =>
     withNamespace(async (ns) => {
@@ -74,8 +73,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(shown).toContain('qlen 4096');
       expect(shown).not.toMatch(/[<,]UP[,>]/);
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   // 256 rows, and 256 KB of which the last 65,550 bytes stay free.
   it.each([
@@ -107,8 +105,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       const { datagrams } = await fixture.ask({ do: 'report', datagrams: 9 });
       expect(datagrams).toEqual(Array.from({ length: 9 }, (_, i) => [i, 65_535]));
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('refused packets are taken and counted', () =>
     withNamespace(async (ns) => {
@@ -117,8 +114,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       const answer = await fixture.ask({ do: 'send', packets: ['00', 'ff'.repeat(40)] });
       expect(answer).toMatchObject({ taken: 2, sent: 0, droppedRefused: 2, droppedDown: 0 });
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('tells when it goes down, comes up and gets another MTU', () =>
     withNamespace(async (ns) => {
@@ -133,8 +129,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(await fixture.next('changed')).toMatchObject({ up: true, mtu: 1400 });
       expect((await ns.run('ping', ['-c', '1', '-W', '5', '10.7.0.2'])).status).toBe(0);
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('tells once when it is deleted', () =>
     withNamespace(async (ns) => {
@@ -150,8 +145,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(await fixture.ask({ do: 'close' })).toMatchObject({ up: false });
       expect(await fixture.stop()).toBe(0);
       expect(fixture.unread.filter(({ event }) => event === 'closed')).toEqual([]);
-    }),
-  );
+    }));
 
   it('is silent after close, which may be called twice', () =>
     withNamespace(async (ns) => {
@@ -161,8 +155,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(await fixture.ask({ do: 'send', packets: ['45'] })).toMatchObject({ taken: 1, sent: 0 });
       expect(await fixture.stop()).toBe(0);
       expect(fixture.unread).toEqual([]);
-    }),
-  );
+    }));
 
   it('waits for room when the device is full', () =>
     withNamespace(async (ns) => {
@@ -177,8 +170,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       // A signal would go to the tracer.
       fixture.hangUp();
       expect(await fixture.end()).toBe(0);
-    }),
-  );
+    }));
 
   it('survives an exception from its host, which is an uncaught one', () =>
     withNamespace(async (ns) => {
@@ -188,8 +180,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(stdout).toMatch(/[12] received/);
       expect(await fixture.next('uncaught')).toMatchObject({ message: 'thrown by receive' });
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('leaves no file open', () =>
     withNamespace(async (ns) => {
@@ -197,8 +188,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       const { before, after } = await fixture.ask({ do: 'reopen', times: 50, options: { name: 'tun1' } });
       expect(after).toBe(before);
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('does not keep the process alive while idle', () =>
     withNamespace(async (ns) => {
@@ -206,8 +196,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       expect(fixture.ready.event).toBe('ready');
       expect(await fixture.end()).toBe(0);
       expect(await ns.ip('-brief', 'link')).not.toContain('tun0');
-    }),
-  );
+    }));
 
   it.each([
     { manner: 'exit', code: 7, error: null },
@@ -232,14 +221,15 @@ describe.skipIf(unavailable !== undefined)('an existing device', () => {
       // The first address is there already.
       const fixture = await startLink(ns);
       expect(fixture.ready).toMatchObject({ mtu: 1280, up: false });
-      expect(await ns.ip('address', 'show', 'dev', 'tun0')).toMatch(/mtu 1280 .*qlen 77[^]*10\.7\.0\.1\/24[^]*fd07::1\/64/);
+      expect(await ns.ip('address', 'show', 'dev', 'tun0')).toMatch(
+        /mtu 1280 .*qlen 77[^]*10\.7\.0\.1\/24[^]*fd07::1\/64/,
+      );
       await ns.ip('link', 'set', 'tun0', 'up');
       expect(await fixture.next('changed')).toMatchObject({ up: true });
       expect((await ns.run('ping', ['-c', '1', '-W', '5', '10.7.0.2'])).status).toBe(0);
       expect(await fixture.stop()).toBe(0);
       expect(await ns.ip('-brief', 'link')).toContain('tun0');
-    }),
-  );
+    }));
 
   it('is brought up or taken down when asked', () =>
     withNamespace(async (ns) => {
@@ -250,8 +240,7 @@ describe.skipIf(unavailable !== undefined)('an existing device', () => {
       const second = await startLink(ns, { up: false });
       expect(second.ready).toMatchObject({ up: false });
       expect(await second.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('EBUSY when another program holds it', () =>
     withNamespace(async (ns) => {
@@ -266,8 +255,7 @@ describe.skipIf(unavailable !== undefined)('an existing device', () => {
       expect(await second.end()).toBe(1);
       expect(await first.ask({ do: 'again', options: { name: 'tun0' } })).toMatchObject({ code: 'EBUSY' });
       expect(await first.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it.each(['tap', 'loopback'])('EINVAL when it is something else (%s)', (other) =>
     withNamespace(async (ns) => {
@@ -296,8 +284,7 @@ describe.skipIf(unavailable !== undefined)('without rights', () => {
           '(a container: `--cap-add NET_ADMIN`), or let root make it: `ip tuntap add tun0 mode tun user $USER`',
       });
       expect(await fixture.end()).toBe(1);
-    }),
-  );
+    }));
 
   it('a device that was made for this user works without CAP_NET_ADMIN, changing it does not', () =>
     withNamespace(async (ns) => {
@@ -312,8 +299,7 @@ describe.skipIf(unavailable !== undefined)('without rights', () => {
       const greedy = await startLink(ns, { kernelAddresses: [], mtu: 1300 }, powerless);
       expect(greedy.ready).toMatchObject({ event: 'failed', code: 'EPERM', syscall: 'ioctl(SIOCSIFMTU)' });
       expect(await greedy.end()).toBe(1);
-    }),
-  );
+    }));
 
   it('ENOENT without /dev/net/tun', () =>
     withNamespace(async (ns) => {
@@ -328,8 +314,7 @@ describe.skipIf(unavailable !== undefined)('without rights', () => {
           'and start a container with `--device /dev/net/tun`',
       });
       expect(await fixture.end()).toBe(1);
-    }),
-  );
+    }));
 
   it('EACCES when /dev/net/tun is not for this user', () =>
     withNamespace(async (ns) => {
@@ -345,8 +330,7 @@ describe.skipIf(unavailable !== undefined)('without rights', () => {
       expect(fixture.ready).toMatchObject({ event: 'failed', code: 'EACCES', syscall: 'open' });
       expect(fixture.ready['message']).toContain('it may not be opened by this user');
       expect(await fixture.end()).toBe(1);
-    }),
-  );
+    }));
 });
 
 describe.skipIf(unavailable !== undefined)('a TAP device', () => {
@@ -365,8 +349,7 @@ describe.skipIf(unavailable !== undefined)('a TAP device', () => {
       expect(frame).toMatchObject({ length: 42, from: kernels });
       await ping;
       expect(await fixture.stop()).toBe(0);
-    }),
-  );
+    }));
 
   it('passes the link suite, two of them joined by a bridge', () =>
     withNamespace(async (ns) => {
@@ -375,6 +358,5 @@ describe.skipIf(unavailable !== undefined)('a TAP device', () => {
       expect(await fixture.end()).toBe(0);
       expect(fixture.unread.filter(({ event }) => event !== 'passed')).toEqual([]);
       expect(fixture.unread.length).toBeGreaterThan(10);
-    }),
-  );
+    }));
 });

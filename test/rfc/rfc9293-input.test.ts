@@ -118,11 +118,7 @@ const RESETS: readonly Kind[] = [
     ({ rcvNxt }, window) => ({ flags: 'R', seq: rcvNxt + window - 1 }),
     (state, n) => (state === 'TIME_WAIT' ? unchanged(state) : acked(state, n)),
   ],
-  [
-    '[S-088] RST below the window',
-    ({ rcvNxt }) => ({ flags: 'R', seq: rcvNxt - 1 }),
-    (state) => unchanged(state),
-  ],
+  ['[S-088] RST below the window', ({ rcvNxt }) => ({ flags: 'R', seq: rcvNxt - 1 }), (state) => unchanged(state)],
   [
     '[S-088] RST behind the window',
     ({ rcvNxt }, window) => ({ flags: 'R', seq: rcvNxt + window }),
@@ -293,7 +289,12 @@ function run(title: string, states: readonly OtherState[], open: 'passive' | 'ac
   });
 }
 
-function arrives({ peer, connection, events }: Established, state: OtherState, segment: Kind[1], outcome: Kind[2]): void {
+function arrives(
+  { peer, connection, events }: Established,
+  state: OtherState,
+  segment: Kind[1],
+  outcome: Kind[2],
+): void {
   const n = numbers(state);
   const window = peer.rightEdge - n.rcvNxt;
   const { next, reply, events: told } = outcome(state, n, window);

@@ -21,16 +21,19 @@
  *   expect(await fixture.stop()).toBe(0);
  * }));
  */
-import type { ChildProcess, ChildProcessWithoutNullStreams, StdioOptions } from 'node:child_process';
+import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { loadAddon } from '../../src/node/addon.ts';
 
 const FIXTURES = new URL('../interop/fixtures/', import.meta.url);
 const DIST = new URL('../../dist/node/tun.js', import.meta.url);
+
+/** Where `ip netns` keeps them. */
+const NAMESPACES = '/run/netns';
 
 /** How long a program may take before it is killed: a safety net, in milliseconds. */
 const TIMEOUT = 30_000;
@@ -70,8 +73,17 @@ function missing(programs: string[]): string | undefined {
   return missingRight();
 }
 
+/** Deletes what earlier runs left behind that were killed. */
+function sweep(): void {
+  for (const name of existsSync(NAMESPACES) ? readdirSync(NAMESPACES) : []) {
+    const pid = /^usernet-(\d+)-\d+$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) deleteNamespace(name);
+  }
+}
+
 /** Tries what the tests will do: a namespace, and a device in it. */
 function missingRight(): string | undefined {
+  sweep();
   const name = newName();
   try {
     ip('netns', 'add', name);
@@ -133,18 +145,16 @@ export interface RunOptions {
 /** A network namespace; made by `withNamespace`. */
 export class Namespace {
   readonly name: string;
-  readonly #children = new Set<ChildProcess>();
+  readonly #children = new Set<ChildProcessWithoutNullStreams>();
 
   constructor(name: string) {
     this.name = name;
   }
 
   /** Starts a program inside, with pipes to its standard streams. */
-  spawn(program: string, args: readonly string[] = []): ChildProcessWithoutNullStreams;
-  spawn(program: string, args: readonly string[], stdio: StdioOptions): ChildProcess;
-  spawn(program: string, args: readonly string[] = [], stdio: StdioOptions = 'pipe'): ChildProcess {
+  spawn(program: string, args: readonly string[] = []): ChildProcessWithoutNullStreams {
     // `ip netns exec` becomes the program: the child's pid is the program's.
-    const child = spawn('ip', ['netns', 'exec', this.name, program, ...args], { stdio });
+    const child = spawn('ip', ['netns', 'exec', this.name, program, ...args]);
     this.#children.add(child);
     child.once('exit', () => this.#children.delete(child));
     return child;
@@ -286,7 +296,9 @@ export class Fixture {
         if (i >= 0) return this.#unread.splice(i, 1)[0]!;
         if (this.#ended || late) {
           const why = late ? `in ${TIMEOUT} ms` : `before its end`;
-          throw new Error(`${this.#script}: no ${what} ${why}; unread: ${JSON.stringify(this.#unread)}\n${this.stderr}`);
+          throw new Error(
+            `${this.#script}: no ${what} ${why}; unread: ${JSON.stringify(this.#unread)}\n${this.stderr}`,
+          );
         }
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }

@@ -1,6 +1,7 @@
 import * as nodeDgram from 'node:dgram';
 import * as nodeNet from 'node:net';
 import { Stack, cable } from '../../src/index.ts';
+import type { Interface } from '../../src/index.ts';
 import { createDgram, createNet } from '../../src/node/index.ts';
 import type { Dgram, Net } from '../../src/node/index.ts';
 
@@ -16,13 +17,13 @@ export interface NetWorld {
 }
 
 /** The worlds, by name. */
-export const netWorlds: readonly (readonly [name: string, make: () => NetWorld])[] = [
+export const netWorlds: readonly (readonly [name: string, make: () => Promise<NetWorld>])[] = [
   ['node', kernelWorld],
   ['two stacks on a cable', cableWorld],
   ['one stack over lo', loopbackWorld],
 ];
 
-function kernelWorld(): NetWorld {
+async function kernelWorld(): Promise<NetWorld> {
   // The suites use what both have; a stack's module is the narrower one.
   const net: object = nodeNet;
   const dgram: object = nodeDgram;
@@ -31,12 +32,13 @@ function kernelWorld(): NetWorld {
   return { address, clientAddress: address, server: both, client: both, end: () => Promise.resolve() };
 }
 
-function cableWorld(): NetWorld {
+async function cableWorld(): Promise<NetWorld> {
   const [a, b] = cable();
   const client = new Stack();
   const server = new Stack();
-  client.attach(a, { addresses: ['10.0.0.1/24'] });
-  server.attach(b, { addresses: ['10.0.0.2/24'] });
+  const near = client.attach(a, { addresses: ['10.0.0.1/24'] });
+  const far = server.attach(b, { addresses: ['10.0.0.2/24'] });
+  await Promise.all([up(client, near), up(server, far)]);
   return {
     address: '10.0.0.2',
     clientAddress: '10.0.0.1',
@@ -46,11 +48,23 @@ function cableWorld(): NetWorld {
   };
 }
 
-function loopbackWorld(): NetWorld {
+async function loopbackWorld(): Promise<NetWorld> {
   const stack = new Stack();
   const both = modulesOf(stack);
   const address = '127.0.0.1';
   return { address, clientAddress: address, server: both, client: both, end: () => endAll(stack) };
+}
+
+/** A cable is up when both its ends are open: the end that was first learns of it later. */
+function up(stack: Stack, { name }: Interface): Promise<void> {
+  return new Promise((resolve) => {
+    if (stack.interfaces.some((own) => own.name === name && own.up)) return resolve();
+    const stop = stack.on('link', (event) => {
+      if (event.interface.name !== name || !event.up) return;
+      stop();
+      resolve();
+    });
+  });
 }
 
 function modulesOf(stack: Stack): { net: Net; dgram: Dgram } {

@@ -138,6 +138,11 @@ export class TcpPeer {
     this.#host.transmit(segments.map((segment) => formatPacket(this.make(segment))));
   }
 
+  /** Sends what `make` made, changed by hand. */
+  sendPacket(packet: PacketValue): void {
+    this.#host.transmit([formatPacket(packet)]);
+  }
+
   /** The packet that `send` sends; the peer's stream goes on behind it. */
   make(spec: SegmentSpec): PacketValue {
     const { seq = this.next, ack = this.heardUpTo, wnd = this.wnd, data = 0 } = spec;

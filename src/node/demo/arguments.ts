@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { usageError } from '../../errors.ts';
+import { Cidr } from '../../wire/cidr.ts';
 
 /** How the stack meets the kernel. */
 export interface TunDemoOptions {
@@ -38,7 +39,17 @@ export function readArguments(args: string[]): Wish {
   if (!tun) return { run: 'memory' };
   const { address = '10.7.0.2/24', 'kernel-address': kernelAddress = '10.7.0.1/24', name, mtu } = rest;
   if (mtu !== undefined && !/^\d+$/.test(mtu)) throw wrong(`--mtu takes a number of bytes, not '${mtu}'`);
+  checkAddresses(address, kernelAddress);
   return { run: 'tun', options: { address, kernelAddress, name, mtu: mtu === undefined ? undefined : Number(mtu) } };
+}
+
+/** The two ends of the wire must reach each other without a router. */
+function checkAddresses(address: string, kernelAddress: string): void {
+  const { address: own } = Cidr.parse(address);
+  const kernel = Cidr.parse(kernelAddress);
+  if (own.family === 6 || kernel.address.family === 6) throw wrong('addresses are IPv4: there is no IPv6 yet');
+  if (kernel.address.equals(own)) throw wrong(`the stack and the kernel cannot both be ${own}`);
+  if (!kernel.contains(own)) throw wrong(`--address ${own} is not in the kernel's network ${kernelAddress}`);
 }
 
 function parse(args: string[]) {

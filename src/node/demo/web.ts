@@ -72,7 +72,7 @@ async function sendBytes(size: number, method: string, response: ServerResponse)
   response.writeHead(200, {
     'content-type': 'application/octet-stream',
     'content-length': size,
-    'x-sha256': await hashOf(size),
+    'x-sha256': await hashOf(size, response),
   });
   if (method === 'HEAD') response.end();
   else await pipeline(Readable.from(randomLooking(size), { objectMode: false }), response);
@@ -87,7 +87,8 @@ function* randomLooking(size: number): Generator<Buffer> {
 
 const hashes = new Map<number, string>();
 
-async function hashOf(size: number): Promise<string> {
+/** The hash of these bytes, worked out while somebody waits for them. */
+async function hashOf(size: number, response: ServerResponse): Promise<string> {
   const known = hashes.get(size);
   if (known !== undefined) return known;
   const sum = createHash('sha256');
@@ -95,6 +96,7 @@ async function hashOf(size: number): Promise<string> {
     sum.update(chunk);
     // Others want to be served meanwhile.
     await setImmediate();
+    if (response.destroyed) throw new Error('the client has gone');
   }
   const hex = sum.digest('hex');
   if (hashes.size >= REMEMBERED) hashes.clear();

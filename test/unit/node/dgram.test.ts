@@ -21,8 +21,8 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
   let world: NetWorld;
   let sockets: DgramSocket[];
 
-  beforeEach(() => {
-    world = make();
+  beforeEach(async () => {
+    world = await make();
     sockets = [];
   });
 
@@ -111,7 +111,7 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     await once(client, 'message');
     expect(seen).toEqual(['from the peer']);
     expect(thrown(() => client.connect(port, world.address)).code).toBe('ERR_SOCKET_DGRAM_IS_CONNECTED');
-    expect(thrown(() => client.send('x', port, world.address)).code).toBe('ERR_SOCKET_DGRAM_IS_CONNECTED');
+    expect(thrown(() => client.send('x', 0, 1, port)).code).toBe('ERR_SOCKET_DGRAM_IS_CONNECTED');
     client.disconnect();
     expect(thrown(() => client.disconnect()).code).toBe('ERR_SOCKET_DGRAM_NOT_CONNECTED');
     expect(thrown(() => client.remoteAddress()).code).toBe('ERR_SOCKET_DGRAM_NOT_CONNECTED');
@@ -171,20 +171,27 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     client.setBroadcast(true);
   });
 
-  it('closes once, after what was sent before it was bound', async () => {
+  it('closes once, and is of no use then', async () => {
     const server = await bound(serverSocket(), world.address);
     const client = clientSocket();
-    client.send('last words', server.address().port, world.address);
-    let closed = false;
-    client.close(() => (closed = true));
-    const [message] = (await once(server, 'message')) as Received;
+    const closed = once(client, 'close');
+    client.send('last words', server.address().port, world.address, () => client.close());
+    const [[message]] = (await Promise.all([once(server, 'message'), closed])) as [Received, unknown];
     expect(String(message)).toBe('last words');
-    if (!closed) await once(client, 'close');
     expect(thrown(() => client.close())).toMatchObject({
       code: 'ERR_SOCKET_DGRAM_NOT_RUNNING',
       message: 'Not running',
     });
     expect(thrown(() => client.send('x', 9, world.address)).code).toBe('ERR_SOCKET_DGRAM_NOT_RUNNING');
+  });
+
+  it('closes while the bind is under way', async () => {
+    const client = clientSocket();
+    client.bind(0, world.clientAddress, () => expect.unreachable());
+    await new Promise<void>((resolve) => {
+      client.close(resolve);
+    });
+    expect(isOpen(client)).toBe(false);
   });
 
   it('closes when its signal is aborted', async () => {
@@ -194,6 +201,7 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     await once(socket, 'listening');
     controller.abort();
     await once(socket, 'close');
+    expect(isOpen(socket)).toBe(false);
   });
 
   it('looks names up with the lookup given', async () => {

@@ -52,12 +52,12 @@ function thrown(fn: () => unknown): { code: string; name: string; message: strin
   throw new Error('nothing was thrown');
 }
 
-describe.each(netWorlds)('net: %s', (_name, make) => {
+describe.each(netWorlds)('net: %s', (_world, make) => {
   let world: NetWorld;
   let servers: Server[];
 
-  beforeEach(() => {
-    world = make();
+  beforeEach(async () => {
+    world = await make();
     servers = [];
   });
 
@@ -379,7 +379,13 @@ describe.each(netWorlds)('net: %s', (_name, make) => {
       for (let i = 0; i < 3; i++) near.write(chunk, (error) => results.push((error as { code?: string } | null)?.code));
       near.destroy();
       await once(near, 'close');
-      expect(results).toEqual([undefined, 'ERR_STREAM_DESTROYED', 'ERR_STREAM_DESTROYED']);
+      // Node 20 calls the write under way back without an error, newer ones and a stack tell the truth.
+      const destroyed = 'ERR_STREAM_DESTROYED';
+      const canceled = 'ECANCELED';
+      expect([
+        [undefined, destroyed, destroyed],
+        [canceled, canceled, canceled],
+      ]).toContainEqual(results);
       await closed(far);
     });
 
@@ -459,7 +465,9 @@ describe.each(netWorlds)('net: %s', (_name, make) => {
       const socket = world.client.net.connect({
         port: 1,
         host: 'nowhere.test',
-        lookup: (_name, _options, done) => done(Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []),
+        lookup: (_name, _options, done) => {
+          process.nextTick(done, Object.assign(new Error('no'), { code: 'ENOTFOUND' }), []);
+        },
       });
       const entries = journal(socket, 'lookup', 'error', 'close');
       await closing(socket);

@@ -35,16 +35,7 @@ const TEXT: readonly [from: State, arrow: string, to: State][] = [
   ['SYN_RECV', 'rcv FIN', 'CLOSE_WAIT'],
   // RST, ABORT and time-outs end every connection (§3.10.5, §3.10.7.4, §3.10.8).
   ...(
-    [
-      'SYN_RECV',
-      'ESTABLISHED',
-      'FIN_WAIT_1',
-      'FIN_WAIT_2',
-      'CLOSE_WAIT',
-      'CLOSING',
-      'LAST_ACK',
-      'TIME_WAIT',
-    ] as const
+    ['SYN_RECV', 'ESTABLISHED', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSE_WAIT', 'CLOSING', 'LAST_ACK', 'TIME_WAIT'] as const
   ).map((state): [State, string, State] => [state, 'rcv RST', 'CLOSED']),
 ];
 

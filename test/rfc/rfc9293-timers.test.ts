@@ -1,0 +1,354 @@
+import { describe, expect, it } from 'vitest';
+import type { TcpPeer } from '../support/tcp-peer.ts';
+import { World, established, inState } from '../support/tcp-world.ts';
+
+const MILLISECOND = 1000;
+const SECOND = 1_000_000;
+const HOUR = 3600 * SECOND;
+/** A round-trip time, and what RFC 6298 §2.2 makes of the first sample: SRTT + 4 · RTTVAR, RTTVAR = R / 2. */
+const RTT = 100 * MILLISECOND;
+const RTO = RTT + 4 * (RTT / 2);
+
+/** When each of these segments came, in microseconds since `since`. */
+function times(peer: TcpPeer, since: number = 0): number[] {
+  return peer.take().map(({ at }) => at - since);
+}
+
+/** `initial`, then twice as much each time, up to `longest`: the times at which a timer that backs off expires. */
+function backOff(initial: number, longest: number, until: number): number[] {
+  const at: number[] = [];
+  for (let t = initial, interval = initial; t < until; t += interval) {
+    at.push(t);
+    interval = Math.min(2 * interval, longest);
+  }
+  return at;
+}
+
+describe('RFC 9293 §3.8.3: a SYN that is not answered', () => {
+  it('[MUST-22] [MUST-23] [S-062] is sent again after 1, 2, 4, … seconds, for at least three minutes', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection, events } = world.connect();
+    const first = peer.expect({ flags: 'S', seq: 0 });
+    world.advance(180 * SECOND - 1);
+    expect(connection.state).toBe('SYN_SENT');
+    const again = peer.take();
+    for (const segment of again) {
+      expect(segment).toMatchObject({ flags: 'S', seq: 0, wnd: first.wnd, options: first.options });
+    }
+    expect(again.map(({ at }) => at)).toEqual(backOff(SECOND, 120 * SECOND, 180 * SECOND));
+    expect(events).toEqual([]);
+    world.advance(60 * SECOND);
+    expect(connection.state).toBe('CLOSED');
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.expectNothing();
+  });
+
+  it('[MUST-22] [MUST-23] the same for a SYN,ACK', () => {
+    const { world, peer } = inState('SYN_RECV');
+    world.advance(180 * SECOND - 1);
+    expect(world.stack.tcp.connections.map(({ state }) => state)).toEqual(['SYN_RECV']);
+    const again = peer.take();
+    for (const segment of again) expect(segment).toMatchObject({ flags: 'SA', seq: 0, ack: 1 });
+    expect(again.map(({ at }) => at)).toEqual(backOff(SECOND, 120 * SECOND, 180 * SECOND));
+    world.advance(60 * SECOND);
+    expect(world.stack.tcp.connections).toEqual([]);
+    peer.expectNothing();
+  });
+
+  it('[MUST-21] the application can give up sooner', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection, events } = world.connect({ connectTimeout: 5000 });
+    world.advance(5 * SECOND - 1);
+    expect(connection.state).toBe('SYN_SENT');
+    world.advance(1);
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.take();
+  });
+
+  it('[S-062] RFC 6298 §5.7: after it data begins with a time-out of 3 seconds', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection } = world.connect();
+    world.advance(SECOND);
+    peer.expect({ flags: 'S' });
+    peer.expect({ flags: 'S' });
+    peer.send({ flags: 'SA', mss: 1460 });
+    peer.expect({ flags: 'A' });
+    world.write(connection, 10);
+    const sent = peer.expect({ length: 10 });
+    world.advance(3 * SECOND);
+    const again = peer.expect({ length: 10 });
+    expect(again.at - sent.at).toBe(3 * SECOND);
+  });
+
+  it('[S-071] RFC 6928 §2: and with an initial window of one segment', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection } = world.connect();
+    world.advance(SECOND);
+    peer.take();
+    peer.send({ flags: 'SA', mss: 1460 });
+    peer.expect({ flags: 'A' });
+    world.write(connection, 14_600);
+    expect(peer.take().map(({ length }) => length)).toEqual([1460]);
+  });
+});
+
+describe('RFC 9293 §3.8.1, §3.8.3: data that is not acknowledged', () => {
+  it('[MUST-19] [S-062] is retransmitted after the RTO, which doubles each time', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    world.write(connection, 100);
+    const sent = peer.expect({ flags: 'PA', seq: 1, length: 100 });
+    world.advance(60 * SECOND);
+    const again = peer.take();
+    for (const segment of again) expect(segment).toMatchObject({ flags: 'PA', seq: 1, length: 100 });
+    expect(again.map(({ at }) => at - sent.at)).toEqual(backOff(RTO, 120 * SECOND, 60 * SECOND));
+  });
+
+  it('[SHLD-11] [MUST-20] R2 is at least 100 seconds: then the connection is closed', () => {
+    const { world, peer, connection, events } = established({ rtt: RTT });
+    world.write(connection, 100);
+    world.advance(100 * SECOND);
+    expect(connection.state).toBe('ESTABLISHED');
+    expect(events).toEqual([]);
+    world.advance(HOUR);
+    expect(connection.state).toBe('CLOSED');
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.take();
+    world.advance(HOUR);
+    peer.expectNothing();
+  });
+
+  it('[MUST-20] R2 by default is that of Linux, about 924.6 seconds', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    world.write(connection, 100);
+    const since = world.clock.now();
+    while (connection.state !== 'CLOSED') world.clock.advanceTo(world.clock.nextDeadline);
+    const lasted = world.clock.now() - since;
+    expect(lasted).toBeGreaterThanOrEqual(924.6 * SECOND);
+    expect(lasted).toBeLessThanOrEqual((924.6 + 120) * SECOND);
+    peer.take();
+  });
+
+  it.each(['before', 'during'])('[MUST-21] the application sets R2 for a connection, %s', (when) => {
+    const userTimeout = 10_000;
+    const made = established({ rtt: RTT, tcp: when === 'before' ? { userTimeout } : {} });
+    const { world, peer, connection, events } = made;
+    if (when === 'during') connection.set('userTimeout', userTimeout);
+    world.write(connection, 100);
+    world.advance(userTimeout * MILLISECOND - 1);
+    expect(connection.state).toBe('ESTABLISHED');
+    world.advance(2 * userTimeout * MILLISECOND);
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.take();
+  });
+
+  it('[MUST-20] R2 counts from the last progress, not from the first loss', () => {
+    const { world, peer, connection } = established({ rtt: RTT, tcp: { userTimeout: 10_000 } });
+    world.write(connection, 2000);
+    for (let acknowledged = 0; acknowledged < 1000; acknowledged += 100) {
+      world.advance(6 * SECOND);
+      expect(connection.state).toBe('ESTABLISHED');
+      peer.take();
+      peer.send({ flags: 'A', ack: 1 + acknowledged + 100 });
+    }
+    expect(connection.state).toBe('ESTABLISHED');
+    peer.take();
+  });
+
+  it('[SHLD-10] R1 is reached with the third retransmission', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    const adviceGiven = () => world.stack.statistics().drops['tcp-r1'] ?? 0;
+    world.write(connection, 100);
+    peer.expect({ length: 100 });
+    for (let retransmissions = 0; adviceGiven() === 0;) {
+      world.clock.advanceTo(world.clock.nextDeadline);
+      retransmissions += peer.take().length;
+      expect(adviceGiven()).toBe(retransmissions >= 3 ? 1 : 0);
+    }
+  });
+
+  it('[MUST-20] a FIN alone is retransmitted and given up like data', () => {
+    const { world, peer, connection, events } = established({ rtt: RTT, tcp: { userTimeout: 10_000 } });
+    world.act(() => connection.shutdown());
+    const sent = peer.expect({ flags: 'FA', seq: 1 });
+    world.advance(9 * SECOND);
+    const again = peer.take();
+    for (const segment of again) expect(segment).toMatchObject({ flags: 'FA', seq: 1, length: 0 });
+    expect(again.map(({ at }) => at - sent.at)).toEqual(backOff(RTO, 120 * SECOND, 9 * SECOND));
+    world.advance(20 * SECOND);
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.take();
+  });
+
+  it('[MUST-18] Karn: an ACK of a retransmission gives no sample, and the back-off stays until there is one', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    world.write(connection, 100);
+    const { at: since } = peer.expect({ length: 100 });
+    world.advance(RTO);
+    expect(times(peer, since)).toEqual([RTO]);
+    world.advance(RTT / 2);
+    const { rtt } = connection.info();
+    peer.send({ flags: 'A', ack: 101 });
+    expect(connection.info().rtt).toBe(rtt);
+    // The next data still has the doubled time-out; its ACK gives a sample, and the back-off ends.
+    world.write(connection, 100);
+    const next = peer.expect({ length: 100 });
+    world.advance(2 * RTO);
+    expect(times(peer, next.at)).toEqual([2 * RTO]);
+    peer.send({ flags: 'A', ack: 201 });
+    world.write(connection, 100);
+    peer.expect({ length: 100 });
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 301 });
+    world.write(connection, 100);
+    const last = peer.expect({ length: 100 });
+    world.advance(RTO);
+    const [again] = times(peer, last.at);
+    expect(again).toBeLessThanOrEqual(RTO);
+    expect(again).toBeGreaterThanOrEqual(RTT);
+  });
+
+  it('an ACK of everything turns the timer off, of a part starts it anew', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    world.write(connection, 100);
+    peer.expect({ length: 100 });
+    world.act(() => connection.set('noDelay', true));
+    world.write(connection, 100);
+    peer.expect({ length: 100 });
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 101 });
+    const since = world.clock.now();
+    world.advance(RTO - 1);
+    const [again] = times(peer, since);
+    expect(again ?? RTO).toBeGreaterThan(RTT);
+    peer.send({ flags: 'A', ack: 201 });
+    world.advance(HOUR);
+    peer.expectNothing();
+  });
+
+  it('a link that comes up again leads to a retransmission at once', () => {
+    const { world, peer, connection } = established({ rtt: RTT });
+    world.write(connection, 100);
+    peer.expect({ length: 100 });
+    world.advance(100 * SECOND);
+    peer.take();
+    world.act(() => world.stack.tcp.retry(world.clock.now()));
+    peer.expect({ seq: 1, length: 100 });
+  });
+});
+
+describe('RFC 9293 §3.8.4: keep-alives', () => {
+  const keepAlive = { keepAlive: true, keepAliveIdle: 10_000, keepAliveInterval: 2000, keepAliveCount: 3 };
+  const IDLE = keepAlive.keepAliveIdle * MILLISECOND;
+  const INTERVAL = keepAlive.keepAliveInterval * MILLISECOND;
+
+  it('[MUST-25] [MAY-5] are off unless the application asks for them', () => {
+    const { world, peer, connection } = established();
+    world.advance(7 * 24 * HOUR);
+    peer.expectNothing();
+    expect(connection.state).toBe('ESTABLISHED');
+  });
+
+  it('[MUST-24] [MUST-28] switched on: nothing for two hours, then a probe', () => {
+    const { world, peer } = established({ tcp: { keepAlive: true } });
+    const since = world.clock.now();
+    world.advance(2 * HOUR - 1);
+    peer.expectNothing();
+    world.advance(1);
+    expect(peer.expect({ flags: 'A' }).at - since).toBe(2 * HOUR);
+  });
+
+  it('[SHLD-12] [MUST-27] the probe has SND.NXT − 1, no data, and comes when configured', () => {
+    const { world, peer } = established({ tcp: keepAlive });
+    world.advance(IDLE);
+    peer.expect({ flags: 'A', seq: 0, ack: 1, length: 0 });
+    peer.expectNothing();
+  });
+
+  it('[MUST-29] unanswered probes: several, then the connection is dead', () => {
+    const { world, peer, events } = established({ tcp: keepAlive });
+    const since = world.clock.now();
+    world.advance(IDLE + 3 * INTERVAL - 1);
+    expect(times(peer, since)).toEqual([IDLE, IDLE + INTERVAL, IDLE + 2 * INTERVAL]);
+    expect(events).toEqual([]);
+    world.advance(1);
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+    peer.take();
+  });
+
+  it('[MUST-29] one lost probe ends nothing, whatever is configured', () => {
+    const { world, peer, connection } = established({ tcp: { ...keepAlive, keepAliveCount: 1 } });
+    for (let i = 0; i < 5; i++) {
+      world.advance(IDLE + INTERVAL);
+      expect(peer.take().length).toBe(2);
+      peer.send({ flags: 'A' });
+    }
+    expect(connection.state).toBe('ESTABLISHED');
+  });
+
+  it('answered probes go on for ever', () => {
+    const { world, peer, connection } = established({ tcp: keepAlive });
+    for (let i = 0; i < 100; i++) {
+      world.advance(IDLE);
+      peer.expect({ flags: 'A', seq: 0 });
+      peer.send({ flags: 'A' });
+    }
+    expect(connection.state).toBe('ESTABLISHED');
+  });
+
+  it('[MUST-26] nothing is sent while anything is received within the interval', () => {
+    const { world, peer, connection } = established({ tcp: keepAlive });
+    for (let i = 0; i < 20; i++) {
+      world.advance(IDLE - 1);
+      peer.expectNothing();
+      if (i % 2 === 0) peer.send({ flags: 'A' });
+      else {
+        peer.send({ flags: 'A', data: 1 });
+        peer.expect({ flags: 'A' });
+      }
+    }
+    expect(world.read(connection)).toBe(10);
+  });
+
+  it('[MUST-26] nor while data is outstanding: the retransmission timer asks already', () => {
+    const { world, peer, connection } = established({ tcp: keepAlive, rtt: RTT });
+    world.write(connection, 100);
+    world.advance(4 * IDLE);
+    for (const segment of peer.take()) expect(segment).toMatchObject({ seq: 1, length: 100 });
+    expect(connection.state).toBe('ESTABLISHED');
+  });
+
+  it('[MUST-24] on and off during the connection', () => {
+    const { world, peer, connection } = established();
+    world.act(() => {
+      connection.set('keepAliveIdle', keepAlive.keepAliveIdle);
+      connection.set('keepAlive', true);
+    });
+    world.advance(IDLE);
+    peer.expect({ flags: 'A', seq: 0, length: 0 });
+    peer.send({ flags: 'A' });
+    world.act(() => connection.set('keepAlive', false));
+    world.advance(7 * 24 * HOUR);
+    peer.expectNothing();
+  });
+
+  it('a peer that forgot the connection answers with RST, and the application hears of it', () => {
+    const { world, peer, events } = established({ tcp: keepAlive });
+    world.advance(IDLE);
+    const probe = peer.expect({ flags: 'A', seq: 0 });
+    peer.send({ flags: 'R', seq: probe.ack });
+    expect(events).toEqual(['error ECONNRESET', 'close']);
+  });
+
+  it('a probe from the peer is answered, with and without its octet of garbage', () => {
+    const { world, peer } = established();
+    peer.send({ flags: 'A', seq: 0 });
+    peer.expect({ flags: 'A', seq: 1, ack: 1, length: 0 });
+    world.advance(SECOND);
+    peer.send({ flags: 'A', seq: 0, data: new Uint8Array(1) });
+    peer.expect({ flags: 'A', seq: 1, ack: 1, length: 0 });
+  });
+});
