@@ -84,7 +84,10 @@ class End implements MemoryLink {
     this.#host = host;
     this.#in.receiver = host;
     this.#out.sender = host;
-    if (this.up) this.#bothChanged();
+    if (!this.up) return;
+    // The other end is told at once, this one reads it off `up`: packets sent right after both are open go through.
+    this.#deferChanged();
+    this.#peer.#host!.changed();
   }
 
   send(batch: Batch): number {
@@ -114,7 +117,7 @@ class End implements MemoryLink {
     this.#out.sender = undefined;
     this.#in.cut();
     // What this end has sent already is on its way and still arrives: the last RST or FIN of a closing stack.
-    if (wasUp) this.#bothChanged();
+    if (wasUp) this.#peer.#deferChanged();
   }
 
   /** Why the cable will not carry a packet; undefined when it will. */
@@ -128,11 +131,6 @@ class End implements MemoryLink {
     const headers = superSegmentHeaders(batch.memory[row]!, batch.offset[row]!, length);
     if (headers === 0) return 'super-segment';
     return length > this.offload.tso || headers + segmentSize > this.mtu ? 'too-big' : undefined;
-  }
-
-  #bothChanged(): void {
-    this.#deferChanged();
-    this.#peer.#deferChanged();
   }
 
   #deferChanged(): void {

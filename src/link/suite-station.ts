@@ -104,6 +104,7 @@ export class Station implements LinkHost {
   receive(batch: Batch): void {
     this.#called('receive');
     if (this.#trial.inside !== undefined) this.#trial.violated(`receive was called inside of ${this.#trial.inside}`);
+    const before = this.received.length;
     for (let i = 0; i < batch.count; i++) {
       const there = batch.packet(i);
       if (this.#ignore(there)) continue;
@@ -114,7 +115,7 @@ export class Station implements LinkHost {
         segmentSize: batch.segmentSize[i]!,
       });
     }
-    this.answer?.(batch);
+    if (this.received.length > before) this.answer?.(batch);
   }
 
   writable(): void {

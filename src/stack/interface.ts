@@ -17,8 +17,8 @@ export interface InterfaceHost {
   writable(): void;
   /** The link came up or went down. */
   linkChanged(iface: Interface): void;
-  /** The link has ended by itself. */
-  linkClosed(iface: Interface, error: Error | undefined): void;
+  /** The interface is gone: it was detached, or the link has ended by itself. */
+  detached(iface: Interface, error: Error | undefined): void;
 }
 
 /** How a link is attached. */
@@ -85,7 +85,7 @@ export class Interface {
   /** Closes the link and forgets the interface with its addresses and routes. Idempotent. */
   async detach(): Promise<void> {
     if (this.#closed) return;
-    this.#end();
+    this.#end(undefined);
     await this.link.close();
   }
 
@@ -118,11 +118,12 @@ export class Interface {
     if (up !== was) this.#host.linkChanged(this);
   }
 
-  #end(): void {
+  #end(error: Error | undefined): void {
     this.#closed = true;
     this.network.queue.clear();
     this.network.update({ up: false });
     this.#host.ip.removeInterface(this.network);
+    this.#host.detached(this, error);
   }
 
   #linkHost(): LinkHost {
@@ -139,9 +140,7 @@ export class Interface {
       },
       changed: () => this.#changed(),
       closed: (error) => {
-        if (this.#closed) return;
-        this.#end();
-        this.#host.linkClosed(this, error);
+        if (!this.#closed) this.#end(error);
       },
     };
   }

@@ -255,7 +255,7 @@ export class Stack {
         this.events.emit('link', { interface: iface, up: iface.up });
         if (iface.up) this.tcp.retry(this.clock.now());
       },
-      linkClosed: (iface, error) => {
+      detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
         this.#unblock();

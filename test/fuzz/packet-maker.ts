@@ -122,7 +122,7 @@ export class PacketMaker {
     if (kind < 20) return rawPacket(source, destination, { icmp: this.#icmpError(targets, source) }, ip);
     if (kind < 32) return rawPacket(source, destination, { udp: this.#udp(targets) }, ip);
     if (kind < 35) return rawPacket(source, destination, {}, { ...ip, payload: this.#bytes(30) });
-    if (kind < 60 || targets.connections.length === 0) {
+    if (kind < 50 || targets.connections.length === 0) {
       return rawPacket(source, destination, { tcp: this.#anyTcp(targets) }, ip);
     }
     const target = this.#pick(targets.connections);

@@ -53,6 +53,7 @@ const EXPECTED_EFFECTS = [
   'tcp-port-zero',
   'tcp-out-of-window',
   'tcp-backlog-overflow',
+  'tcp-memory-budget',
   'udp-truncated',
   'udp-bad-length',
   'udp-bad-checksum',

@@ -19,7 +19,7 @@ const BODY = 2_000_000;
 
 /** Captures what the kernel sees on tun0 while `play` runs, to the end of a TCP connection, as a file. */
 async function captured(ns: Namespace, file: string, play: () => Promise<void>): Promise<void> {
-  const args = ['-i', 'tun0', '-w', file, '-U', '--immediate-mode', '-B', '32768', '-Z', 'root', 'tcp'];
+  const args = ['-i', 'tun0', '-w', file, '-U', '--immediate-mode', '-s', '2000', '-B', '32768', '-Z', 'root', 'tcp'];
   const tcpdump = ns.spawn('tcpdump', args);
   let said = '';
   tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -204,9 +204,10 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: flow', () => {
       async ({ stack, startKernel }) => {
         const kernel = await startKernel();
         const { ours, theirs } = await connected(stack, kernel);
+        kernel.tell({ do: 'receive', id: theirs });
         await stack.ask({ do: 'send', id: ours, bytes: 400_000 });
         expect(await stack.ask({ do: 'closeStack', timeout: 20_000 })).toMatchObject({ interfaces: 0 });
-        expect(await kernel.ask({ do: 'receive', id: theirs })).toEqual(arrived(400_000));
+        expect(await kernel.next('receive')).toEqual(arrived(400_000));
         await kernel.next('end');
         await kernel.ask({ do: 'destroy', id: theirs });
       },

@@ -42,6 +42,7 @@ describe.skipIf(unavailable)('a stack behind TUN as the client of the kernel', (
     await withStack(async ({ ns, stack }) => {
       const nc = ns.spawn('nc', ['-v', '-l', '6000']);
       await once(nc.stderr, 'data');
+      const closed = once(nc, 'close');
       const received: Buffer[] = [];
       nc.stdout.on('data', (bytes: Buffer) => received.push(bytes));
       const { id } = await stack.ask({ do: 'connect', host: KERNEL, port: 6000 });
@@ -49,7 +50,7 @@ describe.skipIf(unavailable)('a stack behind TUN as the client of the kernel', (
       await stack.ask({ do: 'end', id });
       nc.stdin.end();
       await stack.ask({ do: 'receive', id });
-      await once(nc, 'close');
+      expect(await closed).toEqual([0, null]);
       expect(Buffer.concat(received).equals(contentOf(1_000_000))).toBe(true);
     });
   });

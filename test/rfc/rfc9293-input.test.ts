@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { State } from '../../src/index.ts';
 import type { Expected, SegmentSpec } from '../support/tcp-peer.ts';
-import { World, established, inState } from '../support/tcp-world.ts';
+import { inState } from '../support/tcp-world.ts';
 import type { Established, OtherState } from '../support/tcp-world.ts';
 
 /**
@@ -93,9 +93,6 @@ const afterFin = (state: OtherState): State => {
   if (state === 'FIN_WAIT_1') return 'CLOSING';
   return state === 'FIN_WAIT_2' ? 'TIME_WAIT' : state;
 };
-
-/** An acknowledgment number that says nothing new but completes a handshake. */
-const quietAck = (n: Numbers, state: OtherState): number => (state === 'SYN_RECV' ? n.sndNxt : n.sndUna);
 
 const RESETS: readonly Kind[] = [
   [

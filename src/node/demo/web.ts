@@ -54,7 +54,7 @@ function page(stack: Stack, { socket }: IncomingMessage): string {
 <p>You are ${socket.remoteAddress} port ${socket.remotePort}. The kernel gave your packets to a program, which took them apart itself.
 <ul>
 ${rows.join('\n')}
-<li>${tcp.connections} TCP connections
+<li>TCP connections: ${tcp.connections}
 </ul>
 <p><a href="/bytes/1000000">a million bytes</a>, and POST something to /hash.
 `;

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Stack } from '../../../src/index.ts';
+import { createNet } from '../../../src/node/index.ts';
 import type { Server, Socket } from '../../../src/node/index.ts';
+import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { netWorlds } from '../../support/net-world.ts';
 import type { NetWorld } from '../../support/net-world.ts';
 
@@ -634,5 +637,33 @@ describe.each(netWorlds)('net: %s', (_world, make) => {
       await closed(socket);
       expect(calls()).toBe(socket);
     });
+  });
+});
+
+describe('net in virtual time', () => {
+  it('counts idleness on the stack’s clock, from the last traffic on', async () => {
+    const clock = new VirtualClock();
+    const stack = new Stack({ clock, random: seededRandom(1) });
+    const net = createNet(stack);
+    const server = net.createServer((socket) => socket.pipe(socket)).listen(7);
+    const socket = net.connect(7, '127.0.0.1').resume();
+    const start = clock.now();
+    const idleAfter: number[] = [];
+    socket.setTimeout(60_000, () => idleAfter.push((clock.now() - start) / 1000));
+    await clock.run({ for: 50_000 });
+    expect(idleAfter).toEqual([]);
+    socket.write('x');
+    await clock.run({ for: 59_000 });
+    expect(idleAfter).toEqual([]);
+    await clock.run({ for: 2000 });
+    expect(idleAfter).toHaveLength(1);
+    expect(idleAfter[0]).toBeGreaterThanOrEqual(110_000);
+    expect(idleAfter[0]).toBeLessThan(111_000);
+    socket.destroy();
+    server.close();
+    const closed = stack.close();
+    await clock.run({ for: 300_000 });
+    await closed;
+    stack.assertQuiescent();
   });
 });

@@ -125,7 +125,10 @@ describe('listening and binding', () => {
       [{ congestion: 'warp' }, 'ERR_INVALID_ARG_VALUE'],
     ];
     for (const [options, code] of bad) {
-      expect(codeOf(() => stack.tcp.listen(options, () => {})), JSON.stringify(options)).toBe(code);
+      expect(
+        codeOf(() => stack.tcp.listen(options, () => {})),
+        JSON.stringify(options),
+      ).toBe(code);
     }
     expect(codeOf(() => stack.tcp.listen({}, undefined as never))).toBe('ERR_INVALID_ARG_TYPE');
     expect(codeOf(() => stack.udp.bind({ port: -1 }, { onMessage: () => {} }))).toBe('ERR_SOCKET_BAD_PORT');
@@ -157,7 +160,10 @@ describe('connecting', () => {
       [{ ...PEER, remoteAddress: '255.255.255.255' }, 'ENETUNREACH'],
     ];
     for (const [options, code] of bad) {
-      expect(codeOf(() => stack.tcp.connect(options, QUIET)), JSON.stringify(options)).toBe(code);
+      expect(
+        codeOf(() => stack.tcp.connect(options, QUIET)),
+        JSON.stringify(options),
+      ).toBe(code);
     }
     for (const handler of [undefined, null, 5, () => {}]) {
       expect(codeOf(() => stack.tcp.connect(PEER, handler as never))).toBe('ERR_INVALID_ARG_TYPE');
@@ -344,7 +350,10 @@ describe('calls at the wrong time', () => {
     peer.connect(clock);
     const [c] = stack.tcp.connections as [Connection];
     for (const bad of ['abc', 5, null, undefined, {}, ['a'], [1], new ArrayBuffer(2), new Uint16Array(2)]) {
-      expect(codeOf(() => c.write(bad as never)), String(bad)).toBe('ERR_INVALID_ARG_TYPE');
+      expect(
+        codeOf(() => c.write(bad as never)),
+        String(bad),
+      ).toBe('ERR_INVALID_ARG_TYPE');
     }
     expect(c.write([])).toBe(0);
     expect(c.write(new Uint8Array(0))).toBe(0);
@@ -369,7 +378,10 @@ describe('calls at the wrong time', () => {
     const { clock, link, stack } = alone();
     const socket = stack.udp.bind({ port: 5 }, { onMessage: () => {} });
     for (const bad of ['abc', 5, null, undefined, [1], ['x'], new ArrayBuffer(2)]) {
-      expect(codeOf(() => socket.send(bad as never, 7, '10.0.0.9')), String(bad)).toBe('ERR_INVALID_ARG_TYPE');
+      expect(
+        codeOf(() => socket.send(bad as never, 7, '10.0.0.9')),
+        String(bad),
+      ).toBe('ERR_INVALID_ARG_TYPE');
     }
     expect(codeOf(() => socket.send(new Uint8Array(1), 0, '10.0.0.9'))).toBe('ERR_SOCKET_BAD_PORT');
     expect(codeOf(() => socket.send(new Uint8Array(1), 7, 5 as never))).toBe('ERR_INVALID_ARG_TYPE');
@@ -566,7 +578,15 @@ function expectClosedOnce(calls: readonly string[]): void {
 }
 
 describe('inside a callback', () => {
-  const CALLBACKS: Callback[] = ['onConnect', 'onReadable', 'onWritable', 'onEnd', 'onFinished', 'onClose', 'onConnection'];
+  const CALLBACKS: Callback[] = [
+    'onConnect',
+    'onReadable',
+    'onWritable',
+    'onEnd',
+    'onFinished',
+    'onClose',
+    'onConnection',
+  ];
 
   it('the scenario runs through all of them', () => {
     const seen = new Set<string>();
@@ -793,7 +813,8 @@ describe('a link in trouble', () => {
         },
       ),
     );
-    for (const size of [1400, 0]) for (const socket of sockets) while (socket.send(new Uint8Array(size), 9, '10.0.0.9'));
+    for (const size of [1400, 0])
+      for (const socket of sockets) while (socket.send(new Uint8Array(size), 9, '10.0.0.9'));
     expect(drive(clock, 0)).toEqual([]);
     link.unblock();
     expect(drive(clock, SECOND).map(String).sort()).toEqual(['Error: 5', 'Error: 6', 'Error: 7']);
@@ -873,16 +894,17 @@ describe('closing the stack', () => {
       clock.advance(0);
       const peer = new RawPeer(link, ['10.0.0.9', 80], ['10.0.0.1', c.localPort]);
       peer.accept(link.take(), clock);
-      peer.send(ACK | FIN, { payload: new Uint8Array(10) });
-      const closing = stack.close({ timeout: 5000 });
+      c.shutdown();
       clock.advance(0);
       peer.absorb(link.take());
-      peer.send(ACK);
+      peer.send(ACK | FIN, { payload: new Uint8Array(10) });
+      expect(c.state).toBe('TIME_WAIT');
+      const closing = stack.close({ timeout: 5000 });
       clock.advance(SECOND);
       if (!slow) expect(c.read()).toHaveLength(10);
       clock.advance(10 * SECOND);
       await closing;
-      expect(events.slice(2)).toEqual(slow ? ['finished', 'close'] : ['finished', 'end', 'close']);
+      expect(events.slice(2)).toEqual(slow ? ['finished', 'ECONNABORTED', 'close'] : ['finished', 'end', 'close']);
       c.close();
       clock.advance(0);
       stack.assertQuiescent();

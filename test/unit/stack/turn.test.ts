@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../../src/sim/index.ts';
+import type { Participant } from '../../../src/stack/turn.ts';
+import { Turn } from '../../../src/stack/turn.ts';
+
+/** A participant that writes down what it is asked to do. */
+class Scripted implements Participant {
+  touched: boolean = false;
+  readonly name: string;
+  readonly #log: string[];
+  /** Callbacks that are due. */
+  readonly callbacks: (() => void)[] = [];
+
+  constructor(name: string, log: string[]) {
+    this.name = name;
+    this.#log = log;
+  }
+
+  get due(): boolean {
+    return this.callbacks.length > 0;
+  }
+
+  deliver(): void {
+    for (let next = this.callbacks.shift(); next !== undefined; next = this.callbacks.shift()) {
+      this.#log.push(`${this.name} tells`);
+      next();
+    }
+  }
+
+  output(): void {
+    this.#log.push(`${this.name} sends`);
+  }
+}
+
+function bench(): { turn: Turn; clock: VirtualClock; log: string[]; make: (name: string) => Scripted } {
+  const clock = new VirtualClock();
+  const log: string[] = [];
+  const turn = new Turn({ clock, flush: () => void log.push('flush') });
+  return { turn, clock, log, make: (name) => new Scripted(name, log) };
+}
+
+describe('Turn', () => {
+  it('tells all owners first, then sends for all, then flushes', () => {
+    const { turn, log, make } = bench();
+    const [a, b] = [make('a'), make('b')];
+    a.callbacks.push(() => {});
+    b.callbacks.push(() => {});
+    turn.begin();
+    turn.touch(a);
+    turn.touch(b);
+    turn.touch(a);
+    turn.finish(0);
+    expect(log).toEqual(['a tells', 'b tells', 'a sends', 'b sends', 'flush', 'flush']);
+  });
+
+  it('comes soon by itself when the program wrote outside a batch', () => {
+    const { turn, clock, log, make } = bench();
+    turn.touch(make('a'));
+    expect(log).toEqual([]);
+    clock.advance(0);
+    expect(log.slice(0, 2)).toEqual(['a sends', 'flush']);
+    expect(turn.waiting).toBe(0);
+  });
+
+  it('lets a socket that an owner wrote to send in the same round', () => {
+    const { turn, log, make } = bench();
+    const [a, b] = [make('a'), make('b')];
+    a.callbacks.push(() => turn.touch(b));
+    turn.begin();
+    turn.touch(a);
+    turn.finish(0);
+    expect(log.slice(0, 4)).toEqual(['a tells', 'a sends', 'b sends', 'flush']);
+  });
+
+  it('costs nobody a callback when one throws, and reports the error through the clock', () => {
+    const { turn, clock, log, make } = bench();
+    const [a, b] = [make('a'), make('b')];
+    a.callbacks.push(
+      () => {
+        throw new Error('mine');
+      },
+      () => log.push('second'),
+    );
+    b.callbacks.push(() => {});
+    turn.begin();
+    turn.touch(a);
+    turn.touch(b);
+    turn.finish(0);
+    expect(log.slice(0, 6)).toEqual(['a tells', 'a tells', 'second', 'b tells', 'a sends', 'b sends']);
+    expect(() => clock.advance(0)).toThrow('mine');
+  });
+
+  it('lets the program go on when owners answer themselves for ever', () => {
+    const { turn, clock, log, make } = bench();
+    const [a, b] = [make('a'), make('b')];
+    // Each tells the other something after the other's callbacks were made.
+    const provoke = (self: Scripted, other: Scripted) => (): void => {
+      other.callbacks.push(provoke(other, self));
+      turn.touch(other);
+    };
+    a.output = () => {
+      b.callbacks.push(provoke(b, a));
+      turn.touch(b);
+    };
+    b.output = () => {
+      a.callbacks.push(() => {});
+      turn.touch(a);
+    };
+    turn.begin();
+    turn.touch(a);
+    turn.finish(0);
+    expect(log.length).toBeLessThan(1000);
+    expect(turn.waiting).toBeGreaterThan(0);
+    expect(clock.pending).toBeGreaterThan(0);
+  });
+});
