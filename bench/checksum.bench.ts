@@ -5,7 +5,13 @@ const bytes = new Uint8Array(65_536).map((_, i) => i * 7);
 const view = new DataView(bytes.buffer);
 let sink = 0;
 
-const sizes: Record<string, number> = { '20 B': 20, '64 B': 64, '1460 B': 1460, '1460 B, odd offset': 1460, '64 KB': 65_535 };
+const sizes: Record<string, number> = {
+  '20 B': 20,
+  '64 B': 64,
+  '1460 B': 1460,
+  '1460 B, odd offset': 1460,
+  '64 KB': 65_535,
+};
 await report(
   'checksum',
   {

@@ -12,11 +12,7 @@ import { report } from './support/report.ts';
 
 const source = Address.parse('10.0.0.1');
 const destination = Address.parse('10.0.0.2');
-const options = formatTcpOptions([
-  { name: 'nop' },
-  { name: 'nop' },
-  { name: 'timestamps', value: 1, echo: 2 },
-]);
+const options = formatTcpOptions([{ name: 'nop' }, { name: 'nop' }, { name: 'timestamps', value: 1, echo: 2 }]);
 const bytes = formatPacket({
   ip: {
     trafficClass: 0,

@@ -6,9 +6,9 @@ import { isLimitedBroadcast, isMulticast, isUnspecified, sameAddress } from '../
 import { Cidr } from '../wire/cidr.ts';
 
 /** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
-export const SMALLEST_MTU = 68;
+const SMALLEST_MTU = 68;
 /** The largest IP packet, in bytes. */
-export const LARGEST_MTU = 65_535;
+const LARGEST_MTU = 65_535;
 
 const NO_OFFLOAD: LinkOffload = { checksum: false, tso: 0, uso: 0 };
 

@@ -45,7 +45,7 @@ export interface ListenOptions extends ConnectionOptions {
 /** What TCP needs of the stack. */
 export interface StackTcpHost extends Omit<TcpHost, 'released'> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
-  assertOpen(): void;
+  readonly assertOpen: () => void;
 }
 
 const ANY = Address.parse('0.0.0.0');
@@ -151,7 +151,8 @@ export class StackTcp {
     const segment = this.#segment;
     const flaw = segment.load(datagram);
     if (flaw !== undefined) return this.#counters.add(flaw);
-    // [MUST-57] RFC 9293 §3.9.2.3: to a broadcast or multicast address: silently dropped.
+    // [MUST-57] RFC 9293 §3.9.2.3: to a broadcast or multicast address: silently dropped. What comes from an invalid
+    // source IP has dropped already [MUST-63], and Source Quench [MUST-55].
     if (datagram.group) return this.#counters.add('tcp-to-group');
     // [S-106] RFC 6335 §6: port 0 is never used on the wire.
     if (segment.sourcePort === 0 || segment.destinationPort === 0) return this.#counters.add('tcp-port-zero');
@@ -181,7 +182,10 @@ export class StackTcp {
     for (const connection of this.#table) connection.retry(now);
   }
 
-  /** [MUST-44] [MUST-46] RFC 9293 §3.9.1.1: IP chooses the source; groups and broadcast are no peers. */
+  /**
+   * [MUST-43] [MUST-44] [MUST-46] RFC 9293 §3.9.1.1: the user or IP chooses the source, which the path keeps [MUST-45];
+   * groups and broadcast are no peers.
+   */
   #way(local: Address | undefined, remote: Address, remotePort: number): Path {
     const place = { address: remote.toString(), port: remotePort };
     const kind = this.#ip.classify(remote);

@@ -33,7 +33,7 @@ export interface StackUdpHost {
   readonly ip: Ip;
   readonly turn: Turn;
   /** @throws ERR_INVALID_STATE when the stack is closing */
-  assertOpen(): void;
+  readonly assertOpen: () => void;
   /** `writable()` is to be called when an interface's queue has room again. */
   blocked(socket: UdpSocket): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
@@ -95,7 +95,7 @@ export class StackUdp {
     const { address, port = 0 } = options;
     checkPort('port', port, 0);
     const resolved = resolveUdpOptions(options);
-    requireType('onMessage', handler?.onMessage, 'function');
+    requireHandler(handler);
     const localAddress = address === undefined ? ANY : address instanceof Address ? address : Address.parse(address);
     const place = { address: localAddress.toString(), port };
     if (localAddress.family === 6) throw systemError('EAFNOSUPPORT', 'bind', place);
@@ -180,6 +180,12 @@ export class StackUdp {
     if (rest.length > 0) this.#byPort.set(socket.localPort, rest);
     else this.#byPort.delete(socket.localPort);
   }
+}
+
+/** @throws ERR_INVALID_ARG_TYPE */
+function requireHandler(handler: unknown): void {
+  const { onMessage } = (handler ?? {}) as { onMessage?: unknown };
+  requireType('onMessage', onMessage, 'function');
 }
 
 /** How well a socket fits a datagram: 0 not at all, more for a peer and for an address of its own. */

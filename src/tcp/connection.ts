@@ -16,7 +16,7 @@ import { checkOption } from './options.ts';
 import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
-import { isSynchronized } from './states.ts';
+import { isSynchronized, mayReceive } from './states.ts';
 import { timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
 
@@ -132,7 +132,7 @@ export class Connection {
     const bytes = tcb.receiveQueue.read(max);
     if (bytes === undefined) return undefined;
     tcb.account();
-    if (tcb.state !== 'CLOSED') {
+    if (mayReceive(tcb.state)) {
       const buffered = tcb.receiveQueue.length + tcb.reassembly.bytes;
       // [MUST-39] RFC 9293 §3.8.6.2.2: told when the window opens by a useful step, not byte by byte.
       if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, buffered, tcb.rcv.mss)) {
@@ -169,7 +169,7 @@ export class Connection {
     const tcb = this.#tcb;
     if (tcb.orphan) return;
     if (tcb.state === 'CLOSED') return this.#discardUnread();
-    // [SHLD-3] RFC 9293 §3.6.1, RFC 2525 §2.17: unread data was lost.
+    // [SHLD-3] [MAY-1] RFC 9293 §3.6.1, [S-102] RFC 2525 §2.17: unread data was lost.
     if (tcb.receiveQueue.length > 0) return this.abort();
     // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
     if (tcb.state === 'SYN_SENT') return tcb.release('end');

@@ -23,10 +23,10 @@ import { nextState } from './states.ts';
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
 /** An orphan waits so long in FIN-WAIT-2 for the peer's FIN. Linux: net.ipv4.tcp_fin_timeout. */
-export const FIN_TIMEOUT_US = 60_000_000;
+const FIN_TIMEOUT_US = 60_000_000;
 
 /** An orphan keeps the process alive for so long at the most. */
-export const ORPHAN_HOLD_US = 60_000_000;
+const ORPHAN_HOLD_US = 60_000_000;
 
 /** What the owner is still to be told, one bit each; delivered in this order. */
 export const Notice = {

@@ -17,7 +17,10 @@ const MINIMUM_SEND_MSS = 48;
 /** The options of our SYN; one object, filled anew for each. */
 const synOptions = new TcpOptions();
 
-/** The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we send. */
+/**
+ * The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we
+ * send. TCP options are not counted ([S-100] RFC 6691 §2); segments with data carry none.
+ */
 function pathMss(tcb: ControlBlock): number {
   return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
 }

@@ -1,5 +1,5 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqLe, seqLt } from '../buffer/seq.ts';
+import { seqAdd, seqLe, seqLt } from '../buffer/seq.ts';
 import { IcmpType } from '../wire/icmp.ts';
 import { tcpSequence } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -11,7 +11,9 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   const { snd } = tcb;
   const seq = tcpSequence(error.memory.view, error.start);
   // [S-092] RFC 5927 §4.1: SND.UNA =< SEG.SEQ < SND.NXT: on its way, or anybody could have written it.
-  if (!(seqLe(snd.una, seq) && seqLt(seq, snd.nxt))) {
+  // A zero-window probe has carried the octet at SND.NXT.
+  const end = tcb.probed ? seqAdd(snd.nxt, 1) : snd.nxt;
+  if (!(seqLe(snd.una, seq) && seqLt(seq, end))) {
     tcb.host.counters.add('tcp-icmp-stale');
     return;
   }
@@ -21,5 +23,5 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   // [MUST-56] soft ones never do, and to TCP a parameter problem is one (RFC 9293 §3.9.2.2).
   const hard = error.hard && error.type !== IcmpType.PARAMETER_PROBLEM;
   if (hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
-  else tcb.softError = error.code; // [MUST-47] reported in place of ETIMEDOUT
+  else tcb.softError = error.code; // [MUST-47] [SHLD-25] reported in place of ETIMEDOUT
 }

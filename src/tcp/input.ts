@@ -54,7 +54,7 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
   const { rcv } = tcb;
   if (tcb.receiveWindow.acceptable(rcv.nxt, segment.seq, segment.length)) return true;
   // A segment that ends at RCV.NXT or before is old, but what it acknowledges may be new: "special allowance should be
-  // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66].
+  // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66]; probes are answered as long as it lasts [MAY-8].
   if (tcb.receiveWindow.rightEdge === rcv.nxt && segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
     segment.trimPayload(0);
     segment.flags &= ~TcpFlag.FIN;
@@ -87,7 +87,10 @@ function timeWaitRetransmission(tcb: ControlBlock, segment: Segment): false {
   return false;
 }
 
-/** Second, check the RST bit. [S-088] RFC 5961 §3.2: only the exact number resets; one inside the window is challenged. */
+/**
+ * Second, check the RST bit. [S-088] RFC 5961 §3.2: only the exact number resets; one inside the window is challenged.
+ * [SHLD-2] RFC 9293 §3.5.3: data that it carries changes nothing.
+ */
 function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.RST)) return true;
   // [S-094] RFC 1337 §3: ignored, or an old RST would end TIME-WAIT early.
@@ -104,7 +107,9 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
       break;
     case 'CLOSING':
     case 'LAST_ACK':
-      tcb.release('end');
+      // Both have closed: nothing to tell, unless bytes were lost.
+      if (tcb.sendQueue.length > 0) tcb.fail('ECONNRESET');
+      else tcb.release('end');
       break;
     default:
       // [MUST-12] RFC 9293 §3.6: the application learns that the peer aborted.

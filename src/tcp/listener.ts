@@ -21,7 +21,7 @@ export interface ListenerHost extends TcpHost {
   unlisten(listener: Listener): void;
 }
 
-/** A listening port: the state LISTEN of RFC 9293. Every connection it makes has a control block of its own [MUST-42]. */
+/** A listening port: the state LISTEN of RFC 9293. Every connection it makes has a control block of its own [MUST-41] [MUST-42]. */
 export class Listener {
   /** The address bound; the unspecified address for all. */
   readonly address: Address;

@@ -5,7 +5,8 @@ import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
 /**
  * Sends what may be sent: SYN, lost segments, new data, FIN, and last an ACK if none of them carried it. Called once
- * for a connection at the end of a batch or a turn, when its owner has had its say.
+ * for a connection at the end of a batch or a turn, when its owner has had its say: one ACK for all that came ([MUST-58]
+ * [MUST-59] RFC 9293 §3.10.7.4).
  */
 export function output(tcb: ControlBlock, now: number): void {
   if (tcb.state === 'CLOSED') return;
@@ -65,9 +66,11 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   const available = tcb.unsent;
   const finDue = finAt !== undefined && !tcb.finSent;
   if (available === 0 && !finDue) return false;
+  // [SHLD-15] RFC 9293 §3.8.6: below zero when the window has shrunk.
   const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
   const congested = congestionWindow(tcb) - tcb.recovery.pipe(snd.una, snd.nxt);
   let length = Math.min(available, usable, congested, largestPayload(tcb));
+  // [SHLD-28] RFC 9293 §3.9.1.2: segments of the full size wherever possible.
   if (length > snd.mss && length < available) length -= length % snd.mss;
   if (available === 0) {
     // A FIN alone takes one octet of the window; like the last data it does not wait for Nagle.

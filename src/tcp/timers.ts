@@ -29,6 +29,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   }
   tcb.timeouts++;
   if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV') {
+    // [MUST-22] RFC 9293 §3.8.3: like data; only R2 is another, `connectBy`.
     tcb.synDue = true;
     tcb.synLost = true;
   } else {
@@ -48,8 +49,10 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
 /** RFC 9293 §3.8.6.1: the window is closed, or data waits for one too small to use. */
 function probe(tcb: ControlBlock, now: number): void {
   const { persist } = tcb;
-  // [MUST-37] While probes are acknowledged the connection lives on; unanswered ones count towards R2.
-  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) return tcb.fail('ETIMEDOUT');
+  // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count towards R2.
+  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
+    return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
+  }
   if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
   else sendProbe(tcb);
   persist.onProbe(now, tcb.rto.rto);

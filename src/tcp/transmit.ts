@@ -15,7 +15,10 @@ const CHALLENGE_INTERVAL_US = 500_000;
 /** The largest IP packet, and so the largest super-segment with its headers. */
 const MAX_PACKET = 65_535;
 
-/** How the segments of a connection go out; one object, filled in for each. */
+/**
+ * How the segments of a connection go out; one object, filled in for each. [MUST-48] [SHLD-21] [SHLD-22] [MUST-49]
+ * RFC 9293 §3.9.1.9, §3.9.2: Diffserv and TTL as the application has set them by now.
+ */
 const sending: SendOptions = { ttl: 64, trafficClass: 0 };
 
 /**
@@ -94,7 +97,7 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   const { snd } = tcb;
   const end = seqAdd(seq, length + (fin ? 1 : 0));
   let flags: number = TcpFlag.ACK;
-  // [MUST-61] RFC 9293 §3.9.1.2: the last buffered segment says so.
+  // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags)) return false;

@@ -2,7 +2,7 @@ import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { UdpMessageInfo } from './handler.ts';
 
 /** What a waiting message is taken to occupy beside its bytes: the bound must hold for empty messages too. */
-export const MESSAGE_OVERHEAD = 256;
+const MESSAGE_OVERHEAD = 256;
 
 /** A received message in user memory. */
 export interface UdpMessage {

@@ -27,7 +27,7 @@ export type ResolvedUdpOptions = Required<UdpOptions>;
 /** The options that may change while the socket is open. */
 export type UdpTunables = Pick<ResolvedUdpOptions, 'broadcast' | 'ttl' | 'multicastTtl' | 'dscp' | 'receiveBuffer'>;
 
-export const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
+const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   reuseAddress: false,
   reusePort: false,
   broadcast: false,

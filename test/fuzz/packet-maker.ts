@@ -181,6 +181,7 @@ export class PacketMaker {
 
   /** A segment for a connection whose numbers are known: around what is expected. */
   #aimed(target: Target): TcpSegment {
+    if (this.#chance(0.4)) return this.#playedAlong(target);
     return tcpFields({
       sourcePort: target.port,
       destinationPort: target.stackPort,
@@ -191,6 +192,19 @@ export class PacketMaker {
       urgentPointer: this.#pick([0, 1, 65_535]),
       options: this.#chance(0.7) ? new Uint8Array(0) : this.#options(),
       payload: this.#bytes(this.#pick([0, 0, 1, 2, 100, 1400])),
+    });
+  }
+
+  /** A segment as an honest peer would send it: leads deeper into the connection. */
+  #playedAlong(target: Target): TcpSegment {
+    return tcpFields({
+      sourcePort: target.port,
+      destinationPort: target.stackPort,
+      sequence: target.sequence,
+      acknowledgment: target.acknowledgment,
+      flags: this.#chance(0.03) ? FIN | ACK : ACK | PSH,
+      window: this.#pick([65_535, 5000, 0]),
+      payload: this.#bytes(this.#pick([0, 0, 1, 500, 1400])),
     });
   }
 

@@ -319,7 +319,7 @@ describe('RFC 9293 §3.8.6: a window that shrinks', () => {
     for (const { seq, length } of peer.take()) expect(seq + length).toBeLessThanOrEqual(1 + 4 * MSS);
   });
 
-  it('[SHLD-16] [MAY-7] old data inside SND.UNA + SND.WND is retransmitted, beyond it not', () => {
+  it('[SHLD-16] old data inside SND.UNA + SND.WND is retransmitted, beyond it not', () => {
     const { world, peer } = shrunk(MSS);
     world.advance(2 * RTO);
     peer.expect({ flags: 'A', seq: 1, length: MSS });
