@@ -42,6 +42,10 @@ export function udpLength(view: DataView, offset: number): number {
   return view.getUint16(offset + 4);
 }
 
+function udpChecksum(view: DataView, offset: number): number {
+  return view.getUint16(offset + 6);
+}
+
 /** Writes a header; the checksum field is left 0, which over IPv4 means none. */
 export function writeUdpHeader(
   view: DataView,
