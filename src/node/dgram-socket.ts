@@ -291,6 +291,9 @@ export class Socket extends EventEmitter {
         onMessage: (bytes, info) => this.#received(bytes, info),
         onWritable: (socket) => this.#outgoing.flush(socket),
         onError: (error) => this.emit('error', error),
+        onClose: () => {
+          if (!this.#closed) this.close();
+        },
       });
     } catch (error) {
       return this.#bindFailed(asError(error));

@@ -190,6 +190,9 @@ export class Server extends EventEmitter {
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
+    this.#listener.onClose = () => {
+      if (this.listening) this.close();
+    };
     if (!this.#referenced) this.#listener.unref();
     process.nextTick(() => {
       if (this.listening) this.emit('listening');

@@ -135,6 +135,7 @@ export class Conversation {
       // The beginning, or the same two places connect once more.
       end.origin = sequence;
       end.top = undefined;
+      end.finEnd = undefined;
       const option = parseTcpOptions(segment.options).find(({ name }) => name === 'windowScale');
       end.shift = option?.name === 'windowScale' ? option.shift : undefined;
     }

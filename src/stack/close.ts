@@ -5,8 +5,14 @@ import type { Stack } from './stack.ts';
  * time-out, and with 0 at once, the rest is reset.
  */
 export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
-  for (const listener of stack.tcp.listeners) listener.close();
-  for (const socket of stack.udp.sockets) socket.close();
+  for (const listener of stack.tcp.listeners) {
+    listener.close();
+    stack.clock.defer(() => listener.onClose?.());
+  }
+  for (const socket of stack.udp.sockets) {
+    socket.close();
+    stack.clock.defer(() => socket.tellClosed());
+  }
   for (const connection of stack.tcp.connections) connection.shutdown();
   return new Promise((resolve) => {
     const done = (): void => {

@@ -18,6 +18,7 @@ import { hostClock, hostRandom } from '../time/host.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
+import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { shutDown } from './close.ts';
 import type { StackEvents } from './events.ts';
@@ -122,6 +123,7 @@ export class Stack {
   attach(link: Link, options: AttachOptions = {}): Interface {
     this.#assertOpen();
     const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
+    for (const address of addresses) requireIpv4(address);
     return this.#attach(link, { name, addresses, loopback: false });
   }
 
@@ -339,6 +341,12 @@ export class Stack {
       this.#alive.cancel();
     }
   }
+}
+
+/** There is no IPv6 yet: an address that would never answer is refused. */
+function requireIpv4(address: string): void {
+  if (Cidr.parse(address).address.family === 4) return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `${address}: IPv6 addresses cannot be used yet, leave it out`);
 }
 
 /** The name that a link has itself, as a TUN device does. */

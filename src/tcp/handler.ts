@@ -18,8 +18,6 @@ export interface ConnectionHandler {
   onEnd?(connection: Connection): void;
   /** Everything written has been acknowledged, and so has the FIN after `shutdown()`. */
   onFinished?(connection: Connection): void;
-  /** Urgent data is announced up to a point in the stream (RFC 9293 §3.8.5). */
-  onUrgent?(connection: Connection): void;
   /** The connection has failed: `ECONNREFUSED`, `ECONNRESET`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNABORTED`. */
   onError?(error: SystemError, connection: Connection): void;
   /** The last callback. The connection is CLOSED or in TIME-WAIT, nothing more will be received or sent for its owner. */

@@ -54,7 +54,8 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
   const { rcv } = tcb;
   if (tcb.receiveWindow.acceptable(rcv.nxt, segment.seq, segment.length)) return true;
   // A segment that ends at RCV.NXT or before is old, but what it acknowledges may be new: "special allowance should be
-  // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66]; probes are answered as long as it lasts [MAY-8].
+  // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66]; probes are answered as long as it lasts
+  // [MAY-8].
   if (tcb.receiveWindow.rightEdge === rcv.nxt && segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
     segment.trimPayload(0);
     segment.flags &= ~TcpFlag.FIN;
@@ -70,8 +71,8 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
 }
 
 /**
- * An unacceptable segment is answered with an ACK. Answers to bare ACKs and SYNs are limited to one in half a second, so
- * that two ends that disagree never talk for ever (Linux: net.ipv4.tcp_invalid_ratelimit); text and FIN are
+ * An unacceptable segment is answered with an ACK. Answers to bare ACKs and SYNs are limited to one in half a second,
+ * so that two ends that disagree never talk for ever (Linux: net.ipv4.tcp_invalid_ratelimit); text and FIN are
  * retransmissions, which their sender paces itself.
  */
 function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
@@ -79,7 +80,10 @@ function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
   else challenge(tcb, segment.now);
 }
 
-/** TIME-WAIT: the only thing that can arrive is a retransmission of the remote FIN: acknowledge it and start 2 MSL again. */
+/**
+ * TIME-WAIT: "the only thing that can arrive [...] is a retransmission of the remote FIN. Acknowledge it, and restart the
+ * 2 MSL timeout."
+ */
 function timeWaitRetransmission(tcb: ControlBlock, segment: Segment): false {
   const isFin = segment.has(TcpFlag.FIN) && seqAdd(segment.payloadEnd, 1) === tcb.rcv.nxt;
   if (isFin) tcb.lingerAt = segment.now + TIME_WAIT_US;
@@ -118,7 +122,9 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   return false;
 }
 
-/** Fourth, check the SYN bit. [S-089] RFC 5961 §4.2: a SYN in a synchronized state is challenged, whatever its number. */
+/**
+ * Fourth, check the SYN bit. [S-089] RFC 5961 §4.2: a SYN in a synchronized state is challenged, whatever its number.
+ */
 function checkSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN)) return true;
   if (tcb.state === 'SYN_RECV' && tcb.passive) tcb.release('end');

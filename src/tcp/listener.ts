@@ -21,13 +21,18 @@ export interface ListenerHost extends TcpHost {
   unlisten(listener: Listener): void;
 }
 
-/** A listening port: the state LISTEN of RFC 9293. Every connection it makes has a control block of its own [MUST-41] [MUST-42]. */
+/**
+ * A listening port: the state LISTEN of RFC 9293. Every connection it makes has a control block of its own [MUST-41]
+ * [MUST-42].
+ */
 export class Listener {
   /** The address bound; the unspecified address for all. */
   readonly address: Address;
   readonly port: number;
   /** Handshakes that may be under way at once; the oldest gives way to a newer one. Linux: net.ipv4.tcp_max_syn_backlog. */
   readonly backlog: number;
+  /** Called when the stack, not its owner, has closed the listener. */
+  onClose: (() => void) | undefined = undefined;
   readonly #host: ListenerHost;
   readonly #options: ResolvedConnectionOptions;
   readonly #onConnection: (connection: Connection) => void;

@@ -15,13 +15,16 @@ export interface ConnectionOptions {
   ttl?: number;
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
-  /** Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. Default 924,600 (Linux: net.ipv4.tcp_retries2 = 15). */
+  /**
+   * Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. Default 924,600 (Linux:
+   * net.ipv4.tcp_retries2 = 15).
+   */
   userTimeout?: number;
   /** Give up connecting after so long, in milliseconds. Default 180,000 (RFC 9293 MUST-23). */
   connectTimeout?: number;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
   keepAlive?: boolean;
-  /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: net.ipv4.tcp_keepalive_time. */
+  /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: tcp_keepalive_time. */
   keepAliveIdle?: number;
   /** Time between unanswered probes, in milliseconds. Default 75,000. Linux: net.ipv4.tcp_keepalive_intvl. */
   keepAliveInterval?: number;

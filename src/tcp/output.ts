@@ -5,8 +5,8 @@ import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
 /**
  * Sends what may be sent: SYN, lost segments, new data, FIN, and last an ACK if none of them carried it. Called once
- * for a connection at the end of a batch or a turn, when its owner has had its say: one ACK for all that came ([MUST-58]
- * [MUST-59] RFC 9293 §3.10.7.4).
+ * for a connection at the end of a batch or a turn, when its owner has had its say: one ACK for all that came
+ * ([MUST-58] [MUST-59] RFC 9293 §3.10.7.4).
  */
 export function output(tcb: ControlBlock, now: number): void {
   if (tcb.state === 'CLOSED') return;

@@ -49,7 +49,8 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
 /** RFC 9293 §3.8.6.1: the window is closed, or data waits for one too small to use. */
 function probe(tcb: ControlBlock, now: number): void {
   const { persist } = tcb;
-  // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count towards R2.
+  // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
+  // towards R2.
   if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }

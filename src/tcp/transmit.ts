@@ -9,7 +9,7 @@ import { MAX_TCP_OPTIONS_LENGTH } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
 import { writeSynOptions } from './handshake.ts';
 
-/** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: net.ipv4.tcp_invalid_ratelimit. */
+/** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: tcp_invalid_ratelimit. */
 const CHALLENGE_INTERVAL_US = 500_000;
 
 /** The largest IP packet, and so the largest super-segment with its headers. */

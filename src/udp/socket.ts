@@ -283,6 +283,11 @@ export class UdpSocket {
     }
   }
 
+  /** The owner learns that the stack has closed the socket. For the stack. */
+  tellClosed(): void {
+    this.#handler.onClose?.(this);
+  }
+
   /** There is room in an interface's queue again. For the stack. */
   writable(): void {
     if (this.#closed) return;

@@ -57,7 +57,21 @@ const OTHER_DESTINATIONS = [
   '10.1.0.1',
 ];
 const { SYN, ACK, RST, FIN, PSH, URG } = TcpFlag;
-const LIKELY_FLAGS = [SYN, ACK, RST, FIN | ACK, SYN | ACK, RST | ACK, PSH | ACK, FIN, 0, URG | ACK, SYN | FIN, SYN | RST, 0x1ff];
+const LIKELY_FLAGS = [
+  SYN,
+  ACK,
+  RST,
+  FIN | ACK,
+  SYN | ACK,
+  RST | ACK,
+  PSH | ACK,
+  FIN,
+  0,
+  URG | ACK,
+  SYN | FIN,
+  SYN | RST,
+  0x1ff,
+];
 
 /** Makes packets that no honest host sends, from a seed. */
 export class PacketMaker {
@@ -127,7 +141,9 @@ export class PacketMaker {
     }
     const target = this.#pick(targets.connections);
     const tcp = this.#aimed(target);
-    return rawPacket(this.#chance(0.03) ? source : target.address, this.#chance(0.03) ? destination : target.own, { tcp });
+    return rawPacket(this.#chance(0.03) ? source : target.address, this.#chance(0.03) ? destination : target.own, {
+      tcp,
+    });
   }
 
   #icmp(): { type: number; code: number; rest: number; payload: Uint8Array } {

@@ -159,7 +159,10 @@ export class FuzzWorld {
       ),
       udp.bind({ port: NAMES_SERVER }, { onMessage: () => this.#count('datagrams taken') }),
     );
-    const connected = udp.bind({ port: 54 }, { onMessage: () => {}, onError: (error) => this.#count(`UDP ${error.code}`) });
+    const connected = udp.bind(
+      { port: 54 },
+      { onMessage: () => {}, onError: (error) => this.#count(`UDP ${error.code}`) },
+    );
     connected.connect('10.0.0.9', 99);
     this.#udp.push(connected);
   }
@@ -168,7 +171,8 @@ export class FuzzWorld {
     return {
       onReadable: (c) => {
         for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) {
-          for (const byte of bytes) if (byte !== (this.#dearReceived++ & 0xff)) throw new Error('a wrong byte came back');
+          for (const byte of bytes)
+            if (byte !== (this.#dearReceived++ & 0xff)) throw new Error('a wrong byte came back');
         }
       },
       onError: (error) => {
@@ -201,7 +205,7 @@ export class FuzzWorld {
       if (packet.tcp === undefined || packet.tcp.payload.length === 0) dataless++;
       if (!this.#isJustified(packet, verdicts, known)) this.#complain('not justified', bytes, verdicts);
     }
-    if (dataless > ANSWERS_A_PACKET * size) this.#complain(`${dataless} answers`, sent[0]!, verdicts);
+    if (dataless > ANSWERS_A_PACKET * size) this.#complain(`${dataless} answers`, sent[0], verdicts);
     for (const { bytes } of verdicts) this.#injectedBytes += bytes.length;
     this.#remember(sent);
   }
@@ -223,7 +227,8 @@ export class FuzzWorld {
     if (verdicts.length > 1 || verdicts[0]!.drop !== undefined) return;
     const { value } = verdicts[0]!;
     const counted = Object.entries(after).some(([name, n]) => n !== before[name]);
-    const quoted = value?.icmp !== undefined && value.icmp.type !== IcmpType.ECHO_REQUEST && known.has(quotedKey(value));
+    const quoted =
+      value?.icmp !== undefined && value.icmp.type !== IcmpType.ECHO_REQUEST && known.has(quotedKey(value));
     if (!counted && !quoted && this.#heard() === heard) {
       this.#complain('neither counted nor delivered', undefined, verdicts);
     }
@@ -280,7 +285,10 @@ export class FuzzWorld {
         verdicts.some(
           ({ value, drop }) =>
             // RFC 9293 §3.10.7: a RST is never answered with one.
-            drop === undefined && value?.tcp !== undefined && (value.tcp.flags & RST) === 0 && incomingKey(value) === key,
+            drop === undefined &&
+            value?.tcp !== undefined &&
+            (value.tcp.flags & RST) === 0 &&
+            incomingKey(value) === key,
         )
       );
     }
@@ -363,7 +371,10 @@ export class FuzzWorld {
     const random = this.#random;
     if (chance(random, 0.02)) {
       const remotePort = 1 + uniform(random, 60_000);
-      const c = this.#stack.tcp.connect({ remoteAddress: '10.0.0.9', remotePort }, { onConnect: (open) => this.#accepted.push(open) });
+      const c = this.#stack.tcp.connect(
+        { remoteAddress: '10.0.0.9', remotePort },
+        { onConnect: (open) => this.#accepted.push(open) },
+      );
       c.write(new Uint8Array(uniform(random, 5000)));
       if (chance(random, 0.3)) c.shutdown();
     }
@@ -430,7 +441,8 @@ export class FuzzWorld {
     if (half > 3 * BACKLOG + 8) throw new Error(`${half} handshakes under way`);
     if (this.#stack.wheel.count > connections.length) throw new Error('more timers than connections');
     // Without memory the neighbour's connection can only stay open.
-    if (this.#memory === MEMORY.ample) this.#dearSent += this.#dear.write(counting(this.#dearSent, 1 + uniform(this.#random, 3000)));
+    if (this.#memory === MEMORY.ample)
+      this.#dearSent += this.#dear.write(counting(this.#dearSent, 1 + uniform(this.#random, 3000)));
     this.#clock.advance(1_000_000);
     for (const bytes of this.#link.take()) this.#checkForm(bytes);
     if (this.#dear.state !== 'ESTABLISHED') throw new Error(`the neighbour's connection is ${this.#dear.state}`);

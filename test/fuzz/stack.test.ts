@@ -17,13 +17,15 @@ describe('a stack under fire', () => {
         await world.end();
       } catch (error) {
         const again = `USERNET_FUZZ_SEED=${seed} USERNET_FUZZ_PACKETS=${PACKETS_A_SEED}`;
-        throw new Error(`seed ${seed}, packet ${world.packets} (${again} repeats it): ${String(error)}`, { cause: error });
+        throw new Error(`seed ${seed}, packet ${world.packets} (${again} repeats it): ${String(error)}`, {
+          cause: error,
+        });
       }
       for (const [name, n] of Object.entries(world.effects)) effects[name] = (effects[name] ?? 0) + n;
     }
     if (process.env['USERNET_FUZZ_VERBOSE'] !== undefined) console.log(effects);
     // The fire has reached every room; else the test would prove little.
-    for (const name of EXPECTED_EFFECTS) expect(effects[name] ?? 0, name).toBeGreaterThan(0);
+    for (const name of EXPECTED_EFFECTS) expect(effects[name] ?? 0, `how often ${name}`).toBeGreaterThan(0);
   });
 });
 

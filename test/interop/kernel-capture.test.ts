@@ -25,7 +25,8 @@ async function captured(ns: Namespace, file: string, play: () => Promise<void>):
   tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
   await expect.poll(() => said, PATIENTLY).toContain('listening on');
   await play();
-  const fins = async (): Promise<number> => (await ns.run('tcpdump', ['-nr', file, 'tcp[tcpflags] & tcp-fin != 0'])).stdout.split('Flags').length - 1;
+  const fins = async (): Promise<number> =>
+    (await ns.run('tcpdump', ['-nr', file, 'tcp[tcpflags] & tcp-fin != 0'])).stdout.split('Flags').length - 1;
   await expect.poll(fins, PATIENTLY).toBe(2);
   tcpdump.kill('SIGTERM');
   await expect.poll(() => said, PATIENTLY).toMatch(/\n0 packets dropped by kernel/);

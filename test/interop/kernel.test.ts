@@ -59,10 +59,12 @@ describe.skipIf(unavailable)("the kernel's programs as clients of a stack behind
       curl.stdout.pause();
       curl.kill('SIGKILL');
       expect(await stack.next('aborted')).toEqual({ event: 'aborted', url: '/bytes/100000000', code: 'ECONNRESET' });
-      await expect.poll(() => stack.ask({ do: 'statistics' }), PATIENTLY).toMatchObject({
-        tcp: { connections: 0 },
-        memory: { used: 0 },
-      });
+      await expect
+        .poll(() => stack.ask({ do: 'statistics' }), PATIENTLY)
+        .toMatchObject({
+          tcp: { connections: 0 },
+          memory: { used: 0 },
+        });
       expect(await fetchHash(ns, 1000)).toEqual(right(1000));
     });
   });

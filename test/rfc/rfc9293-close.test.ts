@@ -233,6 +233,52 @@ describe('RFC 9293 §3.6.1: half-closed connections', () => {
   });
 });
 
+describe('a RST when both have closed', () => {
+  it.each(['CLOSING', 'LAST_ACK'] as const)(
+    '[MUST-12] %s: with data unacknowledged the application hears of it',
+    (state) => {
+      const { world, peer, connection, events } = inState(state === 'CLOSING' ? 'ESTABLISHED' : 'CLOSE_WAIT');
+      world.write(connection, 100);
+      world.act(() => connection.shutdown());
+      if (state === 'CLOSING') peer.send({ flags: 'FA', ack: 1 });
+      expect(connection.state).toBe(state);
+      peer.take();
+      peer.send({ flags: 'R', seq: peer.next });
+      expect(connection.state).toBe('CLOSED');
+      expect(events.slice(-2)).toEqual(['error ECONNRESET', 'close']);
+    },
+  );
+
+  it.each(['CLOSING', 'LAST_ACK'] as const)('%s: without, there is nothing to tell', (state) => {
+    const { peer, connection, events } = inState(state);
+    peer.send({ flags: 'R', seq: 2 });
+    expect(connection.state).toBe('CLOSED');
+    expect(events).toEqual(['close']);
+  });
+});
+
+describe('data that was not read when the peer closed', () => {
+  it.each(['CLOSE_WAIT', 'LAST_ACK', 'TIME_WAIT'] as const)(
+    '%s: can still be read, and nothing is sent for it',
+    (state) => {
+      const { world, peer, connection, events } = established({ tcp: { receiveBuffer: 4096 } });
+      if (state === 'TIME_WAIT') {
+        world.act(() => connection.shutdown());
+        peer.expect({ flags: 'FA' });
+      }
+      for (let i = 0; i < 4; i++) peer.send({ flags: 'A', data: 1000 });
+      peer.send({ flags: 'FA' });
+      if (state === 'LAST_ACK') world.act(() => connection.shutdown());
+      expect(connection.state).toBe(state);
+      peer.take();
+      expect(events).not.toContain('end');
+      expect(world.read(connection)).toBe(4000);
+      expect(events).toContain('end');
+      peer.expectNothing();
+    },
+  );
+});
+
 describe('RFC 9293 §3.10.5: ABORT', () => {
   it.each(['ESTABLISHED', 'FIN_WAIT_1', 'FIN_WAIT_2', 'CLOSE_WAIT'] as const)('%s: RST with SND.NXT', (state) => {
     const { world, peer, connection, events } = inState(state);

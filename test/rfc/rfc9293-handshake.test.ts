@@ -80,7 +80,7 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     expect(world.read(connection)).toBe(7);
   });
 
-  it('[MUST-10] simultaneous open: a SYN,ACK that the peer repeats is acknowledged, so that it gets out of SYN-RECEIVED', () => {
+  it('[MUST-10] simultaneous open: a SYN,ACK that the peer repeats is acknowledged', () => {
     const { peer, connection } = inState('SYN_RECV', { open: 'active' });
     peer.send({ flags: 'SA', seq: 0, ack: 1 });
     peer.expectNothing();
@@ -237,6 +237,94 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     peer.send({ flags: 'A', seq: answer.ack, ack: 1, data: 21 - answer.ack });
     peer.expect({ flags: 'A', ack: 21 });
     expect(world.read(accepted[0]!.connection)).toBe(20);
+  });
+});
+
+describe('RFC 9293 §3.10.4: CLOSE in SYN-RECEIVED', () => {
+  it('is queued until the handshake is complete', () => {
+    const { world, peer, connection, events } = inState('SYN_RECV', { open: 'active' });
+    world.write(connection, 10);
+    world.act(() => connection.close());
+    peer.expectNothing();
+    expect(events).toEqual(['close']);
+    peer.send({ flags: 'A', ack: 1 });
+    peer.expect({ flags: 'FPA', seq: 1, length: 10 });
+    peer.send({ flags: 'A', ack: 12 });
+    expect(connection.state).toBe('FIN_WAIT_2');
+  });
+});
+
+describe('what a SYN may carry besides', () => {
+  it('[MUST-50] an IP option that nobody knows', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    for (const segment of [{ flags: 'S' }, { flags: 'A', seq: 1, ack: 1, data: 10 }]) {
+      const packet = peer.make(segment);
+      peer.sendPacket({ ...packet, ip: { ...packet.ip, options: Uint8Array.of(0x5e, 4, 1, 2) } });
+      peer.expect({ ack: peer.next });
+    }
+    expect(world.read(accepted[0]!.connection)).toBe(10);
+  });
+
+  it('ECE and CWR: an offer of ECN, which is not taken up', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SEC' });
+    peer.expect({ flags: 'SA' });
+    peer.send({ flags: 'A' });
+    expect(accepted.length).toBe(1);
+  });
+
+  it('PSH and URG without a meaning', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SPU' });
+    peer.expect({ flags: 'SA', ack: 1 });
+    peer.send({ flags: 'A' });
+    expect(accepted.length).toBe(1);
+  });
+});
+
+describe('RFC 9293 §3.4: sequence numbers are modulo 2³²', () => {
+  it('a connection whose numbers wrap in both directions is like any other', () => {
+    const world = new World();
+    const first = world.peer();
+    const localPort = 50_000;
+    world.act(() => world.connect({ localPort }).connection.abort());
+    const { at, packet } = first.expect({ flags: 'S' });
+    // [MUST-8] The clock behind the numbers ticks every 4 µs: wait until they stand 1000 below the wrap.
+    const wanted = 2 ** 32 - 1000;
+    world.advance((wanted - packet.tcp!.sequence) * 4 - (world.clock.now() - at));
+    const peer = world.peer({ iss: 2 ** 32 - 5000 });
+    const { connection } = world.connect({ localPort });
+    expect(peer.expect({ flags: 'S' }).packet.tcp!.sequence).toBe(wanted);
+    peer.send({ flags: 'SA', mss: 1460 });
+    peer.expect({ flags: 'A' });
+    world.write(connection, 50_000);
+    for (let i = 0; i < 30; i++) {
+      peer.take();
+      peer.send({ flags: 'A', data: 1000 });
+    }
+    expect(connection.unacknowledged).toBe(0);
+    // Out of order over the wrap, too: the peer's next numbers are far behind it, its SYN was before.
+    expect(world.read(connection)).toBe(30_000);
+    world.act(() => connection.shutdown());
+    expect(peer.take().at(-1)).toMatchObject({ flags: 'FA', seq: 50_001, ack: 30_001 });
+    peer.send({ flags: 'FA' });
+    peer.expect({ flags: 'A', seq: 50_002, ack: 30_002 });
+    expect(connection.state).toBe('TIME_WAIT');
+  });
+
+  it('segments out of order across the wrap are put together', () => {
+    const { world, peer, connection } = established({ iss: 2 ** 32 - 1500 });
+    for (const n of [3, 1, 2, 4]) peer.send({ flags: 'A', seq: 1 + n * 500, data: 500 });
+    expect(new Set(peer.take().map(({ ack }) => ack))).toEqual(new Set([1]));
+    peer.send({ flags: 'A', seq: 1, data: 500 });
+    peer.expect({ flags: 'A', ack: 2501 });
+    expect(world.read(connection)).toBe(2500);
   });
 });
 

@@ -103,6 +103,16 @@ describe('RFC 9293 §3.9.2.2: ICMP errors on an open connection', () => {
     peer.take();
   });
 
+  it('[MUST-47] also one about a zero-window probe', () => {
+    const { world, peer, connection, events } = established({ wnd: 0, tcp: { userTimeout: 5000 } });
+    world.write(connection, 100);
+    world.advance(SECOND);
+    peer.icmp(UNREACHABLE, 1, peer.take()[0]!);
+    world.advance(60 * SECOND);
+    expect(events).toEqual(['error EHOSTUNREACH', 'close']);
+    peer.take();
+  });
+
   it('it is forgotten when the peer answers after all', () => {
     const { world, peer, sent, connection, events } = sending();
     peer.icmp(UNREACHABLE, 1, sent);

@@ -5,8 +5,8 @@ import { inState } from '../support/tcp-world.ts';
 import type { Established, OtherState } from '../support/tcp-world.ts';
 
 /**
- * RFC 9293 §3.10.7.4, "SEGMENT ARRIVES, other states", as a table of state × segment, with the amendments that the stack
- * claims: RFC 5961 (challenge ACKs) and RFC 1337 (RST in TIME-WAIT).
+ * RFC 9293 §3.10.7.4, "SEGMENT ARRIVES, other states", as a table of state × segment, with the amendments that the
+ * stack claims: RFC 5961 (challenge ACKs) and RFC 1337 (RST in TIME-WAIT).
  */
 const SYNCHRONIZED = [
   'ESTABLISHED',

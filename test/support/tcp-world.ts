@@ -232,7 +232,7 @@ export function established(options: EstablishedOptions = {}): Established {
 /** The synchronized states, and SYN_RECV: those that §3.10.7.4 treats together. */
 export type OtherState = Exclude<State, 'CLOSED' | 'LISTEN' | 'SYN_SENT'>;
 
-/** Leads a new connection into a state. The stack's FIN, where it was sent, is not acknowledged unless the state says so. */
+/** Leads a new connection into a state. The stack's FIN is not acknowledged unless the state says so. */
 export function inState(state: OtherState, options: EstablishedOptions = {}): Established {
   if (state === 'SYN_RECV') return halfOpen(options);
   const made = established(options);

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../../../src/index.ts';
-import { createNet } from '../../../src/node/index.ts';
+import { createDgram, createNet } from '../../../src/node/index.ts';
 import type { Server, Socket } from '../../../src/node/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { netWorlds } from '../../support/net-world.ts';
@@ -637,6 +637,21 @@ describe.each(netWorlds)('net: %s', (_world, make) => {
       await closed(socket);
       expect(calls()).toBe(socket);
     });
+  });
+});
+
+describe('a stack that is closed', () => {
+  it('closes its server and datagram sockets when the stack is closed', async () => {
+    const stack = new Stack();
+    const server = createNet(stack).createServer().listen(0);
+    await once(server, 'listening');
+    const socket = createDgram(stack).createSocket('udp4').bind(0);
+    await once(socket, 'listening');
+    const closed = Promise.all([once(server, 'close'), once(socket, 'close')]);
+    await stack.close();
+    await closed;
+    expect(server.listening).toBe(false);
+    expect(() => socket.address()).toThrow();
   });
 });
 

@@ -185,4 +185,25 @@ describe('Stack', () => {
     clock.advance(1000);
     expect(errors).toEqual(['ECONNREFUSED']);
   });
+
+  it('tells listeners and UDP sockets that it has closed them', async () => {
+    const { clock, alice } = pair();
+    const told: string[] = [];
+    const listener = alice.tcp.listen({ port: 7 }, () => {});
+    listener.onClose = () => told.push('listener');
+    const socket = alice.udp.bind({}, { onMessage: () => {}, onClose: () => told.push('socket') });
+    const own = alice.udp.bind({}, { onMessage: () => {}, onClose: () => told.push('own') });
+    own.close();
+    const closing = alice.close();
+    expect([listener.closed, socket.closed, told]).toEqual([true, true, []]);
+    clock.advance(0);
+    await closing;
+    expect(told).toEqual(['listener', 'socket']);
+  });
+
+  it('refuses an IPv6 address on a link, as long as it could not answer there', () => {
+    const { alice } = pair();
+    expect(() => alice.attach(cable()[0], { addresses: ['fd00::2/64'] })).toThrow(/fd00::2\/64: IPv6/);
+    expect(alice.interfaces.length).toBe(2);
+  });
 });

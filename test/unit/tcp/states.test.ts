@@ -107,7 +107,7 @@ describe('what the states allow', () => {
   });
 
   it('queued text and FIN are sent until the FIN is acknowledged (§3.10.4)', () => {
-    // From each state in which our FIN may be unacknowledged there is an arrow for its acknowledgment, or it was not sent.
+    // Where our FIN may be unacknowledged there is an arrow for its acknowledgment, or one for sending it.
     const expected = STATES.filter(
       (state) =>
         isSynchronized(state) &&

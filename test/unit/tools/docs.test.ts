@@ -1,0 +1,70 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { resolveOptions } from '../../../src/tcp/options.ts';
+import { resolveUdpOptions } from '../../../src/udp/options.ts';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+
+const PAGES = [
+  'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'docs/architecture.md',
+  'docs/defaults.md',
+  'docs/plan.md',
+] as const;
+
+/** Runs an example over dist/, as a user would. */
+function run(example: string): string {
+  if (!existsSync(join(root, 'dist/index.js'))) throw new Error('there is no dist/: run `npm run build`');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [example], { cwd: root, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return stdout;
+}
+
+describe('the examples', () => {
+  it('say hello: the README’s own', () => {
+    const [, shown] = /^```js\n(.*?)^```$/ms.exec(read('README.md')) ?? [];
+    expect(shown).toBe(read('examples/echo.mjs'));
+    expect(run('examples/echo.mjs')).toBe('10.0.0.2 says: hello, userspace\n\n');
+  });
+
+  it('draw the same ladder at every run', () => {
+    const ladder = run('examples/virtual-time.mjs');
+    expect(ladder).toMatch(/^60000\.000 +CLOSED │/m);
+    expect(run('examples/virtual-time.mjs')).toBe(ladder);
+  });
+});
+
+describe('docs/defaults.md', () => {
+  /** Values by option, from the tables that have a column of options. */
+  const tables = read('docs/defaults.md')
+    .split(/^## /m)
+    .filter((section) => section.includes('| option |'))
+    .map(
+      (section) => new Map([...section.matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(([, name, value]) => [name, value])),
+    );
+
+  it.each([
+    ['TCP', tables[0], resolveOptions({})],
+    ['UDP', tables[1], resolveUdpOptions()],
+  ])('has every option of %s, with the value that the code has', (_protocol, shown, options) => {
+    const inCode = Object.entries(options).map(([name, value]) => [name, String(value)]);
+    expect(Object.fromEntries(shown ?? [])).toEqual(Object.fromEntries(inCode));
+  });
+});
+
+describe.each(PAGES)('%s', (page) => {
+  it('links to pages and names files that exist', () => {
+    const text = read(page);
+    const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => join(dirname(page), path!));
+    const sources = [...text.matchAll(/`((?:src|test|docs|examples|scripts|native)\/[\w./-]+\.\w+)`/g)];
+    const inRooms = [...text.matchAll(/`((?:wire|buffer|time|link|ip|udp|tcp|stack|sim|node)\/[\w/-]+\.ts)`/g)];
+    const named = [...sources.map(([, path]) => path!), ...inRooms.map(([, path]) => `src/${path}`)];
+    expect([...links, ...named].filter((path) => !existsSync(join(root, path)))).toEqual([]);
+  });
+});
