@@ -1,8 +1,8 @@
-// Builds native/tun.c into prebuilds/<platform>-<arch>/usernet-tun.node, where src/node/addon.ts looks for it.
+// Builds native/*.c into prebuilds/<platform>-<arch>/usernet-tun.node, where src/node/addon.ts looks for it.
 // N-API: one binary serves all versions of Node. Without a compiler or outside Linux the rest of the package works
 // without it, so a single line says so and the build goes on; with CI=true that is an error.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,7 +10,10 @@ import { fileURLToPath } from 'node:url';
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const native = join(root, 'native');
 const target = join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'usernet-tun.node');
-const sources = [join(native, 'tun.c'), join(native, 'binding.gyp'), fileURLToPath(import.meta.url)];
+const sources = readdirSync(native)
+  .filter((name) => /\.(c|h|gyp)$/.test(name))
+  .map((name) => join(native, name))
+  .concat(fileURLToPath(import.meta.url));
 
 /** Ends the script: no addon, and why. */
 function giveUp(reason) {

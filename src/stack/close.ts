@@ -21,7 +21,7 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
       // TIME-WAIT is not waited for, and connections whose handshake never ended have nothing to say.
       for (const connection of stack.tcp.connections) connection.cut('ECONNABORTED');
       // The RSTs go out, the last callbacks are made, then the links may close.
-      stack.turn.settle(stack.clock.now());
+      stack.turn.settle();
       resolve();
     };
     const check = (): void => {

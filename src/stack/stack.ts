@@ -122,6 +122,7 @@ export class Stack {
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
     this.#assertOpen();
+    requireLink(link);
     const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
     for (const address of addresses) requireIpv4(address);
     return this.#attach(link, { name, addresses, loopback: false });
@@ -266,7 +267,7 @@ export class Stack {
     };
   }
 
-  /** One batch: every packet through IP, then the turn. The clock is read once. */
+  /** One batch: every packet through IP, then the turn. One reading of the clock serves all that came in. */
   #receive(iface: Interface, batch: Batch): void {
     const now = this.clock.now();
     const { ip, turn } = this;
@@ -283,7 +284,7 @@ export class Stack {
         ip.input(network, batch.memory[row]!, batch.offset[row]!, length, checksum, segmentSize, retained, now);
       }
     } finally {
-      turn.finish(now);
+      turn.finish();
     }
   }
 
@@ -341,6 +342,13 @@ export class Stack {
       this.#alive.cancel();
     }
   }
+}
+
+/** @throws ERR_INVALID_ARG_TYPE */
+function requireLink(link: unknown): void {
+  const { open, send } = (link ?? {}) as { open?: unknown; send?: unknown };
+  requireType('link.open', open, 'function');
+  requireType('link.send', send, 'function');
 }
 
 /** There is no IPv6 yet: an address that would never answer is refused. */

@@ -61,11 +61,11 @@ export class Turn {
   }
 
   /** Ends a batch: delivers, sends, flushes. */
-  finish(now: number): void {
+  finish(): void {
     this.#running = true;
     try {
       for (let round = 0; round < MAX_ROUNDS && this.#touched.length > 0; round++) {
-        this.#round(now);
+        this.#round();
         this.#host.flush();
       }
       this.#host.flush();
@@ -76,15 +76,17 @@ export class Turn {
   }
 
   /** What waits is done now, unless a turn is running anyway. */
-  settle(now: number): void {
-    if (!this.#running) this.finish(now);
+  settle(): void {
+    if (!this.#running) this.finish();
   }
 
-  #round(now: number): void {
+  #round(): void {
     const participants = this.#touched;
     // The list grows while owners write to other sockets: those send in this round too.
     for (let i = 0; i < participants.length; i++) this.#deliver(participants[i]!);
     this.#touched = [];
+    // Read again: an owner may have computed for long, and timers of what is sent now must not be due at once.
+    const now = this.#host.clock.now();
     for (const participant of participants) {
       participant.touched = false;
       participant.output(now);
@@ -114,6 +116,6 @@ export class Turn {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    this.finish(this.#host.clock.now());
+    this.finish();
   };
 }

@@ -29,6 +29,12 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
 ]);
 
 /**
+ * Bytes that a connection may queue whatever others hold of the memory budget: so each of them gets on, and an ACK of
+ * its own tells each that waits for room. Linux: net.ipv4.tcp_wmem, the first value.
+ */
+const SEND_FLOOR = 2048;
+
+/**
  * A TCP connection: the core socket that every adapter stands on. Callbacks, no promises, no runtime.
  *
  * @example
@@ -81,7 +87,8 @@ export class Connection {
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
     const { sendQueue, options, host } = this.#tcb;
-    return Math.max(0, Math.min(options.sendBuffer - sendQueue.length, host.budget.room));
+    const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
+    return Math.max(0, Math.min(options.sendBuffer - sendQueue.length, memory));
   }
 
   /** Bytes written and not yet acknowledged. */

@@ -50,7 +50,10 @@ function newAck(tcb: ControlBlock, segment: Segment): void {
   const flight = seqDiff(snd.nxt, snd.una);
   const bytes = Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length);
   snd.una = segment.ack;
-  if (bytes > 0) tcb.sendQueue.drop(bytes);
+  if (bytes > 0) {
+    tcb.sendQueue.drop(bytes);
+    tcb.account();
+  }
   tcb.bytesAcked += Math.max(0, bytes);
   // [MUST-18] RFC 6298 §3 (Karn): the queue gives no sample for what was sent twice.
   const rtt = tcb.retransmissions.acknowledge(snd.una, now);
@@ -60,12 +63,17 @@ function newAck(tcb: ControlBlock, segment: Segment): void {
   tcb.softError = undefined;
   tcb.stalledSince = now;
   tcb.persist.onAck();
-  if (tcb.wantsWritable && tcb.connection.writableLength * 3 >= tcb.options.sendBuffer) {
-    tcb.wantsWritable = false;
-    tcb.notices |= Notice.writable;
-  }
+  if (tcb.wantsWritable) tellRoom(tcb);
   if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
   tcb.touch();
+}
+
+/** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */
+function tellRoom(tcb: ControlBlock): void {
+  const { sendBuffer } = tcb.options;
+  if ((sendBuffer - tcb.sendQueue.length) * 3 < sendBuffer || tcb.connection.writableLength === 0) return;
+  tcb.wantsWritable = false;
+  tcb.notices |= Notice.writable;
 }
 
 /** RFC 6298 §5.2, §5.3: all acknowledged turns the timer off, new data acknowledged starts it again. */

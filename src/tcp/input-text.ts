@@ -20,6 +20,12 @@ export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
   if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
 }
 
+/**
+ * A connection takes text in order while less than so much waits to be read, whatever others hold of the memory
+ * budget: two stacks full of what they send would else wait for each other. Linux: net.ipv4.tcp_rmem, the first value.
+ */
+const RECEIVE_FLOOR = 4096;
+
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
@@ -38,7 +44,7 @@ export function processText(tcb: ControlBlock, segment: Segment): void {
 function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   const { rcv } = tcb;
   const length = segment.payloadLength;
-  if (!admit(tcb, length)) return;
+  if (tcb.receiveQueue.length >= RECEIVE_FLOOR && !admit(tcb, length)) return;
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;

@@ -146,7 +146,6 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
     snd.wl1 = segment.seq;
     snd.wl2 = segment.ack;
     snd.wnd = segment.window(snd.scale);
-    snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
   }
   if (tcb.probed && segment.ack === seqAdd(snd.nxt, 1)) acceptProbed(tcb, segment.now);
   // [S-090] [MAY-12] RFC 5961 §5.2: SND.UNA − MAX.SND.WND ≤ SEG.ACK ≤ SND.NXT, else a challenge ACK and nothing more.

@@ -1,7 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { congestionSample } from './input-ack.ts';
-import { sendKeepalive, sendProbe } from './transmit.ts';
+import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
 /** R1 of RFC 9293 §3.8.3 [SHLD-10]: after so many retransmissions IP is asked for another way. Linux: net.ipv4.tcp_retries1. */
 const R1_RETRANSMISSIONS = 3;
@@ -53,6 +53,12 @@ function probe(tcb: ControlBlock, now: number): void {
   // towards R2.
   if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
+  }
+  // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed.
+  if (tcb.orphan && tcb.snd.wnd === 0 && tcb.releaseAt === Infinity) {
+    tcb.host.counters.add('tcp-orphan-window-closed');
+    sendReset(tcb, tcb.snd.nxt);
+    return tcb.release('end');
   }
   if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
   else sendProbe(tcb);

@@ -121,6 +121,8 @@ export function sendProbe(tcb: ControlBlock): boolean {
   const isFin = seq === tcb.finAt;
   if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
   if (seq === snd.nxt) tcb.probed = true;
+  // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
+  else tcb.retransmissions.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now());
   return true;
 }
 

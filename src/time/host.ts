@@ -50,6 +50,8 @@ const LONGEST_TIMEOUT = 0x7fff_ffff;
 const SHORT_TIMEOUT = 1000;
 /** Difference to the system's clock, in milliseconds, from which `wallTime` follows it: somebody has set it. */
 const CLOCK_STEP = 1000;
+/** A time-out that ends so much too late, in microseconds, has waited for the program itself. */
+const LATE = 10_000;
 /** Random bytes fetched at a time; hosts give at most 65,536. */
 const POOL_BYTES = 4096;
 
@@ -67,7 +69,9 @@ class HostTimer implements Timer {
   #ref: boolean = false;
   readonly #onTimeout = (): void => {
     this.#handle = undefined;
-    this.#wake();
+    // Late because the program computed for long: what arrived meanwhile comes first, perhaps it is what is waited for.
+    if (this.#clock.now() - this.#handleEnd > LATE) this.#defer();
+    else this.#wake();
   };
   readonly #onDefer = (): void => {
     this.#deferred = false;
@@ -111,15 +115,19 @@ class HostTimer implements Timer {
       this.#clear();
     }
     const now = this.#clock.now();
-    if (this.#deadline <= now) {
-      this.#deferred = true;
-      return this.#clock.defer(this.#onDefer);
-    }
+    if (this.#deadline <= now) return this.#defer();
     const ms = Math.min(Math.ceil((this.#deadline - now) / 1000), LONGEST_TIMEOUT);
     this.#handleEnd = now + ms * 1000;
     this.#short = ms <= SHORT_TIMEOUT;
     this.#handle = this.#functions.setTimeout(this.#onTimeout, ms);
     keepAlive(this.#handle, this.#ref);
+  }
+
+  /** Wakes this timer after the host's I/O had its chance. */
+  #defer(): void {
+    if (this.#deferred) return;
+    this.#deferred = true;
+    this.#clock.defer(this.#onDefer);
   }
 
   #clear(): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { State } from '../../src/index.ts';
 import type { Expected, SegmentSpec } from '../support/tcp-peer.ts';
 import { inState } from '../support/tcp-world.ts';
-import type { Established, OtherState } from '../support/tcp-world.ts';
+import type { OtherState } from '../support/tcp-world.ts';
 
 /**
  * RFC 9293 §3.10.7.4, "SEGMENT ARRIVES, other states", as a table of state × segment, with the amendments that the
@@ -279,28 +279,19 @@ function run(title: string, states: readonly OtherState[], open: 'passive' | 'ac
   describe(title, () => {
     for (const [name, segment, outcome] of kinds) {
       it.each(states)(`${name}, in %s`, (state) => {
-        const made = inState(state, { open, wnd: WINDOW });
-        arrives(made, state, segment, outcome);
+        const { peer, connection, events } = inState(state, { open, wnd: WINDOW });
+        const n = numbers(state);
+        const window = peer.rightEdge - n.rcvNxt;
+        const { next, reply, events: told } = outcome(state, n, window);
+        peer.send(segment(n, window));
+        if (reply !== undefined) peer.expect(reply);
+        peer.expectNothing();
+        expect(connection.state).toBe(next);
+        if (told !== undefined) expect(events).toEqual(told);
+        if (next === state) expect(events.filter((event) => event !== 'readable')).toEqual([]);
       });
     }
   });
-}
-
-function arrives(
-  { peer, connection, events }: Established,
-  state: OtherState,
-  segment: Kind[1],
-  outcome: Kind[2],
-): void {
-  const n = numbers(state);
-  const window = peer.rightEdge - n.rcvNxt;
-  const { next, reply, events: told } = outcome(state, n, window);
-  peer.send(segment(n, window));
-  if (reply !== undefined) peer.expect(reply);
-  peer.expectNothing();
-  expect(connection.state).toBe(next);
-  if (told !== undefined) expect(events).toEqual(told);
-  if (next === state) expect(events.filter((event) => event !== 'readable')).toEqual([]);
 }
 
 run('[MUST-11] RFC 9293 §3.10.7.4, second: check the RST bit, passive open', ALL, 'passive', RESETS);

@@ -136,17 +136,20 @@ describe('RFC 9293 §3.9.1.9, §3.9.2: Diffserv and TTL', () => {
     expect(peer.expect({ length: 10 }).trafficClass >> 2).toBe(10);
   });
 
-  it('[MUST-49] the TTL of segments is configurable, and is 64 unless told', () => {
-    const plain = established();
-    plain.world.write(plain.connection, 10);
-    plain.peer.expect({ ttl: 64 });
-    const told = established({ tcp: { ttl: 7 } });
-    told.world.write(told.connection, 10);
-    told.peer.expect({ ttl: 7 });
-    told.connection.set('ttl', 200);
-    told.peer.send({ flags: 'A' });
-    told.world.write(told.connection, 10);
-    told.peer.expect({ ttl: 200 });
+  it('[MUST-49] the TTL of segments is 64 unless told', () => {
+    const { world, peer, connection } = established();
+    world.write(connection, 10);
+    peer.expect({ length: 10, ttl: 64 });
+  });
+
+  it('[MUST-49] the TTL of segments is configurable, also during the connection', () => {
+    const { world, peer, connection } = established({ tcp: { ttl: 7 } });
+    world.write(connection, 10);
+    peer.expect({ length: 10, ttl: 7 });
+    connection.set('ttl', 200);
+    peer.send({ flags: 'A' });
+    world.write(connection, 10);
+    peer.expect({ length: 10, ttl: 200 });
   });
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { stream } from '../support/tcp-peer.ts';
 import type { TcpPeer } from '../support/tcp-peer.ts';
 import { established } from '../support/tcp-world.ts';
 import type { Established } from '../support/tcp-world.ts';
@@ -236,18 +237,40 @@ describe('RFC 9293 §3.8.6: the send window', () => {
     );
   });
 
-  it('an old segment does not update the window: SND.WL1, SND.WL2', () => {
-    const { world, peer, connection } = established({ wnd: 1000 });
-    peer.send({ flags: 'A', data: 100, wnd: 2000 });
-    peer.take();
-    peer.send({ flags: 'A', seq: 1, data: 50, wnd: 60_000 });
-    peer.take();
+  it('a FIN takes its octet of the window, too', () => {
+    const { world, peer, connection } = established({ wnd: 100 });
+    world.act(() => {
+      connection.write(stream(0, 100));
+      connection.shutdown();
+    });
+    peer.expect({ flags: 'PA', seq: 1, length: 100 });
+    peer.expectNothing();
+    peer.send({ flags: 'A', ack: 101, wnd: 0 });
+    peer.expectNothing();
+    peer.send({ flags: 'A', ack: 101, wnd: 1 });
+    peer.expect({ flags: 'FA', seq: 101, length: 0 });
+  });
+
+  it('SND.WL1: a segment that is older than the last one does not update the window', () => {
+    const { peer, connection } = established({ wnd: 1000 });
+    peer.send({ flags: 'A', seq: 101, data: 100, wnd: 2000 });
+    peer.send({ flags: 'A', seq: 1, data: 100, wnd: 60_000 });
     expect(connection.info().sendWindow).toBe(2000);
+    peer.send({ flags: 'A', seq: 201, wnd: 3000 });
+    expect(connection.info().sendWindow).toBe(3000);
+    peer.take();
+  });
+
+  it('SND.WL2: nor does an ACK that is older, with the same number or a newer one', () => {
+    const { world, peer, connection } = established({ wnd: 1000 });
     world.write(connection, 100);
     peer.expect({ flags: 'PA' });
-    peer.send({ flags: 'A', seq: 101, ack: 101, wnd: 3000 });
-    expect(connection.info().sendWindow).toBe(3000);
-    peer.send({ flags: 'A', seq: 101, ack: 1, wnd: 50_000 });
+    peer.send({ flags: 'A', seq: 1, ack: 101, wnd: 3000 });
+    peer.send({ flags: 'A', seq: 1, ack: 1, wnd: 50_000 });
+    peer.send({ flags: 'A', seq: 1, ack: 1, data: 10, wnd: 50_000 });
+    expect(peer.take().at(-1)).toMatchObject({ ack: 11 });
+    peer.send({ flags: 'A', seq: 11, ack: 1, data: 10, wnd: 50_000 });
+    expect(peer.take().at(-1)).toMatchObject({ ack: 21 });
     expect(connection.info().sendWindow).toBe(3000);
   });
 
@@ -416,6 +439,21 @@ describe('RFC 9293 §3.8.6.1: zero-window probing', () => {
     expect(events).toEqual([]);
     peer.send({ flags: 'A', ack: 1, wnd: 1000 });
     peer.expect({ flags: 'PA', seq: 1, length: 100 });
+  });
+
+  it('[S-101] RFC 6429 §4: an orphan does not wait for ever for a peer that keeps its window closed', () => {
+    const { world, peer, connection } = closedWindow();
+    world.act(() => connection.close());
+    const answerUntil = (time: number): void => {
+      while (connection.state !== 'CLOSED' && world.clock.nextDeadline <= time) {
+        world.clock.advanceTo(world.clock.nextDeadline);
+        for (const { flags } of peer.take()) if (!flags.includes('R')) peer.send({ flags: 'A', ack: 1, wnd: 0 });
+      }
+    };
+    answerUntil(59 * SECOND);
+    expect(connection.state).toBe('FIN_WAIT_1');
+    answerUntil(240 * SECOND);
+    expect(connection.state).toBe('CLOSED');
   });
 
   it('[MUST-20] probes that nobody answers count towards R2', () => {

@@ -207,7 +207,8 @@ function run(seed: number): void {
   const ends = cable({ mtu: pick(random, [296, 576, 1500, 9000]) });
   const links = ends.map((end, i) => new UnreliableLink(end, seededRandom(seed * 4 + i), drawFaults(random)));
   const stacks = links.map((link, i) => {
-    const stack = new Stack({ clock, random: seededRandom(seed * 4 + 2 + i), tcp: drawOptions(random) });
+    const memory = pick(random, [64 << 20, 64 << 20, 40_000]);
+    const stack = new Stack({ clock, random: seededRandom(seed * 4 + 2 + i), tcp: drawOptions(random), memory });
     stack.attach(link, { addresses: [`10.0.0.${i + 1}/24`] });
     return stack;
   });

@@ -26,7 +26,7 @@ export const optionArea: fc.Arbitrary<Uint8Array> = fc
   .nat(10)
   .chain((words) => fc.uint8Array({ minLength: 4 * words, maxLength: 4 * words }));
 
-export const payload: fc.Arbitrary<Uint8Array> = fc.uint8Array({ maxLength: 100 });
+const payload: fc.Arbitrary<Uint8Array> = fc.uint8Array({ maxLength: 100 });
 
 export const ipv4Packet: fc.Arbitrary<Ipv4Packet> = fc.record({
   trafficClass: octet,

@@ -153,7 +153,7 @@ export class IpBench implements IpHost {
 }
 
 /** Reads a packet that must be sound. */
-export function parsed(bytes: Uint8Array): PacketValue {
+function parsed(bytes: Uint8Array): PacketValue {
   const packet = parsePacket(bytes);
   if (typeof packet === 'string') throw new Error(`not a packet: ${packet}`);
   return packet;

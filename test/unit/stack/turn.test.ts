@@ -27,7 +27,7 @@ class Scripted implements Participant {
     }
   }
 
-  output(): void {
+  output(_now: number): void {
     this.#log.push(`${this.name} sends`);
   }
 }
@@ -49,7 +49,7 @@ describe('Turn', () => {
     turn.touch(a);
     turn.touch(b);
     turn.touch(a);
-    turn.finish(0);
+    turn.finish();
     expect(log).toEqual(['a tells', 'b tells', 'a sends', 'b sends', 'flush', 'flush']);
   });
 
@@ -68,8 +68,20 @@ describe('Turn', () => {
     a.callbacks.push(() => turn.touch(b));
     turn.begin();
     turn.touch(a);
-    turn.finish(0);
+    turn.finish();
     expect(log.slice(0, 4)).toEqual(['a tells', 'a sends', 'b sends', 'flush']);
+  });
+
+  it('sends by the time that it is after the callbacks, however long they took', () => {
+    const { turn, clock, make } = bench();
+    const a = make('a');
+    const times: number[] = [];
+    a.output = (now) => void times.push(now);
+    a.callbacks.push(() => clock.advance(300_000));
+    turn.begin();
+    turn.touch(a);
+    turn.finish();
+    expect(times).toEqual([300_000]);
   });
 
   it('costs nobody a callback when one throws, and reports the error through the clock', () => {
@@ -85,7 +97,7 @@ describe('Turn', () => {
     turn.begin();
     turn.touch(a);
     turn.touch(b);
-    turn.finish(0);
+    turn.finish();
     expect(log.slice(0, 6)).toEqual(['a tells', 'a tells', 'second', 'b tells', 'a sends', 'b sends']);
     expect(() => clock.advance(0)).toThrow('mine');
   });
@@ -108,7 +120,7 @@ describe('Turn', () => {
     };
     turn.begin();
     turn.touch(a);
-    turn.finish(0);
+    turn.finish();
     expect(log.length).toBeLessThan(1000);
     expect(turn.waiting).toBeGreaterThan(0);
     expect(clock.pending).toBeGreaterThan(0);

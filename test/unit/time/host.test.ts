@@ -129,6 +129,19 @@ describe('a host clock', () => {
     );
   });
 
+  it('lets I/O go first when the program has computed past a deadline: what is waited for may have come', () => {
+    const { host, clock } = fake();
+    const log: string[] = [];
+    clock.timer(() => log.push('timer')).at(clock.now() + 200_000);
+    const [timeout] = host.timeouts;
+    host.timeouts.clear();
+    host.ms += 900; // one long callback: the host's timers come first after it, I/O and macrotasks behind them
+    timeout!.fn();
+    log.push('I/O');
+    host.turn();
+    expect(log).toEqual(['I/O', 'timer']);
+  });
+
   it('never calls from inside at, and serves the past without a time-out', () => {
     const { host, clock } = fake();
     let fired = 0;

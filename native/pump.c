@@ -1,0 +1,267 @@
+/*
+ * Polling a device on the loop. Every wake-up drains up to MAX_PACKETS packets into memory that JavaScript sees (its
+ * layout: tun.c) and makes one call. A pump ends in four ways: it is closed, its device is deleted, JavaScript's
+ * garbage collector takes it, or its environment ends; what follows on each stands here.
+ */
+#include "pump.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "netlink.h"
+
+enum {
+  MAX_PACKETS = 256,
+  TABLE_BYTES = 2 * MAX_PACKETS * 4,
+  /* 65,535 bytes, an Ethernet header, rounded up: a read into less room truncates the packet without an error. */
+  LARGEST_READ = 65550,
+};
+
+/* ---- life and death ---- */
+
+/* Frees the pump when nobody points to it: neither JavaScript nor the loop. Makes no N-API call. */
+static void free_if_unused(pump *p) {
+  if (p->collected && p->handles == 0) free(p);
+}
+
+/*
+ * Runs from the loop, perhaps after the environment's references are gone: no N-API call but the one that ends
+ * the wait of the environment's teardown.
+ */
+static void on_handle_closed(uv_handle_t *handle) {
+  pump *p = handle->data;
+  if (--p->handles > 0) return;
+  napi_remove_async_cleanup_hook(p->cleanup);
+  free_if_unused(p);
+}
+
+/* Stops polling and closes the device at once. Idempotent, no N-API call. */
+static void halt(pump *p) {
+  if (p->device.tun < 0) return;
+  if (p->handles > 0) uv_close((uv_handle_t *)&p->packets, on_handle_closed);
+  if (p->handles > 1) uv_close((uv_handle_t *)&p->news, on_handle_closed);
+  device_close(&p->device);
+}
+
+/* Lets go of everything of JavaScript's. Idempotent. */
+static void release(pump *p) {
+  if (p->resource == NULL) return;
+  for (int i = 0; i < HANDLERS; i++) napi_delete_reference(p->env, p->handlers[i]);
+  napi_delete_reference(p->env, p->region);
+  napi_delete_reference(p->env, p->resource);
+  napi_async_destroy(p->env, p->context);
+  p->resource = NULL;
+}
+
+void pump_stop(pump *p) {
+  halt(p);
+  release(p);
+}
+
+void pump_collected(pump *p) {
+  p->collected = true;
+  halt(p);
+  free_if_unused(p);
+}
+
+/* The environment (a worker, or the process) ends with a live pump. */
+static void on_teardown(napi_async_cleanup_hook_handle hook, void *data) {
+  (void)hook;
+  pump_stop(data);
+}
+
+/* ---- calls into JavaScript ---- */
+
+/*
+ * Calls a handler with its nextTicks and microtasks. What it throws becomes an uncaught exception, as from any callback
+ * of Node's own; when the program survives that, the link does too.
+ */
+static void call(pump *p, enum handler which, size_t argc, const napi_value *argv) {
+  napi_env env = p->env;
+  napi_value handler, resource, error;
+  if (napi_get_reference_value(env, p->handlers[which], &handler) != napi_ok) return;
+  if (napi_get_reference_value(env, p->resource, &resource) != napi_ok) return;
+  napi_make_callback(env, p->context, resource, handler, argc, argv, NULL);
+  bool thrown = false;
+  if (napi_is_exception_pending(env, &thrown) != napi_ok || !thrown) return;
+  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+}
+
+/* The device is gone: everything is closed, then JavaScript hears of it once. */
+static void lost(pump *p, int error) {
+  if (p->device.tun < 0) return;
+  halt(p);
+  if (error == EBADFD) error = ENODEV; /* how a deleted device's file answers */
+  napi_handle_scope scope;
+  napi_open_handle_scope(p->env, &scope);
+  napi_value argument;
+  napi_create_int32(p->env, error, &argument);
+  call(p, ON_CLOSED, 1, &argument);
+  release(p);
+  napi_close_handle_scope(p->env, scope);
+}
+
+/* ---- packets ---- */
+
+/* Reads packets until there are none, the tables are full or a largest packet might not fit. Returns how many. */
+static uint32_t drain(pump *p, uint8_t *region, size_t size, int *error) {
+  int32_t *offset = (int32_t *)region;
+  int32_t *length = offset + MAX_PACKETS;
+  uint8_t *packets = region + TABLE_BYTES;
+  size_t capacity = size - TABLE_BYTES;
+  size_t at = 0;
+  uint32_t count = 0;
+  while (count < MAX_PACKETS && at + LARGEST_READ <= capacity) {
+    ssize_t n = read(p->device.tun, packets + at, LARGEST_READ);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno != EAGAIN) *error = errno;
+      break;
+    }
+    if ((size_t)n < p->header_length) break;
+    offset[count] = (int32_t)(at + p->header_length);
+    length[count] = (int32_t)(n - p->header_length);
+    p->counters[RECEIVED_BYTES] += (uint64_t)length[count];
+    count++;
+    at = (at + (size_t)n + 7) & ~(size_t)7;
+  }
+  p->counters[RECEIVED] += count;
+  return count;
+}
+
+static void receive(pump *p) {
+  napi_handle_scope scope;
+  napi_open_handle_scope(p->env, &scope);
+  napi_value region;
+  void *bytes = NULL;
+  size_t size = 0;
+  int error = 0;
+  napi_get_reference_value(p->env, p->region, &region);
+  napi_get_arraybuffer_info(p->env, region, &bytes, &size);
+  if (size < TABLE_BYTES + LARGEST_READ) {
+    error = EFAULT; /* transferred away by somebody */
+  } else {
+    uint32_t count = drain(p, bytes, size, &error);
+    if (count > 0) {
+      napi_value argument;
+      napi_create_uint32(p->env, count, &argument);
+      call(p, ON_RECEIVE, 1, &argument);
+    }
+  }
+  napi_close_handle_scope(p->env, scope);
+  if (error != 0) lost(p, error);
+}
+
+static void writable(pump *p) {
+  p->blocked = false;
+  napi_handle_scope scope;
+  napi_open_handle_scope(p->env, &scope);
+  call(p, ON_WRITABLE, 0, NULL);
+  napi_close_handle_scope(p->env, scope);
+}
+
+static void on_packets(uv_poll_t *handle, int status, int events);
+
+static void poll_packets(pump *p) {
+  uv_poll_start(&p->packets, p->blocked ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_packets);
+}
+
+static void on_packets(uv_poll_t *handle, int status, int events) {
+  pump *p = handle->data;
+  /* POLLERR: the device was deleted. libuv has stopped the handle. */
+  if (status < 0) return lost(p, ENODEV);
+  if (events & UV_READABLE) receive(p);
+  if (p->device.tun < 0 || !(events & UV_WRITABLE)) return;
+  writable(p);
+  if (p->device.tun >= 0) poll_packets(p);
+}
+
+uint32_t pump_send(pump *p, const rows *from, uint32_t first, uint32_t count) {
+  uint32_t taken = 0;
+  while (taken < count && (size_t)first + taken < from->rows) {
+    int64_t offset = from->offsets[first + taken];
+    int64_t length = from->lengths[first + taken];
+    if (offset < 0 || length < 0 || offset + length > (int64_t)from->size) {
+      p->counters[DROPPED_REFUSED]++;
+    } else if (write(p->device.tun, from->bytes + offset, (size_t)length) >= 0) {
+      p->counters[SENT]++;
+      p->counters[SENT_BYTES] += (uint64_t)length;
+    } else if (errno == EINTR) {
+      continue;
+    } else if (errno == EAGAIN && p->handles == 2) {
+      p->blocked = true;
+      poll_packets(p);
+      break;
+    } else { /* EIO: the device is down */
+      p->counters[errno == EIO ? DROPPED_DOWN : DROPPED_REFUSED]++;
+    }
+    taken++;
+  }
+  return taken;
+}
+
+/* ---- the device's state ---- */
+
+/* Something was said about the device: asks what is, and tells JavaScript what is new. */
+static void refresh(pump *p) {
+  device *d = &p->device;
+  bool was_up = d->up;
+  uint32_t mtu = d->mtu;
+  int error = device_refresh(d);
+  if (error != 0) return lost(p, error);
+  if (d->up == was_up && d->mtu == mtu) return;
+  napi_handle_scope scope;
+  napi_open_handle_scope(p->env, &scope);
+  napi_value argv[2];
+  napi_get_boolean(p->env, d->up, &argv[0]);
+  napi_create_uint32(p->env, d->mtu, &argv[1]);
+  call(p, ON_CHANGED, 2, argv);
+  napi_close_handle_scope(p->env, scope);
+}
+
+static void on_news(uv_poll_t *handle, int status, int events) {
+  pump *p = handle->data;
+  (void)events;
+  bool ours = netlink_read_news(p->device.netlink, p->device.index);
+  if (ours || status < 0) refresh(p);
+}
+
+/* ---- the start ---- */
+
+const char *pump_start(pump *p, napi_value region, const napi_value handlers[HANDLERS]) {
+  napi_env env = p->env;
+  if (p->resource != NULL) {
+    errno = EALREADY;
+    return "start";
+  }
+  if (netlink_subscribe(p->device.netlink) < 0) return "setsockopt(NETLINK_ADD_MEMBERSHIP)";
+  uv_loop_t *loop;
+  napi_get_uv_event_loop(env, &loop);
+  int status = uv_poll_init(loop, &p->packets, p->device.tun);
+  if (status == 0) {
+    p->packets.data = p->news.data = p;
+    p->handles = 1;
+    napi_add_async_cleanup_hook(env, on_teardown, p, &p->cleanup);
+    status = uv_poll_init(loop, &p->news, p->device.netlink);
+    if (status != 0) halt(p);
+  }
+  if (status != 0) {
+    errno = -status;
+    return "uv_poll_init";
+  }
+  p->handles = 2;
+  uv_unref((uv_handle_t *)&p->packets);
+  uv_unref((uv_handle_t *)&p->news);
+
+  napi_value name, resource;
+  napi_create_string_utf8(env, "USERNET_TUN", NAPI_AUTO_LENGTH, &name);
+  napi_create_object(env, &resource);
+  napi_create_reference(env, resource, 1, &p->resource);
+  napi_async_init(env, resource, name, &p->context);
+  napi_create_reference(env, region, 1, &p->region);
+  for (int i = 0; i < HANDLERS; i++) napi_create_reference(env, handlers[i], 1, &p->handlers[i]);
+  uv_poll_start(&p->news, UV_READABLE, on_news);
+  poll_packets(p);
+  return NULL;
+}
