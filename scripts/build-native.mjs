@@ -1,10 +1,12 @@
+// node scripts/build-native.mjs     (in an installed package: node node_modules/usernet/scripts/build-native.mjs)
+//
 // Builds native/*.c into prebuilds/<platform>-<arch>/usernet-tun.node, where src/node/addon.ts looks for it.
 // N-API: one binary serves all versions of Node. Without a compiler or outside Linux the rest of the package works
 // without it, so a single line says so and the build goes on; with CI=true that is an error.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -37,12 +39,17 @@ function headers() {
   return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : [];
 }
 
+/** node-gyp as it is installed here, else the one that npm brings with it. */
 function nodeGyp() {
-  try {
-    return createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-  } catch {
-    return giveUp('node-gyp is not installed (npm install)');
+  const npm = resolve(process.execPath, '..', '..', 'lib', 'node_modules', 'npm', 'package.json');
+  for (const place of [import.meta.url, npm]) {
+    try {
+      return createRequire(place).resolve('node-gyp/bin/node-gyp.js');
+    } catch {
+      // The next place.
+    }
   }
+  return giveUp('node-gyp is not installed (npm install node-gyp)');
 }
 
 if (process.platform !== 'linux') giveUp('they exist on Linux only');
@@ -63,4 +70,5 @@ if (!isFresh()) {
   const fresh = `${target}.${process.pid}`;
   copyFileSync(join(native, 'build', 'Release', 'usernet-tun.node'), fresh);
   renameSync(fresh, target);
+  console.log(`built ${relative(root, target)}`);
 }

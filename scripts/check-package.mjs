@@ -35,20 +35,23 @@ function pack(folder) {
   };
 }
 
+/** What is built, what the addon is built from, and what README.md links to. */
+const MEANT_FOR_USERS =
+  /^(dist\/.+\.(js|js\.map|d\.ts)|prebuilds\/.+\.node|native\/[\w.]+\.(c|h|gyp)|docs\/\w+\.md|examples\/[\w-]+\.mjs)$/;
+
 /**
  * Nothing is missing from the tarball, nothing is in it that is not meant for users.
  *
  * @param {string[]} files
  */
 function checkFiles(files) {
-  const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'];
+  const wanted = ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'CONTRIBUTING.md'];
+  wanted.push('native/binding.gyp', 'scripts/build-native.mjs', ...linksOf('README.md'));
   for (const target of Object.values(manifest.exports)) {
     if (typeof target === 'object') wanted.push(...Object.values(target).map((/** @type {string} */ p) => p.slice(2)));
   }
   const missing = wanted.filter((file) => !files.includes(file));
-  const surplus = files.filter(
-    (file) => !wanted.includes(file) && !/^(dist\/.+\.(js|js\.map|d\.ts)|prebuilds\/.+\.node)$/.test(file),
-  );
+  const surplus = files.filter((file) => !wanted.includes(file) && !MEANT_FOR_USERS.test(file));
   if (missing.length > 0) throw new Error(`missing from the tarball: ${missing.join(' ')}`);
   if (surplus.length > 0) throw new Error(`not meant for the tarball: ${surplus.join(' ')}`);
   // Without a compiler the addon may be missing from a developer's build, never from a release.
@@ -57,6 +60,16 @@ function checkFiles(files) {
     if (manifest.scripts[script]) throw new Error(`users would run a script: ${script}`);
   }
   if (manifest.dependencies) throw new Error('usernet has no runtime dependencies');
+}
+
+/**
+ * The files that a page links to.
+ *
+ * @param {string} page
+ */
+function linksOf(page) {
+  const links = readFileSync(join(root, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g);
+  return [...links].map(([, path = '']) => path);
 }
 
 /**

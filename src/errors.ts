@@ -109,7 +109,59 @@ export function usageError(
  */
 export function requireType(name: string, value: unknown, type: 'boolean' | 'number' | 'string' | 'function'): void {
   if (typeof value === type) return;
-  throw usageError('ERR_INVALID_ARG_TYPE', `${name} must be a ${type}, not ${value === null ? 'null' : typeof value}`);
+  const given = typeof value === 'string' || value === null ? described(value) : typeof value;
+  throw usageError('ERR_INVALID_ARG_TYPE', `${name} must be a ${type}, not ${given}`);
+}
+
+/**
+ * Throws unless `options` is an object with none but the known names.
+ *
+ * @param where the call, for the message: `stack.attach`
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+ */
+export function requireOptions(where: string, options: unknown, known: readonly string[]): void {
+  const names = known.join(', ');
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    const message = `${where}: the options must be an object (of ${names}), not ${described(options)}`;
+    throw usageError('ERR_INVALID_ARG_TYPE', message);
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no option '${unknown}'; there are ${names}`);
+}
+
+/**
+ * Throws unless `object` has all these methods.
+ *
+ * @param hint what to pass
+ * @throws TypeError ERR_INVALID_ARG_TYPE
+ */
+export function requireMethods(name: string, object: unknown, methods: readonly string[], hint: string): void {
+  const own = (object ?? {}) as Record<string, unknown>;
+  const missing = methods.find((method) => typeof own[method] !== 'function');
+  if (missing === undefined) return;
+  const flaw = typeof object === 'object' && object !== null && !Array.isArray(object) ? ` has no ${missing}()` : '';
+  const message = flaw === '' ? `${name} must be ${hint}, not ${described(object)}` : `${name}${flaw}: pass ${hint}`;
+  throw usageError('ERR_INVALID_ARG_TYPE', message);
+}
+
+/**
+ * Throws unless `port` is a whole number from `least` to 65,535.
+ *
+ * @throws RangeError ERR_SOCKET_BAD_PORT
+ */
+export function requirePort(name: string, port: unknown, least: 0 | 1): asserts port is number {
+  if (Number.isInteger(port) && Number(port) >= least && Number(port) <= 65_535) return;
+  const expected = typeof port === 'number' ? `whole number from ${least} to 65535` : 'number';
+  throw usageError('ERR_SOCKET_BAD_PORT', `${name} must be a ${expected}, not ${described(port)}`, RangeError);
+}
+
+/** A value in the words of a message: `the string '80'`, `null`, `an array`. */
+function described(value: unknown): string {
+  if (typeof value === 'string') return `the string '${value}'`;
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value === 'object' && value !== null) return 'an object';
+  return typeof value === 'function' ? 'a function' : String(value);
 }
 
 /**

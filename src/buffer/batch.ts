@@ -36,12 +36,12 @@ export class Batch {
   /** Payload bytes of each segment that super-segment `i` stands for; 0 for an ordinary packet. */
   segmentSize: Uint16Array = new Uint16Array(FIRST_CAPACITY);
 
-  /** Appends a packet. */
+  /** Appends a packet. `checksum` is a `ChecksumMark`, such as another batch has it. */
   push(
     memory: Memory,
     offset: number,
     length: number,
-    checksum: ChecksumMark = Checksum.none,
+    checksum: number = Checksum.none,
     segmentSize: number = 0,
   ): void {
     const row = this.count;
@@ -52,6 +52,13 @@ export class Batch {
     this.checksum[row] = checksum;
     this.segmentSize[row] = segmentSize;
     this.count = row + 1;
+  }
+
+  /** Appends packet `row` of another batch: the bytes stay where they are, lent as they were. */
+  append(other: Batch, row: number): void {
+    if (row < 0 || row >= other.count) throw new RangeError(`packet ${row} is outside a batch of ${other.count}`);
+    const { memory, offset, length, checksum, segmentSize } = other;
+    this.push(memory[row]!, offset[row]!, length[row]!, checksum[row], segmentSize[row]);
   }
 
   /** Forgets all packets; keeps the capacity. */

@@ -17,6 +17,8 @@ export interface SendOptions {
 export interface Path {
   readonly local: Address;
   readonly remote: Address;
+  /** The interface that packets leave by. */
+  readonly interfaceIndex: number;
   /** Largest IP packet in bytes. */
   readonly mtu: number;
   /** Bytes of IP header in front of the transport header: 20 or 40. */

@@ -2,7 +2,7 @@ import type { TransmitQueue } from '../buffer/transmit-queue.ts';
 import { usageError } from '../errors.ts';
 import type { Link, LinkOffload } from '../link/link.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isLimitedBroadcast, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 
 /** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
@@ -155,6 +155,15 @@ export class NetworkInterface {
     const { address } = cidr;
     if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address)) {
       throw usageError('ERR_INVALID_ARG_VALUE', `${address} cannot be the address of an interface: it is not unicast`);
+    }
+    // RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 never appears outside a host.
+    if (isLoopback(address) && !this.loopback) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${address} is a loopback address, which the interface lo has already`);
+    }
+    // RFC 1122 §3.2.1.3: a host number is never all zeros. A network of two (RFC 3021) or one address has no such.
+    if (address.family === 4 && cidr.prefixLength < 31 && cidr.network.equals(address)) {
+      const message = `${cidr} is the network's own address: choose another host number`;
+      throw usageError('ERR_INVALID_ARG_VALUE', message);
     }
     if (cidr.broadcast?.equals(address) === true) {
       const message = `${cidr} is the broadcast address of its network: choose another host number`;

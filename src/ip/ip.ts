@@ -70,6 +70,11 @@ export class Ip {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
     const iface = new NetworkInterface(++this.#lastIndex, options, () => this.#changed());
+    for (const { address } of iface.addresses) {
+      const other = this.interfaces.find(({ addresses }) => addresses.some((own) => own.address.equals(address)));
+      if (other === undefined) continue;
+      throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${other.name} has the address ${address} already`);
+    }
     this.#interfaces.set(iface.index, iface);
     this.#changed();
     return iface;

@@ -40,6 +40,10 @@ export class IpPath implements Path {
     return this.#interface;
   }
 
+  get interfaceIndex(): number {
+    return this.#interface.index;
+  }
+
   get mtu(): number {
     return this.#interface.mtu;
   }

@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts';
+import { requireOptions, requireType, usageError } from '../errors.ts';
 import { Address, isLimitedBroadcast, isMulticast } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
@@ -23,13 +23,15 @@ export interface Route {
 export interface RouteOptions {
   /** The gateway: an address in the network of one of the interfaces (with `interface`, any address). */
   via?: string | Address;
-  /** Name of the interface to send by, or the interface. Default the one whose network holds `via`. */
-  interface?: string | NetworkInterface;
+  /** Name of the interface to send by, or the interface as `stack.attach` returns it. Default the one whose network holds `via`. */
+  interface?: string | { readonly name: string };
   /** Among routes of equal prefix length the lowest goes first. Default 0. */
   metric?: number;
   /** Source address of packets that leave unbound; one of the stack's own. Default chosen by the interface. */
   source?: string | Address;
 }
+
+const ROUTE_OPTIONS = ['via', 'interface', 'metric', 'source'];
 
 /** What the table reads of the rest of IP. */
 export interface RoutingContext {
@@ -69,7 +71,10 @@ export class RoutingTable {
    */
   add(prefix: string | Cidr, options: RouteOptions): void {
     const network = networkOf(prefix);
+    if (options === undefined) throw nowhere(network);
+    requireOptions('routes.add', options, ROUTE_OPTIONS);
     const { metric = 0 } = options;
+    requireType('metric', metric, 'number');
     if (!Number.isInteger(metric) || metric < 0) {
       throw usageError('ERR_OUT_OF_RANGE', `metric must be a whole number from 0 on, not ${metric}`, RangeError);
     }
@@ -95,8 +100,9 @@ export class RoutingTable {
    */
   remove(prefix: string | Cidr, options: Omit<RouteOptions, 'source'> = {}): void {
     const network = networkOf(prefix);
+    requireOptions('routes.remove', options, ROUTE_OPTIONS.slice(0, 3));
     const { via, interface: iface, metric } = options;
-    const name = typeof iface === 'object' ? iface.name : iface;
+    const name = iface === undefined ? undefined : nameOf(iface);
     const rest = this.#static.filter(
       (route) =>
         route.prefix.toString() !== network.toString() ||
@@ -166,21 +172,15 @@ export class RoutingTable {
     return address;
   }
 
-  #interfaceOf(
-    network: Cidr,
-    via: Address | undefined,
-    given: string | NetworkInterface | undefined,
-  ): NetworkInterface {
+  #interfaceOf(network: Cidr, via: Address | undefined, given: RouteOptions['interface']): NetworkInterface {
     const interfaces = [...this.#context.interfaces];
     if (given !== undefined) {
-      const found = interfaces.find((iface) => iface === given || iface.name === given);
+      const name = nameOf(given);
+      const found = interfaces.find((iface) => iface.name === name);
       if (found !== undefined) return found;
-      const name = typeof given === 'string' ? given : given.name;
       throw invalid(`there is no interface ${name}; there are: ${interfaces.map((iface) => iface.name).join(', ')}`);
     }
-    if (via === undefined) {
-      throw usageError('ERR_MISSING_ARGS', `a route to ${network} needs via (a gateway) or interface`);
-    }
+    if (via === undefined) throw nowhere(network);
     const connected = this.#routes.find((route) => route.origin === 'connected' && route.prefix.contains(via));
     if (connected !== undefined) return connected.interface;
     throw invalid(
@@ -198,6 +198,18 @@ function connectedRoutes(iface: NetworkInterface): Route[] {
     source: cidr.address,
     origin: 'connected',
   }));
+}
+
+/** @throws ERR_INVALID_ARG_TYPE */
+function nameOf(iface: unknown): string {
+  const { name } = (typeof iface === 'string' ? { name: iface } : (iface ?? {})) as { name?: unknown };
+  if (typeof name === 'string') return name;
+  const message = 'interface must be the name of an interface, or what stack.attach returns';
+  throw usageError('ERR_INVALID_ARG_TYPE', message);
+}
+
+function nowhere(network: Cidr): Error {
+  return usageError('ERR_MISSING_ARGS', `a route to ${network} needs via (a gateway) or interface`);
 }
 
 function networkOf(prefix: string | Cidr): Cidr {

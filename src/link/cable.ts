@@ -1,7 +1,7 @@
-import type { Batch, ChecksumMark } from '../buffer/batch.ts';
+import type { Batch } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
-import { usageError } from '../errors.ts';
+import { requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
 import type { LaneLimits, MemoryDrop, MemoryLink } from './lane.ts';
 import { Lane } from './lane.ts';
 import type { LinkHost, LinkOffload } from './link.ts';
@@ -30,17 +30,17 @@ export interface CableOptions extends LaneLimits {
  * A cable in memory: what is sent into one end comes out of the other in order, as soon as the receiver's clock gets
  * to it. It carries IP packets, and is up while both ends are open.
  *
- * @throws ERR_OUT_OF_RANGE
+ * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @example
  * const [a, b] = cable({ mtu: 1500 });
  * alice.attach(a, { addresses: ['10.0.0.1/24'] });
  * bob.attach(b, { addresses: ['10.0.0.2/24'] });
  */
 export function cable(options: CableOptions = {}): [MemoryLink, MemoryLink] {
+  requireOptions('cable', options, ['mtu', 'offload', 'queue', 'queueBytes']);
   const { mtu = 1500, offload = false } = options;
-  if (!(Number.isInteger(mtu) && mtu >= SHORTEST_MTU && mtu <= LONGEST)) {
-    throw usageError('ERR_OUT_OF_RANGE', `mtu must be an integer from 68 to 65535, got ${mtu}`, RangeError);
-  }
+  requireInteger('mtu', mtu, SHORTEST_MTU, LONGEST);
+  requireType('offload', offload, 'boolean');
   return End.pair(mtu, offload, options);
 }
 
@@ -103,7 +103,7 @@ class End implements MemoryLink {
         continue;
       }
       // A wire carries bits: whatever the sender knew of the checksum, the receiver doesn't.
-      const mark = this.offload.checksum ? (batch.checksum[row] as ChecksumMark) : Checksum.none;
+      const mark = this.offload.checksum ? batch.checksum[row]! : Checksum.none;
       if (!this.#out.put(batch, row, mark)) return row;
     }
     return count;

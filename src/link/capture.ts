@@ -1,7 +1,8 @@
 import type { Batch } from '../buffer/batch.ts';
-import { usageError } from '../errors.ts';
+import { requireInteger, requireMethods, requireOptions } from '../errors.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Link } from './link.ts';
+import { requireLink } from './link.ts';
 import { tap } from './tap.ts';
 
 /** Where a capture goes: a function, or anything with `write(bytes)` such as a file stream. The bytes are its to keep. */
@@ -26,21 +27,18 @@ const RECORD_HEADER = 16;
  * Wireshark and tcpdump read. The file header is written at once, then one piece for each batch. Super-segments and
  * partial checksums stand in the file as they pass: Wireshark's checksum check stays off for them.
  *
- * @throws ERR_OUT_OF_RANGE
+ * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @example
  * const pieces: Uint8Array[] = [];
  * const [a, b] = cable();
  * stack.attach(capture(a, (bytes) => pieces.push(bytes)), { addresses: ['10.0.0.1/24'] });
  */
 export function capture(link: Link, sink: CaptureSink, options: CaptureOptions = {}): Link {
+  requireLink(link);
+  requireOptions('capture', options, ['nanosecond', 'snapLength']);
   const { nanosecond = false, snapLength = 262_144 } = options;
-  if (!(Number.isInteger(snapLength) && snapLength >= 1 && snapLength <= 0x7fff_ffff)) {
-    throw usageError(
-      'ERR_OUT_OF_RANGE',
-      `snapLength must be an integer from 1 to 2^31-1, got ${snapLength}`,
-      RangeError,
-    );
-  }
+  requireInteger('snapLength', snapLength, 1, 0x7fff_ffff);
+  if (typeof sink !== 'function') requireMethods('sink', sink, ['write'], 'a function or an object with write(bytes)');
   const write = typeof sink === 'function' ? sink : (bytes: Uint8Array): unknown => sink.write(bytes);
   const linkType = link.medium === 'ethernet' ? LINKTYPE_ETHERNET : LINKTYPE_RAW;
   let clock: Clock | undefined;

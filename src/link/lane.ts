@@ -1,5 +1,4 @@
 import { Batch } from '../buffer/batch.ts';
-import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
 import { SlabAllocator } from '../buffer/slab.ts';
 import { usageError } from '../errors.ts';
@@ -51,8 +50,8 @@ export class Lane {
     this.#delivering.retained = true;
   }
 
-  /** Takes packet `row` of `batch`; false when the lane is full, and then the sender will be told of room. */
-  put(batch: Batch, row: number, checksum: ChecksumMark): boolean {
+  /** Takes packet `row` of `batch`, with this checksum mark; false when the lane is full, and then the sender will be told of room. */
+  put(batch: Batch, row: number, checksum: number): boolean {
     const filling = this.#filling;
     const length = batch.length[row]!;
     const full = filling.count >= this.#limit || this.#bytes + length > this.#limitBytes;

@@ -1,4 +1,5 @@
 import type { Batch } from '../buffer/batch.ts';
+import { requireMethods, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 
 /** What a link can do for the stack beyond carrying single packets. */
@@ -55,4 +56,17 @@ export interface LinkHost {
   changed(): void;
   /** The device is gone; with an error unless it was ended in order. Called at most once, never after `close()`. */
   closed(error?: Error): void;
+}
+
+/**
+ * Throws unless `link` is one.
+ *
+ * @throws ERR_INVALID_ARG_TYPE
+ */
+export function requireLink(link: unknown): asserts link is Link {
+  if (Array.isArray(link)) {
+    const message = 'link must be one link, not an array: attach one end of a cable, const [a, b] = cable()';
+    throw usageError('ERR_INVALID_ARG_TYPE', message);
+  }
+  requireMethods('link', link, ['open', 'send', 'close'], 'a link, such as one end of a cable()');
 }

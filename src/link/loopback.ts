@@ -1,4 +1,4 @@
-import type { Batch, ChecksumMark } from '../buffer/batch.ts';
+import type { Batch } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import { usageError } from '../errors.ts';
 import { MEMORY_OFFLOAD } from './cable.ts';
@@ -44,7 +44,7 @@ class Loopback implements MemoryLink {
     }
     for (let row = 0; row < count; row++) {
       if (batch.length[row]! > this.mtu) this.dropped.add('too-big' satisfies MemoryDrop);
-      else if (!this.#lane.put(batch, row, batch.checksum[row] as ChecksumMark)) return row;
+      else if (!this.#lane.put(batch, row, batch.checksum[row]!)) return row;
     }
     return count;
   }

@@ -1,5 +1,6 @@
 import type { Batch } from '../buffer/batch.ts';
 import type { Link, LinkHost, LinkOffload } from './link.ts';
+import { requireLink } from './link.ts';
 
 /**
  * What watches a link. The batch is lent for the call, as to any receiver; it must not be changed. An error that an
@@ -22,6 +23,7 @@ export interface LinkObserver {
  * const watched = tap(link, { onSend: (batch, count) => (sent += count) });
  */
 export function tap(link: Link, observer: LinkObserver): Link {
+  requireLink(link);
   return new Tap(link, observer);
 }
 

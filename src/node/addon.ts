@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { UsageError } from '../errors.ts';
 import { usageError } from '../errors.ts';
@@ -48,6 +49,9 @@ const FILE = 'usernet-tun.node';
 /** Where the addon may be, seen from this file; the same from src/node and from dist/node. */
 const PLACES = [`../../prebuilds/${process.platform}-${process.arch}/${FILE}`, `../../native/build/Release/${FILE}`];
 
+/** What makes the addon: in a clone and in an installed package. */
+const BUILDER = fileURLToPath(new URL('../../scripts/build-native.mjs', import.meta.url));
+
 let loaded: TunAddon | undefined;
 
 /**
@@ -77,7 +81,7 @@ export function findAddon(paths: readonly string[]): TunAddon {
 function noAddon(tried: readonly string[]): UsageError {
   const remedy =
     process.platform === 'linux'
-      ? 'build it with a C compiler: npm run build'
+      ? `build it (it needs a C compiler, make, python3 and node-gyp): node ${relative(process.cwd(), BUILDER)}`
       : 'TUN devices need Linux, everything else of usernet works without it';
   return usageError('ERR_USERNET_NO_ADDON', `the native addon is missing, ${remedy}; tried ${tried.join(', ')}`, Error);
 }

@@ -64,3 +64,10 @@ export function toInitialDelay(value: unknown): number {
   checkNumber(value, 'options.keepAliveInitialDelay');
   return Math.max(0, Number(value));
 }
+
+/** @throws ERR_INVALID_ARG_TYPE unless it is a `Stack` */
+export function checkStack(value: unknown): void {
+  const { tcp, udp } = (value ?? {}) as { tcp?: { connect?: unknown }; udp?: { bind?: unknown } };
+  if (typeof tcp?.connect === 'function' && typeof udp?.bind === 'function') return;
+  throw invalidArgType('stack', 'a Stack, as new Stack() makes it', value);
+}

@@ -1,7 +1,7 @@
 import { systemError } from '../errors.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import type { SendRequest } from './dgram-arguments.ts';
-import { asError } from './net-errors.ts';
+import { asNodeError } from './net-errors.ts';
 
 /** Bytes that may wait, messages that are longer than the room left included. Linux: net.core.wmem_default. */
 const DEFAULT_LIMIT = 212_992;
@@ -59,7 +59,7 @@ function tried(core: UdpSocket, { list, size, port, callback }: SendRequest, ip:
     if (!core.send(list, port, ip)) return false;
     if (callback) process.nextTick(callback, null, size);
   } catch (error) {
-    if (callback) process.nextTick(callback, asError(error));
+    if (callback) process.nextTick(callback, asNodeError(error));
   }
   return true;
 }

@@ -12,7 +12,7 @@ import { checkNumber, checkString, toPort } from './arguments.ts';
 import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback } from './dgram-arguments.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
-import { asError, invalidArgType } from './net-errors.ts';
+import { asNodeError, invalidArgType } from './net-errors.ts';
 
 /** Options of `dgram.createSocket()`. */
 export interface DgramOptions {
@@ -49,6 +49,13 @@ export interface RemoteInfo {
 /** A message in text or bytes. */
 export type Message = string | NodeJS.ArrayBufferView;
 
+/** What was asked for while a bind is under way. */
+interface Waiting {
+  run(): void;
+  /** The bind has failed; absent where nobody but the event 'error' can be told. */
+  failed: ((error: Error) => void) | undefined;
+}
+
 /** A UDP socket in the shape of Node's `dgram.Socket`. */
 export class Socket extends EventEmitter {
   readonly type: 'udp4' | 'udp6';
@@ -61,7 +68,9 @@ export class Socket extends EventEmitter {
   #referenced: boolean = true;
   #connection: 'none' | 'connecting' | 'connected' = 'none';
   /** What was asked for while the bind was under way. */
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
+  /** The bind under way was not asked for: a `send` or `connect` needs it. */
+  #implicit: boolean = false;
 
   /** @internal Users make sockets with `createSocket` of `createDgram`. */
   constructor(
@@ -106,6 +115,7 @@ export class Socket extends EventEmitter {
     const address = options === first ? options.address : second;
     const number = typeof port === 'function' || port === undefined || port === null ? 0 : toPort(port);
     this.#binding = true;
+    this.#implicit = false;
     const callback = args.at(-1);
     if (typeof callback === 'function') this.#callWhenBound(callback as () => void);
     const name = typeof address === 'string' && address !== '' ? address : '0.0.0.0';
@@ -134,7 +144,7 @@ export class Socket extends EventEmitter {
     this.#whenBound(() => {
       if (callback) this.once('connect', callback);
       this.#lookup(address || '127.0.0.1', (error, ip) => this.#connect(error, ip, number, callback));
-    });
+    }, callback);
   }
 
   /** @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
@@ -180,7 +190,7 @@ export class Socket extends EventEmitter {
         },
         true,
       );
-    });
+    }, callback);
   }
 
   /** Closes the socket: 'close' follows. @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
@@ -188,7 +198,8 @@ export class Socket extends EventEmitter {
     if (typeof callback === 'function') this.on('close', callback);
     // What was sent before must go first.
     if (this.#binding && this.#waiting.length > 0) {
-      this.#waiting.push(() => this.close());
+      const close = (): void => void this.close();
+      this.#waiting.push({ run: close, failed: close });
       return this;
     }
     this.#checkRunning();
@@ -296,7 +307,7 @@ export class Socket extends EventEmitter {
         },
       });
     } catch (error) {
-      return this.#bindFailed(asError(error));
+      return this.#bindFailed(asNodeError(error));
     }
     if (!this.#referenced) this.#core.unref();
     this.#binding = false;
@@ -305,15 +316,18 @@ export class Socket extends EventEmitter {
     } finally {
       const waiting = this.#waiting;
       this.#waiting = [];
-      for (const action of waiting) action();
+      for (const action of waiting) action.run();
     }
   }
 
   #bindFailed(error: Error): void {
+    const waiting = this.#waiting;
     this.#binding = false;
     this.#waiting = [];
     if (this.#connection === 'connecting') this.#connection = 'none';
-    this.emit('error', error);
+    for (const { failed } of waiting) failed?.(error);
+    // A socket that was bound for the sake of a call with a callback has told it there.
+    if (!this.#implicit || waiting.some(({ failed }) => failed === undefined)) this.emit('error', error);
   }
 
   #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
@@ -329,7 +343,7 @@ export class Socket extends EventEmitter {
       this.#core?.connect(ip, port);
     } catch (thrown) {
       this.#connection = 'none';
-      const failure = asError(thrown);
+      const failure = asNodeError(thrown);
       process.nextTick(() => {
         if (callback === undefined) return void this.emit('error', failure);
         this.off('connect', callback);
@@ -355,11 +369,15 @@ export class Socket extends EventEmitter {
     });
   }
 
-  /** Runs the action when the socket is bound, binding it first if nobody has. */
-  #whenBound(action: () => void): void {
-    if (this.#core !== undefined) return action();
-    if (!this.#binding) this.bind({ port: 0 });
-    this.#waiting.push(action);
+  /** Runs the action when the socket is bound, binding it first if nobody has; the callback learns that this failed. */
+  #whenBound(run: () => void, callback: ((error: Error) => void) | undefined): void {
+    if (this.#core !== undefined) return run();
+    if (!this.#binding) {
+      this.bind({ port: 0 });
+      this.#implicit = true;
+    }
+    const failed = callback && ((error: Error) => process.nextTick(callback, error));
+    this.#waiting.push({ run, failed });
   }
 
   #callWhenBound(callback: () => void): void {

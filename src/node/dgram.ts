@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { Stack } from '../stack/stack.ts';
+import { checkStack } from './arguments.ts';
 import { Socket } from './dgram-socket.ts';
 import type { DgramOptions, RemoteInfo } from './dgram-socket.ts';
 
@@ -15,11 +16,13 @@ export interface Dgram {
 /**
  * Makes a module shaped like `node:dgram` out of a stack.
  *
+ * @throws ERR_INVALID_ARG_TYPE for what is no stack
  * @example
  * const echo = createDgram(stack).createSocket('udp4');
  * echo.on('message', (message, { port, address }) => echo.send(message, port, address)).bind(7);
  */
 export function createDgram(stack: Stack): Dgram {
+  checkStack(stack);
   class BoundSocket extends Socket {
     constructor(type: DgramOptions | 'udp4' | 'udp6', listener?: MessageListener) {
       super(stack, type, listener);

@@ -2,11 +2,19 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { systemError } from '../errors.ts';
+import { requireOptions, systemError } from '../errors.ts';
+import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
 import { checkBoolean, checkFunction, checkNumber, toPort } from './arguments.ts';
-import { asError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError, outOfRange } from './net-errors.ts';
+import {
+  asNodeError,
+  invalidArgType,
+  invalidFamily,
+  invalidIpAddress,
+  isSystemError,
+  outOfRange,
+} from './net-errors.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
 /** What a dial reports to its socket. */
@@ -45,7 +53,8 @@ export class Dial {
     this.#host = host;
     this.#options = options;
     this.#name = options.host || 'localhost';
-    const { port, localAddress, localPort, autoSelectFamily } = options;
+    const { port, localAddress, localPort, autoSelectFamily, tcp } = options;
+    if (tcp !== undefined) requireOptions('options.tcp', tcp, CONNECTION_OPTIONS);
     if (localAddress && isIP(localAddress) === 0) throw invalidIpAddress(localAddress);
     if (localPort) {
       checkNumber(localPort, 'options.localPort');
@@ -194,8 +203,8 @@ export class Dial {
   /** A local address or port that can't be had is the business of `bind`. */
   #shaped(thrown: unknown): Error {
     const { localAddress, localPort } = this.#options;
-    if (!isSystemError(thrown) || !(localAddress || localPort)) return asError(thrown);
-    if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EADDRNOTAVAIL') return thrown;
+    if (!isSystemError(thrown) || !(localAddress || localPort)) return asNodeError(thrown);
+    if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EADDRNOTAVAIL') return asNodeError(thrown);
     return systemError(thrown.code, 'bind', { address: localAddress || '0.0.0.0', port: localPort });
   }
 

@@ -83,6 +83,13 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }
 
+/** What a call threw, as an `Error` to emit; system errors in Node's words, without the core's hints. */
+export function asNodeError(thrown: unknown): Error {
+  if (!isSystemError(thrown)) return asError(thrown);
+  const { code, syscall, address, port } = thrown;
+  return systemError(code, syscall, { address, port });
+}
+
 /** What a call threw, as an `Error` to emit. */
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));

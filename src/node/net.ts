@@ -1,8 +1,10 @@
 import * as nodeNet from 'node:net';
 import type { LookupFunction } from 'node:net';
+import { requireOptions } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
+import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import { checkBoolean, checkNumber, normalizeArguments } from './arguments.ts';
+import { checkBoolean, checkNumber, checkStack, normalizeArguments } from './arguments.ts';
 import { outOfRange } from './net-errors.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
@@ -67,12 +69,16 @@ const SHORTEST_ATTEMPT = 10;
 /**
  * Makes a module shaped like `node:net` out of a stack.
  *
+ * @throws ERR_INVALID_ARG_TYPE for what is no stack, ERR_INVALID_ARG_VALUE for an unknown option
  * @example
  * const net = createNet(stack);
  * net.createServer((socket) => socket.pipe(socket)).listen(7);
  */
 export function createNet(stack: Stack, options: NetOptions = {}): Net {
+  checkStack(stack);
+  requireOptions('createNet', options, ['lookup', 'tcp']);
   const { lookup, tcp = {} } = options;
+  requireOptions('createNet, tcp', tcp, CONNECTION_OPTIONS);
   const autoSelect = {
     family: nodeNet.getDefaultAutoSelectFamily(),
     attemptTimeout: nodeNet.getDefaultAutoSelectFamilyAttemptTimeout(),

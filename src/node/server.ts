@@ -2,7 +2,8 @@ import dns from 'node:dns';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { usageError } from '../errors.ts';
+import { requireOptions, usageError } from '../errors.ts';
+import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
@@ -84,6 +85,7 @@ export class Server extends EventEmitter {
     if (typeof listener === 'function') this.on('connection', listener as (socket: Socket) => void);
     this.#host = host;
     this.#tcp = options.tcp ?? {};
+    requireOptions('options.tcp', this.#tcp, CONNECTION_OPTIONS);
     this.allowHalfOpen = options.allowHalfOpen || false;
     this.pauseOnConnect = Boolean(options.pauseOnConnect);
     this.noDelay = Boolean(options.noDelay);

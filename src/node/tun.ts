@@ -1,4 +1,6 @@
 import { randomFillSync } from 'node:crypto';
+import { networkInterfaces } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
 import { Batch, Checksum } from '../buffer/batch.ts';
 import { memoryOf } from '../buffer/memory.ts';
@@ -6,6 +8,7 @@ import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
+import { Cidr } from '../wire/cidr.ts';
 import type { NativeFailure, TunAddon, TunDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import type { KernelAddress, TunOptions } from './tun-options.ts';
@@ -21,6 +24,10 @@ const TABLE_BYTES = 2 * MAX_PACKETS * 4;
 const ARENA_BYTES = 256 * 1024;
 
 const DEFAULT_QUEUE = 4096;
+
+/** How long, and how often, to look for a device that exists, in milliseconds. */
+const LINKWATCH = 1500;
+const LOOK_EVERY = 50;
 
 /** What a device has carried since it was opened. */
 export interface TunCounters {
@@ -59,7 +66,7 @@ export async function openTun(options: TunOptions = {}): Promise<TunLink> {
     throw deviceError(error as NativeFailure, wanted, mode);
   }
   try {
-    configure(addon, made, options, addresses);
+    await configure(addon, made, options, addresses);
     return new TunLink(addon, made.device, made.name, mode);
   } catch (error) {
     addon.close(made.device);
@@ -67,19 +74,43 @@ export async function openTun(options: TunOptions = {}): Promise<TunLink> {
   }
 }
 
-function configure(
+async function configure(
   addon: TunAddon,
-  { device, created }: ReturnType<TunAddon['create']>,
+  { device, name, created }: ReturnType<TunAddon['create']>,
   { mtu, queue, up }: TunOptions,
   addresses: readonly KernelAddress[],
-): void {
-  if (mtu !== undefined) addon.set(device, 'mtu', mtu);
+): Promise<void> {
+  // What an existing device has already is left alone: who may use it may not always change it.
+  if (mtu !== undefined && mtu !== addon.state(device).mtu) addon.set(device, 'mtu', mtu);
   if (queue !== undefined) addon.set(device, 'queue', queue);
   else if (created) trySetQueue(addon, device);
-  for (const { address, prefix } of addresses) addon.addAddress(device, address, prefix);
+  for (const wanted of addresses) await addAddress(addon, device, name, wanted);
   // Last: the qdisc takes the queue's length when the device comes up.
   if (up ?? created) addon.set(device, 'up', 1);
   else if (up === false) addon.set(device, 'up', 0);
+}
+
+/** Without the right to add an address, one that the device has will do; the kernel does not look before it refuses. */
+async function addAddress(addon: TunAddon, device: TunDevice, name: string, wanted: KernelAddress): Promise<void> {
+  try {
+    addon.addAddress(device, wanted.address, wanted.prefix);
+  } catch (error) {
+    if (codeOf((error as NativeFailure).errno) !== 'EPERM' || !(await hasAddress(name, wanted))) throw error;
+  }
+}
+
+/**
+ * Does a device have this address? Node shows only those that run, and the kernel takes up to a second to notice that
+ * somebody holds a device (linkwatch).
+ */
+async function hasAddress(name: string, { address, prefix }: KernelAddress): Promise<boolean> {
+  const wanted = Cidr.parse(`${address}/${prefix}`).toString();
+  for (let waited = 0; ; waited += LOOK_EVERY) {
+    const shown = networkInterfaces()[name] ?? [];
+    if (shown.some(({ cidr }) => cidr !== null && Cidr.tryParse(cidr)?.toString() === wanted)) return true;
+    if (waited >= LINKWATCH) return false;
+    await setTimeout(LOOK_EVERY);
+  }
 }
 
 /** Nobody asked for the default: the device works with a shorter queue, too. */
@@ -229,7 +260,9 @@ function deviceError(failure: NativeFailure, name: string, mode: 'tun' | 'tap'):
   const { errno, step } = failure;
   if (errno === undefined) return failure;
   const code = codeOf(errno);
-  const place = step === 'open' ? '/dev/net/tun' : name;
+  // A name to be chosen by the kernel says nothing.
+  const known = name.includes('%') ? undefined : name;
+  const place = step === 'open' ? '/dev/net/tun' : known;
   const error: SystemError = systemError(code, step, { address: place, hint: hintFor(code, step, name, mode) });
   error.errno = -errno;
   return error;
@@ -241,13 +274,18 @@ const NO_RIGHT = 'run as root or with CAP_NET_ADMIN (a container: `--cap-add NET
 function hintFor(code: ErrorCode, step: string, name: string, mode: string): string | undefined {
   if (step === 'open') {
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') return NO_TUN;
-    if (code === 'EPERM' || code === 'EACCES') return `it may not be opened by this user: ${NO_RIGHT}`;
+    // CAP_NET_ADMIN does not open files, and the file's mode does not help against a container's list of devices.
+    if (code === 'EACCES') {
+      return 'this user may not open it: run as root, or let root allow it: `chmod 666 /dev/net/tun`';
+    }
+    if (code === 'EPERM') return 'the container may not use it: start it with `--device /dev/net/tun`';
   }
   if (code === 'EPERM') {
     return step === 'ioctl(TUNSETIFF)'
       ? `making a device needs a right: ${NO_RIGHT}, or let root make it: ` +
           `\`ip tuntap add ${name.replace('%d', '0')} mode ${mode} user $USER\``
-      : `changing a device needs a right: ${NO_RIGHT}`;
+      : `changing a device needs a right: ${NO_RIGHT}, or let root do it: ` +
+          `\`ip address add …\`, \`ip link set ${name} up\``;
   }
   if (step === 'ioctl(TUNSETIFF)') {
     if (code === 'EBUSY') return 'another program holds this device: choose another name';

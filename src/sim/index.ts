@@ -2,6 +2,6 @@
 
 export { Ladder } from './ladder.ts';
 export type { LadderOptions } from './ladder.ts';
-export { seededRandom } from '../time/seeded-random.ts';
+export { chance, seededRandom, uniform } from '../time/seeded-random.ts';
 export { VirtualClock } from '../time/virtual-clock.ts';
 export type { RunFor, RunUntil, VirtualClockOptions } from '../time/virtual-clock.ts';

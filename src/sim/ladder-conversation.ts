@@ -118,8 +118,9 @@ export class Conversation {
     }
     this.#budget.left--;
     const { flags, acknowledgment: ack } = segment;
-    const label = this.#label(from, segment, again);
-    const row: Row = { ...stateRow(time, []), from, label, text: readable(segment.payload), arrived, key, flags, ack };
+    const label = this.#label(from, segment);
+    const text = readable(segment.payload);
+    const row: Row = { ...stateRow(time, []), from, label, again, text, arrived, key, flags, ack };
     row.states[from].push(...this.#ends[from].pending.splice(0).map(({ state }) => state));
     this.#rows.push(row);
     return row;
@@ -151,7 +152,7 @@ export class Conversation {
   }
 
   /** `PSH,ACK     seq=1    ack=1    win=65535  len=80` */
-  #label(from: Side, segment: TcpSegment, again: boolean): string {
+  #label(from: Side, segment: TcpSegment): string {
     const end = this.#ends[from];
     const peer = this.#ends[other(from)];
     const { sequence, acknowledgment, flags, window, payload } = segment;
@@ -164,7 +165,6 @@ export class Conversation {
       `win=${syn || end.shift === undefined || peer.shift === undefined ? window : window * 2 ** end.shift}`.padEnd(10),
       syn ? synOptions(segment) : `len=${payload.byteLength}`,
     ];
-    if (again) columns.push('again');
     return columns.join(' ').trimEnd();
   }
 }
@@ -214,6 +214,7 @@ function stateRow(time: number | undefined, states: (State | undefined)[]): Ladd
     time,
     from: undefined,
     label: '',
+    again: false,
     text: '',
     arrived: false,
     states: [left === undefined ? [] : [left], right === undefined ? [] : [right]],

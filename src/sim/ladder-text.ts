@@ -17,6 +17,8 @@ export interface LadderRow {
   /** Who sent the packet: 0 the left host, 1 the right one; undefined when there is no packet. */
   from: 0 | 1 | undefined;
   label: string;
+  /** All of it was sent before. */
+  again: boolean;
   /** What stands below the label: readable payload. */
   text: string;
   /** The packet has reached the other side. */
@@ -28,6 +30,8 @@ export interface LadderRow {
 const TIME_WIDTH = 9;
 /** `ESTABLISHED` */
 const STATE_WIDTH = 11;
+/** At the end of a retransmission's label. */
+const AGAIN = ' again';
 /** Everything of a line but the space between the two hosts. */
 const MARGINS = TIME_WIDTH + 2 * (STATE_WIDTH + 1) + 3;
 
@@ -58,14 +62,14 @@ function spread(left: string, right: string, width: number): string {
 }
 
 function draw(row: LadderRow, room: number): string[] {
-  const { from, label, text, states } = row;
+  const { from, text, states } = row;
   const [left, right] = states;
   const middles: string[] = [];
-  if (from !== undefined) middles.push(arrow(row, cut(label, room - 6), room));
+  if (from !== undefined) middles.push(arrow(row, labelOf(row, room - 6), room));
   if (text !== '') middles.push(`│${`     ${cut(text, room - 7)}`.padEnd(room)}│`);
   const blank = `│${' '.repeat(room)}│`;
   return Array.from({ length: Math.max(middles.length, left.length, right.length) }, (_, i) => {
-    const time = i === 0 && row.time !== undefined ? (row.time / 1000).toFixed(3) : '';
+    const time = i === 0 && row.time !== undefined ? timeText(row.time) : '';
     const line = [
       time.padStart(TIME_WIDTH),
       (left[i] ?? '').padStart(STATE_WIDTH),
@@ -74,6 +78,17 @@ function draw(row: LadderRow, room: number): string[] {
     ];
     return line.join(' ').trimEnd();
   });
+}
+
+/** Milliseconds, with the three decimals that there are, or as many of them as the column has room for. */
+function timeText(microseconds: number): string {
+  const text = (microseconds / 1000).toFixed(3);
+  return text.slice(0, Math.max(TIME_WIDTH, text.indexOf('.'))).replace(/\.$/, '');
+}
+
+/** The label in `length` columns; what is cut off is never that the packet is a retransmission. */
+function labelOf({ label, again }: LadderRow, length: number): string {
+  return again ? `${cut(label, length - AGAIN.length)}${AGAIN}` : cut(label, length);
 }
 
 /** `├─ label ────>│` or `│<─ label ────┤`; a packet that has not arrived ends in `x`. */

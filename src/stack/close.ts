@@ -13,10 +13,11 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
     socket.close();
     stack.clock.defer(() => socket.tellClosed());
   }
-  for (const connection of stack.tcp.connections) connection.shutdown();
+  const unfinished = new Set(stack.tcp.connections);
+  for (const connection of unfinished) connection.shutdown();
   return new Promise((resolve) => {
     const done = (): void => {
-      stop();
+      stopWatching();
       timer.cancel();
       // TIME-WAIT is not waited for, and connections whose handshake never ended have nothing to say.
       for (const connection of stack.tcp.connections) connection.cut('ECONNABORTED');
@@ -25,9 +26,12 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
       resolve();
     };
     const check = (): void => {
-      if (stack.tcp.connections.every((connection) => connection.finished)) stack.clock.defer(done);
+      for (const connection of unfinished) if (connection.finished) unfinished.delete(connection);
+      if (unfinished.size > 0) return;
+      stopWatching();
+      stack.clock.defer(done);
     };
-    const stop = stack.on('tcp-state', check);
+    const stopWatching = stack.turn.afterwards(check);
     const timer = stack.clock.timer(done);
     if (timeoutUs <= 0) return done();
     timer.ref();

@@ -11,6 +11,9 @@ export interface StackEvents {
   link: { interface: Interface; up: boolean; error?: Error | undefined };
 }
 
+/** The names of all events. */
+export const STACK_EVENTS: readonly string[] = ['tcp-state', 'link'] satisfies (keyof StackEvents)[];
+
 /**
  * Listeners by event name, called in the order they came. What one throws goes where the program's other errors go: it
  * costs neither another listener its event nor a packet its way.

@@ -1,5 +1,6 @@
 import type { Batch } from '../buffer/batch.ts';
 import { TransmitQueue } from '../buffer/transmit-queue.ts';
+import { usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { NetworkInterface } from '../ip/interface.ts';
 import type { Link, LinkHost } from '../link/link.ts';
@@ -37,6 +38,9 @@ export interface InterfaceCounters {
   bytesSent: number;
 }
 
+/** Links that some stack has opened: a link is opened at most once. */
+const opened = new WeakSet<Link>();
+
 /** A link attached to a stack: what `stack.attach` returns. */
 export class Interface {
   readonly link: Link;
@@ -56,11 +60,18 @@ export class Interface {
     link: Link,
     options: { name: string; addresses: readonly string[]; loopback: boolean },
   ) {
+    if (opened.has(link)) {
+      const message = 'the link has been attached before, and a link is opened at most once: make a new one';
+      throw usageError('ERR_INVALID_STATE', message, Error);
+    }
     this.#host = host;
     this.link = link;
     const { medium, mtu, offload } = link;
     this.network = host.ip.addInterface({ ...options, medium, mtu, offload, up: false, queue: new TransmitQueue() });
+    opened.add(link);
     this.ready = this.#open();
+    // Whoever does not wait for it learns of a failure by the event `link`.
+    this.ready.catch((error: Error) => this.#fail(error));
   }
 
   get name(): string {
@@ -95,6 +106,8 @@ export class Interface {
     if (this.#waiting || this.#closed || queue.empty) return 0;
     const { batch } = queue;
     const taken = this.link.send(batch);
+    // The device may have turned out to be gone.
+    if (this.#closed) return taken;
     this.counters.packetsSent += taken;
     for (let row = 0; row < taken; row++) this.counters.bytesSent += batch.length[row]!;
     queue.taken(taken);
@@ -124,6 +137,10 @@ export class Interface {
     this.network.update({ up: false });
     this.#host.ip.removeInterface(this.network);
     this.#host.detached(this, error);
+  }
+
+  #fail(error: Error): void {
+    if (!this.#closed) this.#end(error);
   }
 
   #linkHost(): LinkHost {

@@ -1,5 +1,4 @@
 import { KeyedHash } from '../buffer/keyed-hash.ts';
-import { usageError } from '../errors.ts';
 import type { Random } from '../time/clock.ts';
 import { uniform } from '../time/seeded-random.ts';
 import type { AddressWords } from '../wire/address.ts';
@@ -56,15 +55,4 @@ export class EphemeralPorts {
     }
     return undefined;
   }
-}
-
-/**
- * Throws unless `port` is a whole number from `least` to 65,535.
- *
- * @throws ERR_SOCKET_BAD_PORT
- */
-export function checkPort(name: string, port: unknown, least: 0 | 1): asserts port is number {
-  if (Number.isInteger(port) && Number(port) >= least && Number(port) <= 65_535) return;
-  const message = `${name} must be a whole number from ${least} to 65535, not ${String(port)}`;
-  throw usageError('ERR_SOCKET_BAD_PORT', message, RangeError);
 }

@@ -5,10 +5,11 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
-import { requireInteger, requireType, usageError } from '../errors.ts';
+import { requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
 import { Ip } from '../ip/ip.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
+import { requireLink } from '../link/link.ts';
 import { loopback } from '../link/loopback.ts';
 import type { ControlBlock } from '../tcp/control-block.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
@@ -18,17 +19,18 @@ import { hostClock, hostRandom } from '../time/host.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
+import { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { shutDown } from './close.ts';
 import type { StackEvents } from './events.ts';
-import { Events } from './events.ts';
+import { Events, STACK_EVENTS } from './events.ts';
 import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
 import { findUnrest } from './quiescence.ts';
 import type { StackStatistics } from './statistics.ts';
 import { takeStatistics } from './statistics.ts';
-import { StackTcp } from './tcp.ts';
+import { CONNECTION_OPTIONS, StackTcp } from './tcp.ts';
 import { Turn } from './turn.ts';
 import { StackUdp } from './udp.ts';
 
@@ -85,8 +87,12 @@ export class Stack {
   #closed: boolean = false;
 
   constructor(options: StackOptions = {}) {
+    requireOptions('new Stack', options, ['clock', 'random', 'memory', 'tcp']);
     this.clock = options.clock ?? hostClock();
     this.random = options.random ?? hostRandom();
+    requireMethods('clock', this.clock, ['now', 'wallTime', 'timer', 'defer'], 'a Clock, such as a VirtualClock');
+    requireMethods('random', this.random, ['fill', 'uint32'], 'a Random, such as seededRandom(1)');
+    if (options.tcp !== undefined) requireOptions('new Stack, tcp', options.tcp, CONNECTION_OPTIONS);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
     this.events = new Events(this.clock);
@@ -118,18 +124,31 @@ export class Stack {
   /**
    * Attaches a link and opens it. Addresses are configured at once; packets pass when `ready` has resolved.
    *
-   * @throws ERR_INVALID_ARG_VALUE for a wrong address or a name in use, ERR_INVALID_STATE on a closed stack
+   * @throws ERR_INVALID_ARG_VALUE for a wrong address, a name in use, an unknown option or an Ethernet link,
+   * ERR_INVALID_ARG_TYPE, ERR_INVALID_STATE on a closed stack or for a link that was attached before
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
     this.#assertOpen();
     requireLink(link);
+    requireIpMedium(link);
+    requireOptions('stack.attach', options, ['addresses', 'name']);
     const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
-    for (const address of addresses) requireIpv4(address);
+    requireType('name', name, 'string');
+    requireAddresses(addresses);
     return this.#attach(link, { name, addresses, loopback: false });
   }
 
-  /** Calls `listener` at every event of this kind; returns a function that ends it. */
+  /**
+   * Calls `listener` at every event of this kind; returns a function that ends it.
+   *
+   * @throws ERR_INVALID_ARG_VALUE for an event that there is not, ERR_INVALID_ARG_TYPE
+   */
   on<Name extends keyof StackEvents>(name: Name, listener: (event: StackEvents[Name]) => void): () => void {
+    if (!STACK_EVENTS.includes(name)) {
+      const message = `there is no event '${String(name)}'; there are ${STACK_EVENTS.join(', ')}`;
+      throw usageError('ERR_INVALID_ARG_VALUE', message);
+    }
+    requireType('listener', listener, 'function');
     return this.events.on(name, listener);
   }
 
@@ -144,6 +163,7 @@ export class Stack {
    * @param options.timeWait TIME-WAIT connections and their timers are in order.
    */
   assertQuiescent(options: { timeWait?: boolean } = {}): void {
+    requireOptions('stack.assertQuiescent', options, ['timeWait']);
     const unrest = findUnrest(this, options.timeWait ?? false);
     if (unrest.length > 0) throw new Error(`The stack is not quiescent: ${unrest.join('; ')}`);
   }
@@ -157,9 +177,13 @@ export class Stack {
    * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
    */
   close(options: { timeout?: number } = {}): Promise<void> {
+    requireOptions('stack.close', options, ['timeout']);
     const { timeout = 1000 } = options;
     requireType('timeout', timeout, 'number');
-    if (!(timeout >= 0)) throw usageError('ERR_OUT_OF_RANGE', `timeout must not be ${timeout}`, RangeError);
+    if (!(timeout >= 0)) {
+      const message = `timeout must be a number of milliseconds from 0 on, not ${timeout}`;
+      throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+    }
     this.#closing ??= this.#end(timeout * 1000);
     return this.#closing;
   }
@@ -227,6 +251,7 @@ export class Stack {
       assertOpen: () => this.#assertOpen(),
       touch: (tcb) => this.turn.touch(tcb.connection),
       blocked: (tcb) => void this.#blocked.add(tcb),
+      broken: (_tcb, error) => this.#broken(error),
       keepAlive: (change) => this.#keepAlive(change),
       stateChanged: (tcb, from, event) => this.#stateChanged(tcb, from, event),
     };
@@ -256,7 +281,7 @@ export class Stack {
       writable: () => this.turn.wantFlush(),
       linkChanged: (iface) => {
         this.events.emit('link', { interface: iface, up: iface.up });
-        if (iface.up) this.tcp.retry(this.clock.now());
+        if (iface.up) this.tcp.linkUp(iface.network.index, this.clock.now());
       },
       detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
@@ -286,6 +311,14 @@ export class Stack {
     } finally {
       turn.finish();
     }
+  }
+
+  /** An exception may have left a packet under construction behind: it is given up, and the program is told. */
+  #broken(error: unknown): void {
+    for (const { network } of this.#interfaces.values()) network.queue.cancel();
+    this.clock.defer(() => {
+      throw error;
+    });
   }
 
   #deliver(datagram: Datagram): boolean {
@@ -344,17 +377,23 @@ export class Stack {
   }
 }
 
-/** @throws ERR_INVALID_ARG_TYPE */
-function requireLink(link: unknown): void {
-  const { open, send } = (link ?? {}) as { open?: unknown; send?: unknown };
-  requireType('link.open', open, 'function');
-  requireType('link.send', send, 'function');
+/** There is no ARP yet: nobody would answer for the stack's addresses. */
+function requireIpMedium(link: Link): void {
+  if (link.medium !== 'ethernet') return;
+  const message = 'Ethernet links cannot be used yet: attach one that carries IP packets, such as a TUN device';
+  throw usageError('ERR_INVALID_ARG_VALUE', message);
 }
 
-/** There is no IPv6 yet: an address that would never answer is refused. */
-function requireIpv4(address: string): void {
-  if (Cidr.parse(address).address.family === 4) return;
-  throw usageError('ERR_INVALID_ARG_VALUE', `${address}: IPv6 addresses cannot be used yet, leave it out`);
+/** Addresses with prefix length. There is no IPv6 yet: an address that would never answer is refused. */
+function requireAddresses(addresses: unknown): void {
+  if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === 'string')) {
+    const message = "addresses must be an array of strings, like ['10.0.0.2/24']";
+    throw usageError('ERR_INVALID_ARG_TYPE', message);
+  }
+  for (const address of addresses) {
+    if (Address.tryParse(address.replace(/\/.*/, ''))?.family !== 6) Cidr.parse(address);
+    else throw usageError('ERR_INVALID_ARG_VALUE', `${address}: IPv6 addresses cannot be used yet, leave it out`);
+  }
 }
 
 /** The name that a link has itself, as a TUN device does. */

@@ -2,7 +2,7 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Path } from '../buffer/path.ts';
-import { requireInteger, requireType, systemError, usageError } from '../errors.ts';
+import { requireInteger, requireOptions, requirePort, requireType, systemError, usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import { refuse } from '../tcp/closed.ts';
 import { Connection } from '../tcp/connection.ts';
@@ -13,13 +13,13 @@ import { IsnGenerator } from '../tcp/isn.ts';
 import { Listener } from '../tcp/listener.ts';
 import type { ListenerHost } from '../tcp/listener.ts';
 import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
-import { resolveOptions } from '../tcp/options.ts';
+import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
 import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
-import { EphemeralPorts, checkPort } from './ports.ts';
+import { EphemeralPorts } from './ports.ts';
 
 /** Where to connect, and how. */
 export interface ConnectOptions extends ConnectionOptions {
@@ -48,6 +48,12 @@ export interface StackTcpHost extends Omit<TcpHost, 'released'> {
   readonly assertOpen: () => void;
 }
 
+/** The names of the options of a connection, of `connect` and of `listen`. */
+export const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
+const CONNECT_OPTIONS = ['remoteAddress', 'remotePort', 'localAddress', 'localPort', ...CONNECTION_OPTIONS];
+const LISTEN_OPTIONS = ['address', 'port', 'backlog', ...CONNECTION_OPTIONS];
+
+const NO_IPV6 = 'there is no IPv6 yet';
 const ANY = Address.parse('0.0.0.0');
 const DEFAULT_BACKLOG = 511;
 
@@ -101,9 +107,10 @@ export class StackTcp {
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
     this.#assertOpen();
+    requireOptions('stack.tcp.connect', options, CONNECT_OPTIONS);
     const { remotePort, localPort = 0 } = options;
-    checkPort('remotePort', remotePort, 1);
-    checkPort('localPort', localPort, 0);
+    requirePort('remotePort', remotePort, 1);
+    requirePort('localPort', localPort, 0);
     if (typeof handler !== 'object' || handler === null) {
       throw usageError('ERR_INVALID_ARG_TYPE', 'handler must be an object of callbacks, which may be empty');
     }
@@ -123,17 +130,19 @@ export class StackTcp {
   /**
    * Listens. `onConnection` gets every connection when its handshake is complete, and sets its `handler`.
    *
-   * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     this.#assertOpen();
+    requireOptions('stack.tcp.listen', options, LISTEN_OPTIONS);
     const { port = 0, backlog = DEFAULT_BACKLOG } = options;
-    checkPort('port', port, 0);
+    requirePort('port', port, 0);
     requireType('onConnection', onConnection, 'function');
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
     const address = options.address === undefined ? ANY : toAddress(options.address);
     const resolved = resolveOptions(options, this.#defaults);
     const place = { address: address.toString(), port };
+    if (address.family === 6) throw systemError('EAFNOSUPPORT', 'listen', { ...place, hint: NO_IPV6 });
     if (!isUnspecified(address) && !this.#ip.isLocal(address)) throw systemError('EADDRNOTAVAIL', 'listen', place);
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
     if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
@@ -178,8 +187,8 @@ export class StackTcp {
   }
 
   /** @internal A way to peers is there again. */
-  retry(now: number): void {
-    for (const connection of this.#table) connection.retry(now);
+  linkUp(interfaceIndex: number, now: number): void {
+    for (const connection of this.#table) connection.linkUp(interfaceIndex, now);
   }
 
   /**
@@ -188,14 +197,20 @@ export class StackTcp {
    */
   #way(local: Address | undefined, remote: Address, remotePort: number): Path {
     const place = { address: remote.toString(), port: remotePort };
+    if (remote.family === 6 || local?.family === 6) {
+      throw systemError('EAFNOSUPPORT', 'connect', { ...place, hint: NO_IPV6 });
+    }
     const kind = this.#ip.classify(remote);
-    if (kind === 'broadcast' || kind === 'multicast') throw systemError('ENETUNREACH', 'connect', place);
+    if (kind === 'broadcast' || kind === 'multicast') {
+      throw systemError('ENETUNREACH', 'connect', { ...place, hint: `a ${kind} address is no TCP peer` });
+    }
     const path = this.#ip.path(local, remote);
     if (typeof path !== 'string') return path;
     if (path === 'EADDRNOTAVAIL' && local !== undefined) {
       throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });
     }
-    throw systemError(path, 'connect', place);
+    const hint = path === 'ENETUNREACH' ? 'no route: add one with stack.routes.add' : undefined;
+    throw systemError(path, 'connect', { ...place, hint });
   }
 
   #portFor(path: Path, remotePort: number, wanted: number): number {

@@ -30,6 +30,7 @@ const MAX_ROUNDS = 16;
 export class Turn {
   readonly #host: TurnHost;
   #touched: Participant[] = [];
+  readonly #afterwards = new Set<() => void>();
   #running: boolean = false;
   #scheduled: boolean = false;
 
@@ -55,6 +56,12 @@ export class Turn {
     this.#schedule();
   }
 
+  /** Calls `fn` at the end of every turn; returns a function that ends it. */
+  afterwards(fn: () => void): () => void {
+    this.#afterwards.add(fn);
+    return () => void this.#afterwards.delete(fn);
+  }
+
   /** Begins a batch: touching schedules nothing, `finish` follows. */
   begin(): void {
     this.#running = true;
@@ -69,10 +76,11 @@ export class Turn {
         this.#host.flush();
       }
       this.#host.flush();
+      for (const fn of this.#afterwards) fn();
     } finally {
       this.#running = false;
+      if (this.#touched.length > 0) this.#schedule();
     }
-    if (this.#touched.length > 0) this.#schedule();
   }
 
   /** What waits is done now, unless a turn is running anyway. */

@@ -2,19 +2,19 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { MemoryBudget } from '../buffer/memory-budget.ts';
-import { requireType, systemError } from '../errors.ts';
+import { requireOptions, requirePort, requireType, systemError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { Random } from '../time/clock.ts';
 import type { UdpHandler } from '../udp/handler.ts';
 import type { UdpHost } from '../udp/host.ts';
 import type { UdpOptions } from '../udp/options.ts';
-import { resolveUdpOptions } from '../udp/options.ts';
+import { UDP_OPTION_NAMES, resolveUdpOptions } from '../udp/options.ts';
 import { UdpSocket } from '../udp/socket.ts';
 import { Udp } from '../udp/udp.ts';
 import type { UdpVerdict } from '../udp/udp.ts';
 import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
-import { EphemeralPorts, checkPort } from './ports.ts';
+import { EphemeralPorts } from './ports.ts';
 import type { Participant, Turn } from './turn.ts';
 
 /** Where to bind, and how. */
@@ -40,6 +40,7 @@ export interface StackUdpHost {
   keepAlive(change: 1 | -1): void;
 }
 
+const BIND_OPTIONS = ['address', 'port', ...UDP_OPTION_NAMES];
 const ANY = Address.parse('0.0.0.0');
 
 /** A socket's part in the stack's turn: messages wait for it to be delivered; what it sends is queued at once. */
@@ -92,13 +93,16 @@ export class StackUdp {
    */
   bind(options: BindOptions, handler: UdpHandler): UdpSocket {
     this.#host.assertOpen();
+    requireOptions('stack.udp.bind', options, BIND_OPTIONS);
     const { address, port = 0 } = options;
-    checkPort('port', port, 0);
+    requirePort('port', port, 0);
     const resolved = resolveUdpOptions(options);
     requireHandler(handler);
     const localAddress = address === undefined ? ANY : address instanceof Address ? address : Address.parse(address);
     const place = { address: localAddress.toString(), port };
-    if (localAddress.family === 6) throw systemError('EAFNOSUPPORT', 'bind', place);
+    if (localAddress.family === 6) {
+      throw systemError('EAFNOSUPPORT', 'bind', { ...place, hint: 'there is no IPv6 yet' });
+    }
     if (!isUnspecified(localAddress) && this.#host.ip.classify(localAddress) === 'other') {
       throw systemError('EADDRNOTAVAIL', 'bind', place);
     }

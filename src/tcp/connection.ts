@@ -17,7 +17,7 @@ import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
 import { isSynchronized, mayReceive } from './states.ts';
-import { timersExpire } from './timers.ts';
+import { resume, timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
 
 /** Options that only mean something before the connection exists. */
@@ -140,9 +140,8 @@ export class Connection {
     if (bytes === undefined) return undefined;
     tcb.account();
     if (mayReceive(tcb.state)) {
-      const buffered = tcb.receiveQueue.length + tcb.reassembly.bytes;
       // [MUST-39] RFC 9293 §3.8.6.2.2: told when the window opens by a useful step, not byte by byte.
-      if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, buffered, tcb.rcv.mss)) {
+      if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, tcb.receiveOccupied, tcb.rcv.mss)) {
         tcb.acker.ackNow();
         tcb.touch();
       }
@@ -280,8 +279,13 @@ export class Connection {
 
   /** @internal A segment for this connection. */
   input(segment: Segment): void {
-    segmentArrives(this.#tcb, segment);
-    this.#tcb.touch();
+    const tcb = this.#tcb;
+    try {
+      segmentArrives(tcb, segment);
+    } catch (error) {
+      this.#broken(error);
+    }
+    tcb.touch();
   }
 
   /** @internal An ICMP error about a segment of this connection. */
@@ -289,11 +293,12 @@ export class Connection {
     icmpErrorArrives(this.#tcb, error);
   }
 
-  /** @internal The link has come up, or a route has changed: what waits is tried at once. */
-  retry(now: number): void {
+  /** @internal The link of this interface has come up: what was lost meanwhile is sent again at once. */
+  linkUp(interfaceIndex: number, now: number): void {
     const tcb = this.#tcb;
-    if (tcb.retransmitAt !== Infinity && seqDiff(tcb.snd.nxt, tcb.snd.una) > 0) tcb.retransmitAt = now;
-    this.onTimer(now);
+    if (tcb.path.interfaceIndex !== interfaceIndex) return;
+    resume(tcb, now);
+    tcb.touch();
   }
 
   /** @internal Callbacks wait for the owner. */
@@ -309,13 +314,28 @@ export class Connection {
   /** @internal Segments that are due. */
   output(now: number): void {
     const tcb = this.#tcb;
-    output(tcb, now);
+    try {
+      output(tcb, now);
+    } catch (error) {
+      this.#broken(error);
+    }
     tcb.timer.arm(tcb.nextDeadline());
   }
 
   /** @internal The wheel's timer has come. */
   onTimer(now: number): void {
-    timersExpire(this.#tcb, now);
-    this.#tcb.touch();
+    const tcb = this.#tcb;
+    try {
+      timersExpire(tcb, now);
+    } catch (error) {
+      this.#broken(error);
+    }
+    tcb.touch();
+  }
+
+  /** An exception, as from a congestion controller of the user's, costs this connection and no other. */
+  #broken(error: unknown): void {
+    this.#tcb.fail('ECONNABORTED');
+    this.#tcb.host.broken(this.#tcb, error);
   }
 }

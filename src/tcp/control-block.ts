@@ -1,7 +1,7 @@
 import { ByteQueue } from '../buffer/byte-queue.ts';
 import type { Path } from '../buffer/path.ts';
 import { ReceiveQueue } from '../buffer/receive-queue.ts';
-import { seqAdd, seqDiff, seqGt, seqMax } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
@@ -27,6 +27,12 @@ const FIN_TIMEOUT_US = 60_000_000;
 
 /** An orphan keeps the process alive for so long at the most. */
 const ORPHAN_HOLD_US = 60_000_000;
+
+/**
+ * Bytes that a connection may receive and hold whatever others hold of the memory budget: two stacks full of what they
+ * send would else wait for each other. Linux: net.ipv4.tcp_rmem, the first value.
+ */
+export const RECEIVE_FLOOR = 4096;
 
 /** What the owner is still to be told, one bit each; delivered in this order. */
 export const Notice = {
@@ -128,6 +134,8 @@ export class ControlBlock {
 
   /** Window scaling is offered, and after the peer's SYN: agreed upon, be it with a shift of 0 (RFC 7323 §2.2). */
   windowScaling: boolean = true;
+  /** Our SYN is acknowledged. */
+  synAcked: boolean = false;
   /** A SYN or SYN-ACK is to be sent (again). */
   synDue: boolean = false;
   /** The SYN had to be repeated (RFC 6298 §5.7, RFC 6928 §2). */
@@ -195,7 +203,7 @@ export class ControlBlock {
     this.recovery = new NewRenoRecovery(iss);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
-    this.reassembly = new Reassembly(host.receiveMemory.bulk);
+    this.reassembly = new Reassembly(host.receiveMemory.small);
     this.receiveWindow = new ReceiveWindow(options.receiveBuffer, 0);
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
@@ -203,7 +211,16 @@ export class ControlBlock {
 
   /** The sequence number of the first byte of the send queue: `snd.una`, or behind our SYN while that is unacknowledged. */
   get dataStart(): number {
-    return seqMax(this.snd.una, seqAdd(this.snd.iss, 1));
+    // Not by comparing with ISS: after two gigabytes that says nothing any more.
+    return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1);
+  }
+
+  /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
+  get receiveOccupied(): number {
+    const buffered = this.receiveQueue.length + this.reassembly.bytes;
+    const { receiveBuffer } = this.options;
+    const room = Math.max(this.host.budget.room, RECEIVE_FLOOR - buffered);
+    return Math.max(buffered, receiveBuffer - room);
   }
 
   /** The sequence number behind the last byte written. */
@@ -313,6 +330,8 @@ export class ControlBlock {
 
   /** TIME-WAIT: the owner is done, the ports stay taken for 2 MSL. [MUST-13] RFC 9293 §3.6.1 */
   enterTimeWait(now: number): void {
+    // Whoever was told of the new state may have aborted.
+    if (this.state !== 'TIME_WAIT') return;
     this.retransmitAt = this.releaseAt = Infinity;
     this.persist.stop();
     this.keepalive.configure(false, 0, 0, 0);

@@ -58,6 +58,8 @@ function close(tcb: ControlBlock): void {
   } finally {
     tcb.receiveQueue.clear();
     tcb.account();
+    // What the owner hung on its callbacks is not kept for the length of TIME-WAIT.
+    connection.handler = {};
   }
 }
 

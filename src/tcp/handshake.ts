@@ -21,7 +21,7 @@ const synOptions = new TcpOptions();
  * The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we
  * send. TCP options are not counted ([S-100] RFC 6691 §2); segments with data carry none.
  */
-function pathMss(tcb: ControlBlock): number {
+export function pathMss(tcb: ControlBlock): number {
   return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
 }
 
@@ -58,7 +58,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   }
   rcv.mss = pathMss(tcb);
   tcb.receiveWindow.scale = rcv.scale;
-  tcb.receiveWindow.start(rcv.nxt);
+  tcb.receiveWindow.start(rcv.nxt, tcb.options.receiveBuffer - tcb.receiveOccupied);
   // RFC 7323 §2.2: the window of a segment with SYN is never scaled.
   snd.wnd = segment.wnd;
   snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
@@ -71,6 +71,8 @@ export function established(tcb: ControlBlock, now: number): void {
   const { snd, options } = tcb;
   tcb.connectBy = Infinity;
   tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
+  // Whoever was told of the new state may have aborted.
+  if (tcb.state !== 'ESTABLISHED') return;
   if (tcb.synLost) tcb.rto.synLost();
   tcb.congestion = congestionByName(options.congestion)({
     mss: snd.mss,

@@ -26,6 +26,8 @@ export interface TcpHost {
   touch(tcb: ControlBlock): void;
   /** `Path.reserve` gave nothing: touch the connection when the interface has room again. */
   blocked(tcb: ControlBlock): void;
+  /** Something of the connection's own has thrown, as a part that the user supplied may: the program is told. */
+  broken(tcb: ControlBlock, error: unknown): void;
   /** The connection is CLOSED: its ports are free. */
   released(tcb: ControlBlock): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */

@@ -1,7 +1,7 @@
 import { seqAdd, seqDiff, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice, RECEIVE_FLOOR } from './control-block.ts';
 import type { Segment } from './segment.ts';
 import { mayReceive } from './states.ts';
 import { sendAck, sendReset } from './transmit.ts';
@@ -20,12 +20,6 @@ export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
   if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
 }
 
-/**
- * A connection takes text in order while less than so much waits to be read, whatever others hold of the memory
- * budget: two stacks full of what they send would else wait for each other. Linux: net.ipv4.tcp_rmem, the first value.
- */
-const RECEIVE_FLOOR = 4096;
-
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
@@ -43,8 +37,12 @@ export function processText(tcb: ControlBlock, segment: Segment): void {
 /** The next octets expected: to the receive queue, with whatever waited behind them. */
 function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   const { rcv } = tcb;
+  if (!admit(tcb, segment.payloadLength)) {
+    const floor = RECEIVE_FLOOR - tcb.receiveQueue.length;
+    if (floor <= 0) return;
+    segment.trimPayload(floor);
+  }
   const length = segment.payloadLength;
-  if (tcb.receiveQueue.length >= RECEIVE_FLOOR && !admit(tcb, length)) return;
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;

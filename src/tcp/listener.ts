@@ -6,9 +6,13 @@ import { refuse } from './closed.ts';
 import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import { acceptSyn } from './handshake.ts';
+import type { ConnectionHandler } from './handler.ts';
 import type { TcpHost } from './host.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import type { Segment } from './segment.ts';
+
+/** The handler of a connection until its owner sets one. */
+const NOBODY: ConnectionHandler = {};
 
 /** What a listener needs beyond `TcpHost`: ways back, numbers, and a place for new connections. */
 export interface ListenerHost extends TcpHost {
@@ -114,7 +118,7 @@ export class Listener {
     // [MAY-2] RFC 9293 §3.6.1: larger than any number of the connection before; it may have sent faster than M ticks.
     const iss = least === undefined ? generated : seqMax(generated, least);
     const tcb = new ControlBlock(host, ends, { ...this.#options }, true, iss);
-    const connection = new Connection(tcb, {});
+    const connection = new Connection(tcb, NOBODY);
     // Nobody holds it yet: a handshake under way does not keep the process alive.
     connection.unref();
     tcb.listener = this;
@@ -144,6 +148,12 @@ export class Listener {
     // It was closed after the handshake, before the owner could be told: nobody will take this connection.
     if (this.#closed) return connection.abort();
     connection.ref();
-    this.#onConnection(connection);
+    try {
+      this.#onConnection(connection);
+    } catch (error) {
+      // Nobody took it: nobody would ever read or close it.
+      if (connection.handler === NOBODY) connection.abort();
+      throw error;
+    }
   }
 }

@@ -40,10 +40,10 @@ export class ReceiveWindow {
 
   /**
    * The window of a SYN or SYN-ACK, in bytes, which is also the field: never scaled (RFC 7323 §2.2). `nxt` is
-   * RCV.NXT; an active opener calls it again when it has learnt that.
+   * RCV.NXT; an active opener calls it again when it has learnt that. `limit` is what there is memory for.
    */
-  start(nxt: number): number {
-    const window = Math.min(this.bufferSize, MAX_FIELD);
+  start(nxt: number, limit: number = Infinity): number {
+    const window = Math.min(this.bufferSize, limit, MAX_FIELD);
     this.rightEdge = seqAdd(nxt, window);
     this.#started = true;
     return window;

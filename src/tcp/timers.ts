@@ -46,6 +46,23 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
 }
 
+/** The link was down and is up again: what was on its way is lost, which says nothing of congestion. */
+export function resume(tcb: ControlBlock, now: number): void {
+  const { snd, recovery, rto } = tcb;
+  if (snd.una === snd.nxt) return;
+  if (tcb.congestion === undefined) {
+    tcb.synDue = true;
+  } else if (tcb.persist.deadline !== Infinity) {
+    probe(tcb, now);
+    return;
+  } else {
+    recovery.onTimeout(snd.una, snd.nxt);
+    tcb.mustRetransmit = true;
+  }
+  rto.resetBackOff();
+  tcb.retransmitAt = now + rto.rto;
+}
+
 /** RFC 9293 §3.8.6.1: the window is closed, or data waits for one too small to use. */
 function probe(tcb: ControlBlock, now: number): void {
   const { persist } = tcb;
@@ -68,6 +85,8 @@ function probe(tcb: ControlBlock, now: number): void {
 /** [MUST-26] [MUST-29] RFC 9293 §3.8.4: only on a connection on which nothing is on its way. */
 function keepAlive(tcb: ControlBlock, now: number): void {
   if (tcb.snd.una !== tcb.snd.nxt || tcb.unsent > 0) return tcb.keepalive.onActivity(now);
-  if (tcb.keepalive.onDeadline(now) === 'dead') tcb.fail('ETIMEDOUT');
-  else sendKeepalive(tcb);
+  if (tcb.keepalive.onDeadline(now) === 'probe') return void sendKeepalive(tcb);
+  // A peer that lives after all learns that nobody is here any more (Linux: tcp_keepalive_timer).
+  sendReset(tcb, tcb.snd.nxt);
+  tcb.fail('ETIMEDOUT');
 }

@@ -67,8 +67,7 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
 
 /** What the receive window may offer now, in bytes. */
 function advertisedWindow(tcb: ControlBlock): number {
-  const buffered = tcb.receiveQueue.length + tcb.reassembly.bytes;
-  return tcb.receiveWindow.advertise(tcb.rcv.nxt, buffered, tcb.rcv.mss);
+  return tcb.receiveWindow.advertise(tcb.rcv.nxt, tcb.receiveOccupied, tcb.rcv.mss);
 }
 
 /** Sends a segment without payload: the acknowledgment of everything in order so far. */
@@ -145,7 +144,7 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const start = packet.prepend(TCP_HEADER_LENGTH);
   const answer = tcb.state === 'SYN_RECV';
   const flags = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
-  const window = tcb.receiveWindow.start(rcv.nxt);
+  const window = tcb.receiveWindow.start(rcv.nxt, options.receiveBuffer - tcb.receiveOccupied);
   const ack = answer ? rcv.nxt : 0;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
   writeTcpHeader(view, start, tcb.localPort, tcb.remotePort, snd.iss, ack, flags, window, 0, headerLength);

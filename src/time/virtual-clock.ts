@@ -1,4 +1,4 @@
-import { usageError } from '../errors.ts';
+import { requireOptions, requireType, usageError } from '../errors.ts';
 import type { Clock, Timer } from './clock.ts';
 import { hostMacrotask } from './host.ts';
 import { OUTSIDE, TimerHeap } from './timer-heap.ts';
@@ -23,8 +23,8 @@ export interface RunFor {
 
 /** How long `VirtualClock.run` goes on: until something has happened. */
 export interface RunUntil {
-  /** Asked whenever the application is quiet, before time moves on. */
-  until: () => boolean;
+  /** Asked whenever the application is quiet, before time moves on; what is truthy ends the run. Never a promise. */
+  until: () => unknown;
   /** Virtual milliseconds after which `run` gives up with an error. Default 600,000: ten minutes. */
   limit?: number;
   /** Turns of the event loop without clock activity that count as quiet. Default 4. */
@@ -131,7 +131,7 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Moves time on while the application runs: for `for` milliseconds, or until `until()` is true.
+   * Moves time on while the application runs: for `for` milliseconds, or until `until()` is truthy.
    *
    * Before each step of time the application gets to finish what it can do at this instant: everything due now is
    * called, then a turn of the event loop is waited for (in which promises, next-ticks, immediates and their
@@ -149,9 +149,11 @@ export class VirtualClock implements Clock {
    */
   async run(options: RunFor | RunUntil): Promise<void> {
     this.#checkIdle('run');
+    requireOptions('run', options, ['for', 'until', 'limit', 'quiet']);
     const until = 'until' in options ? options.until : undefined;
     const ms = 'until' in options ? (options.limit ?? DEFAULT_LIMIT) : options.for;
     const quiet = options.quiet ?? DEFAULT_QUIET;
+    if ('until' in options) requireType('until', until, 'function');
     checkDuration(until === undefined ? 'for' : 'limit', ms);
     if (!(quiet >= 1)) throw usageError('ERR_OUT_OF_RANGE', `quiet must be at least 1, got ${quiet}`, RangeError);
     const end = this.#now + ms * 1000;
@@ -160,7 +162,7 @@ export class VirtualClock implements Clock {
     try {
       for (;;) {
         await this.#settle(quiet);
-        if (until?.() === true) return;
+        if (until !== undefined && isTrue(until())) return;
         if (this.#now >= end) break;
         this.#step(Math.min(this.nextDeadline, end));
       }
@@ -262,6 +264,14 @@ export class VirtualClock implements Clock {
     }
     if (this.#inRun) throw usageError('ERR_INVALID_STATE', `${what} was called while run() is in progress`, Error);
   }
+}
+
+/** A promise is truthy whatever comes of it: an `until` that gives one is a mistake. */
+function isTrue(answer: unknown): boolean {
+  if (typeof answer === 'object' && answer !== null && 'then' in answer) {
+    throw usageError('ERR_INVALID_ARG_TYPE', 'until must answer at once: it may not be async or return a promise');
+  }
+  return Boolean(answer);
 }
 
 class VirtualTimer implements Timer, HeapItem {

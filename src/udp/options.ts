@@ -37,6 +37,9 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   receiveBuffer: 212_992,
 };
 
+/** The names of all options. */
+export const UDP_OPTION_NAMES: readonly string[] = Object.keys(DEFAULT_UDP_OPTIONS);
+
 const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort']);
 
 /** Inclusive bounds of the numbers among the options. */

@@ -2,7 +2,7 @@ import { copyBytes } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
-import { requireBytes, systemError, usageError } from '../errors.ts';
+import { requireBytes, requirePort, systemError } from '../errors.ts';
 import { Address, sameAddress } from '../wire/address.ts';
 import type { AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
@@ -24,6 +24,12 @@ export interface UdpSocketInit {
   options: ResolvedUdpOptions;
   handler: UdpHandler;
 }
+
+/** What to do about an error, for its message. */
+const HINTS: { readonly [Code in ErrorCode]?: string } = {
+  ENETUNREACH: 'no route: add one with stack.routes.add',
+  EAFNOSUPPORT: 'there is no IPv6 yet',
+};
 
 /** Messages counted by a socket. */
 export interface UdpSocketCounters {
@@ -137,7 +143,8 @@ export class UdpSocket {
     const length = lengthOf(bytes);
     // No MTU is above 65,535, so this also holds the message to what the length fields can say.
     if (length + UDP_HEADER_LENGTH + path.headerLength > path.mtu) {
-      throw this.#refused('EMSGSIZE', path.remote, port);
+      const most = path.mtu - path.headerLength - UDP_HEADER_LENGTH;
+      throw this.#refused('EMSGSIZE', path.remote, port, `no fragmentation yet: at most ${most} bytes on this path`);
     }
     const options = this.#sendOptions;
     options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
@@ -158,7 +165,7 @@ export class UdpSocket {
    */
   connect(remoteAddress: Address | string, remotePort: number): void {
     const address = this.#parse(remoteAddress);
-    checkPort(remotePort);
+    requirePort('remotePort', remotePort, 1);
     const place = { address: address.toString(), port: remotePort };
     if (this.#closed) throw systemError('EBADF', 'connect', { ...place, hint: 'the socket is closed' });
     if (this.#path !== undefined) throw systemError('EISCONN', 'connect', place);
@@ -166,7 +173,7 @@ export class UdpSocket {
       throw systemError('EACCES', 'connect', place);
     }
     const path = this.#findPath(address);
-    if (typeof path === 'string') throw systemError(path, 'connect', place);
+    if (typeof path === 'string') throw systemError(path, 'connect', { ...place, hint: HINTS[path] });
     this.#path = path;
     this.#remoteAddress = path.remote;
     this.#remotePort = remotePort;
@@ -304,7 +311,7 @@ export class UdpSocket {
     if (remotePort === undefined || remoteAddress === undefined) {
       throw systemError('EDESTADDRREQ', 'send', { hint: 'give a port and an address, or connect first' });
     }
-    checkPort(remotePort);
+    requirePort('remotePort', remotePort, 1);
     const address = this.#parse(remoteAddress);
     const cached = this.#paths.get(address);
     if (cached !== undefined) return cached;
@@ -331,7 +338,7 @@ export class UdpSocket {
     return this.#lastParsed;
   }
 
-  #refused(code: ErrorCode, address: Address, port: number, hint?: string): SystemError {
+  #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
 }
@@ -346,9 +353,4 @@ function lengthOf(bytes: Uint8Array | readonly Uint8Array[]): number {
   let length = 0;
   for (const piece of bytes) length += piece.byteLength;
   return length;
-}
-
-function checkPort(port: number): void {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return;
-  throw usageError('ERR_SOCKET_BAD_PORT', `a port must be a whole number from 1 to 65535, not ${port}`, RangeError);
 }

@@ -56,7 +56,7 @@ export class Address implements AddressWords {
     }
     const address = Address.tryParse(text);
     if (address !== undefined) return address;
-    const hint = text.includes('/') ? 'leave the prefix length out' : 'write it like 10.0.0.1 or fd00::1';
+    const hint = text.includes('/') ? 'leave the prefix length out' : 'write it like 10.0.0.1';
     throw usageError('ERR_INVALID_ARG_VALUE', `'${text}' is not an IP address: ${hint}`);
   }
 

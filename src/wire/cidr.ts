@@ -56,12 +56,7 @@ export class Cidr {
     }
     const cidr = Cidr.tryParse(text);
     if (cidr !== undefined) return cidr;
-    const bare = Address.tryParse(text);
-    const hint =
-      bare === undefined
-        ? 'write an address and its prefix length, like 10.0.0.2/24 or fd00::2/64'
-        : `append the prefix length (/${bare.family === 4 ? 32 : 128} for this address alone)`;
-    throw usageError('ERR_INVALID_ARG_VALUE', `'${text}' is not a network: ${hint}`);
+    throw usageError('ERR_INVALID_ARG_VALUE', `'${text}' is not a network: ${hintFor(text)}`);
   }
 
   /** Reads `address/prefixLength` as `parse` does; `undefined` when the text is none. */
@@ -92,6 +87,16 @@ export class Cidr {
   toString(): string {
     return `${this.address}/${this.prefixLength}`;
   }
+}
+
+/** What to write in place of a text that is no network. */
+function hintFor(text: string): string {
+  const slash = text.lastIndexOf('/');
+  const address = Address.tryParse(slash < 0 ? text : text.slice(0, slash));
+  if (address === undefined) return 'write an address and its prefix length, like 10.0.0.2/24';
+  const bits = address.family === 4 ? 32 : 128;
+  if (slash < 0) return `append the prefix length (/${bits} for this address alone)`;
+  return `the prefix length of an IPv${address.family} address is a whole number from 0 to ${bits}`;
 }
 
 function maskOf(family: 4 | 6, prefixLength: number): AddressWords {

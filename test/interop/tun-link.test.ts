@@ -328,7 +328,7 @@ describe.skipIf(unavailable !== undefined)('without rights', () => {
       ];
       const fixture = await startLink(ns, {}, closed);
       expect(fixture.ready).toMatchObject({ event: 'failed', code: 'EACCES', syscall: 'open' });
-      expect(fixture.ready['message']).toContain('it may not be opened by this user');
+      expect(fixture.ready['message']).toContain('let root allow it: `chmod 666 /dev/net/tun`');
       expect(await fixture.end()).toBe(1);
     }));
 });

@@ -235,7 +235,7 @@ describe('RFC 9293 §3.8.1, §3.8.3: data that is not acknowledged', () => {
     peer.expect({ length: 100 });
     world.advance(100 * SECOND);
     peer.take();
-    world.act(() => world.stack.tcp.retry(world.clock.now()));
+    world.act(() => world.stack.tcp.linkUp(world.stack.interfaces[1]!.network.index, world.clock.now()));
     peer.expect({ seq: 1, length: 100 });
   });
 });

@@ -1,6 +1,9 @@
 import { parseArgs } from 'node:util';
 import { usageError } from '../../errors.ts';
+import type { Address } from '../../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
+import { checkTunOptions } from '../tun-options.ts';
 
 /** How the stack meets the kernel. */
 export interface TunDemoOptions {
@@ -40,7 +43,18 @@ export function readArguments(args: string[]): Wish {
   const { address = '10.7.0.2/24', 'kernel-address': kernelAddress = '10.7.0.1/24', name, mtu } = rest;
   if (mtu !== undefined && !/^\d+$/.test(mtu)) throw wrong(`--mtu takes a number of bytes, not '${mtu}'`);
   checkAddresses(address, kernelAddress);
-  return { run: 'tun', options: { address, kernelAddress, name, mtu: mtu === undefined ? undefined : Number(mtu) } };
+  const options = { address, kernelAddress, name, mtu: mtu === undefined ? undefined : Number(mtu) };
+  checkDevice(options);
+  return { run: 'tun', options };
+}
+
+/** What `openTun` would refuse, in the words of the command line. */
+function checkDevice({ name, mtu }: TunDemoOptions): void {
+  try {
+    checkTunOptions({ ...(name !== undefined && { name }), ...(mtu !== undefined && { mtu }) });
+  } catch (error) {
+    throw wrong((error as Error).message.replace('options.', '--'));
+  }
 }
 
 /** The two ends of the wire must reach each other without a router. */
@@ -48,8 +62,22 @@ function checkAddresses(address: string, kernelAddress: string): void {
   const { address: own } = Cidr.parse(address);
   const kernel = Cidr.parse(kernelAddress);
   if (own.family === 6 || kernel.address.family === 6) throw wrong('addresses are IPv4: there is no IPv6 yet');
+  checkHost('--address', own);
+  checkHost('--kernel-address', kernel.address);
   if (kernel.address.equals(own)) throw wrong(`the stack and the kernel cannot both be ${own}`);
   if (!kernel.contains(own)) throw wrong(`--address ${own} is not in the kernel's network ${kernelAddress}`);
+}
+
+/** Only an address of one host can stand at an end of the wire. */
+function checkHost(flag: string, address: Address): void {
+  const kinds = [
+    { is: isLoopback, called: 'a loopback address' },
+    { is: isMulticast, called: 'a multicast address' },
+    { is: isLimitedBroadcast, called: 'the broadcast address' },
+    { is: isUnspecified, called: 'no address' },
+  ];
+  const kind = kinds.find(({ is }) => is(address));
+  if (kind !== undefined) throw wrong(`${flag} must be one host's: ${address} is ${kind.called}`);
 }
 
 function parse(args: string[]) {

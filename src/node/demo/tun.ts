@@ -1,5 +1,7 @@
 import * as http from 'node:http';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { usageError } from '../../errors.ts';
 import { Stack } from '../../stack/stack.ts';
 import { serve } from '../http.ts';
 import type { Net } from '../net.ts';
@@ -15,10 +17,13 @@ const ECHO_PORT = 7;
 /**
  * A stack on a TUN device: serves HTTP and echo to whoever the kernel routes to it, until SIGINT or SIGTERM.
  *
- * @throws the device's error
+ * @throws the device's error, and one with a code when the kernel has one of the addresses on another device
  */
 export async function runTunDemo({ address, kernelAddress, name, mtu }: TunDemoOptions): Promise<void> {
-  const device = await openTun({ kernelAddresses: [kernelAddress], ...defined({ name, mtu }) });
+  checkFree(address, undefined);
+  checkFree(kernelAddress, name);
+  // An existing device, too, is brought up.
+  const device = await openTun({ kernelAddresses: [kernelAddress], up: true, ...defined({ name, mtu }) });
   const stack = new Stack();
   const gone = new Promise<Error | undefined>((resolve) => {
     stack.on('link', ({ up, error }) => {
@@ -33,12 +38,32 @@ export async function runTunDemo({ address, kernelAddress, name, mtu }: TunDemoO
     echoUdp(stack);
     console.log(invitation(address, kernelAddress, device.name, device.mtu));
     const error = await Promise.race([gone, once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+    if (!(error instanceof Error)) console.log(`closing ${device.name} …`);
     for (const listener of listeners) listener.close();
     if (error instanceof Error) throw error;
   } finally {
     await stack.close();
     // Attached or not: the device disappears.
     device.close();
+  }
+}
+
+/**
+ * Of two devices with the same address, the kernel would use only one.
+ *
+ * @param wanted an address with prefix length
+ * @param name the device that may have it
+ */
+export function checkFree(
+  wanted: string,
+  name: string | undefined,
+  devices: ReturnType<typeof networkInterfaces> = networkInterfaces(),
+): void {
+  const [host] = wanted.split('/', 1);
+  for (const [device, addresses = []] of Object.entries(devices)) {
+    if (device === name || !addresses.some(({ address }) => address === host)) continue;
+    const advice = 'take others with --address and --kernel-address (does this demo run already?)';
+    throw usageError('ERR_INVALID_STATE', `the kernel has ${host} on ${device} already: ${advice}`, Error);
   }
 }
 

@@ -150,7 +150,7 @@ describe('findAddon', () => {
       code: 'ERR_USERNET_NO_ADDON',
       message: expect.stringMatching(/\/nowhere\/a\.node \(not found\), \/nowhere\/b\.node \(not found\)/) as string,
     });
-    expect(error).toMatchObject({ message: expect.stringContaining('npm run build') as string });
+    expect(error).toMatchObject({ message: expect.stringContaining('node scripts/build-native.mjs') as string });
   });
 
   it('says why a file that is there is no addon', () => {

@@ -163,6 +163,14 @@ describe('Ladder', () => {
     expect(scene.gist().filter((line) => /x│|│x/.test(line))).toHaveLength(1);
   });
 
+  it.each([76, 100, 140])('marks a SYN that is sent again, %i columns wide', (width) => {
+    const { ladder } = new Scene({ width, lost: [0] }).talk(bytes('hello\n'));
+    const [first, second] = ladder.lines().filter((line) => line.includes('├── SYN '));
+    expect(first).toMatch(/ SYN +seq=0 .*x│/);
+    expect(second).toMatch(/ SYN +seq=0 .* again ─*>│/);
+    expect(Math.max(...ladder.lines().map((line) => line.length))).toBeLessThanOrEqual(width);
+  });
+
   it('makes do with one end', () => {
     const scene = new Scene({ both: false }).talk(bytes('hello\n'));
     const lines = scene.gist();
@@ -191,6 +199,26 @@ describe('Ladder', () => {
     const scene = new Scene().talk(bytes('hello\n'));
     scene.clock.advance(60_000_000);
     expect(scene.ladder.lines().at(-1)).toMatch(/^60000\.000 +│ +│ CLOSED$/);
+  });
+
+  it.each([
+    [99_999_999, '99999.999'],
+    [100_000_999, '100000.99'],
+    [1_000_000_999, '1000000.9'],
+    [10_000_000_999, '10000000'],
+    [100_000_000_999, '100000000'],
+  ])('stands straight after %i microseconds', (microseconds, shown) => {
+    const { ladder, alice, clock } = new Scene();
+    const connect = (): void => {
+      alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 81 }, {});
+      clock.advance(0);
+    };
+    connect();
+    clock.advance(microseconds);
+    connect();
+    const [first = '', second = ''] = ladder.lines().filter((line) => line.includes(' SYN '));
+    expect(second.slice(0, 9)).toBe(shown.padStart(9));
+    expect(second.slice(9)).toBe(first.slice(9));
   });
 
   it('keeps to its width and its limit', () => {

@@ -18,6 +18,16 @@ const PAGES = [
   'docs/plan.md',
 ] as const;
 
+/** The JavaScript that README.md shows. */
+const snippets = (): string[] => [...read('README.md').matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
+
+/** Does a pattern of `files` take in this path? Only `*` in a file's name is known. */
+function covers(pattern: string, path: string): boolean {
+  const [before = '', after] = pattern.split('*');
+  if (after === undefined) return path === pattern;
+  return path.startsWith(before) && path.endsWith(after) && !path.slice(before.length).includes('/');
+}
+
 /** Runs an example over dist/, as a user would. */
 function run(example: string): string {
   if (!existsSync(join(root, 'dist/index.js'))) throw new Error('there is no dist/: run `npm run build`');
@@ -28,15 +38,35 @@ function run(example: string): string {
 
 describe('the examples', () => {
   it('say hello: the README’s own', () => {
-    const [, shown] = /^```js\n(.*?)^```$/ms.exec(read('README.md')) ?? [];
-    expect(shown).toBe(read('examples/echo.mjs'));
+    expect(snippets()[0]).toBe(read('examples/echo.mjs'));
     expect(run('examples/echo.mjs')).toBe('10.0.0.2 says: hello, userspace\n\n');
+  });
+
+  it('carry a million bytes through loss, over a link that keeps the rules, the same at every run', () => {
+    const story = run('examples/lossy.mjs');
+    expect(story).toMatch(
+      /^\d\d rules kept\n1000000 bytes arrived, 0 wrong, after [\d.]+ s\n\d{2,} segments were sent again\n$/,
+    );
+    expect(run('examples/lossy.mjs')).toBe(story);
   });
 
   it('draw the same ladder at every run', () => {
     const ladder = run('examples/virtual-time.mjs');
     expect(ladder).toMatch(/^60000\.000 +CLOSED │/m);
     expect(run('examples/virtual-time.mjs')).toBe(ladder);
+  });
+});
+
+describe('README.md', () => {
+  it('shows the TUN example whole', () => {
+    expect(snippets().slice(1)).toEqual([read('examples/tun.mjs')]);
+  });
+
+  it('links to nothing that the package leaves out', () => {
+    const { files } = JSON.parse(read('package.json')) as { files: string[] };
+    const links = [...read('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path!);
+    expect(links.length).toBeGreaterThan(4);
+    expect(links.filter((path) => !files.some((pattern) => covers(pattern, path)))).toEqual([]);
   });
 });
 
