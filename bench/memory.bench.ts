@@ -6,7 +6,7 @@ import { quick } from './support/report.ts';
 
 /** Two stacks in one process, joined by a cable: segments a second, on one core, both ends included. */
 const BYTES = quick ? 20_000_000 : 500_000_000;
-const RUNS = quick ? 1 : 7;
+const RUNS = quick ? 5 : 7;
 const MSS = 1460;
 
 function transfer(offload: boolean): number {

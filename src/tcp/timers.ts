@@ -3,7 +3,10 @@ import type { ControlBlock } from './control-block.ts';
 import { congestionSample } from './input-ack.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
-/** R1 of RFC 9293 §3.8.3 [SHLD-10]: after so many retransmissions IP is asked for another way. Linux: net.ipv4.tcp_retries1. */
+/**
+ * R1 of RFC 9293 §3.8.3 [SHLD-10]: from so many retransmissions on the trouble is counted. There is no dead gateway
+ * detection yet that could take advice. Linux: net.ipv4.tcp_retries1.
+ */
 const R1_RETRANSMISSIONS = 3;
 
 /** Does whatever is due at `now`; `output` follows and sends. */
@@ -42,7 +45,6 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
   const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.options.userTimeout * 1000;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
-  // R1: negative advice; the path looks for another route.
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
 }
 
