@@ -15,7 +15,7 @@ import type { NetConnectOptions } from './socket-options.ts';
  * http.get({ host: '10.0.0.2', agent: httpAgent(net) }, (response) => response.pipe(process.stdout));
  */
 export function httpAgent(net: Net, options?: http.AgentOptions): http.Agent {
-  const { connect, Socket: netSocket } = ((net as unknown) ?? {}) as Partial<Net>;
+  const { connect, Socket: netSocket } = (net ?? {}) as Partial<Net>;
   if (typeof connect !== 'function' || typeof netSocket !== 'function') {
     throw invalidArgType('net', 'what createNet(stack) returns', net);
   }

@@ -145,7 +145,7 @@ export class Stack {
    */
   on<Name extends keyof StackEvents>(name: Name, listener: (event: StackEvents[Name]) => void): () => void {
     if (!STACK_EVENTS.includes(name)) {
-      const message = `there is no event '${String(name)}'; there are ${STACK_EVENTS.join(', ')}`;
+      const message = `there is no event '${name}'; there are ${STACK_EVENTS.join(', ')}`;
       throw usageError('ERR_INVALID_ARG_VALUE', message);
     }
     requireType('listener', listener, 'function');

@@ -151,7 +151,7 @@ describe.skipIf(unavailable)('npm start -- --tun', () => {
       await ns.ip('address', 'add', '10.7.0.1/24', 'dev', 'pre0');
       await ns.ip('link', 'set', 'pre0', 'up');
       const [program, ...args] = [...OPEN_TUN, ...UNPRIVILEGED, ...DEMO, '--name', 'pre0', '--mtu', '1500'];
-      const demo = ns.spawn(program!, args);
+      const demo = ns.spawn(program, args);
       const ended = once(demo, 'close');
       let stderr = '';
       demo.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -164,7 +164,7 @@ describe.skipIf(unavailable)('npm start -- --tun', () => {
       expect(await ns.ip('address', 'show', 'dev', 'pre0')).toContain('10.7.0.1/24');
       // What it has not got stays out of reach.
       const other = ['--address', '10.8.0.2/24', '--kernel-address', '10.8.0.1/24'];
-      expect(await ns.run(program!, [...args, ...other])).toEqual(sentence('EPERM pre0', 'ip address add'));
+      expect(await ns.run(program, [...args, ...other])).toEqual(sentence('EPERM pre0', 'ip address add'));
     });
   });
 

@@ -284,6 +284,37 @@ describe('memory', () => {
     expect(bob.statistics().memory.used).toBeLessThan(100_000 + 59 * 4096 * 2);
   });
 
+  it('that all send buffers together exceed many times over: every one of 50 downloads is complete', () => {
+    const { clock, alice, bob } = pair({ memory: 1_000_000 });
+    const size = 400_000;
+    const body = new Uint8Array(size);
+    bob.tcp.listen({ port: 80 }, (connection) => {
+      let sent = 0;
+      const push = (): void => {
+        sent += connection.write(body.subarray(sent));
+        if (sent === size) connection.shutdown();
+      };
+      connection.handler = { onWritable: push };
+      push();
+    });
+    const got = Array.from({ length: 50 }, () => {
+      const state = { received: 0 };
+      alice.tcp.connect(
+        { remoteAddress: '10.0.0.2', remotePort: 80 },
+        {
+          onReadable: (c) => {
+            for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) state.received += bytes.length;
+          },
+          onEnd: (c) => c.shutdown(),
+        },
+      );
+      return state;
+    });
+    clock.advance(60 * SECOND);
+    expect(got.map(({ received }) => received)).toEqual(got.map(() => size));
+    expect(bob.statistics().memory.used).toBe(0);
+  });
+
   it('of a closed connection’s owner is let go at once, not after TIME-WAIT', () => {
     const { clock, alice, bob } = pair();
     sink(bob, 7);

@@ -1,0 +1,144 @@
+import { once } from 'node:events';
+import * as http from 'node:http';
+import * as nodeNet from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Stack } from '../../../src/index.ts';
+import { createDgram, createNet, httpAgent, serve } from '../../../src/node/index.ts';
+
+/** What an emitter says with its next 'error'. */
+async function nextError(emitter: NodeJS.EventEmitter): Promise<unknown> {
+  const [error] = (await once(emitter, 'error')) as unknown[];
+  return error;
+}
+
+describe('wrong objects', () => {
+  const typed = (message: RegExp) =>
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE', message: expect.stringMatching(message) });
+
+  it('are no stacks', () => {
+    for (const wrong of [undefined, null, {}, 'stack', Stack, nodeNet]) {
+      expect(() => createNet(wrong as never)).toThrow(typed(/"stack" argument must be a Stack/));
+      expect(() => createDgram(wrong as never)).toThrow(typed(/"stack" argument must be a Stack/));
+    }
+  });
+
+  it('are no nets, and no servers', () => {
+    const stack = new Stack();
+    const net = createNet(stack);
+    for (const wrong of [undefined, null, {}, stack]) {
+      expect(() => httpAgent(wrong as never)).toThrow(typed(/what createNet\(stack\) returns/));
+    }
+    const web = http.createServer();
+    const server = net.createServer();
+    for (const wrong of [undefined, {}, server, () => {}]) {
+      expect(() => serve(wrong as never, server)).toThrow(typed(/"httpServer" .*http\.createServer/));
+    }
+    for (const wrong of [undefined, {}, web, nodeNet.createServer()]) {
+      expect(() => serve(web, wrong as never)).toThrow(typed(/"netServer" .*createNet\(stack\)\.createServer/));
+    }
+    expect(serve(web, server)).toBe(server);
+  });
+
+  it('are no options of a connection', () => {
+    const stack = new Stack();
+    const net = createNet(stack);
+    const tcp = { nodelay: true } as never;
+    const refused = expect.objectContaining({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringMatching(/nodelay/),
+    });
+    expect(() => createNet(stack, { tcp })).toThrow(refused);
+    expect(() => net.createServer({ tcp })).toThrow(refused);
+    expect(() => net.connect({ port: 1, host: '127.0.0.1', tcp })).toThrow(refused);
+    expect(() => createNet(stack, { Lookup: () => {} } as never)).toThrow(/Lookup/);
+  });
+});
+
+describe("errors in Node's words", () => {
+  let stack: Stack;
+
+  beforeEach(() => {
+    stack = new Stack();
+  });
+
+  afterEach(async () => {
+    await stack.destroy();
+  });
+
+  it('listening on IPv6 is EAFNOSUPPORT', async () => {
+    const server = createNet(stack).createServer();
+    server.listen(80, '::');
+    expect(await nextError(server)).toMatchObject({
+      code: 'EAFNOSUPPORT',
+      syscall: 'listen',
+      message: 'listen EAFNOSUPPORT: address family not supported :::80',
+    });
+    expect(server.listening).toBe(false);
+  });
+
+  it('connecting without a way has no hint of the core', async () => {
+    const net = createNet(stack);
+    const message = (socket: NodeJS.EventEmitter): Promise<unknown> => nextError(socket);
+    expect(await message(net.connect(80, '192.0.2.1'))).toMatchObject({ message: 'connect ENETUNREACH 192.0.2.1:80' });
+    expect(await message(net.connect(80, '::1'))).toMatchObject({ message: 'connect EAFNOSUPPORT ::1:80' });
+  });
+
+  it('nor has sending', async () => {
+    const socket = createDgram(stack).createSocket('udp4');
+    const send = (bytes: number, address: string): Promise<unknown> =>
+      new Promise((resolve) => {
+        socket.send(new Uint8Array(bytes), 9, address, resolve);
+      });
+    expect(await send(1, '192.0.2.1')).toMatchObject({ message: 'send ENETUNREACH 192.0.2.1:9' });
+    expect(await send(65_508, '127.0.0.1')).toMatchObject({ message: 'send EMSGSIZE 127.0.0.1:9' });
+    socket.close();
+  });
+});
+
+describe('a datagram socket of a closed stack', () => {
+  it('tells the callback, and nobody else', async () => {
+    const stack = new Stack();
+    await stack.close();
+    const { createSocket } = createDgram(stack);
+    const events: unknown[] = [];
+    const sender = createSocket('udp4').on('error', (error) => events.push(error));
+    const refused = await new Promise((resolve) => {
+      sender.send('x', 9, '127.0.0.1', resolve);
+    });
+    expect(refused).toMatchObject({ code: 'ERR_INVALID_STATE', message: expect.stringMatching(/closed/) });
+    const connector = createSocket('udp4').on('error', (error) => events.push(error));
+    const unconnected = await new Promise((resolve) => {
+      connector.connect(9, '127.0.0.1', resolve);
+    });
+    expect(unconnected).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    expect(events).toEqual([]);
+  });
+
+  it("emits 'error' where there is no callback, or the bind was asked for", async () => {
+    const stack = new Stack();
+    await stack.close();
+    const { createSocket } = createDgram(stack);
+    const silent = createSocket('udp4');
+    silent.send('x', 9, '127.0.0.1');
+    expect(await nextError(silent)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    const bound = createSocket('udp4');
+    const told: unknown[] = [];
+    bound.bind(9);
+    bound.send('x', 9, '127.0.0.1', (error) => told.push(error));
+    expect(await nextError(bound)).toMatchObject({ code: 'ERR_INVALID_STATE' });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    expect(told).toHaveLength(1);
+  });
+
+  it('can be closed while its bind fails', async () => {
+    const stack = new Stack();
+    await stack.close();
+    const socket = createDgram(stack).createSocket('udp4');
+    socket.send('x', 9, '127.0.0.1', () => {});
+    socket.close();
+    await once(socket, 'close');
+    expect(() => socket.address()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' }));
+  });
+});

@@ -1,0 +1,316 @@
+import { describe, expect, it } from 'vitest';
+import type { Link, SystemError } from '../../../src/index.ts';
+import { Batch, NO_OFFLOAD, Stack, cable, capture, loopback, tap } from '../../../src/index.ts';
+import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { RawLink } from '../../support/raw-link.ts';
+
+const ignore = (): void => {};
+const handler = { onMessage: ignore };
+
+/** A stack with 10.0.0.1/24 on a link whose other side is the test. */
+function alone() {
+  const clock = new VirtualClock();
+  const stack = new Stack({ clock, random: seededRandom(1) });
+  const link = new RawLink();
+  const near = stack.attach(link, { addresses: ['10.0.0.1/24'] });
+  return { clock, link, near, stack };
+}
+
+/** What a call throws, by code and message. */
+function thrown(fn: () => unknown): { code: string; message: string } {
+  try {
+    fn();
+  } catch (error) {
+    const { code, message } = error as SystemError;
+    return { code, message };
+  }
+  return { code: 'nothing was thrown', message: '' };
+}
+
+/** A call that a JavaScript program may make, whatever the types say. */
+type Call = (stack: Stack, options: never) => unknown;
+
+const ENTRANCES: [name: string, call: Call][] = [
+  ['new Stack', (_stack, options) => new Stack(options)],
+  ['new Stack, tcp', (_stack, tcp) => new Stack({ tcp })],
+  ['stack.attach', (stack, options) => stack.attach(new RawLink(), options)],
+  ['stack.tcp.connect', (stack, options) => stack.tcp.connect(options, {})],
+  ['stack.tcp.listen', (stack, options) => stack.tcp.listen(options, ignore)],
+  ['stack.udp.bind', (stack, options) => stack.udp.bind(options, handler)],
+  ['stack.close', (stack, options) => stack.close(options)],
+  ['stack.assertQuiescent', (stack, options) => stack.assertQuiescent(options)],
+  ['routes.add', (stack, options) => stack.routes.add('10.1.0.0/16', options)],
+  ['routes.remove', (stack, options) => stack.routes.remove('10.0.0.0/24', options)],
+  ['cable', (_stack, options) => cable(options)],
+  ['capture', (_stack, options) => capture(new RawLink(), ignore, options)],
+];
+
+describe('options', () => {
+  it.each(ENTRANCES)('of %s: an unknown name is refused, and the known ones are listed', (where, call) => {
+    const { stack } = alone();
+    const { code, message } = thrown(() => call(stack, { nodelay: true } as never));
+    expect(code).toBe('ERR_INVALID_ARG_VALUE');
+    expect(message).toMatch(new RegExp(`^${where}: there is no option 'nodelay'; there are [a-z]+`));
+    expect(stack.closing).toBe(false);
+    stack.assertQuiescent();
+  });
+
+  it.each(ENTRANCES)('of %s: what is no object is refused', (where, call) => {
+    const { stack } = alone();
+    for (const options of [null, 'x', 80, ignore, ['x']]) {
+      const { code, message } = thrown(() => call(stack, options as never));
+      expect([code, message.startsWith(`${where}: the options must be an object`)]).toEqual([
+        'ERR_INVALID_ARG_TYPE',
+        true,
+      ]);
+    }
+    stack.assertQuiescent();
+  });
+
+  it('that are undefined count as absent', () => {
+    const { stack } = alone();
+    const absent = undefined as never;
+    stack.tcp.listen({ port: 80, ttl: absent, backlog: undefined }, ignore).close();
+    stack.udp.bind({ port: 80, ttl: absent, address: undefined }, handler).close();
+    stack.attach(cable({ mtu: absent })[0], { addresses: absent, name: absent });
+    expect(stack.interfaces.map(({ name }) => name)).toEqual(['lo', 'eth0', 'eth1']);
+    stack.assertQuiescent();
+  });
+
+  it('of a stack: a clock and a random source that are none', () => {
+    expect(thrown(() => new Stack({ clock: {} as never }))).toEqual({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: 'clock has no now(): pass a Clock, such as a VirtualClock',
+    });
+    expect(thrown(() => new Stack({ random: Math.random as never }))).toEqual({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: 'random must be a Random, such as seededRandom(1), not a function',
+    });
+  });
+});
+
+describe('IPv6, which there is not yet', () => {
+  it.each(['::', '::1', '2001:db8::1', '::ffff:10.0.0.1'])('%s is EAFNOSUPPORT everywhere', (address) => {
+    const { stack } = alone();
+    const hint = expect.stringContaining('there is no IPv6 yet');
+    const refused = (syscall: string) =>
+      expect.objectContaining({ code: 'EAFNOSUPPORT', syscall, address, message: hint });
+    const connect = (options: object) =>
+      stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80, ...options }, {});
+    expect(() => stack.tcp.listen({ address, port: 80 }, ignore)).toThrow(refused('listen'));
+    expect(() => connect({ remoteAddress: address })).toThrow(refused('connect'));
+    expect(thrown(() => connect({ localAddress: address })).code).toBe('EAFNOSUPPORT');
+    expect(() => stack.udp.bind({ address }, handler)).toThrow(refused('bind'));
+    const socket = stack.udp.bind({}, handler);
+    expect(() => socket.send(new Uint8Array(1), 9, address)).toThrow(refused('send'));
+    expect(() => socket.connect(address, 9)).toThrow(refused('connect'));
+    socket.close();
+    stack.assertQuiescent();
+  });
+
+  it('is not offered by hints', () => {
+    const { stack } = alone();
+    const { message: text } = thrown(() => stack.tcp.listen({ address: 'localhost' }, ignore));
+    expect(text).toBe("'localhost' is not an IP address: write it like 10.0.0.1");
+    for (const address of ['fd00::1', 'fd00::1/64', 'fd00::1/129']) {
+      const { message } = thrown(() => stack.attach(new RawLink(), { addresses: [address] }));
+      expect(message).toBe(`${address}: IPv6 addresses cannot be used yet, leave it out`);
+    }
+  });
+});
+
+describe('what attach refuses', () => {
+  it('a link that is none', () => {
+    const { stack } = alone();
+    const attach = (link: unknown) => thrown(() => stack.attach(link as Link));
+    expect(attach(cable())).toEqual({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: 'link must be one link, not an array: attach one end of a cable, const [a, b] = cable()',
+    });
+    for (const link of [undefined, null, 'tun0', {}, { open: ignore, send: ignore }]) {
+      expect(attach(link).code).toBe('ERR_INVALID_ARG_TYPE');
+      expect(thrown(() => tap(link as Link, {})).code).toBe('ERR_INVALID_ARG_TYPE');
+    }
+  });
+
+  it('a link that was attached before, to whichever stack', () => {
+    const { stack, link, near } = alone();
+    const other = new Stack({ clock: new VirtualClock() });
+    for (const next of [stack, other]) {
+      expect(thrown(() => next.attach(link))).toMatchObject({
+        code: 'ERR_INVALID_STATE',
+        message: expect.stringContaining('attached before'),
+      });
+    }
+    expect(stack.interfaces.map(({ name }) => name)).toEqual(['lo', 'eth0']);
+    expect(near.up).toBe(true);
+  });
+
+  it('but not a link whose first try had wrong options', () => {
+    const { stack } = alone();
+    const [a] = cable();
+    expect(thrown(() => stack.attach(a, { addresses: ['10.1.0.1/33'] })).code).toBe('ERR_INVALID_ARG_VALUE');
+    expect(thrown(() => stack.attach(a, { addresses: ['10.0.0.1/24'] })).code).toBe('ERR_INVALID_ARG_VALUE');
+    expect(stack.attach(a, { addresses: ['10.1.0.1/24'] }).name).toBe('eth1');
+  });
+
+  it('an Ethernet link, as nobody would answer ARP', () => {
+    const { stack } = alone();
+    let opened = 0;
+    const link: Link = {
+      medium: 'ethernet',
+      mtu: 1500,
+      up: true,
+      offload: NO_OFFLOAD,
+      open: () => void opened++,
+      send: (batch) => batch.count,
+      close: ignore,
+    };
+    expect(thrown(() => stack.attach(link))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining('Ethernet links cannot be used yet'),
+    });
+    expect(opened).toBe(0);
+  });
+
+  it.each([
+    ['10.1.0.1/24', 'ERR_INVALID_ARG_TYPE', /array of strings/],
+    [[1], 'ERR_INVALID_ARG_TYPE', /array of strings/],
+    [null, 'ERR_INVALID_ARG_TYPE', /array of strings/],
+    [['127.0.0.2/8'], 'ERR_INVALID_ARG_VALUE', /loopback address/],
+    [['10.1.0.0/24'], 'ERR_INVALID_ARG_VALUE', /network's own address/],
+    [['10.1.0.255/24'], 'ERR_INVALID_ARG_VALUE', /broadcast address/],
+    [['10.0.0.1/16'], 'ERR_INVALID_ARG_VALUE', /the interface eth0 has the address 10\.0\.0\.1 already/],
+    [['10.1.0.1/33'], 'ERR_INVALID_ARG_VALUE', /from 0 to 32/],
+    [['10.1.0.1'], 'ERR_INVALID_ARG_VALUE', /append the prefix length/],
+    [['10.1/16/2'], 'ERR_INVALID_ARG_VALUE', /like 10\.0\.0\.2\/24/],
+  ])('the addresses %j', (addresses, code, message) => {
+    const { stack } = alone();
+    const refusal = thrown(() => stack.attach(new RawLink(), { addresses: addresses as never }));
+    expect(refusal).toEqual({ code, message: expect.stringMatching(message) });
+    expect(stack.interfaces.map(({ name }) => name)).toEqual(['lo', 'eth0']);
+  });
+
+  it('but not the first address of a network of two or one: RFC 3021', () => {
+    const { stack } = alone();
+    const { addresses } = stack.attach(new RawLink(), { addresses: ['10.1.0.0/31', '10.2.0.0/32'] });
+    expect(addresses.map(String)).toEqual(['10.1.0.0/31', '10.2.0.0/32']);
+  });
+});
+
+describe('routes', () => {
+  it('take an interface by its name or as attach returned it', () => {
+    const { stack, near } = alone();
+    const via = '10.0.0.9';
+    stack.routes.add('10.1.0.0/16', { via, interface: near });
+    stack.routes.add('10.2.0.0/16', { via, interface: 'eth0' });
+    expect(stack.routes.list().filter(({ origin }) => origin === 'static')).toMatchObject([
+      { interface: { name: 'eth0' } },
+      { interface: { name: 'eth0' } },
+    ]);
+    const lo = stack.interfaces[0]!;
+    expect(thrown(() => stack.routes.remove('10.1.0.0/16', { interface: lo })).code).toBe('ERR_INVALID_ARG_VALUE');
+    stack.routes.remove('10.1.0.0/16', { interface: near });
+    stack.routes.remove('10.2.0.0/16', { interface: near });
+    expect(stack.routes.list().every(({ origin }) => origin === 'connected')).toBe(true);
+  });
+
+  it('need options, and an interface that there is', () => {
+    const { stack } = alone();
+    const add = (...options: unknown[]) => thrown(() => stack.routes.add('10.1.0.0/16', ...(options as [never])));
+    expect(add()).toEqual({
+      code: 'ERR_MISSING_ARGS',
+      message: 'a route to 10.1.0.0/16 needs via (a gateway) or interface',
+    });
+    expect(add({}).code).toBe('ERR_MISSING_ARGS');
+    expect(add({ interface: 'eth9' }).message).toMatch(/there is no interface eth9; there are: lo, eth0/);
+    for (const wrong of [5, null, {}]) expect(add({ interface: wrong }).code).toBe('ERR_INVALID_ARG_TYPE');
+    expect(add({ via: '10.0.0.9', metric: '1' }).code).toBe('ERR_INVALID_ARG_TYPE');
+  });
+});
+
+describe('calls', () => {
+  it('on() takes an event that there is, and a function', () => {
+    const { stack } = alone();
+    const on = stack.on.bind(stack) as (name: string, listener: unknown) => unknown;
+    expect(thrown(() => on('close', ignore))).toEqual({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: "there is no event 'close'; there are tcp-state, link",
+    });
+    expect(thrown(() => on('toString', ignore)).code).toBe('ERR_INVALID_ARG_VALUE');
+    expect(thrown(() => on('link', undefined)).code).toBe('ERR_INVALID_ARG_TYPE');
+  });
+
+  it('capture() needs a link and a sink', () => {
+    const say = 'a function or an object with write(bytes)';
+    const sink = (value?: unknown) => thrown(() => capture(loopback(), value as never));
+    expect(sink()).toEqual({ code: 'ERR_INVALID_ARG_TYPE', message: `sink must be ${say}, not undefined` });
+    expect(sink('x.pcap').message).toBe(`sink must be ${say}, not the string 'x.pcap'`);
+    expect(sink({}).message).toBe(`sink has no write(): pass ${say}`);
+    expect(thrown(() => capture(cable() as never, ignore)).message).toMatch(/attach one end/);
+  });
+
+  it('a wrong time-out and a wrong port are shown with what they may be', () => {
+    const { stack } = alone();
+    expect(thrown(() => stack.close({ timeout: -1 })).message).toBe(
+      'timeout must be a number of milliseconds from 0 on, not -1',
+    );
+    const connect = (remotePort: unknown) =>
+      thrown(() => stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: remotePort as number }, {}));
+    expect(connect('80')).toEqual({
+      code: 'ERR_SOCKET_BAD_PORT',
+      message: "remotePort must be a number, not the string '80'",
+    });
+    expect(connect(0).message).toBe('remotePort must be a whole number from 1 to 65535, not 0');
+    expect(connect(undefined).message).toBe('remotePort must be a number, not undefined');
+  });
+
+  it('what finds no way says what to do', () => {
+    const { stack } = alone();
+    const socket = stack.udp.bind({ broadcast: true }, handler);
+    const noRoute = 'ENETUNREACH 192.0.2.1:9: no route: add one with stack.routes.add';
+    const away = { remoteAddress: '192.0.2.1', remotePort: 9 };
+    expect(thrown(() => stack.tcp.connect(away, {})).message).toBe(`connect ${noRoute}`);
+    expect(thrown(() => socket.send(new Uint8Array(1), 9, '192.0.2.1')).message).toBe(`send ${noRoute}`);
+    expect(thrown(() => socket.connect('192.0.2.1', 9)).message).toBe(`connect ${noRoute}`);
+    const group = thrown(() => stack.tcp.connect({ ...away, remoteAddress: '10.0.0.255' }, {}));
+    expect(group.message).toBe('connect ENETUNREACH 10.0.0.255:9: a broadcast address is no TCP peer');
+    // 1500 bytes less the headers of IP and UDP.
+    expect(thrown(() => socket.send(new Uint8Array(1473), 9, '10.0.0.2')).message).toMatch(/at most 1472 bytes/);
+    expect(socket.send(new Uint8Array(1472), 9, '10.0.0.2')).toBe(true);
+    socket.close();
+  });
+
+  it('run() takes an `until` that is truthy, and none that is a promise', async () => {
+    const { clock } = alone();
+    const words: string[] = [];
+    clock.timer(() => words.push('there')).at(5000);
+    await clock.run({ until: () => words[0] });
+    expect(clock.now()).toBe(5000);
+    const wrong = [undefined, null, {}, { until: true }, { until: () => Promise.resolve(false) }, { til: ignore }];
+    for (const options of wrong) {
+      await expect(clock.run(options as never)).rejects.toMatchObject({ code: expect.stringMatching(/^ERR_/) });
+    }
+    await clock.run({ for: 1 });
+    expect(clock.now()).toBe(6000);
+  });
+});
+
+describe('Batch', () => {
+  it('append copies one row, with its marks, and shares the bytes', () => {
+    const from = new Batch();
+    const bytes = Uint8Array.of(1, 2, 3, 4);
+    const memory = { bytes, view: new DataView(bytes.buffer) };
+    from.push(memory, 0, 1);
+    from.push(memory, 1, 3, 2, 1000);
+    const to = new Batch();
+    to.append(from, 1);
+    to.push(memory, 0, 2, from.checksum[1]);
+    expect([...to].map((packet) => [...packet])).toEqual([
+      [2, 3, 4],
+      [1, 2],
+    ]);
+    expect([to.memory[0], to.checksum[0], to.segmentSize[0], to.checksum[1]]).toEqual([memory, 2, 1000, 2]);
+    for (const row of [-1, 2, 64]) expect(() => to.append(from, row)).toThrow(RangeError);
+  });
+});
