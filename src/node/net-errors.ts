@@ -91,6 +91,6 @@ export function asNodeError(thrown: unknown): Error {
 }
 
 /** What a call threw, as an `Error` to emit. */
-export function asError(thrown: unknown): Error {
+function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

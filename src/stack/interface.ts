@@ -39,7 +39,7 @@ export interface InterfaceCounters {
 }
 
 /** Links that some stack has opened: a link is opened at most once. */
-const opened = new WeakSet<Link>();
+const attachedLinks = new WeakSet<Link>();
 
 /** A link attached to a stack: what `stack.attach` returns. */
 export class Interface {
@@ -60,7 +60,7 @@ export class Interface {
     link: Link,
     options: { name: string; addresses: readonly string[]; loopback: boolean },
   ) {
-    if (opened.has(link)) {
+    if (attachedLinks.has(link)) {
       const message = 'the link has been attached before, and a link is opened at most once: make a new one';
       throw usageError('ERR_INVALID_STATE', message, Error);
     }
@@ -68,7 +68,7 @@ export class Interface {
     this.link = link;
     const { medium, mtu, offload } = link;
     this.network = host.ip.addInterface({ ...options, medium, mtu, offload, up: false, queue: new TransmitQueue() });
-    opened.add(link);
+    attachedLinks.add(link);
     this.ready = this.#open();
     // Whoever does not wait for it learns of a failure by the event `link`.
     this.ready.catch((error: Error) => this.#fail(error));

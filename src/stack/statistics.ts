@@ -16,7 +16,7 @@ export function takeStatistics(stack: Stack): StackStatistics {
   const { used, limit, refused } = stack.budget;
   return {
     interfaces: stack.interfaces.map(({ name, up, counters }) => ({ name, up, ...counters })),
-    tcp: { connections: stack.tcp.connections.length, listeners: stack.tcp.listeners.length },
+    tcp: { connections: stack.tcp.connectionCount, listeners: stack.tcp.listeners.length },
     udp: { sockets: stack.udp.sockets.length },
     memory: { used, limit, refused },
     drops: stack.counters.snapshot(),

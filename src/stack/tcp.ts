@@ -95,6 +95,11 @@ export class StackTcp {
     return [...this.#table];
   }
 
+  /** How many of them there are. */
+  get connectionCount(): number {
+    return this.#table.size;
+  }
+
   get listeners(): Listener[] {
     return [...this.#listeners.values()].flat();
   }

@@ -1,5 +1,5 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqDiff, seqGt } from '../buffer/seq.ts';
+import { seqGt } from '../buffer/seq.ts';
 import type { ErrorCode } from '../errors.ts';
 import { requireBytes, requireInteger, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';

@@ -58,6 +58,7 @@ These packets carried it. Beside each stand the states that it brought its sende
 
 ${ladder.lines().join('\n')}
 
+The ACK that ends the handshake rides on the request: the client had something to say.
 seq and ack count from the number that each side chose at random to begin with ("seq 0 =").
 win is the room for more, in bytes: the packet's field times 2 to the wscale of the SYN.
 len is the payload, in bytes.`);

@@ -127,7 +127,7 @@ describe('what attach refuses', () => {
       code: 'ERR_INVALID_ARG_TYPE',
       message: 'link must be one link, not an array: attach one end of a cable, const [a, b] = cable()',
     });
-    for (const link of [undefined, null, 'tun0', {}, { open: ignore, send: ignore }]) {
+    for (const link of [undefined, null, 'tun0', {}, { open: ignore, send: ignore }] as unknown[]) {
       expect(attach(link).code).toBe('ERR_INVALID_ARG_TYPE');
       expect(thrown(() => tap(link as Link, {})).code).toBe('ERR_INVALID_ARG_TYPE');
     }
