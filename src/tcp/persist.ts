@@ -12,6 +12,11 @@ export class Persist {
   unansweredProbes: number = 0;
   #interval: number = 0;
 
+  /** The back-off has come to its end. */
+  get slowest(): boolean {
+    return this.#interval >= MAX_INTERVAL;
+  }
+
   /** The window is closed and nothing outstanding. Does nothing when it runs already. */
   start(now: number, rto: number): void {
     if (this.deadline !== Infinity) return;
@@ -22,6 +27,7 @@ export class Persist {
 
   /** The window is open, or there is nothing to send. */
   stop(): void {
+    this.#interval = 0;
     this.deadline = Infinity;
     this.unansweredProbes = 0;
   }

@@ -73,8 +73,9 @@ function probe(tcb: ControlBlock, now: number): void {
   if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
-  // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed.
-  if (tcb.orphan && tcb.snd.wnd === 0 && tcb.releaseAt === Infinity) {
+  // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't
+  // come any slower (Linux: tcp_probe_timer).
+  if (tcb.orphan && tcb.snd.wnd === 0 && persist.slowest) {
     tcb.host.counters.add('tcp-orphan-window-closed');
     sendReset(tcb, tcb.snd.nxt);
     return tcb.release('end');

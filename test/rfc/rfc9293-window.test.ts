@@ -450,9 +450,9 @@ describe('RFC 9293 §3.8.6.1: zero-window probing', () => {
         for (const { flags } of peer.take()) if (!flags.includes('R')) peer.send({ flags: 'A', ack: 1, wnd: 0 });
       }
     };
-    answerUntil(59 * SECOND);
+    answerUntil(120 * SECOND);
     expect(connection.state).toBe('FIN_WAIT_1');
-    answerUntil(240 * SECOND);
+    answerUntil(1200 * SECOND);
     expect(connection.state).toBe('CLOSED');
   });
 
