@@ -192,11 +192,11 @@ function drawOptions(random: Random): ConnectionOptions {
     noDelay: chance(random, 0.3),
     sendBuffer: pick(random, [2048, 8192, 65_536, 524_288]),
     receiveBuffer: pick(random, [2048, 8192, 65_536, 524_288]),
-    // An end that hears nothing of an abort must find out by itself.
+    // An end that hears nothing of an abort must find out by itself; so many probes are never all lost by chance.
     keepAlive: true,
     keepAliveIdle: 60_000,
     keepAliveInterval: 10_000,
-    keepAliveCount: 9,
+    keepAliveCount: 50,
   };
 }
 
