@@ -2,6 +2,7 @@ import { seqAdd, seqDiff, seqGe, seqMax } from '../buffer/seq.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
+import { flagNames } from '../wire/describe.ts';
 import { parseTcpOptions } from '../wire/tcp-option-list.ts';
 import type { LadderEnd, LadderRow } from './ladder-text.ts';
 import { ladderText } from './ladder-text.ts';
@@ -158,7 +159,7 @@ export class Conversation {
     const { sequence, acknowledgment, flags, window, payload } = segment;
     const syn = (flags & TcpFlag.SYN) !== 0;
     const columns = [
-      flagNames(flags).padEnd(11),
+      flagNames(flags).join(',').padEnd(11),
       `seq=${seqDiff(sequence, end.origin ?? sequence)}`.padEnd(8),
       ((flags & TcpFlag.ACK) === 0 ? '' : `ack=${seqDiff(acknowledgment, peer.origin ?? acknowledgment)}`).padEnd(8),
       // RFC 7323 §2.2: the window of a SYN is never scaled, and later ones only when both SYNs had the option.
@@ -227,13 +228,6 @@ function other(side: Side): Side {
 
 function keyOf({ sequence, acknowledgment, flags, window, payload }: TcpSegment, id: number): string {
   return [id, sequence, acknowledgment, flags, window, payload.byteLength].join(' ');
-}
-
-function flagNames(flags: number): string {
-  return Object.entries(TcpFlag)
-    .filter(([, bit]) => (flags & bit) !== 0)
-    .map(([name]) => name)
-    .join(',');
 }
 
 /** The options of a SYN in short. */

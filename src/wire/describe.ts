@@ -59,7 +59,7 @@ export function describePacket(bytes: Uint8Array): string {
 function describeTcp(ip: Ipv4Packet, tcp: TcpSegment): string {
   const parts = [
     `${ip.source}:${tcp.sourcePort} → ${ip.destination}:${tcp.destinationPort}`,
-    `[${flagNames(tcp.flags)}]`,
+    `[${flagNames(tcp.flags).join(', ')}]`,
     `seq=${tcp.sequence}`,
   ];
   if ((tcp.flags & TcpFlag.ACK) !== 0) parts.push(`ack=${tcp.acknowledgment}`);
@@ -70,11 +70,11 @@ function describeTcp(ip: Ipv4Packet, tcp: TcpSegment): string {
   return parts.filter((part) => part !== '').join(' ');
 }
 
-function flagNames(flags: number): string {
+/** The names of the TCP flags that are set, in the order of their bits. */
+export function flagNames(flags: number): string[] {
   return Object.entries(TcpFlag)
     .filter(([, bit]) => (flags & bit) !== 0)
-    .map(([name]) => name)
-    .join(', ');
+    .map(([name]) => name);
 }
 
 function describeOption(option: TcpOption): string {
