@@ -6,7 +6,23 @@ import { Notice } from './control-block.ts';
 import type { Segment } from './segment.ts';
 
 /** One sample object for all connections: it is read during the call only. */
-const sample: CongestionSample = { now: 0, acked: 0, flight: 0, mss: 0, rtt: -1, limited: false };
+const sample: CongestionSample = {
+  now: 0,
+  acked: 0,
+  delivered: 0,
+  lost: 0,
+  flight: 0,
+  pipe: 0,
+  mss: 0,
+  rtt: -1,
+  srtt: 0,
+  limited: false,
+  totalDelivered: 0,
+  priorDelivered: -1,
+  deliveryRate: -1,
+  appLimited: false,
+  recovering: false,
+};
 
 /** Fills in the shared sample for the congestion controller. */
 export function congestionSample(
@@ -16,13 +32,18 @@ export function congestionSample(
   flight: number,
   rtt: number,
 ): CongestionSample {
+  const { snd, congestion, recovery } = tcb;
   sample.now = now;
   sample.acked = acked;
+  sample.delivered = acked;
   sample.flight = flight;
-  sample.mss = tcb.snd.mss;
+  sample.pipe = recovery.pipe(snd.una, snd.nxt);
+  sample.mss = snd.mss;
   sample.rtt = rtt;
-  const { congestion } = tcb;
-  sample.limited = congestion !== undefined && flight + tcb.snd.mss > congestion.cwnd;
+  sample.srtt = tcb.rto.srtt;
+  sample.limited = congestion !== undefined && flight + snd.mss > congestion.cwnd;
+  sample.totalDelivered = tcb.bytesAcked;
+  sample.recovering = recovery.phase !== 'open';
   return sample;
 }
 

@@ -3,11 +3,12 @@ import { Acker } from '../../src/tcp/acker.ts';
 import type { CongestionSample } from '../../src/tcp/congestion/controller.ts';
 import { Reno, initialWindow } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
+import { congestionSample } from '../support/congestion.ts';
 
 const SMSS = 1000;
 
 function sample(values: Partial<CongestionSample> = {}): CongestionSample {
-  return { now: 0, acked: SMSS, flight: 20 * SMSS, mss: SMSS, rtt: -1, limited: true, ...values };
+  return congestionSample({ flight: 20 * SMSS, ...values });
 }
 
 function connection(window: number = 10 * SMSS): Reno {

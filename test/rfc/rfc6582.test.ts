@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
+import { congestionSample } from '../support/congestion.ts';
 
 const SMSS = 1000;
 const ISS = 0xffff_f000;
@@ -59,15 +60,14 @@ describe('RFC 6582 §3.2: NewReno', () => {
 
   it('[S-075] step 3: then cwnd = min(ssthresh, max(FlightSize, SMSS) + SMSS)', () => {
     const reno = new Reno({ mss: SMSS, initialWindow: 20 * SMSS, now: 0 });
-    const base = { now: 0, mss: SMSS, rtt: -1, limited: true };
-    reno.onCongestion('loss', { ...base, acked: 0, flight: 20 * SMSS });
-    reno.onRecovered({ ...base, acked: 10 * SMSS, flight: 13 * SMSS });
+    reno.onCongestion('loss', congestionSample({ acked: 0, flight: 20 * SMSS }));
+    reno.onRecovered(congestionSample({ acked: 10 * SMSS, flight: 13 * SMSS }));
     expect(reno.cwnd).toBe(4 * SMSS);
-    reno.onCongestion('loss', { ...base, acked: 0, flight: 20 * SMSS });
-    reno.onRecovered({ ...base, acked: 10 * SMSS, flight: 10 * SMSS });
+    reno.onCongestion('loss', congestionSample({ acked: 0, flight: 20 * SMSS }));
+    reno.onRecovered(congestionSample({ acked: 10 * SMSS, flight: 10 * SMSS }));
     expect(reno.cwnd).toBe(2 * SMSS);
-    reno.onCongestion('loss', { ...base, acked: 0, flight: 20 * SMSS });
-    reno.onRecovered({ ...base, acked: 10 * SMSS, flight: 40 * SMSS });
+    reno.onCongestion('loss', congestionSample({ acked: 0, flight: 20 * SMSS }));
+    reno.onRecovered(congestionSample({ acked: 10 * SMSS, flight: 40 * SMSS }));
     expect(reno.cwnd).toBe(10 * SMSS);
   });
 

@@ -1,25 +1,51 @@
-/** What a congestion controller is told at every event. The object is reused: read it during the call. */
+/**
+ * What a congestion controller is told at every event. The object is reused: read it during the call. Times are
+ * microseconds, sizes bytes.
+ */
 export interface CongestionSample {
-  /** Microseconds. */
   now: number;
-  /** Bytes newly acknowledged. */
+  /** Newly acknowledged by SND.UNA moving. */
   acked: number;
-  /** Bytes outstanding before this acknowledgement, without what limited transmit added (RFC 5681 §3.2 step 2). */
+  /** Newly delivered by this ACK, cumulatively or by SACK: each byte counts once. */
+  delivered: number;
+  /** Newly deemed lost. */
+  lost: number;
+  /** Outstanding before this ACK (SND.NXT − SND.UNA), without what limited transmit added (RFC 5681 §3.2 step 2). */
   flight: number;
-  /** Effective send MSS in bytes. */
+  /** Estimate of what is in the network after this event (RFC 6675's pipe). */
+  pipe: number;
+  /** Effective send MSS. */
   mss: number;
-  /** Round-trip time in microseconds; −1 when this event gave none. */
+  /** Round-trip time; −1 when this event gave none. */
   rtt: number;
+  /** Smoothed round-trip time; 0 before the first sample. */
+  srtt: number;
   /** The sender had used the whole congestion window. */
   limited: boolean;
+  /** All bytes delivered on this connection so far. */
+  totalDelivered: number;
+  /**
+   * `totalDelivered` as it stood when the newest segment that this ACK covers was sent; −1 when it covers none. A round
+   * trip is over when it reaches the `totalDelivered` that was noted at the round's beginning.
+   */
+  priorDelivered: number;
+  /** Delivery rate over the last flight, in bytes a second; −1 when this ACK gives no sample. */
+  deliveryRate: number;
+  /** The rate was limited by the application: it is a lower bound. */
+  appLimited: boolean;
+  /** Loss recovery is under way after this event. */
+  recovering: boolean;
 }
 
-/** What has happened: a loss seen by duplicate ACKs, the retransmission timer's expiry, an ECN mark (RFC 3168). */
+/** What has happened: a loss seen by loss detection, the retransmission timer's expiry, an ECN mark (RFC 3168). */
 export type CongestionKind = 'loss' | 'timeout' | 'ecn';
 
 /**
- * Decides how much may be in flight. All sizes are bytes. Loss recovery tells it what happened and adds its own
- * inflation on top (RFC 5681 §3.2); a controller knows nothing of sequence numbers.
+ * Decides how much may be in flight. All sizes are bytes. A controller knows nothing of sequence numbers: loss recovery
+ * tells it what happened, once per event.
+ *
+ * A window-based controller (Reno, CUBIC) leaves what may be sent during fast recovery to proportional rate reduction,
+ * which brings the flight to `ssthresh`. A model-based one (BBR) has `onDelivery`: then its `cwnd` holds at all times.
  *
  * @example
  * const fixed: CongestionFactory = ({ mss }) => ({
@@ -29,18 +55,26 @@ export type CongestionKind = 'loss' | 'timeout' | 'ecn';
  */
 export interface CongestionController {
   readonly name: string;
-  /** The congestion window in bytes. */
+  /** The congestion window. */
   readonly cwnd: number;
-  /** The slow-start threshold in bytes. */
+  /** The slow-start threshold. */
   readonly ssthresh: number;
+  /** Bytes a second at which segments leave; absent or Infinity: as the window allows. */
+  readonly pacingRate?: number;
   /** New data acknowledged outside fast recovery (while a timeout's losses are repaired, too). */
   onAck(sample: CongestionSample): void;
-  /** Once per event: for a loss when recovery is entered, for a timeout at every expiry. */
+  /** Once per event: for a loss or ECN mark when its recovery is entered, for a timeout at the first expiry. */
   onCongestion(kind: CongestionKind, sample: CongestionSample): void;
   /** All that was outstanding at the loss or timeout is acknowledged. `onAck` is not called for the same ACK. */
   onRecovered(sample: CongestionSample): void;
   /** About to send after `idleFor` microseconds without sending; `rto` is the current timeout (RFC 5681 §4.1). */
   onIdle(idleFor: number, rto: number): void;
+  /** The last congestion event was none: what was sent again had arrived. As it was before it (RFC 4015, RFC 5682). */
+  onSpurious?(now: number): void;
+  /** Every ACK that delivers, marks lost, or both, in whatever phase; after the other callbacks of the same ACK. */
+  onDelivery?(sample: CongestionSample): void;
+  /** A segment leaves: `pipe` before it; `idle` when nothing was outstanding. For rates that follow idleness. */
+  onSend?(now: number, pipe: number, idle: boolean): void;
   /** The path's segment size has changed, to `mss` bytes. */
   onMssChange?(mss: number): void;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CongestionSample } from '../../../../src/tcp/congestion/controller.ts';
 import { Reno, reno } from '../../../../src/tcp/congestion/reno.ts';
+import { congestionSample } from '../../../support/congestion.ts';
 
 const MSS = 1000;
 
@@ -9,7 +10,7 @@ function controller(): Reno {
 }
 
 function sample(values: Partial<CongestionSample> = {}): CongestionSample {
-  return { now: 0, acked: MSS, flight: 10 * MSS, mss: MSS, rtt: -1, limited: true, ...values };
+  return congestionSample(values);
 }
 
 describe('Reno', () => {
