@@ -21,7 +21,7 @@ export interface SendStamp {
   readonly deliveredAt: number;
   /** When the first record of the flight that it belongs to was sent. */
   readonly firstSentAt: number;
-  readonly appLimited: boolean;
+  readonly isAppLimited: boolean;
 }
 
 /** Is told of each record that is delivered, cumulatively or selectively, for the first time. */
@@ -96,6 +96,8 @@ export class Scoreboard {
   lost: number = 0;
   /** Octets sent again and deemed on their way. */
   retransmitted: number = 0;
+  /** Octets ever deemed lost: each time counts. */
+  losses: number = 0;
   /** After `findLost`: the first range that is lost and was not sent again. */
   lostStart: number = 0;
   lostEnd: number = 0;
@@ -140,10 +142,13 @@ export class Scoreboard {
     const rows = this.#rows!;
     const last = this.#first + this.length - 1;
     const segments = Math.max(1, Math.ceil(seqDiff(end, seq) / mss));
-    const marks = stamp.appLimited ? Mark.appLimited : 0;
+    const marks = stamp.isAppLimited ? Mark.appLimited : 0;
     const full = this.length >= MAX_RECORDS;
     // The time of the newest byte: a sample from the whole record is then right.
-    if (this.length > 0 && (full || (rows.marks[last] === marks && rows.sentAt[last] === now))) {
+    if (
+      this.length > 0 &&
+      (full || (rows.marks[last] === marks && rows.sentAt[last] === now && rows.delivered[last] === stamp.delivered))
+    ) {
       rows.end[last] = end;
       rows.sentAt[last] = now;
       rows.segments[last] = Math.min(rows.segments[last]! + segments, 0xffff);
@@ -170,7 +175,8 @@ export class Scoreboard {
         this.retransmitted += bytes;
         if (marks & Mark.lost) this.#waiting -= bytes;
       }
-      this.#rows!.marks[row] = (marks & Mark.lost) | Mark.retransmitted | Mark.repeated | (stamp.appLimited ? Mark.appLimited : 0);
+      this.#rows!.marks[row] =
+        (marks & Mark.lost) | Mark.retransmitted | Mark.repeated | (stamp.isAppLimited ? Mark.appLimited : 0);
       this.#stamp(row, now, stamp);
     }
     this.#join(from, to);
@@ -239,6 +245,13 @@ export class Scoreboard {
     const from = this.#cut(left, true);
     const to = this.#cut(right, false);
     for (let i = from; i < to; i++) if (!(this.#marks(i) & Mark.sacked)) this.#lose(i);
+  }
+
+  /** The first record that is not SACKed is lost. */
+  markFirstLost(): void {
+    let i = 0;
+    while (i < this.length && this.#marks(i) & Mark.sacked) i++;
+    if (i < this.length) this.#lose(i);
   }
 
   /** Forgets what SACK has reported: the peer may have thrown it away (RFC 2018 §8). */
@@ -336,6 +349,7 @@ export class Scoreboard {
     const marks = this.#marks(index);
     const bytes = this.#bytes(index);
     if ((marks & (Mark.lost | Mark.retransmitted)) === Mark.lost) return;
+    this.losses += bytes;
     if (!(marks & Mark.lost)) this.lost += bytes;
     if (marks & Mark.retransmitted) this.retransmitted -= bytes;
     this.#rows!.marks[row] = (marks | Mark.lost) & ~Mark.retransmitted;
@@ -445,7 +459,9 @@ const COLUMNS = ['end', 'sentAt', 'marks', 'segments', 'delivered', 'deliveredAt
 /** Of these two neighbours the same is known: SACKed ones need no time any more. */
 function alike(rows: Rows, a: number, b: number): boolean {
   if (rows.marks[a] !== rows.marks[b]) return false;
-  return rows.marks[a] === Mark.sacked || (rows.sentAt[a] === rows.sentAt[b] && rows.delivered[a] === rows.delivered[b]);
+  return (
+    rows.marks[a] === Mark.sacked || (rows.sentAt[a] === rows.sentAt[b] && rows.delivered[a] === rows.delivered[b])
+  );
 }
 
 function copyRow(rows: Rows, from: number, to: number): void {

@@ -1,9 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RetransmissionQueue } from '../../src/tcp/retransmission-queue.ts';
+import { AckReport } from '../../src/tcp/ack-report.ts';
+import { DeliveryRate } from '../../src/tcp/delivery-rate.ts';
+import { Rack } from '../../src/tcp/rack.ts';
 import { RtoEstimator } from '../../src/tcp/rto.ts';
+import { Scoreboard } from '../../src/tcp/scoreboard.ts';
 
 const SECOND = 1_000_000;
+/** What is on its way, and the round-trip time that an acknowledgement of it gives. */
+class Outstanding {
+  readonly #board = new Scoreboard();
+  readonly #rate = new DeliveryRate();
+  readonly #report = new AckReport(new Rack(0), this.#rate);
+
+  push(seq: number, end: number, now: number): void {
+    this.#board.push(seq, end, 1000, now, this.#rate);
+  }
+
+  markRetransmitted(seq: number, end: number, now: number): void {
+    this.#board.markRetransmitted(seq, end, now, this.#rate);
+  }
+
+  acknowledge(una: number, now: number): number {
+    this.#report.begin(now, 0, -1);
+    this.#board.acknowledge(una, this.#report);
+    return this.#report.rtt;
+  }
+}
+
 /** The RFC's plain formula, without the floor of the variance term. */
 const plain = { minimum: 0, granularity: 1000 };
 
@@ -70,14 +94,14 @@ describe('RFC 6298 §2: the basic algorithm', () => {
 
 describe('RFC 6298 §3: taking RTT samples', () => {
   it('[MUST-18] a segment that was retransmitted gives no sample', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.markRetransmitted(1000, 2000, 500);
     expect(queue.acknowledge(2000, 600)).toBe(-1);
   });
 
   it('[MUST-18] new data that is acknowledged alone gives samples again', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.markRetransmitted(1000, 2000, 500);
     queue.push(2000, 3000, 550);
@@ -86,7 +110,7 @@ describe('RFC 6298 §3: taking RTT samples', () => {
   });
 
   it('[MUST-18] data acknowledged together with a retransmission has waited for it and gives none', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.push(2000, 3000, 20);
     queue.markRetransmitted(1000, 2000, 500);
@@ -94,7 +118,7 @@ describe('RFC 6298 §3: taking RTT samples', () => {
   });
 
   it('at least one measurement is made in each round trip that loses nothing', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     let samples = 0;
     for (let trip = 0; trip < 10; trip++) {
       queue.push(trip * 100, trip * 100 + 100, trip * 1000);
