@@ -130,7 +130,7 @@ export class RtoEstimator {
     this.#roundDeviation = Math.max(this.#roundDeviation, Math.abs(this.srtt - rtt));
     const rttvar = this.#roundVar + (this.#roundDeviation - this.#roundVar) / 4;
     // An end outside of what is outstanding is passed, or so old that sequence numbers have wrapped.
-    const over = una === nxt || seqGe(una, this.#roundEnd) || seqGt(this.#roundEnd, nxt);
+    const over = seqGe(una, this.#roundEnd) || seqGt(this.#roundEnd, nxt);
     this.rttvar = over ? rttvar : Math.max(this.rttvar, rttvar);
     this.srtt = Math.max(this.srtt + (rtt - this.srtt) / 8, 1);
     if (over) this.#beginRound(nxt);

@@ -129,7 +129,9 @@ describe('RFC 5682 §3 (SACK) alone', () => {
 
   it('[S-081] step 3a: the cumulative acknowledgment covers more than RecoveryPoint: genuine', () => {
     const frto = probing(true);
-    expect(frto.onAck(ack({ una: 11 * MSS, nxt: 12 * MSS, advanced: true }))).toBe('conventional');
+    // With a D-SACK of the first segment.
+    const all = ack({ una: 11 * MSS, nxt: 12 * MSS, advanced: true, sackedEnd: MSS });
+    expect(frto.onAck(all)).toBe('conventional');
   });
 });
 

@@ -43,4 +43,13 @@ describe('Frto', () => {
     frto.onRetransmitted(1000);
     expect(frto.onAck({ ...advance, una: 1000, nxt: 9000, sackedEnd: 1000 })).toBe('send-new');
   });
+
+  it('remembers all that was sent again for one segment, by whichever expiry', () => {
+    const frto = new Frto();
+    frto.onTimeout(0, 3000, 'open', true);
+    frto.onRetransmitted(1000);
+    frto.onTimeout(0, 3000, 'loss', true);
+    frto.onRetransmitted(400);
+    expect(frto.onAck(advance)).toBe('conventional');
+  });
 });
