@@ -25,6 +25,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'mss',
   'receiveBuffer',
   'congestion',
+  'pathMtuDiscovery',
   'connectTimeout',
 ]);
 

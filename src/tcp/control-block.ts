@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts';
 import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -63,6 +64,8 @@ export interface SendSequence {
   maxWnd: number;
   /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
   scale: number;
+  /** The MSS that the peer announced; what RFC 9293 §3.7.1 assumes when it did not. */
+  peerMss: number;
   /** Effective send MSS: payload bytes of a full segment. */
   mss: number;
 }
@@ -125,6 +128,7 @@ export class ControlBlock {
   readonly retransmissions: RetransmissionQueue = new RetransmissionQueue();
   readonly rto: RtoEstimator;
   readonly recovery: NewRenoRecovery;
+  readonly pathMtu: PathMtu;
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
@@ -199,8 +203,10 @@ export class ControlBlock {
     this.remotePort = ends.remotePort;
     this.options = options;
     this.passive = passive;
-    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, mss: 536 };
+    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
     this.recovery = new NewRenoRecovery(iss);
+    const { remote, linkMtu } = ends.path;
+    this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);

@@ -1,11 +1,11 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
-import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { initialWindow } from './congestion/reno.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import { announcedMss, effectiveMss } from './segment-size.ts';
 import type { Segment } from './segment.ts';
 
 /** [MUST-15] RFC 9293 §3.7.1: what the peer takes when it sends no MSS option. */
@@ -18,14 +18,6 @@ const MINIMUM_SEND_MSS = 48;
 const synOptions = new TcpOptions();
 
 /**
- * The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we
- * send. TCP options are not counted ([S-100] RFC 6691 §2); segments with data carry none.
- */
-export function pathMss(tcb: ControlBlock): number {
-  return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
-}
-
-/**
  * Writes the options of a SYN or SYN-ACK at `offset`; returns their length in bytes.
  *
  * A SYN offers window scaling; a SYN-ACK answers with it only when the SYN had it (RFC 7323 §2.2).
@@ -33,7 +25,7 @@ export function pathMss(tcb: ControlBlock): number {
 export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
-  synOptions.mss = pathMss(tcb);
+  synOptions.mss = announcedMss(tcb);
   if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   return writeTcpOptions(view, offset, synOptions);
 }
@@ -45,8 +37,8 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
   const announced = options.mss > 0 ? options.mss : DEFAULT_MSS[segment.datagram.version];
-  // [MUST-16] RFC 9293 §3.7.1: Eff.snd.MSS = min(SendMSS + 20, MMS_S) − TCPhdrsize − IPoptionsize.
-  snd.mss = Math.min(Math.max(announced, MINIMUM_SEND_MSS), pathMss(tcb));
+  snd.peerMss = Math.max(announced, MINIMUM_SEND_MSS);
+  snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
   tcb.windowScaling = options.windowScale >= 0;
   if (!tcb.windowScaling) {
@@ -56,7 +48,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
     snd.scale = Math.min(options.windowScale, 14);
     rcv.scale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   }
-  rcv.mss = pathMss(tcb);
+  rcv.mss = announcedMss(tcb);
   tcb.receiveWindow.scale = rcv.scale;
   tcb.receiveWindow.start(rcv.nxt, tcb.options.receiveBuffer - tcb.receiveOccupied);
   // RFC 7323 §2.2: the window of a segment with SYN is never scaled.

@@ -71,6 +71,7 @@ function newAck(tcb: ControlBlock, segment: Segment): void {
   const flight = seqDiff(snd.nxt, snd.una);
   const bytes = Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length);
   snd.una = segment.ack;
+  tcb.pathMtu.onAcked(snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);

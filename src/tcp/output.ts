@@ -1,6 +1,6 @@
 import { seqAdd, seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
-import { pathMss } from './handshake.ts';
+import { followPathMtu } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
@@ -15,22 +15,10 @@ export function output(tcb: ControlBlock, now: number): void {
   const unreachable = tcb.path.refresh();
   if (unreachable !== undefined) tcb.softError = unreachable;
   else {
-    followMtu(tcb);
+    followPathMtu(tcb, now);
     send(tcb, now);
   }
   setTimers(tcb, now);
-}
-
-/** [SHLD-6] RFC 9293 §3.7.3: the path's MTU has shrunk, what is on its way in larger packets will not arrive. */
-function followMtu(tcb: ControlBlock): void {
-  const { snd, recovery, congestion } = tcb;
-  const mss = pathMss(tcb);
-  if (congestion === undefined || mss >= snd.mss) return;
-  snd.mss = mss;
-  congestion.onMssChange?.(mss);
-  if (snd.una === snd.nxt) return;
-  recovery.onTimeout(snd.una, snd.nxt);
-  tcb.mustRetransmit = true;
 }
 
 function send(tcb: ControlBlock, now: number): void {

@@ -1,6 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { congestionSample } from './input-ack.ts';
+import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
 /**
@@ -40,6 +41,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
     congestion?.onCongestion('timeout', congestionSample(tcb, now, 0, flight, -1));
     recovery.onTimeout(snd.una, snd.nxt);
     tcb.mustRetransmit = true;
+    sizeTimeout(tcb, now, rto.backoffs + 1);
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).

@@ -8,6 +8,7 @@ import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../w
 import { MAX_TCP_OPTIONS_LENGTH } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
 import { writeSynOptions } from './handshake.ts';
+import { segmentSent } from './segment-size.ts';
 
 /** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: tcp_invalid_ratelimit. */
 const CHALLENGE_INTERVAL_US = 500_000;
@@ -101,6 +102,7 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags)) return false;
   tcb.lastSentAt = now;
+  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
   if (seqGt(end, snd.nxt)) {
     if (seq !== snd.nxt) tcb.retransmissions.markRetransmitted(seq, snd.nxt, now);
     tcb.retransmissions.push(snd.nxt, end, now);
