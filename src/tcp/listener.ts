@@ -8,6 +8,7 @@ import { ControlBlock } from './control-block.ts';
 import { acceptSyn } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
 import type { TcpHost } from './host.ts';
+import { keepSynText } from './input-text.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import type { Segment } from './segment.ts';
 
@@ -124,8 +125,9 @@ export class Listener {
     tcb.listener = this;
     tcb.enter('passive-open');
     tcb.enter('syn');
-    // Payload of a SYN is left to the peer's retransmission: only its sequence number is acknowledged.
     acceptSyn(tcb, segment);
+    // While many handshakes are under way, as in a flood, text is left to the peer's retransmission.
+    if (this.#pending.size * 2 <= this.backlog) keepSynText(tcb, segment);
     tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
     tcb.synDue = true;
     this.#pending.add(tcb);
