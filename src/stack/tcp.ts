@@ -11,7 +11,7 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import type { TcpHost } from '../tcp/host.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { Listener } from '../tcp/listener.ts';
-import type { ListenerHost } from '../tcp/listener.ts';
+import type { ListenerHost, SynCookiesOption } from '../tcp/listener.ts';
 import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
 import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
@@ -40,6 +40,8 @@ export interface ListenOptions extends ConnectionOptions {
   port?: number | undefined;
   /** Handshakes that may be under way at once. Default 511. Linux: net.ipv4.tcp_max_syn_backlog. */
   backlog?: number | undefined;
+  /** Whether SYNs beyond the backlog are answered with cookies. Default 'overflow'. Linux: net.ipv4.tcp_syncookies. */
+  synCookies?: SynCookiesOption | undefined;
 }
 
 /** What TCP needs of the stack. */
@@ -51,11 +53,12 @@ export interface StackTcpHost extends Omit<TcpHost, 'released'> {
 /** The names of the options of a connection, of `connect` and of `listen`. */
 export const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
 const CONNECT_OPTIONS = ['remoteAddress', 'remotePort', 'localAddress', 'localPort', ...CONNECTION_OPTIONS];
-const LISTEN_OPTIONS = ['address', 'port', 'backlog', ...CONNECTION_OPTIONS];
+const LISTEN_OPTIONS = ['address', 'port', 'backlog', 'synCookies', ...CONNECTION_OPTIONS];
 
 const NO_IPV6 = 'there is no IPv6 yet';
 const ANY = Address.parse('0.0.0.0');
 const DEFAULT_BACKLOG = 511;
+const SYN_COOKIES: readonly SynCookiesOption[] = ['overflow', 'always', 'never'];
 
 /** TCP of one stack: `stack.tcp`. Finds the connection or listener that a segment is for. */
 export class StackTcp {
@@ -140,10 +143,11 @@ export class StackTcp {
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     this.#assertOpen();
     requireOptions('stack.tcp.listen', options, LISTEN_OPTIONS);
-    const { port = 0, backlog = DEFAULT_BACKLOG } = options;
+    const { port = 0, backlog = DEFAULT_BACKLOG, synCookies = 'overflow' } = options;
     requirePort('port', port, 0);
     requireType('onConnection', onConnection, 'function');
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
+    requireSynCookies(synCookies);
     const address = options.address === undefined ? ANY : toAddress(options.address);
     const resolved = resolveOptions(options, this.#defaults);
     const place = { address: address.toString(), port };
@@ -152,7 +156,7 @@ export class StackTcp {
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
     if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
     // Node's backlog of 0 still takes connections, one at a time.
-    const at = { address, port: chosen, backlog: Math.max(1, backlog) };
+    const at = { address, port: chosen, backlog: Math.max(1, backlog), synCookies };
     const listener = new Listener(this.#host, at, resolved, onConnection);
     const others = this.#listeners.get(chosen);
     if (others === undefined) this.#listeners.set(chosen, [listener]);
@@ -288,6 +292,11 @@ export class StackTcp {
     if (rest.length > 0) this.#listeners.set(listener.port, rest);
     else this.#listeners.delete(listener.port);
   }
+}
+
+function requireSynCookies(value: SynCookiesOption): void {
+  if (SYN_COOKIES.includes(value)) return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `synCookies must be one of ${SYN_COOKIES.join(', ')}, not ${value}`);
 }
 
 function toAddress(address: string | Address): Address {

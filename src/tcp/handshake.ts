@@ -21,7 +21,7 @@ const synOptions = new TcpOptions();
  * The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we
  * send. TCP options are not counted ([S-100] RFC 6691 §2); segments with data carry none.
  */
-export function pathMss(tcb: ControlBlock): number {
+export function pathMss(tcb: Pick<ControlBlock, 'path' | 'options'>): number {
   return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
 }
 
@@ -38,15 +38,20 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   return writeTcpOptions(view, offset, synOptions);
 }
 
+/** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */
+export function announcedMss(syn: Segment): number {
+  const { mss } = syn.options;
+  return mss > 0 ? Math.max(mss, MINIMUM_SEND_MSS) : DEFAULT_MSS[syn.datagram.version];
+}
+
 /** Takes from the peer's SYN what it says of sequence numbers, MSS and window scale. */
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
   const { options } = segment;
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
-  const announced = options.mss > 0 ? options.mss : DEFAULT_MSS[segment.datagram.version];
   // [MUST-16] RFC 9293 §3.7.1: Eff.snd.MSS = min(SendMSS + 20, MMS_S) − TCPhdrsize − IPoptionsize.
-  snd.mss = Math.min(Math.max(announced, MINIMUM_SEND_MSS), pathMss(tcb));
+  snd.mss = Math.min(announcedMss(segment), pathMss(tcb));
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
   tcb.windowScaling = options.windowScale >= 0;
   if (!tcb.windowScaling) {

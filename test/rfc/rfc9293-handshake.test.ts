@@ -546,7 +546,7 @@ describe('RFC 9293 §3.10.7.2: SEGMENT ARRIVES in LISTEN', () => {
   it('[S-096] the backlog bounds half-open connections: the oldest gives way', () => {
     const world = new World();
     const backlog = 4;
-    const accepted = world.listen({ backlog });
+    const accepted = world.listen({ backlog, synCookies: 'never' });
     const peers = Array.from({ length: backlog + 2 }, (_, i) => world.client(41_000 + i));
     for (const peer of peers) {
       peer.send({ flags: 'S' });
