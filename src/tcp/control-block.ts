@@ -19,6 +19,7 @@ import { RetransmissionQueue } from './retransmission-queue.ts';
 import { RtoEstimator } from './rto.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
+import { Timestamps } from './timestamps.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -63,7 +64,7 @@ export interface SendSequence {
   maxWnd: number;
   /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
   scale: number;
-  /** Effective send MSS: payload bytes of a full segment. */
+  /** Effective send MSS: payload bytes of a full segment, TCP options taken off. */
   mss: number;
 }
 
@@ -75,9 +76,9 @@ export interface ReceiveSequence {
   nxt: number;
   /** Rcv.Wind.Shift of RFC 7323 §2: our shift, 0 before it is agreed. */
   scale: number;
-  /** RCV.NXT as last acknowledged. */
+  /** RCV.NXT as last acknowledged: Last.ACK.sent of RFC 7323. */
   acked: number;
-  /** The MSS that we announced. */
+  /** Payload bytes of a full segment from the peer: the MSS that we announced, TCP options taken off. */
   mss: number;
   /** Where the peer's FIN stands, once it is known (it may arrive before the data in front of it). */
   fin: number | undefined;
@@ -125,6 +126,7 @@ export class ControlBlock {
   readonly retransmissions: RetransmissionQueue = new RetransmissionQueue();
   readonly rto: RtoEstimator;
   readonly recovery: NewRenoRecovery;
+  readonly timestamps: Timestamps;
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
@@ -134,6 +136,8 @@ export class ControlBlock {
 
   /** Window scaling is offered, and after the peer's SYN: agreed upon, be it with a shift of 0 (RFC 7323 §2.2). */
   windowScaling: boolean = true;
+  /** Selective acknowledgments are offered, and after the peer's SYN: agreed upon (RFC 2018 §2). */
+  sackPermitted: boolean;
   /** Our SYN is acknowledged. */
   synAcked: boolean = false;
   /** A SYN or SYN-ACK is to be sent (again). */
@@ -200,6 +204,11 @@ export class ControlBlock {
     this.options = options;
     this.passive = passive;
     this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, mss: 536 };
+    this.sackPermitted = options.sack;
+    this.timestamps = new Timestamps(
+      options.timestamps,
+      host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
+    );
     this.recovery = new NewRenoRecovery(iss);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);

@@ -9,6 +9,8 @@ import type { TcpHost } from './host.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { Segment } from './segment.ts';
+import { recallOffer, rememberOffer } from './syn-cookies.ts';
+import { Timestamps } from './timestamps.ts';
 import { finishSegment } from './transmit.ts';
 
 /** The options of the SYN-ACK, and how it goes out: one object for all. */
@@ -19,8 +21,8 @@ const sending: SendOptions = { ttl: 64, trafficClass: 0 };
 const recalled = new Segment();
 
 /**
- * Answers a SYN with a SYN-ACK whose number is a cookie, and keeps nothing. Of the options only the MSS is in the
- * cookie; without timestamps window scaling is not agreed upon.
+ * Answers a SYN with a SYN-ACK whose number is a cookie, and keeps nothing. The MSS is in the cookie, what else the SYN
+ * offers in our timestamp; without one it is declined.
  */
 export function sendCookie(
   host: TcpHost,
@@ -28,6 +30,7 @@ export function sendCookie(
   syn: Segment,
   cookie: number,
   options: ResolvedConnectionOptions,
+  timestampOffset: number,
 ): void {
   const packet = path.reserve(MAX_TCP_OPTIONS_LENGTH);
   // The interface's queue is full: the peer's SYN comes again.
@@ -35,6 +38,7 @@ export function sendCookie(
   const { view } = packet.memory;
   answer.clear();
   answer.mss = pathMss({ path, options });
+  if (options.timestamps && syn.options.timestamps) offer(syn, options, timestampOffset);
   const optionsLength = writeTcpOptions(view, packet.start, answer);
   packet.end = packet.start + optionsLength;
   const start = packet.prepend(TCP_HEADER_LENGTH);
@@ -51,6 +55,18 @@ export function sendCookie(
   host.counters.add('tcp-syn-cookies-sent');
 }
 
+/** Answers to window scaling, SACK and timestamps, and puts into TSval what the ACK is to bring back. */
+function offer(syn: Segment, options: ResolvedConnectionOptions, timestampOffset: number): void {
+  const { windowScale, sackPermitted, tsValue } = syn.options;
+  const timestamps = new Timestamps(true, timestampOffset);
+  timestamps.tick(syn.now);
+  answer.sackPermitted = options.sack && sackPermitted;
+  if (windowScale >= 0) answer.windowScale = ReceiveWindow.scaleFor(options.receiveBuffer);
+  answer.timestamps = true;
+  answer.tsValue = rememberOffer(timestamps.value, { windowScale, sackPermitted: answer.sackPermitted });
+  answer.tsEcho = tsValue;
+}
+
 /** The SYN that an ACK with a good cookie is about, as far as it can be known. Valid until the next call. */
 export function recallSyn(ack: Segment, mss: number): Segment {
   const { options } = recalled;
@@ -65,5 +81,12 @@ export function recallSyn(ack: Segment, mss: number): Segment {
   recalled.wnd = ack.wnd;
   recalled.payloadLength = 0;
   options.mss = mss;
+  if (ack.options.timestamps) {
+    const { windowScale, sackPermitted } = recallOffer(ack.options.tsEcho);
+    options.timestamps = true;
+    options.tsValue = ack.options.tsValue;
+    options.windowScale = windowScale;
+    options.sackPermitted = sackPermitted;
+  }
   return recalled;
 }

@@ -176,7 +176,8 @@ export class Listener {
     this.#cookies ??= new SynCookies(this.#host.random);
     const { path } = ends;
     const cookie = this.#cookies.make(path, ends, syn.seq, announcedMss(syn), syn.now);
-    sendCookie(this.#host, path, syn, cookie, this.#options);
+    const offset = this.#host.timestampOffset(path, ends.localPort, ends.remotePort);
+    sendCookie(this.#host, path, syn, cookie, this.#options, offset);
   }
 
   /** Makes the connection that an ACK tells of; false when it has no good cookie. */
@@ -191,7 +192,9 @@ export class Listener {
     }
     counters.add('tcp-syn-cookies-received');
     const tcb = this.#make(ends, recallSyn(segment, mss), iss);
+    // The SYN-ACK was sent.
     tcb.snd.nxt = segment.ack;
+    tcb.rcv.acked = tcb.rcv.nxt;
     tcb.connection.input(segment);
     return true;
   }

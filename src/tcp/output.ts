@@ -1,6 +1,6 @@
 import { seqAdd, seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
-import { pathMss } from './handshake.ts';
+import { pathPayload } from './handshake.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
@@ -11,6 +11,7 @@ import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
  */
 export function output(tcb: ControlBlock, now: number): void {
   if (tcb.state === 'CLOSED') return;
+  tcb.timestamps.tick(now);
   // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up.
   const unreachable = tcb.path.refresh();
   if (unreachable !== undefined) tcb.softError = unreachable;
@@ -24,7 +25,7 @@ export function output(tcb: ControlBlock, now: number): void {
 /** [SHLD-6] RFC 9293 §3.7.3: the path's MTU has shrunk, what is on its way in larger packets will not arrive. */
 function followMtu(tcb: ControlBlock): void {
   const { snd, recovery, congestion } = tcb;
-  const mss = pathMss(tcb);
+  const mss = pathPayload(tcb);
   if (congestion === undefined || mss >= snd.mss) return;
   snd.mss = mss;
   congestion.onMssChange?.(mss);

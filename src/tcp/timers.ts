@@ -11,6 +11,7 @@ const R1_RETRANSMISSIONS = 3;
 
 /** Does whatever is due at `now`; `output` follows and sends. */
 export function timersExpire(tcb: ControlBlock, now: number): void {
+  tcb.timestamps.tick(now);
   if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
   if (tcb.lingerAt <= now) return tcb.release(tcb.state === 'TIME_WAIT' ? '2msl' : 'end');
   if (tcb.releaseAt <= now) {
