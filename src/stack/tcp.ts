@@ -19,6 +19,8 @@ import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
+import { Lingering } from './lingering.ts';
+import type { LingeringLimits } from './lingering.ts';
 import { EphemeralPorts } from './ports.ts';
 
 /** Where to connect, and how. */
@@ -45,7 +47,7 @@ export interface ListenOptions extends ConnectionOptions {
 }
 
 /** What TCP needs of the stack. */
-export interface StackTcpHost extends Omit<TcpHost, 'released' | 'timestampOffset'> {
+export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'timestampOffset'> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
 }
@@ -71,11 +73,12 @@ export class StackTcp {
   readonly #listeners = new Map<number, Listener[]>();
   readonly #ports: EphemeralPorts;
   readonly #isn: IsnGenerator;
+  readonly #lingering: Lingering;
   /** The segment at hand; one object for all. */
   readonly #segment: Segment = new Segment();
 
   /** @internal Made by `Stack`. */
-  constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions) {
+  constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions, limits: Readonly<Required<LingeringLimits>>) {
     this.#ip = ip;
     this.#assertOpen = host.assertOpen;
     this.#counters = host.counters;
@@ -83,9 +86,11 @@ export class StackTcp {
     this.#table = new ConnectionTable(host.random);
     this.#ports = new EphemeralPorts(host.random);
     this.#isn = new IsnGenerator(host.random);
+    this.#lingering = new Lingering(limits, host.counters);
     this.#host = {
       ...host,
       released: (tcb) => this.#released(tcb),
+      lingers: (tcb) => this.#lingering.add(tcb),
       pathBack: (segment) => this.#pathBack(segment),
       initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),
       timestampOffset: (path, localPort, remotePort) =>
@@ -103,6 +108,16 @@ export class StackTcp {
   /** How many of them there are. */
   get connectionCount(): number {
     return this.#table.size;
+  }
+
+  /** How many of them are in TIME-WAIT. */
+  get timeWaitCount(): number {
+    return this.#lingering.timeWaits;
+  }
+
+  /** How many of them are orphans: closed, with bytes or a FIN on their way. */
+  get orphanCount(): number {
+    return this.#lingering.orphans;
   }
 
   get listeners(): Listener[] {
@@ -239,14 +254,15 @@ export class StackTcp {
   }
 
   /**
-   * [MAY-2] RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a SYN above everything received reopens from TIME-WAIT. Returns the
-   * least initial sequence number for the new connection.
+   * [MAY-2] RFC 9293 §3.6.1, RFC 6191 §2: a SYN that is surely a new one reopens from TIME-WAIT. Returns the least
+   * initial sequence number for the new connection.
    */
   #reopens(connection: Connection, segment: Segment): number | undefined {
     if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return undefined;
     if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return undefined;
-    if (this.#listenerFor(segment.datagram.destination, segment.destinationPort) === undefined) return undefined;
-    return connection.giveWay(segment.seq);
+    const listener = this.#listenerFor(segment.datagram.destination, segment.destinationPort);
+    if (listener === undefined) return undefined;
+    return connection.giveWay(segment, segment.options.timestamps && listener.timestamps);
   }
 
   #listenerFor(local: AddressWords, port: number): Listener | undefined {
@@ -285,6 +301,7 @@ export class StackTcp {
   }
 
   #released(tcb: ControlBlock): void {
+    this.#lingering.delete(tcb);
     this.#table.delete(tcb.connection);
   }
 

@@ -309,6 +309,7 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    this.host.lingers(this);
   }
 
   /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
@@ -350,6 +351,7 @@ export class ControlBlock {
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
+    this.host.lingers(this);
   }
 
   /** The next time at which `onTimer` has something to do, in microseconds; Infinity for never. */

@@ -84,6 +84,11 @@ export class Listener {
     this.ref();
   }
 
+  /** @internal Connections use timestamps where the peer does. */
+  get timestamps(): boolean {
+    return this.#options.timestamps;
+  }
+
   get closed(): boolean {
     return this.#closed;
   }
