@@ -344,6 +344,7 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    this.host.lingers(this);
   }
 
   /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
@@ -378,6 +379,7 @@ export class ControlBlock {
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
+    this.host.lingers(this);
   }
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */

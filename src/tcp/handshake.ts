@@ -38,6 +38,12 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   return writeTcpOptions(view, offset, synOptions);
 }
 
+/** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */
+export function peerMss(syn: Segment): number {
+  const { mss } = syn.options;
+  return mss > 0 ? Math.max(mss, MINIMUM_SEND_MSS) : DEFAULT_MSS[syn.datagram.version];
+}
+
 /** Takes from the peer's SYN what it says of sequence numbers and options. */
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
@@ -48,8 +54,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
   tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
   tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
-  const announced = options.mss > 0 ? options.mss : DEFAULT_MSS[segment.datagram.version];
-  snd.peerMss = Math.max(announced, MINIMUM_SEND_MSS);
+  snd.peerMss = peerMss(segment);
   snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
   tcb.windowScaling = options.windowScale >= 0;

@@ -4,7 +4,7 @@ import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 
 /** Bytes of IP and TCP header, TCP options not counted, as the MSS means it (RFC 6691 §2). */
-function headersOf(tcb: ControlBlock): number {
+function headersOf(tcb: Pick<ControlBlock, 'path'>): number {
   return tcb.path.headerLength + TCP_HEADER_LENGTH;
 }
 
@@ -17,7 +17,7 @@ function overheadOf(tcb: ControlBlock): number {
  * The MSS that we announce: MMS_R − 20 [MUST-67], from the interface alone. What is known of the path says nothing of
  * the other direction (RFC 1191 §6.4). TCP options are not counted ([S-100] RFC 6691 §2).
  */
-export function announcedMss(tcb: ControlBlock): number {
+export function announcedMss(tcb: Pick<ControlBlock, 'path' | 'options'>): number {
   return Math.min(tcb.path.linkMtu - headersOf(tcb), tcb.options.mss);
 }
 
