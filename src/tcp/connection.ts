@@ -24,6 +24,8 @@ import { sendReset } from './transmit.ts';
 const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'mss',
   'receiveBuffer',
+  'sack',
+  'timestamps',
   'congestion',
   'connectTimeout',
 ]);

@@ -30,6 +30,8 @@ const LEAST_COOKIE = 4;
 const MOST_COOKIE = 16;
 /** The lone timestamps option as RFC 7323 Appendix A lays it out: NOP, NOP, kind 8, length 10. */
 const ALIGNED_TIMESTAMPS = 0x0101080a;
+/** Its bytes: all the options that most segments of a connection with timestamps have. */
+export const ALIGNED_TIMESTAMPS_LENGTH = 12;
 
 /** The options of one segment; one object is read into, or written from, segment after segment. */
 export class TcpOptions {
@@ -98,7 +100,7 @@ export function readTcpOptions(
   into: TcpOptions,
 ): TcpOptionsFlaw | undefined {
   into.clear();
-  if (end - start === 12 && view.getUint32(start) === ALIGNED_TIMESTAMPS) {
+  if (end - start === ALIGNED_TIMESTAMPS_LENGTH && view.getUint32(start) === ALIGNED_TIMESTAMPS) {
     readTimestamps(view, start + 2, into);
     return undefined;
   }
@@ -249,6 +251,13 @@ export function writeTcpOptions(view: DataView, offset: number, options: TcpOpti
   at += writeFastOpen(view, at, options, MAX_TCP_OPTIONS_LENGTH - (at - offset));
   at += writeSack(view, at, options, sackBlocksThatFit(options, at - offset));
   return at - offset;
+}
+
+/** Writes the lone timestamps option, as `writeTcpOptions` would: `ALIGNED_TIMESTAMPS_LENGTH` bytes. */
+export function writeAlignedTimestamps(view: DataView, offset: number, tsValue: number, tsEcho: number): void {
+  view.setUint32(offset, ALIGNED_TIMESTAMPS);
+  view.setUint32(offset + 4, tsValue);
+  view.setUint32(offset + 8, tsEcho);
 }
 
 function writeTimestamps(view: DataView, at: number, options: TcpOptions): void {
