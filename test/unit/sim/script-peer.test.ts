@@ -194,6 +194,22 @@ describe('ScriptWorld', () => {
     world.finish();
   });
 
+  it('speaks timestamps by itself with a stack that does', () => {
+    const { world, peer, connection } = established({ sack: true, timestamps: true, windowScale: 7, rtt: 20_000 });
+    expect(peer.timestamps).toBe(true);
+    peer.send({ flags: 'A', data: 1000 });
+    peer.expect({ flags: 'A', ack: 1001, timestamps: true, tsecr: peer.tsOffset + 20 });
+    world.advance(5000);
+    world.write(connection, 10);
+    const { tsval } = peer.expect({ flags: 'PA', tsecr: peer.tsOffset + 20 });
+    expect(tsval).toBe(peer.tsRecent);
+    peer.ack();
+    expect(world.conversation().at(-1)).toContain(`< A 1001:1001(0) ack 11 win 65535 <ts val 1000025 ecr ${tsval}>`);
+    expect(world.read(connection)).toBe(1000);
+    peer.take();
+    world.finish();
+  });
+
   it.each(['active', 'passive'] as const)('goes through the handshake of an %s open', (open) => {
     const { world, peer, connection } = established({ open, rtt: 50_000, windowScale: 7, sack: true, wnd: 1000 });
     expect(connection.state).toBe('ESTABLISHED');

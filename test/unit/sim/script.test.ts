@@ -54,6 +54,28 @@ describe('runScript: a script of packets', () => {
     world.finish();
   });
 
+  it('plays the example of its documentation', () => {
+    const { connection } = runScript(
+      new ScriptWorld(),
+      `
+      listen
+      +0    < S 0:0(0) win 65535 <mss 1460>
+            > SA 0:0(0) ack 1 <mss 1460>
+      +0.1  < A 1 ack 1
+            told nothing
+      write 2000
+            > A 1:1461(1460) ack 1
+      +0.1  < A 1 ack 1461
+            > PA 1461:2001(540) ack 1     # Nagle had it wait
+      +0.1  < A 1 ack 2001
+      close
+            > FA 2001 ack 1
+            state FIN_WAIT_1
+      `,
+    );
+    expect(connection.state).toBe('FIN_WAIT_1');
+  });
+
   it('plays an active open, and goes on with the scene', () => {
     const scene = runScript(
       new ScriptWorld(),
