@@ -22,7 +22,7 @@ import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RtoEstimator } from './rto.ts';
-import { SackRecovery } from './sack-recovery.ts';
+import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
