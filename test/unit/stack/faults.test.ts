@@ -174,7 +174,7 @@ describe('a link that changes', () => {
     wire.change(1000, false);
     clock.advance(20 * SECOND);
     expect(got.received).toBe(3_000_000);
-    expect(connection.info().mss).toBe(960);
+    expect(connection.info().mss).toBe(960 - 12);
     expect(wire.tooBig).toBe(0);
   });
 
