@@ -17,6 +17,7 @@ import { ReceiveWindow } from './receive-window.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RetransmissionQueue } from './retransmission-queue.ts';
 import { RtoEstimator } from './rto.ts';
+import { SackBlocks } from './sack-blocks.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
@@ -127,6 +128,7 @@ export class ControlBlock {
   readonly rto: RtoEstimator;
   readonly recovery: NewRenoRecovery;
   readonly timestamps: Timestamps;
+  readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
@@ -328,6 +330,7 @@ export class ControlBlock {
     this.keepalive.configure(false, 0, 0, 0);
     this.sendQueue.clear();
     this.reassembly.clear();
+    this.sackBlocks.clear();
     this.retransmissions.clear();
     this.synDue = this.mustRetransmit = false;
     this.notify(Notice.close);

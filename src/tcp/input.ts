@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { processFin, processText, trimToWindow } from './input-text.ts';
+import { noteDuplicate, processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -30,6 +30,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
+  noteDuplicate(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   processText(tcb, segment);
@@ -87,6 +88,7 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
  * retransmissions, which their sender paces itself.
  */
 function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
+  noteDuplicate(tcb, segment);
   if (segment.length > 0 && !segment.has(TcpFlag.SYN)) sendAck(tcb);
   else challenge(tcb, segment.now);
 }

@@ -26,6 +26,8 @@ export interface WorldOptions {
   addresses?: readonly string[];
   /** Of all connections of the stack. */
   tcp?: ConnectionOptions;
+  /** The stack's memory budget in bytes. */
+  memory?: number;
 }
 
 export interface EstablishedOptions extends WorldOptions {
@@ -77,10 +79,11 @@ export class World {
   readonly #read = new Map<Connection, number>();
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, mtu = 1500, tcp = {}, addresses = [`${STACK}/24`] } = options;
+    const { seed = 1, mtu = 1500, tcp = {}, memory, addresses = [`${STACK}/24`] } = options;
     const [near, far] = cable({ mtu });
     this.#link = far;
-    this.stack = new Stack({ clock: this.clock, random: seededRandom(seed), tcp });
+    const bounds = memory === undefined ? {} : { memory };
+    this.stack = new Stack({ clock: this.clock, random: seededRandom(seed), tcp, ...bounds });
     this.stack.attach(near, { addresses });
     void far.open({
       clock: this.clock,
