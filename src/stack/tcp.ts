@@ -43,7 +43,7 @@ export interface ListenOptions extends ConnectionOptions {
 }
 
 /** What TCP needs of the stack. */
-export interface StackTcpHost extends Omit<TcpHost, 'released'> {
+export interface StackTcpHost extends Omit<TcpHost, 'released' | 'timestampOffset'> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
 }
@@ -85,6 +85,8 @@ export class StackTcp {
       released: (tcb) => this.#released(tcb),
       pathBack: (segment) => this.#pathBack(segment),
       initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),
+      timestampOffset: (path, localPort, remotePort) =>
+        this.#isn.timestampOffset(path.local, localPort, path.remote, remotePort),
       enlist: (tcb) => this.#enlist(tcb),
       unlisten: (listener) => this.#unlisten(listener),
     };

@@ -24,7 +24,10 @@ import { sendReset } from './transmit.ts';
 const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'mss',
   'receiveBuffer',
+  'sack',
+  'timestamps',
   'congestion',
+  'pathMtuDiscovery',
   'connectTimeout',
 ]);
 

@@ -1,5 +1,7 @@
 import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
+import type { PathMtuMode } from './path-mtu.ts';
+import { PATH_MTU_MODES } from './path-mtu.ts';
 
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
 export interface ConnectionOptions {
@@ -9,7 +11,10 @@ export interface ConnectionOptions {
   sendBuffer?: number;
   /** Bytes received and not yet read; bounds the window offered. Default 512 KiB. Linux: net.ipv4.tcp_rmem. */
   receiveBuffer?: number;
-  /** Largest segment to announce and to send, in bytes of payload; the path's own limit when larger. Default 65,495. */
+  /**
+   * Largest segment to announce and to send, in bytes of payload and TCP options (timestamps take 12); the path's own
+   * limit when larger. Default 65,495.
+   */
   mss?: number;
   /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
   ttl?: number;
@@ -30,8 +35,18 @@ export interface ConnectionOptions {
   keepAliveInterval?: number;
   /** Unanswered probes before the connection ends with ETIMEDOUT. Default 9. Linux: net.ipv4.tcp_keepalive_probes. */
   keepAliveCount?: number;
-  /** Congestion control, by the name it is registered under: 'cubic', 'reno', or your own. Default 'cubic' (Linux's, too). */
+  /** Offer and use selective acknowledgments (RFC 2018). Default true. Linux: net.ipv4.tcp_sack. */
+  sack?: boolean;
+  /** Offer and use timestamps (RFC 7323 §3). Default true. Linux: net.ipv4.tcp_timestamps. */
+  timestamps?: boolean;
+  /** Congestion control by name: 'cubic', 'reno', 'bbr', or one registered. Default 'cubic', as Linux. */
   congestion?: string;
+  /**
+   * How the largest packet that the path carries is found out. 'icmp': routers tell. 'auto': that, and when large
+   * packets vanish without a word, the size is searched for. 'probe': it is searched for from the beginning. Default
+   * 'auto'. Linux: net.ipv4.tcp_mtu_probing = 0, 1, 2.
+   */
+  pathMtuDiscovery?: PathMtuMode;
 }
 
 /** The same with every default filled in. */
@@ -50,7 +65,10 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
   keepAliveCount: 9,
+  sack: true,
+  timestamps: true,
   congestion: 'cubic',
+  pathMtuDiscovery: 'auto',
 };
 
 /** Smallest and largest value of each numeric option. */
@@ -81,6 +99,10 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');
   if (name === 'congestion') congestionControls.get(String(value));
+  if (name === 'pathMtuDiscovery' && !PATH_MTU_MODES.some((mode) => mode === value)) {
+    const message = `The option 'pathMtuDiscovery' is one of ${PATH_MTU_MODES.join(', ')}, not '${String(value)}'`;
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
+  }
 }
 
 /** Fills in defaults; options left `undefined` count as absent. */

@@ -1,5 +1,6 @@
 import { usageError } from '../../errors.ts';
 import type { CongestionFactory } from './controller.ts';
+import { bbr } from './bbr/bbr.ts';
 import { cubic } from './cubic.ts';
 import { reno } from './reno.ts';
 
@@ -11,6 +12,7 @@ import { reno } from './reno.ts';
  */
 export class CongestionControls {
   readonly #factories = new Map<string, CongestionFactory>([
+    ['bbr', bbr],
     ['cubic', cubic],
     ['reno', reno],
   ]);

@@ -3,14 +3,14 @@ import type { CongestionController } from '../../../../src/tcp/congestion/contro
 import { Cubic } from '../../../../src/tcp/congestion/cubic.ts';
 import { Reno } from '../../../../src/tcp/congestion/reno.ts';
 import { chance, seededRandom } from '../../../../src/time/seeded-random.ts';
-import { sendThrough } from '../../../support/bottleneck.ts';
-import type { Bottleneck, Observation } from '../../../support/bottleneck.ts';
+import { sendThrough } from '../../../support/lossy-path.ts';
+import type { LossyPath, Observation } from '../../../support/lossy-path.ts';
 
 const MSS = 1000;
 const SECOND = 1_000_000;
 const START = { mss: MSS, initialWindow: 10 * MSS, now: 0 };
 
-function watch(controller: CongestionController, path: Bottleneck, seconds: number): Observation[] {
+function watch(controller: CongestionController, path: LossyPath, seconds: number): Observation[] {
   const seen: Observation[] = [];
   sendThrough(controller, path, seconds * SECOND, (observation) => seen.push(observation));
   return seen;
@@ -31,7 +31,7 @@ function meanWindow(seen: Observation[], after: number): number {
 
 describe('a drop-tail bottleneck', () => {
   // 2 MB/s over 50 ms are 100 segments on the way; 50 more wait.
-  const path: Bottleneck = { mss: MSS, rtt: 50_000, rate: 2_000_000, queue: 50 * MSS };
+  const path: LossyPath = { mss: MSS, rtt: 50_000, rate: 2_000_000, queue: 50 * MSS };
   const room = 150;
 
   for (const [controller, share] of [
