@@ -5,21 +5,28 @@ import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
+import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
+import { DeliveryRate } from './delivery-rate.ts';
 import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
+import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
+import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
-import { RetransmissionQueue } from './retransmission-queue.ts';
 import { RtoEstimator } from './rto.ts';
+import { SackRecovery } from './sack-recovery.ts';
+import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
+import { Timestamps } from './timestamps.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -66,7 +73,7 @@ export interface SendSequence {
   scale: number;
   /** The MSS that the peer announced; what RFC 9293 §3.7.1 assumes when it did not. */
   peerMss: number;
-  /** Effective send MSS: payload bytes of a full segment. */
+  /** Effective send MSS: payload bytes of a full segment, TCP options taken off. */
   mss: number;
 }
 
@@ -78,9 +85,9 @@ export interface ReceiveSequence {
   nxt: number;
   /** Rcv.Wind.Shift of RFC 7323 §2: our shift, 0 before it is agreed. */
   scale: number;
-  /** RCV.NXT as last acknowledged. */
+  /** RCV.NXT as last acknowledged: Last.ACK.sent of RFC 7323. */
   acked: number;
-  /** The MSS that we announced. */
+  /** Payload bytes of a full segment from the peer: the MSS that we announced, TCP options taken off. */
   mss: number;
   /** Where the peer's FIN stands, once it is known (it may arrive before the data in front of it). */
   fin: number | undefined;
@@ -125,10 +132,19 @@ export class ControlBlock {
   readonly receiveQueue: ReceiveQueue;
   readonly reassembly: Reassembly;
   readonly receiveWindow: ReceiveWindow;
-  readonly retransmissions: RetransmissionQueue = new RetransmissionQueue();
+  /** What is on its way. */
+  readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
-  readonly recovery: NewRenoRecovery;
   readonly pathMtu: PathMtu;
+  readonly minRtt: MinRtt = new MinRtt();
+  readonly rate: DeliveryRate = new DeliveryRate();
+  readonly rack: Rack;
+  /** What the ACK at hand says. */
+  readonly report: AckReport;
+  /** Loss recovery without SACK; with it, `sack` takes its place once the handshake has agreed on it. */
+  readonly newReno: NewRenoRecovery;
+  sack: SackRecovery | undefined = undefined;
+  readonly timestamps: Timestamps;
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
@@ -138,6 +154,8 @@ export class ControlBlock {
 
   /** Window scaling is offered, and after the peer's SYN: agreed upon, be it with a shift of 0 (RFC 7323 §2.2). */
   windowScaling: boolean = true;
+  /** Selective acknowledgments are offered, and after the peer's SYN: agreed upon (RFC 2018 §2). */
+  sackPermitted: boolean;
   /** Our SYN is acknowledged. */
   synAcked: boolean = false;
   /** A SYN or SYN-ACK is to be sent (again). */
@@ -169,6 +187,14 @@ export class ControlBlock {
 
   /** When the retransmission timer expires, in microseconds; Infinity when it does not run. */
   retransmitAt: number = Infinity;
+  /** When a tail loss probe is due (RFC 8985 §7); Infinity for never. */
+  tailProbeAt: number = Infinity;
+  /** Something was sent or acknowledged for the first time: `tailProbeAt` is to be set anew. */
+  tailProbeStale: boolean = false;
+  /** A tail loss probe is to be sent. */
+  tailProbeDue: boolean = false;
+  /** Something was acknowledged since the retransmission timer last expired. */
+  progressed: boolean = true;
   /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
   lingerAt: number = Infinity;
   /** When an orphan stops keeping the process alive. */
@@ -204,7 +230,14 @@ export class ControlBlock {
     this.options = options;
     this.passive = passive;
     this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
-    this.recovery = new NewRenoRecovery(iss);
+    this.sackPermitted = options.sack;
+    this.timestamps = new Timestamps(
+      options.timestamps,
+      host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
+    );
+    this.rack = new Rack(iss);
+    this.report = new AckReport(this.rack, this.rate);
+    this.newReno = new NewRenoRecovery(iss);
     const { remote, linkMtu } = ends.path;
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
@@ -219,6 +252,11 @@ export class ControlBlock {
   get dataStart(): number {
     // Not by comparing with ISS: after two gigabytes that says nothing any more.
     return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1);
+  }
+
+  /** Loss recovery as it was agreed on. */
+  get recovery(): LossRecovery {
+    return this.sack ?? this.newReno;
   }
 
   /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
@@ -306,6 +344,7 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    this.host.lingers(this);
   }
 
   /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
@@ -319,14 +358,11 @@ export class ControlBlock {
   release(event: StateEvent): void {
     this.enter(event);
     this.timer.cancel();
-    this.retransmitAt = this.lingerAt = this.connectBy = this.releaseAt = Infinity;
-    this.persist.stop();
+    this.lingerAt = this.connectBy = Infinity;
+    this.#endSending();
     this.acker.sent();
-    this.keepalive.configure(false, 0, 0, 0);
-    this.sendQueue.clear();
     this.reassembly.clear();
-    this.retransmissions.clear();
-    this.synDue = this.mustRetransmit = false;
+    this.synDue = false;
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
@@ -338,21 +374,31 @@ export class ControlBlock {
   enterTimeWait(now: number): void {
     // Whoever was told of the new state may have aborted.
     if (this.state !== 'TIME_WAIT') return;
-    this.retransmitAt = this.releaseAt = Infinity;
-    this.persist.stop();
-    this.keepalive.configure(false, 0, 0, 0);
-    this.sendQueue.clear();
-    this.retransmissions.clear();
+    this.#endSending();
     this.lingerAt = now + TIME_WAIT_US;
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
+    this.host.lingers(this);
+  }
+
+  /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
+  #endSending(): void {
+    this.retransmitAt = this.tailProbeAt = this.releaseAt = Infinity;
+    if (this.sack !== undefined) this.sack.reorderAt = Infinity;
+    this.mustRetransmit = this.tailProbeDue = false;
+    this.persist.stop();
+    this.keepalive.configure(false, 0, 0, 0);
+    this.sendQueue.clear();
+    this.scoreboard.clear();
   }
 
   /** The next time at which `onTimer` has something to do, in microseconds; Infinity for never. */
   nextDeadline(): number {
     return Math.min(
       this.retransmitAt,
+      this.tailProbeAt,
+      this.sack?.reorderAt ?? Infinity,
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,

@@ -5,6 +5,7 @@ import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import { SackRecovery } from './sack-recovery.ts';
 import { announcedMss, effectiveMss } from './segment-size.ts';
 import type { Segment } from './segment.ts';
 
@@ -20,24 +21,40 @@ const synOptions = new TcpOptions();
 /**
  * Writes the options of a SYN or SYN-ACK at `offset`; returns their length in bytes.
  *
- * A SYN offers window scaling; a SYN-ACK answers with it only when the SYN had it (RFC 7323 §2.2).
+ * A SYN offers window scaling, SACK and timestamps; a SYN-ACK answers only with what the SYN had (RFC 7323 §2.2, §3.2,
+ * RFC 2018 §2).
  */
 export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
   if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+  synOptions.sackPermitted = tcb.sackPermitted;
+  const { timestamps } = tcb;
+  synOptions.timestamps = timestamps.ok;
+  synOptions.tsValue = timestamps.value;
+  // RFC 7323 §3.2: 0 in a SYN without ACK.
+  synOptions.tsEcho = timestamps.recent;
   return writeTcpOptions(view, offset, synOptions);
 }
 
-/** Takes from the peer's SYN what it says of sequence numbers, MSS and window scale. */
+/** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */
+export function peerMss(syn: Segment): number {
+  const { mss } = syn.options;
+  return mss > 0 ? Math.max(mss, MINIMUM_SEND_MSS) : DEFAULT_MSS[syn.datagram.version];
+}
+
+/** Takes from the peer's SYN what it says of sequence numbers and options. */
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
   const { options } = segment;
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
-  const announced = options.mss > 0 ? options.mss : DEFAULT_MSS[segment.datagram.version];
-  snd.peerMss = Math.max(announced, MINIMUM_SEND_MSS);
+  rcv.acked = rcv.irs;
+  // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
+  tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
+  tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
+  snd.peerMss = peerMss(segment);
   snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
   tcb.windowScaling = options.windowScale >= 0;
@@ -48,7 +65,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
     snd.scale = Math.min(options.windowScale, 14);
     rcv.scale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   }
-  rcv.mss = announcedMss(tcb);
+  rcv.mss = announcedMss(tcb) - tcb.timestamps.length;
   tcb.receiveWindow.scale = rcv.scale;
   tcb.receiveWindow.start(rcv.nxt, tcb.options.receiveBuffer - tcb.receiveOccupied);
   // RFC 7323 §2.2: the window of a segment with SYN is never scaled.
@@ -71,6 +88,8 @@ export function established(tcb: ControlBlock, now: number): void {
     initialWindow: initialWindow(snd.mss, tcb.synLost),
     now,
   });
+  // RFC 2018 §2: agreed upon by both SYNs.
+  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

@@ -1,6 +1,7 @@
 import type { ChunkPool } from '../buffer/chunk-pool.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { MemoryBudget } from '../buffer/memory-budget.ts';
+import type { Path } from '../buffer/path.ts';
 import type { ReceiveMemory } from '../buffer/receive-queue.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
@@ -19,6 +20,8 @@ export interface TcpHost {
   readonly chunks: ChunkPool;
   readonly budget: MemoryBudget;
   readonly counters: Counters;
+  /** Where the timestamps of a connection begin: see `Timestamps`. */
+  timestampOffset(path: Path, localPort: number, remotePort: number): number;
   /**
    * The connection has something to tell its owner or to send: `deliver()` and then `output(now)` are to be called
    * once, at the end of the batch at hand or soon.
@@ -28,6 +31,8 @@ export interface TcpHost {
   blocked(tcb: ControlBlock): void;
   /** Something of the connection's own has thrown, as a part that the user supplied may: the program is told. */
   broken(tcb: ControlBlock, error: unknown): void;
+  /** The connection has become an orphan, or entered TIME-WAIT: there may be too many, and others end for it. */
+  lingers(tcb: ControlBlock): void;
   /** The connection is CLOSED: its ports are free. */
   released(tcb: ControlBlock): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */

@@ -3,8 +3,8 @@ import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { acceptSyn, established } from './handshake.ts';
-import { acknowledgeSyn } from './input-ack.ts';
-import { processFin, processText, trimToWindow } from './input-text.ts';
+import { takeAck } from './input-ack.ts';
+import { keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 
 /** SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3), in the RFC's order. */
@@ -26,7 +26,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   acceptSyn(tcb, segment);
   if (hasAck) {
     established(tcb, segment.now);
-    acknowledgeSyn(tcb, segment);
+    takeAck(tcb, segment);
     tcb.acker.ackNow();
     // "If there are other controls or text in the segment, then continue processing at the sixth step."
     trimToWindow(tcb, segment);
@@ -35,6 +35,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   } else {
     // [MUST-10] RFC 9293 §3.5: simultaneous open. Our SYN goes out again, now with an ACK.
     tcb.enter('syn');
+    keepSynText(tcb, segment);
     tcb.synDue = true;
   }
   tcb.touch();

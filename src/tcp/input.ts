@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { processFin, processText, trimToWindow } from './input-text.ts';
+import { processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -17,6 +17,7 @@ import { challenge, sendAck } from './transmit.ts';
 export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
   tcb.segmentsReceived++;
   tcb.heardAt = segment.now;
+  tcb.timestamps.tick(segment.now);
   tcb.keepalive.onActivity(segment.now);
   if (tcb.state === 'SYN_SENT') synSentArrives(tcb, segment);
   else if (tcb.state !== 'CLOSED') otherStates(tcb, segment);
@@ -26,6 +27,7 @@ export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
 function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (tcb.state === 'SYN_RECV' && !crossedSyn(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
+  noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
   trimToWindow(tcb, segment);
@@ -47,6 +49,15 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   }
   segment.trimFront(1);
   return true;
+}
+
+/** What the next segments echo (RFC 7323 §5.3 R3). */
+function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
+  const { timestamps } = tcb;
+  const { options } = segment;
+  if (timestamps.ok && options.timestamps && !segment.has(TcpFlag.RST)) {
+    timestamps.onSegment(options.tsValue, segment.seq, tcb.rcv.acked, segment.now);
+  }
 }
 
 /** First, check the sequence number. */
@@ -143,6 +154,8 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
       return false;
     }
     established(tcb, segment.now);
+    takeSynText(tcb);
+    trimToWindow(tcb, segment);
     snd.wl1 = segment.seq;
     snd.wl2 = segment.ack;
     snd.wnd = segment.window(snd.scale);
@@ -161,8 +174,8 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
 function acceptProbed(tcb: ControlBlock, now: number): void {
   const { snd } = tcb;
   const end = seqAdd(snd.nxt, 1);
-  tcb.retransmissions.push(snd.nxt, end, now);
-  tcb.retransmissions.markRetransmitted(snd.nxt, end, now);
+  tcb.scoreboard.push(snd.nxt, end, snd.mss, now, tcb.rate);
+  tcb.scoreboard.markRetransmitted(snd.nxt, end, now, tcb.rate);
   snd.nxt = end;
   tcb.probed = false;
 }

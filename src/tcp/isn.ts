@@ -22,6 +22,23 @@ export class IsnGenerator {
 
   /** The initial sequence number of a connection made at `now` microseconds. */
   generate(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number, now: number): number {
+    // [MUST-8] RFC 9293 §3.4.1: M, a 32-bit timer that ticks every 4 microseconds; modulo 2³² before the sum, which
+    // then stays exact.
+    const m = Math.floor(now / TICK) % 0x1_0000_0000;
+    // [SHLD-1] [S-059] RFC 6528 §3.
+    return (m + this.#f(local, localPort, remote, remotePort)) >>> 0;
+  }
+
+  /**
+   * Where the timestamps of a connection begin ([S-064] RFC 7323 §5.4): the other half of the hash, so that neither
+   * number tells anything of the other. The same whenever the connection is made.
+   */
+  timestampOffset(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): number {
+    this.#f(local, localPort, remote, remotePort);
+    return this.#hash.high;
+  }
+
+  #f(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): number {
     const words = this.#words;
     words[0] = local.a;
     words[1] = local.b;
@@ -32,10 +49,6 @@ export class IsnGenerator {
     words[6] = remote.c;
     words[7] = remote.d;
     words[8] = (localPort << 16) | remotePort;
-    // [MUST-8] RFC 9293 §3.4.1: M, a 32-bit timer that ticks every 4 microseconds; modulo 2³² before the sum, which
-    // then stays exact.
-    const m = Math.floor(now / TICK) % 0x1_0000_0000;
-    // [SHLD-1] [S-059] RFC 6528 §3.
-    return (m + this.#hash.hash(words, WORDS)) >>> 0;
+    return this.#hash.hash(words, WORDS);
   }
 }

@@ -11,7 +11,10 @@ export interface ConnectionOptions {
   sendBuffer?: number;
   /** Bytes received and not yet read; bounds the window offered. Default 512 KiB. Linux: net.ipv4.tcp_rmem. */
   receiveBuffer?: number;
-  /** Largest segment to announce and to send, in bytes of payload; the path's own limit when larger. Default 65,495. */
+  /**
+   * Largest segment to announce and to send, in bytes of payload and TCP options (timestamps take 12); the path's own
+   * limit when larger. Default 65,495.
+   */
   mss?: number;
   /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
   ttl?: number;
@@ -32,6 +35,10 @@ export interface ConnectionOptions {
   keepAliveInterval?: number;
   /** Unanswered probes before the connection ends with ETIMEDOUT. Default 9. Linux: net.ipv4.tcp_keepalive_probes. */
   keepAliveCount?: number;
+  /** Offer and use selective acknowledgments (RFC 2018). Default true. Linux: net.ipv4.tcp_sack. */
+  sack?: boolean;
+  /** Offer and use timestamps (RFC 7323 §3). Default true. Linux: net.ipv4.tcp_timestamps. */
+  timestamps?: boolean;
   /** Congestion control, by the name it is registered under. Default 'reno'. */
   congestion?: string;
   /**
@@ -58,6 +65,8 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
   keepAliveCount: 9,
+  sack: true,
+  timestamps: true,
   congestion: 'reno',
   pathMtuDiscovery: 'auto',
 };

@@ -3,16 +3,21 @@ import { seqDiff } from '../buffer/seq.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 
-/** Bytes of headers in front of the payload of a segment with data. */
-function headersOf(tcb: ControlBlock): number {
+/** Bytes of IP and TCP header, TCP options not counted, as the MSS means it (RFC 6691 §2). */
+function headersOf(tcb: Pick<ControlBlock, 'path'>): number {
   return tcb.path.headerLength + TCP_HEADER_LENGTH;
+}
+
+/** Bytes in front of the payload of a segment with data. */
+function overheadOf(tcb: ControlBlock): number {
+  return headersOf(tcb) + tcb.timestamps.length;
 }
 
 /**
  * The MSS that we announce: MMS_R − 20 [MUST-67], from the interface alone. What is known of the path says nothing of
  * the other direction (RFC 1191 §6.4). TCP options are not counted ([S-100] RFC 6691 §2).
  */
-export function announcedMss(tcb: ControlBlock): number {
+export function announcedMss(tcb: Pick<ControlBlock, 'path' | 'options'>): number {
   return Math.min(tcb.path.linkMtu - headersOf(tcb), tcb.options.mss);
 }
 
@@ -24,7 +29,7 @@ export function effectiveMss(tcb: ControlBlock, now: number): number {
   const { path, snd, options, pathMtu } = tcb;
   const headers = headersOf(tcb);
   const allowed = Math.min(path.mtu, Math.min(snd.peerMss, options.mss) + headers);
-  return pathMtu.follow(now, path.linkMtu, allowed) - headers;
+  return pathMtu.follow(now, path.linkMtu, allowed) - overheadOf(tcb);
 }
 
 /** [SHLD-6] RFC 9293 §3.7.3: new segments have the size that the path takes now. Before anything is sent. */
@@ -40,19 +45,19 @@ export function followPathMtu(tcb: ControlBlock, now: number): void {
   pathMtu.oversized = false;
   if (snd.una === snd.nxt) return;
   // [S-052] RFC 1191 §6.4: what was dropped for its size is sent again at once, and the congestion window stands.
-  recovery.onTimeout(snd.una, snd.nxt);
+  recovery.onPathChanged(snd.una, snd.nxt);
   tcb.mustRetransmit = true;
 }
 
 /** Data `[seq, end)` has gone out. */
 export function segmentSent(tcb: ControlBlock, seq: number, end: number): void {
-  tcb.pathMtu.onSent(seq, end, Math.min(seqDiff(end, seq), tcb.snd.mss) + headersOf(tcb));
+  tcb.pathMtu.onSent(seq, end, Math.min(seqDiff(end, seq), tcb.snd.mss) + overheadOf(tcb));
 }
 
 /** The retransmission timer has expired, for the `timeouts`-th time in a row: its size may be why. */
 export function sizeTimeout(tcb: ControlBlock, now: number, timeouts: number): void {
   const { snd, rto, congestion, pathMtu, host } = tcb;
-  const size = Math.min(seqDiff(snd.nxt, snd.una), snd.mss) + headersOf(tcb);
+  const size = Math.min(seqDiff(snd.nxt, snd.una), snd.mss) + overheadOf(tcb);
   const explained = tcb.softError !== undefined;
   const pause = ((congestion?.cwnd ?? snd.mss) / snd.mss) * rto.srtt;
   const { told } = pathMtu;

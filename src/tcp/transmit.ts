@@ -5,7 +5,7 @@ import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import { checksumAdd, checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
-import { MAX_TCP_OPTIONS_LENGTH } from '../wire/tcp-options.ts';
+import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
 import { writeSynOptions } from './handshake.ts';
 import { segmentSent } from './segment-size.ts';
@@ -43,7 +43,7 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
  * queue is full (the connection is touched again when there is room).
  */
 function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
-  const { path, snd, rcv, options } = tcb;
+  const { path, snd, rcv, options, timestamps } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -52,10 +52,15 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   const { memory } = packet;
   if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
   if (length > snd.mss) packet.segmentSize = snd.mss;
-  const start = packet.prepend(TCP_HEADER_LENGTH);
+  const headerLength = TCP_HEADER_LENGTH + timestamps.length;
+  const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
   const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
-  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, TCP_HEADER_LENGTH);
+  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, headerLength);
+  // [S-064] RFC 7323 §3.2: in every segment once it is agreed upon.
+  if (timestamps.ok) {
+    writeAlignedTimestamps(memory.view, start + TCP_HEADER_LENGTH, timestamps.value, timestamps.recent);
+  }
   finishSegment(path, packet, start);
   sending.ttl = options.ttl;
   sending.trafficClass = options.dscp << 2;
@@ -90,8 +95,8 @@ export function challenge(tcb: ControlBlock, now: number): void {
 }
 
 /**
- * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the retransmission
- * queue follow. Returns false when nothing could be sent.
+ * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
+ * follow. Returns false when nothing could be sent.
  */
 export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
   const { snd } = tcb;
@@ -101,15 +106,19 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags)) return false;
+  const { scoreboard, rate } = tcb;
   tcb.lastSentAt = now;
+  rate.onSend(now, scoreboard.length === 0);
+  tcb.recovery.onSent(length);
   if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
   if (seqGt(end, snd.nxt)) {
-    if (seq !== snd.nxt) tcb.retransmissions.markRetransmitted(seq, snd.nxt, now);
-    tcb.retransmissions.push(snd.nxt, end, now);
+    if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
+    scoreboard.push(snd.nxt, end, snd.mss, now, rate);
     snd.nxt = end;
     tcb.probed = false;
+    tcb.tailProbeStale = true;
   } else {
-    tcb.retransmissions.markRetransmitted(seq, end, now);
+    scoreboard.markRetransmitted(seq, end, now, rate);
     tcb.segmentsRetransmitted++;
   }
   return true;
@@ -123,7 +132,7 @@ export function sendProbe(tcb: ControlBlock): boolean {
   if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
   if (seq === snd.nxt) tcb.probed = true;
   // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
-  else tcb.retransmissions.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now());
+  else tcb.scoreboard.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now(), tcb.rate);
   return true;
 }
 
@@ -161,9 +170,10 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const end = seqAdd(snd.iss, 1);
   if (snd.nxt === snd.iss) {
     snd.nxt = end;
-    tcb.retransmissions.push(snd.iss, end, now);
+    tcb.rate.onSend(now, true);
+    tcb.scoreboard.push(snd.iss, end, snd.mss, now, tcb.rate);
   } else {
-    tcb.retransmissions.markRetransmitted(snd.iss, end, now);
+    tcb.scoreboard.markRetransmitted(snd.iss, end, now, tcb.rate);
     tcb.segmentsRetransmitted++;
   }
   return true;
@@ -173,10 +183,14 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
 export function sendReset(tcb: ControlBlock, seq: number): void {
   const packet = tcb.path.reserve(0);
   if (packet === undefined) return;
-  const start = packet.prepend(TCP_HEADER_LENGTH);
+  const { timestamps } = tcb;
+  const { view } = packet.memory;
+  const headerLength = TCP_HEADER_LENGTH + timestamps.length;
+  const start = packet.prepend(headerLength);
   const flags = TcpFlag.RST | TcpFlag.ACK;
-  const { nxt } = tcb.rcv;
-  writeTcpHeader(packet.memory.view, start, tcb.localPort, tcb.remotePort, seq, nxt, flags, 0, 0, TCP_HEADER_LENGTH);
+  writeTcpHeader(view, start, tcb.localPort, tcb.remotePort, seq, tcb.rcv.nxt, flags, 0, 0, headerLength);
+  // RFC 7323 §3.2: a RST SHOULD have it, too.
+  if (timestamps.ok) writeAlignedTimestamps(view, start + TCP_HEADER_LENGTH, timestamps.value, timestamps.recent);
   finishSegment(tcb.path, packet, start);
   sending.ttl = tcb.options.ttl;
   sending.trafficClass = tcb.options.dscp << 2;
@@ -187,6 +201,6 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
 /** The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. */
 export function largestPayload(tcb: ControlBlock): number {
   const { path, snd } = tcb;
-  const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH;
+  const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
   return room < 2 * snd.mss ? snd.mss : room - (room % snd.mss);
 }

@@ -187,7 +187,7 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     peer.send({ flags: 'S', seq: 0 });
     const answer = peer.expect({ flags: 'SA', seq: 0, ack: 1 });
     peer.send({ flags: 'R', seq: answer.ack });
-    expect(world.stack.statistics().tcp).toEqual({ connections: 0, listeners: 1 });
+    expect(world.stack.statistics().tcp).toMatchObject({ connections: 0, listeners: 1 });
     world.advance(200 * SECOND);
     peer.expectNothing();
   });
@@ -226,17 +226,120 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     expect(world.read(connection)).toBe(20);
     expect(events).toEqual(['connect', 'readable', 'end']);
   });
+});
 
-  it('data in a SYN is not lost: what is not acknowledged comes again', () => {
+describe('RFC 9293 §3.10.7.2: text and FIN of a SYN are "queued for processing later"', () => {
+  it('text is kept, and not delivered before the handshake is complete (§3.5)', () => {
     const world = new World();
     const accepted = world.listen();
     const peer = world.client();
     peer.send({ flags: 'S', data: 20 });
-    const answer = peer.expect({ flags: 'SA', seq: 0 });
+    // "SEG.SEQ + 1": the SYN-ACK acknowledges the SYN alone.
+    peer.expect({ flags: 'SA', seq: 0, ack: 1 });
+    const [connection] = world.stack.tcp.connections;
+    expect(connection!.readableLength).toBe(0);
     expect(accepted).toEqual([]);
-    peer.send({ flags: 'A', seq: answer.ack, ack: 1, data: 21 - answer.ack });
+    peer.send({ flags: 'A', ack: 1 });
+    peer.expect({ flags: 'A', seq: 1, ack: 21 });
+    expect(accepted[0]!.events).toEqual(['readable']);
+    expect(world.read(connection!)).toBe(20);
+  });
+
+  it('text that the peer sends again with its ACK is delivered once', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'S', data: 20 });
+    peer.expect({ flags: 'SA', ack: 1 });
+    peer.send({ flags: 'A', seq: 1, ack: 1, data: 50 });
+    expect(peer.take().at(-1)).toMatchObject({ flags: 'A', ack: 51 });
+    expect(world.read(accepted[0]!.connection)).toBe(50);
+  });
+
+  it('a SYN that comes again brings its text no second time', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    for (let i = 0; i < 3; i++) {
+      peer.send({ flags: 'S', seq: 0, data: 20 });
+      peer.expect({ flags: 'SA', ack: 1 });
+    }
+    peer.send({ flags: 'A', ack: 1 });
     peer.expect({ flags: 'A', ack: 21 });
     expect(world.read(accepted[0]!.connection)).toBe(20);
+  });
+
+  it.each([0, 20])('FIN is kept with %d bytes in front of it', (data) => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SF', data });
+    peer.expect({ flags: 'SA', ack: 1 });
+    expect(accepted).toEqual([]);
+    peer.send({ flags: 'A', ack: 1 });
+    peer.expect({ flags: 'A', ack: data + 2 });
+    const { connection, events } = accepted[0]!;
+    expect(connection.state).toBe('CLOSE_WAIT');
+    expect(world.read(connection)).toBe(data);
+    expect(events).toEqual(data > 0 ? ['readable', 'end'] : ['end']);
+  });
+
+  it('text of the SYN in a simultaneous open, too', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection, events } = world.connect();
+    peer.expect({ flags: 'S' });
+    peer.send({ flags: 'SF', data: 20 });
+    peer.expect({ flags: 'SA', ack: 1 });
+    expect(connection.readableLength).toBe(0);
+    peer.send({ flags: 'SA', seq: 0, ack: 1 });
+    peer.expect({ flags: 'A', ack: 22 });
+    expect(events).toEqual(['connect', 'readable']);
+    expect(world.read(connection)).toBe(20);
+    expect(connection.state).toBe('CLOSE_WAIT');
+  });
+
+  it('[SHLD-3] whoever closed meanwhile does not read it: RST', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection } = world.connect();
+    peer.expect({ flags: 'S' });
+    peer.send({ flags: 'S', data: 20 });
+    peer.expect({ flags: 'SA', ack: 1 });
+    world.act(() => connection.close());
+    peer.send({ flags: 'A', ack: 1 });
+    peer.expect({ flags: 'RA', seq: 1 });
+    expect(world.stack.tcp.connections).toEqual([]);
+  });
+
+  it('only what lies in the window of the SYN-ACK', () => {
+    const world = new World({ mtu: 9000, tcp: { receiveBuffer: 2048 } });
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SF', data: 5000 });
+    peer.expect({ flags: 'SA', ack: 1 });
+    peer.send({ flags: 'A', seq: 5002, ack: 1 });
+    peer.take();
+    peer.send({ flags: 'A', seq: 1, ack: 1 });
+    expect(peer.take().at(-1)).toMatchObject({ ack: 2049 });
+    expect(accepted[0]!.connection.state).toBe('ESTABLISHED');
+    expect(world.read(accepted[0]!.connection)).toBe(2048);
+    peer.take();
+  });
+
+  it('[S-096] with half of the backlog under way it is left to the peer’s retransmission', () => {
+    const world = new World();
+    const accepted = world.listen({ backlog: 4 });
+    const peers = Array.from({ length: 4 }, (_, i) => world.client(41_000 + i));
+    for (const peer of peers) {
+      peer.send({ flags: 'S', data: 1000 });
+      peer.expect({ flags: 'SA', ack: 1 });
+    }
+    for (const peer of peers) peer.send({ flags: 'A', seq: 1001 });
+    expect(accepted.length).toBe(4);
+    const kept = accepted.filter(({ connection }) => connection.readableLength > 0);
+    expect(kept.length).toBe(3);
+    for (const peer of peers) peer.take();
   });
 });
 
@@ -443,7 +546,7 @@ describe('RFC 9293 §3.10.7.2: SEGMENT ARRIVES in LISTEN', () => {
   it('[S-096] the backlog bounds half-open connections: the oldest gives way', () => {
     const world = new World();
     const backlog = 4;
-    const accepted = world.listen({ backlog });
+    const accepted = world.listen({ backlog, synCookies: 'never' });
     const peers = Array.from({ length: backlog + 2 }, (_, i) => world.client(41_000 + i));
     for (const peer of peers) {
       peer.send({ flags: 'S' });

@@ -26,10 +26,11 @@ function segmentSizeAfter(options: Uint8Array): number {
   const peer = world.client();
   const syn = peer.make({ flags: 'S' });
   peer.sendPacket({ ...syn, tcp: { ...syn.tcp!, options } });
-  peer.expect({ flags: 'SA', ack: 1 });
-  peer.send({ flags: 'A' });
+  const { options: answered } = peer.expect({ flags: 'SA', ack: 1 });
+  peer.send({ flags: 'A', options: answered.filter(({ name }) => name === 'timestamps') });
   world.write(accepted[0]!.connection, 5000);
-  return peer.take()[0]!.length;
+  const { tcp } = peer.take()[0]!.packet;
+  return tcp!.payload.length + tcp!.options.length;
 }
 
 /** The right checksum of a segment in a packet without IP options. */

@@ -34,7 +34,8 @@ describe('RFC 9293 §3.8.3: a SYN that is not answered', () => {
     expect(connection.state).toBe('SYN_SENT');
     const again = peer.take();
     for (const segment of again) {
-      expect(segment).toMatchObject({ flags: 'S', seq: 0, wnd: first.wnd, options: first.options });
+      expect(segment).toMatchObject({ flags: 'S', seq: 0, wnd: first.wnd });
+      expect(segment.options.map(({ name }) => name)).toEqual(first.options.map(({ name }) => name));
     }
     expect(again.map(({ at }) => at)).toEqual(backOff(SECOND, 120 * SECOND, 180 * SECOND));
     expect(events).toEqual([]);

@@ -121,8 +121,8 @@ describe('Ladder', () => {
     const scene = new Scene().talk(bytes('hello\n'));
     expect(scene.gist().slice(2)).toEqual([
       'CLOSED │ │ LISTEN',
-      'SYN_SENT ├ SYN seq=0 win=65535 mss=1460 wscale=4 >│ SYN_RECV',
-      'ESTABLISHED │< SYN,ACK seq=0 ack=1 win=65535 mss=1460 wscale=4 ┤',
+      'SYN_SENT ├ SYN seq=0 win=65535 mss=1460 sackOK … >│ SYN_RECV',
+      'ESTABLISHED │< SYN,ACK seq=0 ack=1 win=65535 mss=1460 sackOK … ┤',
       '├ PSH,ACK seq=1 ack=1 win=524288 len=18 >│ ESTABLISHED',
       '│ GET / │',
       'CLOSE_WAIT │< FIN,PSH,ACK seq=1 ack=19 win=524288 len=6 ┤ FIN_WAIT_1',
@@ -146,9 +146,9 @@ describe('Ladder', () => {
     const scene = new Scene().talk(new Uint8Array(4000).fill(0xff));
     const data = scene.gist().filter((line) => line.includes('<') && line.includes('len=') && !line.includes('len=0'));
     expect(data).toEqual([
-      '│< ACK seq=1 ack=19 win=524288 len=1460 ┤ FIN_WAIT_1',
-      '│< ACK seq=1461 ack=19 win=524288 len=1460 ┤',
-      'CLOSE_WAIT │< FIN,PSH,ACK seq=2921 ack=19 win=524288 len=1080 ┤',
+      '│< ACK seq=1 ack=19 win=524288 len=1448 ┤ FIN_WAIT_1',
+      '│< ACK seq=1449 ack=19 win=524288 len=1448 ┤',
+      'CLOSE_WAIT │< FIN,PSH,ACK seq=2897 ack=19 win=524288 len=1104 ┤',
     ]);
   });
 
@@ -175,7 +175,7 @@ describe('Ladder', () => {
     const scene = new Scene({ both: false }).talk(bytes('hello\n'));
     const lines = scene.gist();
     expect(lines[0]).toBe('alice 10.0.0.1:40000 10.0.0.2:80');
-    expect(lines).toContain('SYN_SENT ├ SYN seq=0 win=65535 mss=1460 wscale=4 >│');
+    expect(lines).toContain('SYN_SENT ├ SYN seq=0 win=65535 mss=1460 sackOK … >│');
     expect(lines.at(-1)).toBe('CLOSED │< ACK seq=8 ack=20 win=524288 len=0 ┤');
     expect(lines.filter((line) => /LISTEN|FIN_WAIT|x│|│x/.test(line))).toEqual([]);
   });

@@ -1,0 +1,80 @@
+import { seqDiff, seqGe, seqLe } from '../buffer/seq.ts';
+import { ALIGNED_TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
+
+/** Microseconds a tick of the timestamp clock: between 1 ms and 1 s (RFC 7323 §5.4). Linux: 1 ms. */
+const TICK = 1000;
+/** RFC 7323 §5.5: a timestamp kept for 24 days may be half a turn of the peer's clock away, and says nothing any more. */
+const OUTDATED = 24 * 24 * 3600 * 1_000_000;
+
+/**
+ * The timestamps of one connection (RFC 7323 §3 to §5): what to send, what to echo, and which segments are too old to
+ * be of this turn of the sequence numbers. Times are microseconds, timestamps unsigned 32-bit numbers.
+ */
+export class Timestamps {
+  /** Snd.TS.OK: offered in our SYN, and after the peer's SYN: agreed upon. */
+  ok: boolean;
+  /** TSval of whatever is sent now: milliseconds, from an offset of this connection's own on. */
+  value: number;
+  /** TS.Recent: TSecr of whatever is sent now. */
+  recent: number = 0;
+  /** When `recent` was set. */
+  #recentAt: number = 0;
+  readonly #offset: number;
+
+  /**
+   * @param offered whether our SYN offers the option.
+   * @param offset what nobody else can know ([S-064] RFC 7323 §5.4, §7.1): TSval tells neither how long the host is up
+   * nor which connections are of the same host. The same for each incarnation of a connection, so that its timestamps
+   * go on where those before have ended.
+   */
+  constructor(offered: boolean, offset: number) {
+    this.ok = offered;
+    this.value = offset;
+    this.#offset = offset;
+  }
+
+  /** Bytes that the option takes in each segment: 12 once agreed upon. */
+  get length(): number {
+    return this.ok ? ALIGNED_TIMESTAMPS_LENGTH : 0;
+  }
+
+  /** It is `now`: what is sent from here on says so. */
+  tick(now: number): void {
+    this.value = (Math.floor(now / TICK) + this.#offset) >>> 0;
+  }
+
+  /**
+   * The beginning of the millisecond in which `tsEcho` was written, as microseconds of the clock whose time is `now`;
+   * −1 for one that this connection can't have written.
+   */
+  writtenAt(tsEcho: number, now: number): number {
+    const ticks = seqDiff(this.value, tsEcho);
+    const at = (Math.floor(now / TICK) - ticks) * TICK;
+    return this.ok && ticks >= 0 ? at : -1;
+  }
+
+  /** The peer's SYN says whether the option is used (RFC 7323 §3.2), and what to echo first. */
+  agree(offered: boolean, tsValue: number, now: number): void {
+    this.ok = this.ok && offered;
+    this.recent = this.ok ? tsValue : 0;
+    this.#recentAt = now;
+  }
+
+  /**
+   * PAWS, the test of RFC 7323 §5.3 R1: false when the segment is older than what was heard last. A timestamp that was
+   * kept for too long rejects nothing ([S-066] §5.5).
+   */
+  acceptable(tsValue: number, now: number): boolean {
+    return seqGe(tsValue, this.recent) || now - this.#recentAt > OUTDATED;
+  }
+
+  /**
+   * RFC 7323 §5.3 R3: an acceptable segment that begins at `seq`. Last.ACK.sent decides whether it is echoed: with
+   * delayed ACKs the earliest segment not yet acknowledged ([S-064] §4.3), never one behind a gap.
+   */
+  onSegment(tsValue: number, seq: number, lastAckSent: number, now: number): void {
+    if (!seqLe(seq, lastAckSent) || !this.acceptable(tsValue, now)) return;
+    this.recent = tsValue;
+    this.#recentAt = now;
+  }
+}
