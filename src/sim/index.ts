@@ -1,7 +1,15 @@
-/** `usernet/sim`: time that stands still until it is told to move, and randomness that repeats itself. */
+/** `usernet/sim`: time that stands still until it is told to move, and randomness that repeats itself; packet scripts. */
 
 export { Ladder } from './ladder.ts';
 export type { LadderOptions } from './ladder.ts';
+export { ScriptWorld } from './script-world.ts';
+export type { Told, WorldOptions } from './script-world.ts';
+export { ScriptPeer } from './script-peer.ts';
+export type { PeerHost, PeerOptions } from './script-peer.ts';
+export type { Ect, Expected, Heard, SackBlock, SegmentSpec } from './script-segment.ts';
+export { established, handshake } from './script-establish.ts';
+export type { Established, EstablishedOptions, HandshakeOptions } from './script-establish.ts';
+export { stream } from './script-stream.ts';
 export { chance, seededRandom, uniform } from '../time/seeded-random.ts';
 export { VirtualClock } from '../time/virtual-clock.ts';
 export type { RunFor, RunUntil, VirtualClockOptions } from '../time/virtual-clock.ts';

@@ -5,18 +5,24 @@ import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
+import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
+import { DeliveryRate } from './delivery-rate.ts';
 import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
+import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import { Persist } from './persist.ts';
+import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
-import { RetransmissionQueue } from './retransmission-queue.ts';
 import { RtoEstimator } from './rto.ts';
+import { SackRecovery } from './sack-recovery.ts';
+import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
@@ -123,9 +129,17 @@ export class ControlBlock {
   readonly receiveQueue: ReceiveQueue;
   readonly reassembly: Reassembly;
   readonly receiveWindow: ReceiveWindow;
-  readonly retransmissions: RetransmissionQueue = new RetransmissionQueue();
+  /** What is on its way. */
+  readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
-  readonly recovery: NewRenoRecovery;
+  readonly minRtt: MinRtt = new MinRtt();
+  readonly rate: DeliveryRate = new DeliveryRate();
+  readonly rack: Rack;
+  /** What the ACK at hand says. */
+  readonly report: AckReport;
+  /** Loss recovery without SACK; with it, `sack` takes its place once the handshake has agreed on it. */
+  readonly newReno: NewRenoRecovery;
+  sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
@@ -169,6 +183,14 @@ export class ControlBlock {
 
   /** When the retransmission timer expires, in microseconds; Infinity when it does not run. */
   retransmitAt: number = Infinity;
+  /** When a tail loss probe is due (RFC 8985 §7); Infinity for never. */
+  tailProbeAt: number = Infinity;
+  /** Something was sent or acknowledged for the first time: `tailProbeAt` is to be set anew. */
+  tailProbeStale: boolean = false;
+  /** A tail loss probe is to be sent. */
+  tailProbeDue: boolean = false;
+  /** Something was acknowledged since the retransmission timer last expired. */
+  progressed: boolean = true;
   /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
   lingerAt: number = Infinity;
   /** When an orphan stops keeping the process alive. */
@@ -209,7 +231,9 @@ export class ControlBlock {
       options.timestamps,
       host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
     );
-    this.recovery = new NewRenoRecovery(iss);
+    this.rack = new Rack(iss);
+    this.report = new AckReport(this.rack, this.rate);
+    this.newReno = new NewRenoRecovery(iss);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);
@@ -222,6 +246,11 @@ export class ControlBlock {
   get dataStart(): number {
     // Not by comparing with ISS: after two gigabytes that says nothing any more.
     return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1);
+  }
+
+  /** Loss recovery as it was agreed on. */
+  get recovery(): LossRecovery {
+    return this.sack ?? this.newReno;
   }
 
   /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
@@ -323,14 +352,11 @@ export class ControlBlock {
   release(event: StateEvent): void {
     this.enter(event);
     this.timer.cancel();
-    this.retransmitAt = this.lingerAt = this.connectBy = this.releaseAt = Infinity;
-    this.persist.stop();
+    this.lingerAt = this.connectBy = Infinity;
+    this.#endSending();
     this.acker.sent();
-    this.keepalive.configure(false, 0, 0, 0);
-    this.sendQueue.clear();
     this.reassembly.clear();
-    this.retransmissions.clear();
-    this.synDue = this.mustRetransmit = false;
+    this.synDue = false;
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
@@ -342,11 +368,7 @@ export class ControlBlock {
   enterTimeWait(now: number): void {
     // Whoever was told of the new state may have aborted.
     if (this.state !== 'TIME_WAIT') return;
-    this.retransmitAt = this.releaseAt = Infinity;
-    this.persist.stop();
-    this.keepalive.configure(false, 0, 0, 0);
-    this.sendQueue.clear();
-    this.retransmissions.clear();
+    this.#endSending();
     this.lingerAt = now + TIME_WAIT_US;
     this.notify(Notice.close);
     this.account();
@@ -354,10 +376,23 @@ export class ControlBlock {
     this.host.lingers(this);
   }
 
+  /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
+  #endSending(): void {
+    this.retransmitAt = this.tailProbeAt = this.releaseAt = Infinity;
+    if (this.sack !== undefined) this.sack.reorderAt = Infinity;
+    this.mustRetransmit = this.tailProbeDue = false;
+    this.persist.stop();
+    this.keepalive.configure(false, 0, 0, 0);
+    this.sendQueue.clear();
+    this.scoreboard.clear();
+  }
+
   /** The next time at which `onTimer` has something to do, in microseconds; Infinity for never. */
   nextDeadline(): number {
     return Math.min(
       this.retransmitAt,
+      this.tailProbeAt,
+      this.sack?.reorderAt ?? Infinity,
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,

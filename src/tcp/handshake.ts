@@ -6,6 +6,7 @@ import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import { SackRecovery } from './sack-recovery.ts';
 import type { Segment } from './segment.ts';
 
 /** [MUST-15] RFC 9293 §3.7.1: what the peer takes when it sends no MSS option. */
@@ -101,6 +102,8 @@ export function established(tcb: ControlBlock, now: number): void {
     initialWindow: initialWindow(snd.mss, tcb.synLost),
     now,
   });
+  // RFC 2018 §2: agreed upon by both SYNs.
+  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

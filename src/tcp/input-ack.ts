@@ -1,93 +1,81 @@
 import { seqAdd, seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
-import type { CongestionSample } from './congestion/controller.ts';
+import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
+import { recoverByDuplicates } from './input-duplicates.ts';
+import { recoverBySack } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 
-/** One sample object for all connections: it is read during the call only. */
-const sample: CongestionSample = {
-  now: 0,
-  acked: 0,
-  delivered: 0,
-  lost: 0,
-  flight: 0,
-  pipe: 0,
-  mss: 0,
-  rtt: -1,
-  srtt: 0,
-  limited: false,
-  totalDelivered: 0,
-  priorDelivered: -1,
-  deliveryRate: -1,
-  appLimited: false,
-  recovering: false,
-};
-
-/** Fills in the shared sample for the congestion controller. */
-export function congestionSample(
-  tcb: ControlBlock,
-  now: number,
-  acked: number,
-  flight: number,
-  rtt: number,
-): CongestionSample {
-  const { snd, congestion, recovery } = tcb;
-  sample.now = now;
-  sample.acked = acked;
-  sample.delivered = acked;
-  sample.flight = flight;
-  sample.pipe = recovery.pipe(snd.una, snd.nxt);
-  sample.mss = snd.mss;
-  sample.rtt = rtt;
-  sample.srtt = tcb.rto.srtt;
-  sample.limited = congestion !== undefined && flight + snd.mss > congestion.cwnd;
-  sample.totalDelivered = tcb.bytesAcked;
-  sample.recovering = recovery.phase !== 'open';
-  return sample;
-}
+/** One object for all connections: it is read during the call only. */
+const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false };
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
-  const { snd } = tcb;
-  if (seqGt(segment.ack, snd.una)) {
-    newAck(tcb, segment);
-  } else if (isDuplicateAck(tcb, segment)) {
-    duplicateAck(tcb, segment.now);
-  }
+  takeAck(tcb, segment);
   updateWindow(tcb, segment);
   closeByAck(tcb, segment.now);
 }
 
-/** The part of a SYN-ACK that acknowledges our SYN. */
-export function acknowledgeSyn(tcb: ControlBlock, segment: Segment): void {
-  newAck(tcb, segment);
+/** What an ACK says of what is on its way: also the part of a SYN-ACK that acknowledges our SYN. */
+export function takeAck(tcb: ControlBlock, segment: Segment): void {
+  const { snd, report, rate, minRtt, sack, timestamps } = tcb;
+  const { now, options } = segment;
+  const ack = event;
+  ack.now = now;
+  ack.duplicate = isDuplicateAck(tcb, segment);
+  ack.flight = seqDiff(snd.nxt, snd.una);
+  ack.advanced = seqGt(segment.ack, snd.una);
+  const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  report.begin(now, minRtt.value, echoAt);
+  ack.acked = ack.advanced ? advance(tcb, segment) : 0;
+  if (sack !== undefined && options.sackCount > 0) {
+    report.selective();
+    const lies = sack.takeBlocks(options, snd.una, snd.nxt, report);
+    if (lies > 0) tcb.host.counters.add('tcp-sack-invalid', lies);
+  }
+  ack.rtt = measure(tcb, ack.advanced, echoAt, now);
+  rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
+  if (sack !== undefined) recoverBySack(tcb, sack, ack);
+  else recoverByDuplicates(tcb, ack);
+  if (ack.advanced) restartTimer(tcb, now);
+  if (ack.advanced || report.delivered > 0) tcb.touch();
 }
 
-/** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. */
-function newAck(tcb: ControlBlock, segment: Segment): void {
+/** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. Returns the bytes of payload. */
+function advance(tcb: ControlBlock, segment: Segment): number {
   const { snd } = tcb;
-  const { now } = segment;
-  const flight = seqDiff(snd.nxt, snd.una);
-  const bytes = Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length);
+  const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);
     tcb.account();
   }
-  tcb.bytesAcked += Math.max(0, bytes);
-  // [MUST-18] RFC 6298 §3 (Karn): the queue gives no sample for what was sent twice.
-  const rtt = tcb.retransmissions.acknowledge(snd.una, now);
-  if (rtt >= 0) tcb.rto.sample(rtt);
-  recover(tcb, now, Math.max(0, bytes), flight, rtt);
-  restartTimer(tcb, now);
+  tcb.bytesAcked += bytes;
+  tcb.scoreboard.acknowledge(snd.una, tcb.report);
   tcb.softError = undefined;
-  tcb.stalledSince = now;
+  tcb.stalledSince = segment.now;
+  tcb.progressed = true;
+  tcb.tailProbeStale = true;
   tcb.persist.onAck();
   if (tcb.wantsWritable) tellRoom(tcb);
   if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
-  tcb.touch();
+  return bytes;
+}
+
+/** The round-trip time that an ACK gives, in microseconds; −1 for none. */
+function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: number): number {
+  const { rtt } = tcb.report;
+  if (rtt >= 0) {
+    tcb.minRtt.sample(rtt, now);
+    tcb.rto.sample(rtt);
+    return rtt;
+  }
+  // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
+  // millisecond; only of ACKs that advance the left edge of the window.
+  if (advanced && echoAt >= 0) tcb.rto.sample(Math.max(now - echoAt, 1));
+  return -1;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */
@@ -102,22 +90,7 @@ function tellRoom(tcb: ControlBlock): void {
 function restartTimer(tcb: ControlBlock, now: number): void {
   const { snd, recovery } = tcb;
   if (snd.una === snd.nxt) tcb.retransmitAt = Infinity;
-  // [S-075] RFC 6582 §3.2 step 3: of the partial ACKs in a recovery only the first restarts it.
-  else if (recovery.partialAcks <= 1 || tcb.retransmitAt === Infinity) tcb.retransmitAt = now + tcb.rto.rto;
-}
-
-/** Loss recovery and congestion control learn of new data acknowledged. */
-function recover(tcb: ControlBlock, now: number, acked: number, flight: number, rtt: number): void {
-  const { snd, recovery, congestion } = tcb;
-  const { phase } = recovery;
-  const outcome = recovery.onNewAck(snd.una, acked, snd.nxt, snd.mss);
-  if (congestion === undefined) return;
-  const what = congestionSample(tcb, now, acked, flight, rtt);
-  // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
-  if (outcome === 'recovered') congestion.onRecovered(what);
-  else if (phase !== 'recovery' && acked > 0) congestion.onAck(what);
-  // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
-  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+  else if (recovery.restartsTimer || tcb.retransmitAt === Infinity) tcb.retransmitAt = now + tcb.rto.rto;
 }
 
 /** RFC 5681 §2: outstanding data, no payload, no SYN or FIN, the same number and the same window. */
@@ -130,19 +103,6 @@ function isDuplicateAck(tcb: ControlBlock, segment: Segment): boolean {
     !segment.has(TcpFlag.SYN | TcpFlag.FIN) &&
     segment.window(snd.scale) === snd.wnd
   );
-}
-
-function duplicateAck(tcb: ControlBlock, now: number): void {
-  const { snd, recovery, congestion } = tcb;
-  if (congestion === undefined) return;
-  tcb.duplicateAcksReceived++;
-  if (recovery.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
-    // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
-    const flight = recovery.flightAtLoss(snd.una, snd.nxt);
-    congestion.onCongestion('loss', congestionSample(tcb, now, 0, flight, -1));
-    tcb.mustRetransmit = true;
-  }
-  tcb.touch();
 }
 
 /** "The send window should be updated": SND.WL1 and SND.WL2 keep old segments from doing it. */

@@ -3,7 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { acceptSyn, established } from './handshake.ts';
-import { acknowledgeSyn } from './input-ack.ts';
+import { takeAck } from './input-ack.ts';
 import { keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 
@@ -26,7 +26,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   acceptSyn(tcb, segment);
   if (hasAck) {
     established(tcb, segment.now);
-    acknowledgeSyn(tcb, segment);
+    takeAck(tcb, segment);
     tcb.acker.ackNow();
     // "If there are other controls or text in the segment, then continue processing at the sixth step."
     trimToWindow(tcb, segment);

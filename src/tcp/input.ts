@@ -174,8 +174,8 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
 function acceptProbed(tcb: ControlBlock, now: number): void {
   const { snd } = tcb;
   const end = seqAdd(snd.nxt, 1);
-  tcb.retransmissions.push(snd.nxt, end, now);
-  tcb.retransmissions.markRetransmitted(snd.nxt, end, now);
+  tcb.scoreboard.push(snd.nxt, end, snd.mss, now, tcb.rate);
+  tcb.scoreboard.markRetransmitted(snd.nxt, end, now, tcb.rate);
   snd.nxt = end;
   tcb.probed = false;
 }

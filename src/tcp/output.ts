@@ -1,7 +1,8 @@
-import { seqAdd, seqDiff } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { pathPayload } from './handshake.ts';
 import { isSynchronized, maySend } from './states.ts';
+import { TailLossProbe } from './tail-loss-probe.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
 /**
@@ -30,7 +31,7 @@ function followMtu(tcb: ControlBlock): void {
   snd.mss = mss;
   congestion.onMssChange?.(mss);
   if (snd.una === snd.nxt) return;
-  recovery.onTimeout(snd.una, snd.nxt);
+  recovery.onPathChanged(snd.una, snd.nxt);
   tcb.mustRetransmit = true;
 }
 
@@ -39,6 +40,7 @@ function send(tcb: ControlBlock, now: number): void {
   if (maySend(tcb.state)) {
     restartAfterIdle(tcb, now);
     if (!sendLost(tcb, now)) return;
+    if (tcb.tailProbeDue && !sendTailProbe(tcb, now)) return;
     while (sendNew(tcb, now));
   }
   if (isSynchronized(tcb.state) && tcb.acker.due(now)) sendAck(tcb);
@@ -51,29 +53,57 @@ function restartAfterIdle(tcb: ControlBlock, now: number): void {
   if (tcb.unsent > 0 && now - lastSentAt > tcb.rto.rto) congestion.onIdle(now - lastSentAt, tcb.rto.rto);
 }
 
-/** The congestion window, with what duplicate ACKs say has left the network. */
-function congestionWindow(tcb: ControlBlock): number {
-  return (tcb.congestion?.cwnd ?? tcb.snd.mss) + tcb.recovery.inflation;
+/** Bytes that congestion control allows to leave now. */
+function quota(tcb: ControlBlock): number {
+  const { snd, congestion, recovery } = tcb;
+  const { una, nxt } = snd;
+  if (congestion === undefined) return snd.mss - recovery.pipe(una, nxt);
+  // A controller with a model of the path says itself what may be in flight during recovery.
+  if (congestion.onDelivery !== undefined) return congestion.cwnd - recovery.pipe(una, nxt);
+  return recovery.quota(congestion.cwnd, una, nxt);
 }
 
 /** Retransmits what is deemed lost, as far as the windows allow; false when the interface's queue is full. */
 function sendLost(tcb: ControlBlock, now: number): boolean {
   const { snd, recovery } = tcb;
-  while (recovery.lostNext !== recovery.lostEnd) {
+  while (recovery.findLost()) {
     const seq = recovery.lostNext;
     const octets = seqDiff(recovery.lostEnd, seq);
     // [SHLD-16] RFC 9293 §3.8.6: retransmitted as usual while inside SND.UNA + SND.WND; beyond it is the prober's.
     const window = seqDiff(seqAdd(snd.una, snd.wnd), seq);
     if (window <= 0) break;
     const length = Math.min(snd.mss, octets, tcb.sendQueue.length - seqDiff(seq, tcb.dataStart), window);
-    const pipe = recovery.pipe(snd.una, snd.nxt);
-    if (!tcb.mustRetransmit && pipe + length > congestionWindow(tcb)) break;
+    if (!tcb.mustRetransmit && length > quota(tcb)) break;
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
     tcb.mustRetransmit = false;
   }
   tcb.mustRetransmit = false;
+  return true;
+}
+
+/** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
+function sendTailProbe(tcb: ControlBlock, now: number): boolean {
+  const { snd, sack, scoreboard } = tcb;
+  tcb.tailProbeDue = false;
+  const tail = scoreboard.tailStart;
+  if (sack === undefined || sack.phase !== 'open' || tail === undefined) return true;
+  const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
+  const fresh = Math.min(tcb.unsent, usable, snd.mss);
+  if (fresh > 0) {
+    if (!sendData(tcb, snd.nxt, fresh, false, now)) return false;
+    sack.tailProbe.onSent(snd.nxt, false);
+  } else {
+    const fin = tcb.finSent;
+    const dataEnd = fin ? seqAdd(snd.nxt, -1) : snd.nxt;
+    const seq = seqMax(tail, seqAdd(dataEnd, -snd.mss));
+    if (!sendData(tcb, seq, seqDiff(dataEnd, seq), fin, now)) return false;
+    sack.tailProbe.onSent(snd.nxt, true);
+  }
+  // RFC 8985 §7.3: from here on the retransmission timer watches.
+  tcb.retransmitAt = now + tcb.rto.rto;
+  tcb.tailProbeStale = false;
   return true;
 }
 
@@ -85,7 +115,7 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   if (available === 0 && !finDue) return false;
   // [SHLD-15] RFC 9293 §3.8.6: below zero when the window has shrunk.
   const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
-  const congested = congestionWindow(tcb) - tcb.recovery.pipe(snd.una, snd.nxt);
+  const congested = quota(tcb);
   let length = Math.min(available, usable, congested, largestPayload(tcb));
   // [SHLD-28] RFC 9293 §3.9.1.2: segments of the full size wherever possible.
   if (length > snd.mss && length < available) length -= length % snd.mss;
@@ -132,10 +162,23 @@ function setTimers(tcb: ControlBlock, now: number): void {
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();
   else if (persist.deadline === Infinity) persist.start(now, tcb.rto.rto);
-  if (!outstanding || (probing && snd.wnd === 0)) tcb.retransmitAt = Infinity;
+  if (!outstanding || (probing && snd.wnd === 0)) tcb.retransmitAt = tcb.tailProbeAt = Infinity;
   else if (tcb.retransmitAt === Infinity) {
     // RFC 6298 §5.1: started when a packet with data is sent and the timer is not running.
     tcb.retransmitAt = now + tcb.rto.rto;
     tcb.stalledSince = now;
   }
+  if (tcb.tailProbeStale) armTailProbe(tcb, now);
+}
+
+/** RFC 8985 §7.2: a probe waits for the end of a flight of which nothing is known to be lost or out of order. */
+function armTailProbe(tcb: ControlBlock, now: number): void {
+  const { snd, sack, rto, scoreboard, host } = tcb;
+  tcb.tailProbeStale = false;
+  tcb.tailProbeAt = Infinity;
+  const quiet = sack !== undefined && sack.phase === 'open' && scoreboard.sacked === 0 && !scoreboard.hasLost;
+  if (!quiet || snd.una === snd.nxt || sack.tailProbe.endSeq !== undefined) return;
+  const lone = seqDiff(snd.nxt, snd.una) <= snd.mss;
+  const due = now + TailLossProbe.timeout(rto.srtt, lone, host.clock.resolution);
+  tcb.tailProbeAt = Math.min(due, tcb.retransmitAt);
 }

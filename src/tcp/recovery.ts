@@ -13,30 +13,31 @@ export type DuplicateAckAction = 'none' | 'limited-transmit' | 'enter' | 'inflat
 export type NewAckAction = 'none' | 'partial' | 'recovered';
 
 /**
- * Decides what is lost and when to send it again. Output retransmits `[lostNext, lostEnd)` from the front, reports it
- * with `onRetransmitted`, and sends new data while `pipe()` stays below `cwnd + inflation`. In `recovery` the
- * retransmission is not held back by the congestion window (RFC 5681 §3.2 step 3); in `loss` it is.
+ * Decides what is lost and how much may be sent. Output calls `findLost` and retransmits `[lostNext, lostEnd)` from the
+ * front, reports it with `onRetransmitted`, and sends new data, each as far as `quota` allows; the first retransmission
+ * of a fast recovery waits for no quota (RFC 5681 §3.2 step 3).
  */
 export interface LossRecovery {
   readonly phase: RecoveryPhase;
-  /** RFC 6582's `recover`, kept as the sequence number behind the highest one sent when the loss was found. */
+  /** SND.NXT when the loss was found: recovery is over when everything below it is acknowledged. */
   readonly recover: number;
-  /** `[lostNext, lostEnd)`: deemed lost and not sent again yet; empty when equal. */
+  /** `[lostNext, lostEnd)`: deemed lost and not sent again yet. */
   readonly lostNext: number;
   readonly lostEnd: number;
-  /** Bytes to add to cwnd for what duplicate ACKs say has left the network; below 0 after large partial ACKs. */
-  readonly inflation: number;
-  /** Duplicate ACKs since `una` last moved. */
-  readonly dupAcks: number;
-  /** Partial ACKs in this recovery: only the first restarts the retransmission timer (RFC 6582 §4, "impatient"). */
-  readonly partialAcks: number;
-  onDuplicateAck(una: number, nxt: number, mss: number): DuplicateAckAction;
-  onNewAck(una: number, acked: number, nxt: number, mss: number): NewAckAction;
-  onTimeout(una: number, nxt: number): void;
-  onRetransmitted(end: number): void;
+  /** This acknowledgment of new data restarts the retransmission timer. */
+  readonly restartsTimer: boolean;
+  /** Sets `lostNext` and `lostEnd`; false when there is nothing to send again. */
+  findLost(): boolean;
+  /** Bytes that congestion allows now, below 0 for none. `cwnd` is the controller's. */
+  quota(cwnd: number, una: number, nxt: number): number;
+  /** Estimate of the bytes in the network. */
   pipe(una: number, nxt: number): number;
-  flightAtLoss(una: number, nxt: number): number;
-  reset(iss: number): void;
+  /** Bytes have left, new ones or again. */
+  onSent(bytes: number): void;
+  /** Lost bytes up to `end` have been sent again. */
+  onRetransmitted(end: number): void;
+  /** What is on its way is lost, for a reason that is no congestion: another path, a smaller MTU. */
+  onPathChanged(una: number, nxt: number): void;
 }
 
 /** Duplicate ACKs that mean a loss (RFC 5681 §3.2). */
@@ -48,8 +49,11 @@ export class NewRenoRecovery implements LossRecovery {
   recover: number;
   lostNext: number = 0;
   lostEnd: number = 0;
+  /** Bytes to add to cwnd for what duplicate ACKs say has left the network; below 0 after large partial ACKs. */
   inflation: number = 0;
+  /** Duplicate ACKs since `una` last moved. */
   dupAcks: number = 0;
+  /** Partial ACKs in this recovery. */
   partialAcks: number = 0;
   /** How far `una` moved at its last step: the heuristic of RFC 6582 §4.1. */
   #lastStep: number = 0;
@@ -131,6 +135,25 @@ export class NewRenoRecovery implements LossRecovery {
   /** Estimate of the bytes in the network. */
   pipe(una: number, nxt: number): number {
     return seqDiff(nxt, una) - seqDiff(this.lostEnd, this.lostNext);
+  }
+
+  /** [S-075] RFC 6582 §3.2 step 3, §4: of the partial ACKs only the first restarts the timer ("impatient"). */
+  get restartsTimer(): boolean {
+    return this.partialAcks <= 1;
+  }
+
+  findLost(): boolean {
+    return this.lostNext !== this.lostEnd;
+  }
+
+  quota(cwnd: number, una: number, nxt: number): number {
+    return cwnd + this.inflation - this.pipe(una, nxt);
+  }
+
+  onSent(): void {}
+
+  onPathChanged(una: number, nxt: number): void {
+    this.onTimeout(una, nxt);
   }
 
   /** What was outstanding when the loss was seen, for ssthresh: without what limited transmit added (RFC 5681 §3.2). */

@@ -1,3 +1,5 @@
+import { seqGe, seqGt } from '../buffer/seq.ts';
+
 /** How an estimator begins and where it is bounded; all in microseconds. */
 export interface RtoOptions {
   /** RTO before the first measurement. Default 1 s (RFC 6298 §2.1). Linux: TCP_TIMEOUT_INIT. */
@@ -10,8 +12,8 @@ export interface RtoOptions {
   granularity?: number;
 }
 
-/** RFC 6298 §5.7: the RTO for data when the SYN's timer has expired. */
-const INITIAL_AFTER_LOST_SYN = 3_000_000;
+/** RFC 6298 §5.7: the RTO where timers have expired and the round-trip time is not known. */
+const UNKNOWN_AFTER_LOSS = 3_000_000;
 
 /**
  * The retransmission timeout as RFC 6298 computes it from round-trip times. The timer itself (§5.1 to §5.6) is its
@@ -32,13 +34,21 @@ export class RtoEstimator {
   rttvar: number = 0;
   /** The timeout to arm the timer with, in microseconds: backed off and within bounds. */
   rto: number;
-  /** Expiries since the last sample. */
+  /** Expiries since the last sample or progress. */
   backoffs: number = 0;
   readonly #minimum: number;
   readonly #maximum: number;
   readonly #granularity: number;
   /** The timeout without back-off. */
   #base: number;
+  /** RTTVAR at the beginning of this round trip, and the largest deviation from SRTT in it. */
+  #roundVar: number = 0;
+  #roundDeviation: number = 0;
+  /** The round trip is over when this sequence number is acknowledged. */
+  #roundEnd: number = 0;
+  /** SRTT and RTTVAR at the last expiry (RFC 4015 §3.1 step 0). */
+  #srttBefore: number = 0;
+  #rttvarBefore: number = 0;
 
   constructor(options: RtoOptions = {}) {
     const { initial = 1_000_000, minimum = 200_000, maximum = 120_000_000, granularity = 1000 } = options;
@@ -49,30 +59,60 @@ export class RtoEstimator {
     this.rto = this.#base;
   }
 
-  /** Takes a round-trip time in microseconds, of a segment sent once ([MUST-18] RFC 6298 §3); ends the back-off. */
-  sample(rtt: number): void {
+  /**
+   * Takes a round-trip time in microseconds, of a segment sent once ([MUST-18] RFC 6298 §3); ends the back-off.
+   *
+   * There may be a sample for every ACK. So that the memory of RTTVAR stays as long as with one sample a round trip (RFC
+   * 7323 §4.2), it shrinks once in each, by that round's largest deviation; it grows at once. Linux does the like with
+   * mdev_max (tcp_rtt_estimator). SRTT follows every sample.
+   *
+   * @param una SND.UNA and
+   * @param nxt SND.NXT after the ACK, to tell round trips; without them each sample is taken for one
+   */
+  sample(rtt: number, una: number = 0, nxt: number = una): void {
     if (this.srtt === 0) {
       // [S-061] RFC 6298 §2.2: the first measurement. A time below the clock's resolution still counts as one.
       this.srtt = Math.max(rtt, 1);
       this.rttvar = rtt / 2;
+      this.#beginRound(nxt);
     } else {
-      // [S-061] RFC 6298 §2.3: beta = 1/4, alpha = 1/8, RTTVAR before SRTT.
-      this.rttvar += (Math.abs(this.srtt - rtt) - this.rttvar) / 4;
-      this.srtt = Math.max(this.srtt + (rtt - this.srtt) / 8, 1);
+      this.#smooth(rtt, una, nxt);
     }
-    const variance = Math.max(this.#granularity, 4 * this.rttvar, this.#minimum);
-    this.#base = Math.min(this.srtt + variance, this.#maximum);
-    this.resetBackOff();
+    this.#compute();
   }
 
   /** The timer has expired: doubles the timeout. */
   backOff(): void {
+    this.#srttBefore = this.srtt;
+    this.#rttvarBefore = this.rttvar;
     this.backoffs++;
     // [S-062] [MUST-19] RFC 6298 §5.5, bounded by §2.5.
     this.rto = Math.min(this.rto * 2, this.#maximum);
   }
 
-  /** Takes the back-off away without a new measurement, as when new data has been acknowledged. */
+  /**
+   * New data was acknowledged and gave no sample. The back-off stays until there is one ([MUST-18] Karn: else a time that
+   * has grown beyond RTO is never measured), but what was an outage must not outlast it: it is no more than what RFC 6298
+   * §5.7 takes for an unknown path. Expiries are counted anew, as Linux does with icsk_retransmits.
+   */
+  progress(): void {
+    this.backoffs = 0;
+    this.rto = Math.min(this.rto, Math.max(this.#base, UNKNOWN_AFTER_LOSS));
+  }
+
+  /**
+   * The timeout was spurious, and `rtt` is the first sample of data that had not been sent when it happened: whichever
+   * is longer, this or what was known before the timeout (RFC 4015 §3.1 step 11). Call it instead of `sample`.
+   */
+  onSpurious(rtt: number, nxt: number = 0): void {
+    // [S-082] RFC 4015 §3.6: two ticks of the clock for a timer that was "a tad too early".
+    this.srtt = Math.max(this.#srttBefore + 2 * this.#granularity, rtt);
+    this.rttvar = Math.max(this.#rttvarBefore, rtt / 2);
+    this.#beginRound(nxt);
+    this.#compute();
+  }
+
+  /** Takes the back-off away without a new measurement. */
   resetBackOff(): void {
     this.backoffs = 0;
     this.rto = this.#base;
@@ -81,7 +121,30 @@ export class RtoEstimator {
   /** Call when the handshake completes and the SYN's timer had expired: holds until the first sample. */
   synLost(): void {
     // [S-062] RFC 6298 §5.7.
-    this.#base = Math.min(Math.max(this.#base, INITIAL_AFTER_LOST_SYN), this.#maximum);
+    this.#base = Math.min(Math.max(this.#base, UNKNOWN_AFTER_LOSS), this.#maximum);
+    this.resetBackOff();
+  }
+
+  /** [S-061] RFC 6298 §2.3: beta = 1/4, alpha = 1/8, RTTVAR before SRTT. */
+  #smooth(rtt: number, una: number, nxt: number): void {
+    this.#roundDeviation = Math.max(this.#roundDeviation, Math.abs(this.srtt - rtt));
+    const rttvar = this.#roundVar + (this.#roundDeviation - this.#roundVar) / 4;
+    // An end outside of what is outstanding is passed, or so old that sequence numbers have wrapped.
+    const over = seqGe(una, this.#roundEnd) || seqGt(this.#roundEnd, nxt);
+    this.rttvar = over ? rttvar : Math.max(this.rttvar, rttvar);
+    this.srtt = Math.max(this.srtt + (rtt - this.srtt) / 8, 1);
+    if (over) this.#beginRound(nxt);
+  }
+
+  #beginRound(nxt: number): void {
+    this.#roundVar = this.rttvar;
+    this.#roundDeviation = 0;
+    this.#roundEnd = nxt;
+  }
+
+  #compute(): void {
+    const variance = Math.max(this.#granularity, 4 * this.rttvar, this.#minimum);
+    this.#base = Math.min(this.srtt + variance, this.#maximum);
     this.resetBackOff();
   }
 }

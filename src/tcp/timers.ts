@@ -1,6 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
-import { congestionSample } from './input-ack.ts';
+import { timerSample } from './ack-event.ts';
+import { reorderingTimeout } from './input-sack.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
 /**
@@ -19,14 +20,20 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
     tcb.setReferenced(false);
   }
   if (tcb.acker.deadline <= now) tcb.acker.expire();
+  const { sack } = tcb;
+  if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
+  else if (tcb.tailProbeAt <= now) {
+    tcb.tailProbeAt = Infinity;
+    tcb.tailProbeDue = true;
+  }
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
 }
 
 /** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
 function retransmissionTimeout(tcb: ControlBlock, now: number): void {
-  const { snd, rto, recovery, congestion } = tcb;
+  const { rto, congestion } = tcb;
   // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
   if (congestion !== undefined && now - tcb.stalledSince >= tcb.options.userTimeout * 1000) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
@@ -37,16 +44,27 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
     tcb.synDue = true;
     tcb.synLost = true;
   } else {
-    const flight = seqDiff(snd.nxt, snd.una);
-    congestion?.onCongestion('timeout', congestionSample(tcb, now, 0, flight, -1));
-    recovery.onTimeout(snd.una, snd.nxt);
-    tcb.mustRetransmit = true;
+    lossTimeout(tcb, now);
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
   const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.options.userTimeout * 1000;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
+}
+
+/** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
+function lossTimeout(tcb: ControlBlock, now: number): void {
+  const { snd, sack, newReno, scoreboard, congestion } = tcb;
+  const flight = seqDiff(snd.nxt, snd.una);
+  const before = scoreboard.losses;
+  if (sack === undefined) newReno.onTimeout(snd.una, snd.nxt);
+  else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
+  // RFC 5681 §3.1: held constant while the same data is lost again and again.
+  if (tcb.progressed) congestion?.onCongestion('timeout', timerSample(tcb, now, scoreboard.losses - before, flight));
+  tcb.progressed = tcb.tailProbeDue = false;
+  tcb.tailProbeAt = Infinity;
+  tcb.mustRetransmit = true;
 }
 
 /** The link was down and is up again: what was on its way is lost, which says nothing of congestion. */
@@ -59,7 +77,7 @@ export function resume(tcb: ControlBlock, now: number): void {
     probe(tcb, now);
     return;
   } else {
-    recovery.onTimeout(snd.una, snd.nxt);
+    recovery.onPathChanged(snd.una, snd.nxt);
     tcb.mustRetransmit = true;
   }
   rto.resetBackOff();

@@ -1,4 +1,4 @@
-import { seqGe, seqLe } from '../buffer/seq.ts';
+import { seqDiff, seqGe, seqLe } from '../buffer/seq.ts';
 import { ALIGNED_TIMESTAMPS_LENGTH } from '../wire/tcp-options.ts';
 
 /** Microseconds a tick of the timestamp clock: between 1 ms and 1 s (RFC 7323 §5.4). Linux: 1 ms. */
@@ -41,6 +41,16 @@ export class Timestamps {
   /** It is `now`: what is sent from here on says so. */
   tick(now: number): void {
     this.value = (Math.floor(now / TICK) + this.#offset) >>> 0;
+  }
+
+  /**
+   * The beginning of the millisecond in which `tsEcho` was written, as microseconds of the clock whose time is `now`;
+   * −1 for one that this connection can't have written.
+   */
+  writtenAt(tsEcho: number, now: number): number {
+    const ticks = seqDiff(this.value, tsEcho);
+    const at = (Math.floor(now / TICK) - ticks) * TICK;
+    return this.ok && ticks >= 0 ? at : -1;
   }
 
   /** The peer's SYN says whether the option is used (RFC 7323 §3.2), and what to echo first. */

@@ -94,8 +94,8 @@ export function challenge(tcb: ControlBlock, now: number): void {
 }
 
 /**
- * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the retransmission
- * queue follow. Returns false when nothing could be sent.
+ * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
+ * follow. Returns false when nothing could be sent.
  */
 export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
   const { snd } = tcb;
@@ -105,14 +105,18 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags)) return false;
+  const { scoreboard, rate } = tcb;
   tcb.lastSentAt = now;
+  rate.onSend(now, scoreboard.length === 0);
+  tcb.recovery.onSent(length);
   if (seqGt(end, snd.nxt)) {
-    if (seq !== snd.nxt) tcb.retransmissions.markRetransmitted(seq, snd.nxt, now);
-    tcb.retransmissions.push(snd.nxt, end, now);
+    if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
+    scoreboard.push(snd.nxt, end, snd.mss, now, rate);
     snd.nxt = end;
     tcb.probed = false;
+    tcb.tailProbeStale = true;
   } else {
-    tcb.retransmissions.markRetransmitted(seq, end, now);
+    scoreboard.markRetransmitted(seq, end, now, rate);
     tcb.segmentsRetransmitted++;
   }
   return true;
@@ -126,7 +130,7 @@ export function sendProbe(tcb: ControlBlock): boolean {
   if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
   if (seq === snd.nxt) tcb.probed = true;
   // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
-  else tcb.retransmissions.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now());
+  else tcb.scoreboard.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now(), tcb.rate);
   return true;
 }
 
@@ -164,9 +168,10 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const end = seqAdd(snd.iss, 1);
   if (snd.nxt === snd.iss) {
     snd.nxt = end;
-    tcb.retransmissions.push(snd.iss, end, now);
+    tcb.rate.onSend(now, true);
+    tcb.scoreboard.push(snd.iss, end, snd.mss, now, tcb.rate);
   } else {
-    tcb.retransmissions.markRetransmitted(snd.iss, end, now);
+    tcb.scoreboard.markRetransmitted(snd.iss, end, now, tcb.rate);
     tcb.segmentsRetransmitted++;
   }
   return true;

@@ -92,6 +92,10 @@ function describeOption(option: TcpOption): string {
       return `sack=${option.blocks.map(({ left, right }) => `${left}-${right}`).join(',')}`;
     case 'timestamps':
       return `ts=${option.value}/${option.echo}`;
+    case 'userTimeout':
+      return `uto=${option.value & 0x7fff}${option.value & 0x8000 ? 'min' : 's'}`;
+    case 'fastOpen':
+      return `fastopen(${option.cookie.byteLength})`;
     case 'other':
       return `option-${option.kind}(${option.data.byteLength + 2})`;
     default:

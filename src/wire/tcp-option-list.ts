@@ -1,9 +1,10 @@
 import { usageError } from '../errors.ts';
-import { MAX_TCP_OPTIONS_LENGTH, TcpOptionKind } from './tcp-options.ts';
+import { MAX_TCP_OPTIONS_LENGTH, TcpOptionKind, isCookieLength } from './tcp-options.ts';
 
 /**
  * One TCP option as a plain value: for tests, traces and made-up segments, not for the data path.
  *
+ * `userTimeout` has the 16 bits as they stand (RFC 5482 §3); `fastOpen` an empty cookie where it asks for one.
  * `end` has the padding that follows it; `other` is an option whose kind is not known here, or whose length is not
  * what its kind has (`data` is what stands behind kind and length); `broken` is the rest of an option area from a
  * length on that can't be followed.
@@ -16,6 +17,8 @@ export type TcpOption =
   | { name: 'sackPermitted' }
   | { name: 'sack'; blocks: { left: number; right: number }[] }
   | { name: 'timestamps'; value: number; echo: number }
+  | { name: 'userTimeout'; value: number }
+  | { name: 'fastOpen'; cookie: Uint8Array }
   | { name: 'other'; kind: number; data: Uint8Array }
   | { name: 'broken'; bytes: Uint8Array };
 
@@ -67,6 +70,8 @@ function parseOption(kind: number, data: Uint8Array): TcpOption {
     }));
     return { name: 'sack', blocks };
   }
+  if (kind === TcpOptionKind.USER_TIMEOUT && byteLength === 2) return { name: 'userTimeout', value: view.getUint16(0) };
+  if (kind === TcpOptionKind.FAST_OPEN && isCookieLength(byteLength)) return { name: 'fastOpen', cookie: data };
   return { name: 'other', kind, data };
 }
 
@@ -87,7 +92,7 @@ export function formatTcpOptions(options: readonly TcpOption[]): Uint8Array {
 }
 
 function formatOption(option: TcpOption): number[] {
-  const { END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS } = TcpOptionKind;
+  const { END, NOP, MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS, USER_TIMEOUT, FAST_OPEN } = TcpOptionKind;
   switch (option.name) {
     case 'end':
       return [END, ...option.padding];
@@ -107,6 +112,10 @@ function formatOption(option: TcpOption): number[] {
       ];
     case 'timestamps':
       return [TIMESTAMPS, 10, ...octets(option.value), ...octets(option.echo)];
+    case 'userTimeout':
+      return [USER_TIMEOUT, 4, option.value >>> 8, option.value & 255];
+    case 'fastOpen':
+      return [FAST_OPEN, 2 + option.cookie.byteLength, ...option.cookie];
     case 'other':
       return [option.kind, 2 + option.data.byteLength, ...option.data];
     default:

@@ -1,4 +1,4 @@
-/** Option kinds (RFC 9293 §3.2, RFC 7323, RFC 2018). */
+/** Option kinds (RFC 9293 §3.2, RFC 7323, RFC 2018, RFC 5482, RFC 7413). */
 export const TcpOptionKind = {
   END: 0,
   NOP: 1,
@@ -7,6 +7,8 @@ export const TcpOptionKind = {
   SACK_PERMITTED: 4,
   SACK: 5,
   TIMESTAMPS: 8,
+  USER_TIMEOUT: 28,
+  FAST_OPEN: 34,
 } as const;
 
 /** The longest option area, in bytes: the data offset field counts to 15 words. */
@@ -22,6 +24,10 @@ const MSS_LENGTH = 4;
 const WINDOW_SCALE_LENGTH = 3;
 const SACK_PERMITTED_LENGTH = 2;
 const TIMESTAMPS_LENGTH = 10;
+const USER_TIMEOUT_LENGTH = 4;
+/** A Fast Open cookie has 4 to 16 bytes, an even number of them (RFC 7413 §4.1.1). */
+const LEAST_COOKIE = 4;
+const MOST_COOKIE = 16;
 /** The lone timestamps option as RFC 7323 Appendix A lays it out: NOP, NOP, kind 8, length 10. */
 const ALIGNED_TIMESTAMPS = 0x0101080a;
 /** Its bytes: all the options that most segments of a connection with timestamps have. */
@@ -43,6 +49,12 @@ export class TcpOptions {
   sackCount: number = 0;
   readonly sackLeft: Uint32Array = new Uint32Array(MOST_SACK_BLOCKS);
   readonly sackRight: Uint32Array = new Uint32Array(MOST_SACK_BLOCKS);
+  /** The user timeout as it stands (RFC 5482 §3): bit 15 is the granularity, minutes or seconds; -1 when absent. */
+  userTimeout: number = -1;
+  /** Bytes of the Fast Open cookie (RFC 7413 §4.1.1); 0 when one is asked for, -1 without the option. */
+  fastOpen: number = -1;
+  /** The cookie: its first `fastOpen` bytes. */
+  readonly fastOpenCookie: Uint8Array = new Uint8Array(MOST_COOKIE);
   /** Options that were read over because their kind is not known here. */
   unknown: number = 0;
 
@@ -55,6 +67,8 @@ export class TcpOptions {
     this.tsValue = 0;
     this.tsEcho = 0;
     this.sackCount = 0;
+    this.userTimeout = -1;
+    this.fastOpen = -1;
     this.unknown = 0;
   }
 
@@ -64,6 +78,12 @@ export class TcpOptions {
     this.sackLeft[this.sackCount] = left;
     this.sackRight[this.sackCount] = right;
     this.sackCount += 1;
+  }
+
+  /** Takes a Fast Open cookie of 4 to 16 bytes, an even number; an empty one asks for a cookie. */
+  setFastOpen(cookie: Uint8Array): void {
+    this.fastOpen = cookie.byteLength;
+    this.fastOpenCookie.set(cookie);
   }
 }
 
@@ -125,6 +145,12 @@ function readOption(view: DataView, at: number, kind: number, length: number, in
       if (length !== TIMESTAMPS_LENGTH) return false;
       readTimestamps(view, at, into);
       return true;
+    case TcpOptionKind.USER_TIMEOUT:
+      if (length !== USER_TIMEOUT_LENGTH) return false;
+      into.userTimeout = view.getUint16(at + 2);
+      return true;
+    case TcpOptionKind.FAST_OPEN:
+      return readFastOpen(view, at, length, into);
     default:
       into.unknown += 1;
       return true;
@@ -146,6 +172,21 @@ function readSack(view: DataView, at: number, length: number, into: TcpOptions):
   return true;
 }
 
+/** Takes a cookie, or the request for one; false when its length is none that a cookie has. */
+function readFastOpen(view: DataView, at: number, length: number, into: TcpOptions): boolean {
+  const bytes = length - 2;
+  // RFC 7413 §4.1.1: options with invalid length values must be ignored.
+  if (!isCookieLength(bytes)) return false;
+  into.fastOpen = bytes;
+  for (let i = 0; i < bytes; i++) into.fastOpenCookie[i] = view.getUint8(at + 2 + i);
+  return true;
+}
+
+/** Whether a Fast Open option may carry that many bytes: none, or 4 to 16, an even number (RFC 7413 §4.1.1). */
+export function isCookieLength(bytes: number): boolean {
+  return bytes === 0 || (bytes >= LEAST_COOKIE && bytes <= MOST_COOKIE && bytes % 2 === 0);
+}
+
 /** Bytes that `writeTcpOptions` will write: a multiple of 4, at most 40. */
 export function tcpOptionsLength(options: TcpOptions): number {
   const fixed = fixedLength(options);
@@ -153,23 +194,32 @@ export function tcpOptionsLength(options: TcpOptions): number {
   return fixed + (blocks === 0 ? 0 : 4 + 8 * blocks);
 }
 
-/** Everything but SACK blocks, in whole words. */
+/** Everything but SACK blocks, in whole words; Fast Open's option only where it fits. */
 function fixedLength(options: TcpOptions): number {
   const mss = options.mss === 0 ? 0 : 4;
   const windowScale = options.windowScale < 0 ? 0 : 4;
   // SACK-permitted takes the place of the two NOPs in front of the timestamps.
   const pair = options.timestamps ? 12 : options.sackPermitted ? 4 : 0;
-  return mss + windowScale + pair;
+  const userTimeout = options.userTimeout < 0 ? 0 : 4;
+  const others = mss + windowScale + pair + userTimeout;
+  const fastOpen = fastOpenLength(options);
+  return others + fastOpen > MAX_TCP_OPTIONS_LENGTH ? others : others + fastOpen;
+}
+
+/** The Fast Open option in whole words; 0 without one. */
+function fastOpenLength({ fastOpen }: TcpOptions): number {
+  return fastOpen < 0 ? 0 : (2 + fastOpen + 3) & ~3;
 }
 
 function sackBlocksThatFit(options: TcpOptions, fixed: number): number {
-  const room = (MAX_TCP_OPTIONS_LENGTH - fixed - 4) >> 3;
+  // Nothing but the largest cookies fills the area to its end.
+  const room = Math.max(0, (MAX_TCP_OPTIONS_LENGTH - fixed - 4) >> 3);
   return options.sackCount < room ? options.sackCount : room;
 }
 
 /**
  * Writes the options at `offset`, laid out in whole words with NOPs as Linux does, so that no padding is needed
- * [MUST-69]. Of the SACK blocks the first that fit are written.
+ * [MUST-69]. A Fast Open option that does not fit is left out; of the SACK blocks the first that fit are written.
  *
  * @returns bytes written, as `tcpOptionsLength` said
  */
@@ -193,6 +243,12 @@ export function writeTcpOptions(view: DataView, offset: number, options: TcpOpti
     view.setUint32(at, (NOP << 24) | (WINDOW_SCALE << 16) | (WINDOW_SCALE_LENGTH << 8) | options.windowScale);
     at += 4;
   }
+  if (options.userTimeout >= 0) {
+    view.setUint16(at, (TcpOptionKind.USER_TIMEOUT << 8) | USER_TIMEOUT_LENGTH);
+    view.setUint16(at + 2, options.userTimeout);
+    at += 4;
+  }
+  at += writeFastOpen(view, at, options, MAX_TCP_OPTIONS_LENGTH - (at - offset));
   at += writeSack(view, at, options, sackBlocksThatFit(options, at - offset));
   return at - offset;
 }
@@ -208,6 +264,17 @@ function writeTimestamps(view: DataView, at: number, options: TcpOptions): void 
   view.setUint16(at, (TcpOptionKind.TIMESTAMPS << 8) | TIMESTAMPS_LENGTH);
   view.setUint32(at + 2, options.tsValue);
   view.setUint32(at + 6, options.tsEcho);
+}
+
+function writeFastOpen(view: DataView, at: number, options: TcpOptions, room: number): number {
+  const length = fastOpenLength(options);
+  if (length === 0 || length > room) return 0;
+  const { FAST_OPEN, NOP } = TcpOptionKind;
+  const end = 2 + options.fastOpen;
+  view.setUint16(at, (FAST_OPEN << 8) | end);
+  for (let i = 2; i < end; i++) view.setUint8(at + i, options.fastOpenCookie[i - 2]!);
+  for (let i = end; i < length; i++) view.setUint8(at + i, NOP);
+  return length;
 }
 
 function writeSack(view: DataView, at: number, options: TcpOptions, blocks: number): number {

@@ -1,9 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RetransmissionQueue } from '../../src/tcp/retransmission-queue.ts';
+import { AckReport } from '../../src/tcp/ack-report.ts';
+import { DeliveryRate } from '../../src/tcp/delivery-rate.ts';
+import { Rack } from '../../src/tcp/rack.ts';
 import { RtoEstimator } from '../../src/tcp/rto.ts';
+import { Scoreboard } from '../../src/tcp/scoreboard.ts';
 
 const SECOND = 1_000_000;
+/** What is on its way, and the round-trip time that an acknowledgement of it gives. */
+class Outstanding {
+  readonly #board = new Scoreboard();
+  readonly #rate = new DeliveryRate();
+  readonly #report = new AckReport(new Rack(0), this.#rate);
+
+  push(seq: number, end: number, now: number): void {
+    this.#board.push(seq, end, 1000, now, this.#rate);
+  }
+
+  markRetransmitted(seq: number, end: number, now: number): void {
+    this.#board.markRetransmitted(seq, end, now, this.#rate);
+  }
+
+  acknowledge(una: number, now: number): number {
+    this.#report.begin(now, 0, -1);
+    this.#board.acknowledge(una, this.#report);
+    return this.#report.rtt;
+  }
+}
+
 /** The RFC's plain formula, without the floor of the variance term. */
 const plain = { minimum: 0, granularity: 1000 };
 
@@ -70,14 +94,14 @@ describe('RFC 6298 §2: the basic algorithm', () => {
 
 describe('RFC 6298 §3: taking RTT samples', () => {
   it('[MUST-18] a segment that was retransmitted gives no sample', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.markRetransmitted(1000, 2000, 500);
     expect(queue.acknowledge(2000, 600)).toBe(-1);
   });
 
   it('[MUST-18] new data that is acknowledged alone gives samples again', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.markRetransmitted(1000, 2000, 500);
     queue.push(2000, 3000, 550);
@@ -86,7 +110,7 @@ describe('RFC 6298 §3: taking RTT samples', () => {
   });
 
   it('[MUST-18] data acknowledged together with a retransmission has waited for it and gives none', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     queue.push(1000, 2000, 10);
     queue.push(2000, 3000, 20);
     queue.markRetransmitted(1000, 2000, 500);
@@ -94,7 +118,7 @@ describe('RFC 6298 §3: taking RTT samples', () => {
   });
 
   it('at least one measurement is made in each round trip that loses nothing', () => {
-    const queue = new RetransmissionQueue();
+    const queue = new Outstanding();
     let samples = 0;
     for (let trip = 0; trip < 10; trip++) {
       queue.push(trip * 100, trip * 100 + 100, trip * 1000);
@@ -148,5 +172,94 @@ describe('RFC 6298 §5: managing the RTO timer', () => {
     for (let i = 0; i < 3; i++) rto.backOff();
     rto.sample(200_000);
     expect(rto.rto).toBe(600_000);
+  });
+});
+
+describe('RFC 7323 §4.2: many samples in a round trip', () => {
+  /** Samples of segments of 10 bytes, as a connection that always keeps a round's worth in flight takes them. */
+  function feed(rto: RtoEstimator, rounds: readonly (readonly number[])[], from: number): void {
+    let una = from;
+    for (const round of rounds) {
+      for (const rtt of round) {
+        una = (una + 10) >>> 0;
+        rto.sample(rtt, una, (una + 10 * (round.length - 1)) >>> 0);
+      }
+    }
+  }
+
+  function steady(rtt: number, count: number): number[] {
+    return Array.from({ length: count }, () => rtt);
+  }
+
+  it('[S-061] RTTVAR forgets as slowly as with one sample in each', () => {
+    const [one, many] = [new RtoEstimator(plain), new RtoEstimator(plain)];
+    const spike = 300_000;
+    const rounds = [100_000, spike, 100_000, 100_000, 100_000];
+    feed(
+      one,
+      rounds.map((rtt) => [rtt]),
+      0,
+    );
+    feed(
+      many,
+      rounds.map((rtt, i) => (i === 1 ? [...steady(100_000, 99), spike] : steady(rtt, 100))),
+      0,
+    );
+    expect(many.rttvar).toBeGreaterThan(0.6 * one.rttvar);
+    // As RFC 6298 alone would have it, with a sample for every ACK.
+    const forgetful = new RtoEstimator(plain);
+    for (let i = 0; i < 300; i++) forgetful.sample(i === 0 ? spike : 100_000);
+    expect(forgetful.rttvar).toBeLessThan(0.01 * many.rttvar);
+  });
+
+  it('a deviation counts at once, not at the end of the round trip', () => {
+    const rto = new RtoEstimator(plain);
+    feed(rto, [steady(100_000, 50), steady(100_000, 50)], 0);
+    const before = rto.rttvar;
+    rto.sample(500_000, 1010, 1500);
+    expect(rto.rttvar).toBeGreaterThan(before + 80_000);
+  });
+
+  it('RTTVAR does not shrink within a round trip, and shrinks by a quarter in each that is steady', () => {
+    const rto = new RtoEstimator(plain);
+    rto.sample(100_000, 0, 1000);
+    for (let una = 10; una < 1000; una += 10) {
+      rto.sample(100_000, una, una + 1000);
+      expect(rto.rttvar).toBe(50_000);
+    }
+    rto.sample(100_000, 1000, 2000);
+    expect(rto.rttvar).toBe(37_500);
+  });
+
+  it('is the same wherever sequence numbers begin', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(fc.integer({ min: 1, max: 1_000_000 }), { minLength: 1, maxLength: 20 }), { maxLength: 20 }),
+        fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+        (rounds, from) => {
+          const [a, b] = [new RtoEstimator(), new RtoEstimator()];
+          feed(a, rounds, 0);
+          feed(b, rounds, from);
+          expect([b.srtt, b.rttvar, b.rto]).toEqual([a.srtt, a.rttvar, a.rto]);
+        },
+      ),
+    );
+  });
+
+  it('RTO never lies below SRTT by any sequence of samples', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 5_000_000 }), { minLength: 1, maxLength: 60 }), (samples) => {
+        const rto = new RtoEstimator();
+        feed(rto, [samples], 0);
+        expect(rto.rto).toBeGreaterThanOrEqual(rto.srtt + 200_000);
+      }),
+    );
+  });
+
+  it('a round trip whose end is long past, as after gigabytes without a sample, is over', () => {
+    const rto = new RtoEstimator(plain);
+    rto.sample(100_000, 0, 1000);
+    rto.sample(100_000, 2 ** 31 + 1500, 2 ** 31 + 2500);
+    expect(rto.rttvar).toBe(37_500);
   });
 });

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection, ConnectionOptions, SystemError } from '../../src/index.ts';
-import { Stack, cable } from '../../src/index.ts';
+import type { Connection, ConnectionOptions, Impairments, SystemError } from '../../src/index.ts';
+import { Stack, cable, impair } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import type { Random } from '../../src/time/clock.ts';
 import { chance, uniform } from '../../src/time/seeded-random.ts';
-import type { Faults } from '../support/unreliable.ts';
-import { UnreliableLink } from '../support/unreliable.ts';
 
 const RUNS = Number(process.env['USERNET_SIM_RUNS'] ?? 300);
 const FIRST_SEED = Number(process.env['USERNET_SIM_SEED'] ?? 1);
@@ -176,14 +174,14 @@ class Side {
   }
 }
 
-function drawFaults(random: Random): Faults {
+function drawFaults(random: Random): Impairments {
   const level = pick(random, [0, 0.02, 0.1, 0.25]);
   return {
     loss: (level * uniform(random, 100)) / 100,
     duplicate: chance(random, 0.3) ? 0.1 : 0,
     corrupt: chance(random, 0.3) ? 0.03 : 0,
-    delay: pick(random, [0, 100, 5000, 60_000, 250_000]),
-    jitter: pick(random, [0, 0, 200, 20_000, 300_000]),
+    delay: pick(random, [0, 0.1, 5, 60, 250]),
+    jitter: pick(random, [0, 0, 0.2, 20, 300]),
   };
 }
 
@@ -205,7 +203,7 @@ function run(seed: number): void {
   const random = seededRandom(seed);
   const clock = new VirtualClock();
   const ends = cable({ mtu: pick(random, [296, 576, 1500, 9000]) });
-  const links = ends.map((end, i) => new UnreliableLink(end, seededRandom(seed * 4 + i), drawFaults(random)));
+  const links = ends.map((end, i) => impair(end, { seed: seed * 4 + i, send: drawFaults(random) }));
   const stacks = links.map((link, i) => {
     const memory = pick(random, [64 << 20, 64 << 20, 40_000]);
     const stack = new Stack({ clock, random: seededRandom(seed * 4 + 2 + i), tcp: drawOptions(random), memory });
@@ -224,7 +222,7 @@ function run(seed: number): void {
   if (vanishAt < Infinity) {
     clock
       .timer(() => {
-        for (const link of links) link.faults.loss = 1;
+        for (const link of links) link.set({ send: { loss: 1 } });
       })
       .at(vanishAt);
   }

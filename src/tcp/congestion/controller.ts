@@ -1,3 +1,5 @@
+import type { Random } from '../../time/clock.ts';
+
 /**
  * What a congestion controller is told at every event. The object is reused: read it during the call. Times are
  * microseconds, sizes bytes.
@@ -73,7 +75,10 @@ export interface CongestionController {
   onSpurious?(now: number): void;
   /** Every ACK that delivers, marks lost, or both, in whatever phase; after the other callbacks of the same ACK. */
   onDelivery?(sample: CongestionSample): void;
-  /** A segment leaves: `pipe` before it; `idle` when nothing was outstanding. For rates that follow idleness. */
+  /**
+   * A segment leaves: `pipe` before it; `idle` when nothing was outstanding because the application had given nothing.
+   * For rates that follow idleness.
+   */
   onSend?(now: number, pipe: number, idle: boolean): void;
   /** The path's segment size has changed, to `mss` bytes. */
   onMssChange?(mss: number): void;
@@ -85,6 +90,10 @@ export interface CongestionStart {
   /** Bytes: RFC 6928's window, or one segment after a lost SYN. */
   initialWindow: number;
   now: number;
+  /** The handshake's round-trip time; absent or 0: it gave none. */
+  srtt?: number;
+  /** For controllers that must not act in step with each other; absent: they take a fixed choice. */
+  random?: Random;
 }
 
 /** Makes the controller of one connection, when its handshake completes. */

@@ -1,5 +1,6 @@
 import { usageError } from '../../errors.ts';
 import type { CongestionFactory } from './controller.ts';
+import { bbr } from './bbr/bbr.ts';
 import { reno } from './reno.ts';
 
 /**
@@ -9,7 +10,10 @@ import { reno } from './reno.ts';
  * congestionControls.register('fixed', ({ mss }) => new Fixed(20 * mss));
  */
 export class CongestionControls {
-  readonly #factories = new Map<string, CongestionFactory>([['reno', reno]]);
+  readonly #factories = new Map<string, CongestionFactory>([
+    ['bbr', bbr],
+    ['reno', reno],
+  ]);
 
   /**
    * Adds a controller, or replaces the one of that name for connections made from now on.

@@ -3,6 +3,7 @@ import { Batch, batchOf, Checksum } from '../../../src/buffer/batch.ts';
 import { memoryOf } from '../../../src/buffer/memory.ts';
 import { cable } from '../../../src/link/cable.ts';
 import { capture } from '../../../src/link/capture.ts';
+import { impair } from '../../../src/link/impair.ts';
 import type { Link, LinkHost, LinkOffload } from '../../../src/link/link.ts';
 import { loopback } from '../../../src/link/loopback.ts';
 import type { LinkPair } from '../../../src/link/suite.ts';
@@ -47,6 +48,13 @@ suite('capture(cable({ offload }))', () => wrapped(true, (link) => capture(link,
 suite('capture(loopback())', () => {
   const lo = capture(loopback(), () => {});
   return pairOf([lo, lo]);
+});
+
+suite('impair(cable())', () => wrapped(false, (link) => impair(link)));
+suite('impair(cable({ offload, queue, queueBytes })), with a delay', () => {
+  const [a, b] = cable({ offload: true, queue: 7, queueBytes: 3000 });
+  // Less than `settle` takes for both ends.
+  return pairOf([impair(a, { delay: 0.1 }), impair(b, { delay: 0.25, seed: 1 })]);
 });
 
 /** Advances a clock past all the errors that come out of it. */

@@ -1,9 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NO_OFFLOAD, Stack, batchOf, cable, congestionControls } from '../../../src/index.ts';
+import { NO_OFFLOAD, Stack, batchOf, cable, impair, congestionControls } from '../../../src/index.ts';
 import type { Connection, ConnectionOptions, Link, LinkHost } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
-
-import { NO_FAULTS, UnreliableLink } from '../../support/unreliable.ts';
 
 const SECOND = 1_000_000;
 
@@ -11,13 +9,13 @@ const SECOND = 1_000_000;
 function pair(options: { memory?: number } = {}) {
   const clock = new VirtualClock();
   const [a, b] = cable({ mtu: 1500 });
-  // A millisecond each way: what happens on the way takes time.
-  const slow = { ...NO_FAULTS, delay: 1000 };
-  const wire = new Changeable(new UnreliableLink(a, seededRandom(3), slow));
+  // A millisecond each way, and packets come one by one: what happens on the way takes time.
+  const slow = { send: { delay: 1, rate: 1e9 } };
+  const wire = new Changeable(impair(a, slow));
   const alice = new Stack({ clock, random: seededRandom(1) });
   const bob = new Stack({ clock, random: seededRandom(2), ...options });
   alice.attach(wire, { addresses: ['10.0.0.1/24'] });
-  bob.attach(new UnreliableLink(b, seededRandom(4), slow), { addresses: ['10.0.0.2/24'] });
+  bob.attach(impair(b, slow), { addresses: ['10.0.0.2/24'] });
   return { clock, alice, bob, wire };
 }
 

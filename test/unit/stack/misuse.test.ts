@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectOptions, Connection, ConnectionHandler, ListenOptions, SystemError } from '../../../src/index.ts';
-import { Stack, cable } from '../../../src/index.ts';
+import { Stack, cable, impair } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { IcmpType, IcmpUnreachable } from '../../../src/wire/icmp.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
 import { RawLink } from '../../support/raw-link.ts';
 import { RawPeer, icmpErrorAbout, rawPacket } from '../../support/raw-peer.ts';
-import { NO_FAULTS, UnreliableLink } from '../../support/unreliable.ts';
 
 const SECOND = 1_000_000;
 const { ACK, FIN, RST, SYN } = TcpFlag;
@@ -25,14 +24,14 @@ function alone() {
 function pair() {
   const clock = new VirtualClock();
   const [left, right] = cable();
-  const lines = [left, right].map((end, i) => new UnreliableLink(end, seededRandom(i), NO_FAULTS));
+  const lines = [left, right].map((end, i) => impair(end, { seed: i }));
   const [alice, bob] = lines.map((line, i) => {
     const stack = new Stack({ clock, random: seededRandom(10 + i) });
     stack.attach(line, { addresses: [`10.0.0.${i + 1}/24`] });
     return stack;
   });
   const cut = (): void => {
-    for (const line of lines) line.faults.loss = 1;
+    for (const line of lines) line.set({ loss: 1 });
   };
   return { clock, alice: alice!, bob: bob!, cut };
 }

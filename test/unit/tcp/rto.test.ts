@@ -57,4 +57,34 @@ describe('RtoEstimator', () => {
     rto.synLost();
     expect(rto.rto).toBe(6_000_000);
   });
+
+  it('takes its least variance term from the options', () => {
+    const rto = new RtoEstimator({ minimum: 5000 });
+    for (let i = 0; i < 100; i++) rto.sample(1000);
+    expect(rto.rto).toBe(6000);
+  });
+
+  it('keeps the back-off when new data is acknowledged without a sample, but counts expiries anew', () => {
+    const rto = new RtoEstimator();
+    rto.sample(100_000);
+    rto.backOff();
+    rto.backOff();
+    expect(rto.rto).toBe(1_200_000);
+    rto.progress();
+    expect([rto.rto, rto.backoffs]).toEqual([1_200_000, 0]);
+  });
+
+  it('does not let the back-off of an outage outlast it', () => {
+    const rto = new RtoEstimator();
+    rto.sample(100_000);
+    for (let i = 0; i < 9; i++) rto.backOff();
+    expect(rto.rto).toBe(120_000_000);
+    rto.progress();
+    expect(rto.rto).toBe(3_000_000);
+    const far = new RtoEstimator();
+    far.sample(2_000_000);
+    for (let i = 0; i < 9; i++) far.backOff();
+    far.progress();
+    expect(far.rto).toBe(6_000_000);
+  });
 });

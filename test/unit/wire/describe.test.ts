@@ -61,6 +61,11 @@ describe('describePacket', () => {
     expect(tcpLine({ options })).toBe(
       '10.0.0.1:40000 → 10.0.0.2:80 [SYN] seq=4294967295 win=64240 len=0 mss=1460 sackOK ts=1/2 wscale=7 option-254(4)',
     );
+    const rare = formatTcpOptions([
+      { name: 'userTimeout', value: 0x8005 },
+      { name: 'fastOpen', cookie: hex('0a0b0c0d') },
+    ]);
+    expect(tcpLine({ options: rare })).toMatch(/len=0 uto=5min fastopen\(4\)$/);
     expect(tcpLine({ flags: SYN | ACK })).toBe(
       '10.0.0.1:40000 → 10.0.0.2:80 [SYN, ACK] seq=4294967295 ack=5 win=64240 len=0',
     );

@@ -11,6 +11,8 @@ const WINDOW_SCALE = '0303 07';
 const SACK_PERMITTED = '0402';
 const SACK = '0512 00000001 00000002 fffffffe ffffffff';
 const TIMESTAMPS = '080a fffffff0 00000005';
+const USER_TIMEOUT = '1c04 8005';
+const FAST_OPEN = '2206 0a0b0c0d';
 
 interface Reading {
   flaw: TcpOptionsFlaw | undefined;
@@ -41,6 +43,15 @@ describe('reading TCP options', () => {
         [0xfffffffe, 0xffffffff],
       ]);
     }
+  });
+
+  it('reads a user timeout, a Fast Open cookie, and the request for one', () => {
+    const { flaw, options } = read(USER_TIMEOUT + FAST_OPEN);
+    expect(flaw).toBeUndefined();
+    expect(options).toMatchObject({ userTimeout: 0x8005, fastOpen: 4, unknown: 0 });
+    expect(options.fastOpenCookie.subarray(0, 4)).toEqual(hex('0a0b0c0d'));
+    expect(read(`2202 ${MSS}`).options).toMatchObject({ userTimeout: -1, fastOpen: 0, mss: 1460 });
+    expect(read(MSS).options).toMatchObject({ userTimeout: -1, fastOpen: -1 });
   });
 
   it('finds nothing in nothing', () => {
@@ -82,7 +93,7 @@ describe('reading TCP options', () => {
   });
 
   it('[MUST-6] [MUST-68] skips unknown options by their length and counts them', () => {
-    expect(read(`fd06 f989aabb 1e02 ${MSS} 2203 99`)).toMatchObject({
+    expect(read(`fd06 f989aabb 1e02 ${MSS} 2303 99`)).toMatchObject({
       flaw: undefined,
       options: { mss: 1460, unknown: 3 },
     });
@@ -109,6 +120,10 @@ describe('reading TCP options', () => {
     ['SACK of half a block', '0506 00000001'],
     ['SACK of five blocks', `052a ${'00000001 00000002'.repeat(5)}`],
     ['timestamps', '0809 00000001 000000'],
+    ['user timeout', '1c03 05'],
+    ['Fast Open of two bytes', '2204 0102'],
+    ['Fast Open of five bytes', '2207 0102030405'],
+    ['Fast Open of 18 bytes', `2214 ${'00'.repeat(18)}`],
   ])('[MUST-7] skips %s of a wrong length (%s) and reads on', (_name, text) => {
     const { flaw, options } = read(`${text} 0101 0303 05`);
     expect(flaw).toBe('tcp-option-bad-length');
@@ -123,10 +138,13 @@ const options: fc.Arbitrary<TcpOptions> = fc
     sackPermitted: fc.boolean(),
     timestamps: fc.option(fc.tuple(word, word)),
     sacks: fc.array(fc.tuple(word, word), { maxLength: 5 }),
+    userTimeout: fc.integer({ min: -1, max: 0xffff }),
+    cookie: fc.option(fc.constantFrom(0, 4, 6, 8, 14, 16).chain((n) => fc.uint8Array({ minLength: n, maxLength: n }))),
   })
-  .map(({ mss, windowScale, sackPermitted, timestamps, sacks }) => {
+  .map(({ mss, windowScale, sackPermitted, timestamps, sacks, userTimeout, cookie }) => {
     const value = new TcpOptions();
-    Object.assign(value, { mss, windowScale, sackPermitted });
+    Object.assign(value, { mss, windowScale, sackPermitted, userTimeout });
+    if (cookie !== null) value.setFastOpen(cookie);
     if (timestamps !== null) Object.assign(value, { timestamps: true, tsValue: timestamps[0], tsEcho: timestamps[1] });
     for (const [left, right] of sacks) value.addSack(left, right);
     return value;
@@ -147,6 +165,9 @@ describe('writing TCP options', () => {
       [{ sackPermitted: true }, '01010402'],
       [{ windowScale: 0 }, '01030300'],
       [{ timestamps: true, tsValue: 1, tsEcho: 2 }, '0101080a 00000001 00000002'],
+      [{ userTimeout: 0x8005 }, '1c048005'],
+      [{ fastOpen: 0 }, '22020101'],
+      [{ fastOpen: 4 }, '220600000000 0101'],
     ];
     for (const [fields, text] of cases) {
       const bytes = new Uint8Array(40);
@@ -166,10 +187,19 @@ describe('writing TCP options', () => {
         expect(bytes.subarray(offset + length).every((octet) => octet === 0xee)).toBe(true);
         const back = new TcpOptions();
         expect(readTcpOptions(viewOf(bytes), offset, offset + length, back)).toBeUndefined();
-        const { mss, windowScale, sackPermitted, timestamps, tsValue, tsEcho } = value;
-        expect(back).toMatchObject({ mss, windowScale, sackPermitted, timestamps, tsValue, tsEcho });
+        const { mss, windowScale, sackPermitted, timestamps, tsValue, tsEcho, userTimeout } = value;
+        expect(back).toMatchObject({ mss, windowScale, sackPermitted, timestamps, tsValue, tsEcho, userTimeout });
         expect(blocks(back)).toEqual(blocks(value).slice(0, back.sackCount));
-        if (back.sackCount < value.sackCount) expect(length + 8).toBeGreaterThan(40);
+        if (back.sackCount < value.sackCount) expect(length + (back.sackCount === 0 ? 12 : 8)).toBeGreaterThan(40);
+        const { fastOpen, fastOpenCookie } = value;
+        if (back.fastOpen >= 0) {
+          expect(back.fastOpenCookie.subarray(0, back.fastOpen)).toEqual(fastOpenCookie.subarray(0, fastOpen));
+        } else if (fastOpen >= 0) {
+          // Left out: with everything else, SACK blocks not counted, it did not fit.
+          value.fastOpen = -1;
+          value.sackCount = 0;
+          expect(tcpOptionsLength(value) + 2 + fastOpen).toBeGreaterThan(40);
+        }
       }),
       { numRuns: 500 },
     );
@@ -187,13 +217,17 @@ describe('writing TCP options', () => {
 
 describe('TCP options as a list', () => {
   it('names what it reads, in order', () => {
-    const bytes = hex(`${MSS} ${SACK_PERMITTED} ${TIMESTAMPS} 01 ${WINDOW_SCALE} 1e04 aabb 0203 05 0000`);
+    const bytes = hex(
+      `${MSS} ${SACK_PERMITTED} ${TIMESTAMPS} 01 ${WINDOW_SCALE} ${USER_TIMEOUT} ${FAST_OPEN} 1e04 aabb 0203 05 0000`,
+    );
     const expected: TcpOption[] = [
       { name: 'mss', value: 1460 },
       { name: 'sackPermitted' },
       { name: 'timestamps', value: 0xfffffff0, echo: 5 },
       { name: 'nop' },
       { name: 'windowScale', shift: 7 },
+      { name: 'userTimeout', value: 0x8005 },
+      { name: 'fastOpen', cookie: hex('0a0b0c0d') },
       { name: 'other', kind: 30, data: hex('aabb') },
       { name: 'other', kind: 2, data: hex('05') },
       { name: 'end', padding: hex('00') },
@@ -213,7 +247,24 @@ describe('TCP options as a list', () => {
 
   it('gives back the bytes of any option area', () => {
     const likely = fc
-      .array(fc.constantFrom('01', '00', MSS, WINDOW_SCALE, SACK_PERMITTED, SACK, TIMESTAMPS, 'fe03aa', '02', '0500'))
+      .array(
+        fc.constantFrom(
+          '01',
+          '00',
+          MSS,
+          WINDOW_SCALE,
+          SACK_PERMITTED,
+          SACK,
+          TIMESTAMPS,
+          USER_TIMEOUT,
+          FAST_OPEN,
+          '2202',
+          '220401',
+          'fe03aa',
+          '02',
+          '0500',
+        ),
+      )
       .map((pieces) => hex(pieces.join('')))
       .map((bytes) => bytes.subarray(0, Math.min(40, bytes.length & ~3)));
     fc.assert(

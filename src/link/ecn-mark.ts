@@ -1,0 +1,30 @@
+import { checksumUpdate } from '../wire/checksum.ts';
+
+const ETHERNET_HEADER = 14;
+const NOT_ECT = 0;
+const CE = 3;
+/** Where the field lies in the first 16 bits of an IPv6 header; in IPv4 it ends them. */
+const IPV6_SHIFT = 4;
+const IPV4_CHECKSUM = 10;
+
+/**
+ * RFC 3168 §5: turns ECT(0) or ECT(1) of a packet into CE. Answers whether the packet may be marked and was not yet;
+ * with `write` false it only answers.
+ */
+export function markCe(view: DataView, offset: number, length: number, ethernet: boolean, write: boolean): boolean {
+  const ip = ethernet ? offset + ETHERNET_HEADER : offset;
+  if (length - (ip - offset) < 20) return false;
+  const word = view.getUint16(ip);
+  const version = word >>> 12;
+  if (version !== 4 && version !== 6) return false;
+  const shift = version === 4 ? 0 : IPV6_SHIFT;
+  const ecn = (word >>> shift) & CE;
+  if (ecn === NOT_ECT || ecn === CE) return false;
+  if (!write) return true;
+  const marked = word | (CE << shift);
+  view.setUint16(ip, marked);
+  if (version === 4) {
+    view.setUint16(ip + IPV4_CHECKSUM, checksumUpdate(view.getUint16(ip + IPV4_CHECKSUM), word, marked));
+  }
+  return true;
+}

@@ -1,0 +1,99 @@
+import { seqDiff } from '../buffer/seq.ts';
+import type { DeliveryRate } from './delivery-rate.ts';
+import type { Rack } from './rack.ts';
+import type { DeliverySink } from './scoreboard.ts';
+import { Mark } from './scoreboard.ts';
+
+/**
+ * What one ACK says: filled in while the scoreboard takes the ACK number (`begin`), then the SACK blocks (`selective`).
+ * Passes each delivery on to RACK and to the delivery rate. One object a connection; times are microseconds, sizes
+ * octets.
+ */
+export class AckReport implements DeliverySink {
+  /** Octets delivered, cumulatively or by SACK, each once. */
+  delivered: number = 0;
+  /** Octets of these that had been sent only once. */
+  originals: number = 0;
+  /** The highest number behind octets that had been sent only once; meaningful with `originals`. */
+  originalEnd: number = 0;
+  /** The ACK reports that something arrived twice (RFC 2883): so many octets, the last of them before `dsackEnd`. */
+  dsacked: number = 0;
+  dsackEnd: number = 0;
+  readonly #rack: Rack;
+  readonly #rate: DeliveryRate;
+  #now: number = 0;
+  #minRtt: number = 0;
+  #echoAt: number = -1;
+  #selective: boolean = false;
+  /** When the newest record that the ACK number covers was sent; −1 for none or when Karn forbids it. */
+  #cumulativeSentAt: number = -1;
+  #ambiguous: boolean = false;
+  /** The same for records reported by SACK. */
+  #selectiveSentAt: number = -1;
+
+  constructor(rack: Rack, rate: DeliveryRate) {
+    this.#rack = rack;
+    this.#rate = rate;
+  }
+
+  /**
+   * An ACK begins: the scoreboard takes its number next.
+   *
+   * @param echoAt the beginning of the millisecond in which the timestamp was written that it echoes; −1: unknown.
+   */
+  begin(now: number, minRtt: number, echoAt: number): void {
+    this.delivered = this.originals = this.dsacked = 0;
+    this.#now = now;
+    this.#minRtt = minRtt;
+    this.#echoAt = echoAt;
+    this.#selective = this.#ambiguous = false;
+    this.#cumulativeSentAt = this.#selectiveSentAt = -1;
+    this.#rate.begin();
+  }
+
+  /** The first block reports that `[left, right)` has arrived twice. */
+  onDuplicate(left: number, right: number): void {
+    this.dsacked = seqDiff(right, left);
+    this.dsackEnd = right;
+  }
+
+  /** Its SACK blocks follow. */
+  selective(): void {
+    this.#selective = true;
+  }
+
+  onDelivered(
+    bytes: number,
+    end: number,
+    sentAt: number,
+    marks: number,
+    delivered: number,
+    deliveredAt: number,
+    firstSentAt: number,
+  ): void {
+    this.delivered += bytes;
+    const repeated = (marks & Mark.repeated) !== 0;
+    if (!repeated) {
+      this.originals += bytes;
+      this.originalEnd = end;
+      if (this.#selective) this.#selectiveSentAt = Math.max(this.#selectiveSentAt, sentAt);
+      else this.#cumulativeSentAt = Math.max(this.#cumulativeSentAt, sentAt);
+    } else if (!this.#selective) {
+      this.#ambiguous = true;
+    }
+    // The echo was written before this transmission (RFC 8985 §6.2 step 2): in an earlier millisecond.
+    const echoOlder = this.#echoAt >= 0 && this.#echoAt + 1000 <= sentAt;
+    this.#rack.onDelivered(end, sentAt, marks, this.#now, this.#minRtt, echoOlder);
+    this.#rate.onDelivered(bytes, sentAt, delivered, deliveredAt, firstSentAt, (marks & Mark.appLimited) !== 0);
+  }
+
+  /**
+   * The round-trip time that the ACK gives; −1 for none. [MUST-18] RFC 9293 §3.8.1, RFC 6298 §3 (Karn): an ACK number that
+   * covers anything sent twice gives none, not even for what was sent once behind it: that has waited for the
+   * retransmission. What SACK reports has waited for nothing.
+   */
+  get rtt(): number {
+    if (!this.#ambiguous && this.#cumulativeSentAt >= 0) return this.#now - this.#cumulativeSentAt;
+    return this.#selectiveSentAt >= 0 ? this.#now - this.#selectiveSentAt : -1;
+  }
+}

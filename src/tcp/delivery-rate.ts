@@ -1,0 +1,104 @@
+/**
+ * How fast the network delivers what is sent, one sample for each ACK: draft-cheng-iccrg-delivery-rate-estimation, in
+ * Linux tcp_rate.c. All that was delivered since the newest acknowledged segment was sent is divided by the longer of
+ * the time it took to send it and the time it took to be acknowledged: ACKs that come in a bunch don't look fast.
+ *
+ * The numbers a record of sent data must remember are its owner's: at each transmission, the first and later ones, it
+ * calls `onSend` and copies `delivered`, `deliveredAt`, `firstSentAt` and `isAppLimited`. Times are microseconds.
+ *
+ * @example
+ * rate.begin();
+ * for (const record of newlyDelivered) {
+ *   const { bytes, sentAt, delivered, deliveredAt, firstSentAt, appLimited } = record;
+ *   rate.onDelivered(bytes, sentAt, delivered, deliveredAt, firstSentAt, appLimited);
+ * }
+ * rate.finish(now, minRtt);
+ * rate.rate; // bytes a second, or -1
+ */
+export class DeliveryRate {
+  /** All bytes delivered so far, `C.delivered`. */
+  delivered: number = 0;
+  /** When `delivered` last grew, or sending began anew, `C.delivered_time`. */
+  deliveredAt: number = 0;
+  /** When the newest segment that has been delivered was sent, or sending began anew, `C.first_sent_time`. */
+  firstSentAt: number = 0;
+  /** Samples are limited by the application until `delivered` exceeds this; −1: they are not. `C.app_limited`. */
+  appLimitedUntil: number = -1;
+
+  /** The last sample, in bytes a second; −1 when that ACK gave none. */
+  rate: number = -1;
+  /** The time that the last sample covers; −1 when that ACK delivered nothing. */
+  interval: number = -1;
+  /** `delivered` as it was when the newest segment of the last ACK was sent; −1 when it delivered nothing. */
+  priorDelivered: number = -1;
+  /** The last sample is a lower bound. */
+  appLimited: boolean = false;
+
+  #newestSentAt: number = -1;
+  #priorDeliveredAt: number = 0;
+  #priorFirstSentAt: number = 0;
+
+  /** What is sent now belongs to a time in which the application gave less than the network could take. */
+  get isAppLimited(): boolean {
+    return this.appLimitedUntil >= 0;
+  }
+
+  /** Before a segment leaves: `nothingInFlight` when all that was sent before is acknowledged (draft §3.2). */
+  onSend(now: number, nothingInFlight: boolean): void {
+    if (!nothingInFlight) return;
+    this.firstSentAt = now;
+    this.deliveredAt = now;
+  }
+
+  /**
+   * The sender has less than a segment to send, nothing of it waits below TCP, the congestion window has room and all
+   * that was lost has been sent again (draft §3.4): a bubble follows the `pipe` bytes that are in the network.
+   */
+  onAppLimited(pipe: number): void {
+    this.appLimitedUntil = this.delivered + pipe;
+  }
+
+  /** An ACK begins. */
+  begin(): void {
+    this.rate = -1;
+    this.interval = -1;
+    this.priorDelivered = -1;
+    this.appLimited = false;
+    this.#newestSentAt = -1;
+  }
+
+  /**
+   * `bytes` of a record are delivered, cumulatively or by SACK, for the first time. The rest is what the record noted
+   * when it was last sent; of records sent at the same time the one with the highest sequence number comes last.
+   */
+  onDelivered(
+    bytes: number,
+    sentAt: number,
+    delivered: number,
+    deliveredAt: number,
+    firstSentAt: number,
+    appLimited: boolean,
+  ): void {
+    this.delivered += bytes;
+    // Draft §3.3, UpdateRateSample: the segment sent last tells of the newest flight.
+    if (sentAt < this.#newestSentAt) return;
+    this.#newestSentAt = sentAt;
+    this.priorDelivered = delivered;
+    this.#priorDeliveredAt = deliveredAt;
+    this.#priorFirstSentAt = firstSentAt;
+    this.appLimited = appLimited;
+  }
+
+  /** All of the ACK has been told. @param minRtt the least round-trip time seen; 0 when there is none yet */
+  finish(now: number, minRtt: number): void {
+    // Draft §3.3, GenerateRateSample: the bubble is acknowledged and gone.
+    if (this.delivered > this.appLimitedUntil) this.appLimitedUntil = -1;
+    if (this.#newestSentAt < 0) return;
+    this.deliveredAt = now;
+    this.firstSentAt = this.#newestSentAt;
+    this.interval = Math.max(this.#newestSentAt - this.#priorFirstSentAt, now - this.#priorDeliveredAt);
+    // Draft §3.3: shorter than a round trip can be only when what was sent again had arrived before.
+    if (this.interval <= 0 || this.interval < minRtt) return;
+    this.rate = ((this.delivered - this.priorDelivered) * 1e6) / this.interval;
+  }
+}

@@ -1,0 +1,35 @@
+import type { AckEvent } from './ack-event.ts';
+import { ackSample } from './ack-event.ts';
+import type { ControlBlock } from './control-block.ts';
+
+/** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
+export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
+  if (tcb.congestion === undefined) return;
+  if (ack.advanced) onNewAck(tcb, ack);
+  else if (ack.duplicate) onDuplicateAck(tcb, ack);
+  if (tcb.report.delivered > 0) tcb.congestion.onDelivery?.(ackSample(tcb, ack, 0));
+}
+
+function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
+  const { snd, newReno, congestion } = tcb;
+  const { phase } = newReno;
+  const outcome = newReno.onNewAck(snd.una, ack.acked, snd.nxt, snd.mss);
+  const sample = ackSample(tcb, ack, 0);
+  // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
+  if (outcome === 'recovered') congestion?.onRecovered(sample);
+  else if (phase !== 'recovery' && ack.acked > 0) congestion?.onAck(sample);
+  // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
+  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+}
+
+function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
+  const { snd, newReno, congestion } = tcb;
+  tcb.duplicateAcksReceived++;
+  if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
+    // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
+    ack.flight = newReno.flightAtLoss(snd.una, snd.nxt);
+    congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
+    tcb.mustRetransmit = true;
+  }
+  tcb.touch();
+}

@@ -1,0 +1,61 @@
+import { seqDiff } from '../buffer/seq.ts';
+import type { AckEvent } from './ack-event.ts';
+import { ackSample, timerSample } from './ack-event.ts';
+import type { CongestionSample } from './congestion/controller.ts';
+import type { ControlBlock } from './control-block.ts';
+import { recoverFlightSize } from './prr.ts';
+import type { SackRecovery } from './sack-recovery.ts';
+
+/** Loss recovery with SACK: what an ACK, its blocks taken in, changes (RFC 6675 §5, 8985 §6.2, 9937). */
+export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEvent): void {
+  const { snd, rack, report, scoreboard, congestion } = tcb;
+  if (congestion === undefined) return;
+  if (ack.duplicate) tcb.duplicateAcksReceived++;
+  rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
+  const { endSeq } = sack.tailProbe;
+  const duplicate = ack.duplicate && report.delivered === 0;
+  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, duplicate);
+  const ended = ack.advanced && sack.ended(snd.una);
+  if (ended) sack.end(snd.una);
+  const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
+  const sample = ackSample(tcb, ack, lost);
+  if (ended) congestion.onRecovered(sample);
+  else if (sack.phase !== 'recovery' && ack.acked > 0) congestion.onAck(sample);
+  if (sack.phase === 'open') {
+    if (scoreboard.hasLost) enterRecovery(tcb, sack, sample);
+    else if (probe === 'repaired') repairedByProbe(tcb, sample);
+  }
+  if (sack.phase === 'recovery') sack.prr.onAck(sample);
+  if (report.delivered > 0 || lost > 0) congestion.onDelivery?.(sample);
+  if (lost > 0) tcb.touch();
+}
+
+/** The reordering timer has expired: what is overdue counts as lost (RFC 8985 §6.3). */
+export function reorderingTimeout(tcb: ControlBlock, sack: SackRecovery, now: number): void {
+  const { snd, congestion } = tcb;
+  const lost = sack.detectLoss(now, tcb.minRtt.value, tcb.rto.srtt);
+  if (lost === 0 || congestion === undefined) return;
+  const sample = timerSample(tcb, now, lost, seqDiff(snd.nxt, snd.una));
+  if (sack.phase === 'open') enterRecovery(tcb, sack, sample);
+  else if (sack.phase === 'recovery') sack.prr.onLossTimer(sample.pipe, snd.mss);
+  congestion.onDelivery?.(sample);
+}
+
+/** RFC 6675 §5 step 4: fast recovery begins. */
+function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: CongestionSample): void {
+  const { snd, scoreboard, congestion } = tcb;
+  if (congestion === undefined) return;
+  // What SACK has let go beyond the window counts no more than RFC 5681's limited transmit does.
+  sample.flight = Math.min(sample.flight, congestion.cwnd);
+  sample.recovering = true;
+  congestion.onCongestion('loss', sample);
+  const recoverFlight = recoverFlightSize(seqDiff(snd.nxt, snd.una), scoreboard.sacked, sample.delivered);
+  sack.enter(snd.nxt, recoverFlight, congestion.ssthresh, snd.mss);
+  tcb.mustRetransmit = true;
+}
+
+/** RFC 8985 §7.4: the probe has taken the place of what was lost, which congestion control has to answer for. */
+function repairedByProbe(tcb: ControlBlock, sample: CongestionSample): void {
+  tcb.congestion?.onCongestion('loss', sample);
+  tcb.congestion?.onRecovered(sample);
+}
