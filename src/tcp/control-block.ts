@@ -7,13 +7,16 @@ import { systemError } from '../errors.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
 import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
+import type { FlowLimit } from './allowance.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
 import { DeliveryRate } from './delivery-rate.ts';
+import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { Pacer } from './pacer.ts';
 import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
@@ -25,6 +28,7 @@ import { RtoEstimator } from './rto.ts';
 import { SackBlocks } from './sack-blocks.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
+import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
@@ -146,6 +150,20 @@ export class ControlBlock {
   readonly newReno: NewRenoRecovery;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
+  /** Finds out that a loss was none. */
+  readonly spurious: SpuriousDetector = new SpuriousDetector();
+  readonly frto: Frto = new Frto();
+  /** Bytes of new data that F-RTO may send whatever the window says. */
+  frtoCredit: number = 0;
+  /** When a time-out was found to have been none; −1 once the timer has learnt from it. */
+  timerUndoneAt: number = -1;
+  readonly pacer: Pacer;
+  /** When pacing lets the next segment go that waits for nothing else; Infinity for none. */
+  paceAt: number = Infinity;
+  /** The last delivery rate measured, in bytes a second. */
+  lastDeliveryRate: number = 0;
+  /** What kept the sender from sending more when it last could. */
+  limit: FlowLimit = 'application';
   readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
@@ -221,6 +239,8 @@ export class ControlBlock {
   segmentsRetransmitted: number = 0;
   duplicateAcksReceived: number = 0;
   timeouts: number = 0;
+  /** Losses that were found to have been none. */
+  undos: number = 0;
 
   #accounted = 0;
 
@@ -240,6 +260,7 @@ export class ControlBlock {
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
+    this.pacer = new Pacer(host.clock.resolution, this.snd.mss);
     const { remote, linkMtu } = ends.path;
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
@@ -267,6 +288,12 @@ export class ControlBlock {
     const { receiveBuffer } = this.options;
     const room = Math.max(this.host.budget.room, RECEIVE_FLOOR - buffered);
     return Math.max(buffered, receiveBuffer - room);
+  }
+
+  /** [SHLD-15] RFC 9293 §3.8.6: what the peer's window has room for; below zero when it has shrunk. */
+  get usable(): number {
+    const { una, wnd, nxt } = this.snd;
+    return seqDiff(seqAdd(una, wnd), nxt);
   }
 
   /** The sequence number behind the last byte written. */
@@ -387,7 +414,7 @@ export class ControlBlock {
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
   #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.releaseAt = Infinity;
+    this.retransmitAt = this.tailProbeAt = this.paceAt = this.releaseAt = Infinity;
     if (this.sack !== undefined) this.sack.reorderAt = Infinity;
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
@@ -402,6 +429,7 @@ export class ControlBlock {
       this.retransmitAt,
       this.tailProbeAt,
       this.sack?.reorderAt ?? Infinity,
+      this.paceAt,
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,

@@ -87,7 +87,10 @@ export function established(tcb: ControlBlock, now: number): void {
     mss: snd.mss,
     initialWindow: initialWindow(snd.mss, tcb.synLost),
     now,
+    srtt: tcb.rto.srtt,
+    random: tcb.host.random,
   });
+  tcb.pacer.setMss(snd.mss);
   // RFC 2018 §2: agreed upon by both SYNs.
   if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
   tcb.stalledSince = now;

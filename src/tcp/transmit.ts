@@ -106,9 +106,12 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags)) return false;
-  const { scoreboard, rate } = tcb;
+  const { scoreboard, rate, congestion, pacer } = tcb;
+  const idle = snd.una === snd.nxt;
+  rate.onSend(now, idle);
+  congestion?.onSend?.(now, tcb.recovery.pipe(snd.una, snd.nxt), idle && rate.isAppLimited);
+  if (congestion?.pacingRate !== undefined) pacer.onSent(length, now);
   tcb.lastSentAt = now;
-  rate.onSend(now, scoreboard.length === 0);
   tcb.recovery.onSent(length);
   if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
   if (seqGt(end, snd.nxt)) {
@@ -119,9 +122,20 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
     tcb.tailProbeStale = true;
   } else {
     scoreboard.markRetransmitted(seq, end, now, rate);
-    tcb.segmentsRetransmitted++;
+    noteRetransmission(tcb, seq, end);
   }
   return true;
+}
+
+/** `[seq, end)` was sent again. */
+function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
+  const { host, snd, timestamps, tailProbeDue, recovery } = tcb;
+  tcb.segmentsRetransmitted++;
+  tcb.spurious.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
+  tcb.frto.onRetransmitted(end);
+  if (!host.observed()) return;
+  const cause = tailProbeDue ? 'tail-loss-probe' : recovery.phase === 'loss' ? 'timeout' : 'loss';
+  host.observe(tcb, { type: 'retransmit', cause, sequence: seqDiff(seq, snd.iss) >>> 0, length: seqDiff(end, seq) });
 }
 
 /** A zero-window probe: one octet that the window does not allow for (RFC 9293 §3.8.6.1). */
@@ -175,6 +189,7 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   } else {
     tcb.scoreboard.markRetransmitted(snd.iss, end, now, tcb.rate);
     tcb.segmentsRetransmitted++;
+    if (tcb.host.observed()) tcb.host.observe(tcb, { type: 'retransmit', cause: 'handshake', sequence: 0, length: 1 });
   }
   return true;
 }
