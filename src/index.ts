@@ -14,7 +14,7 @@ export type { BindOptions, StackUdp } from './stack/udp.ts';
 export type { Connection } from './tcp/connection.ts';
 export type { ConnectionHandler } from './tcp/handler.ts';
 export type { ConnectionInfo } from './tcp/info.ts';
-export type { Listener } from './tcp/listener.ts';
+export type { Listener, SynCookiesOption } from './tcp/listener.ts';
 export type { ConnectionOptions } from './tcp/options.ts';
 export type { State, StateEvent } from './tcp/states.ts';
 export { congestionControls } from './tcp/congestion/registry.ts';

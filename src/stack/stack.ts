@@ -27,6 +27,8 @@ import type { StackEvents } from './events.ts';
 import { Events, STACK_EVENTS } from './events.ts';
 import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
+import { DEFAULT_LIMITS } from './lingering.ts';
+import type { LingeringLimits } from './lingering.ts';
 import { findUnrest } from './quiescence.ts';
 import type { StackStatistics } from './statistics.ts';
 import { takeStatistics } from './statistics.ts';
@@ -35,7 +37,7 @@ import { Turn } from './turn.ts';
 import { StackUdp } from './udp.ts';
 
 /** What a stack is made with. */
-export interface StackOptions {
+export interface StackOptions extends LingeringLimits {
   /** Time. Default the host's clock. Stacks joined by a cable share one. */
   clock?: Clock;
   /** Randomness. Default the host's cryptographic source. */
@@ -87,20 +89,23 @@ export class Stack {
   #closed: boolean = false;
 
   constructor(options: StackOptions = {}) {
-    requireOptions('new Stack', options, ['clock', 'random', 'memory', 'tcp']);
+    requireOptions('new Stack', options, ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans']);
     this.clock = options.clock ?? hostClock();
     this.random = options.random ?? hostRandom();
     requireMethods('clock', this.clock, ['now', 'wallTime', 'timer', 'defer'], 'a Clock, such as a VirtualClock');
     requireMethods('random', this.random, ['fill', 'uint32'], 'a Random, such as seededRandom(1)');
     if (options.tcp !== undefined) requireOptions('new Stack, tcp', options.tcp, CONNECTION_OPTIONS);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
+    const { maxTimeWait = DEFAULT_LIMITS.maxTimeWait, maxOrphans = DEFAULT_LIMITS.maxOrphans } = options;
+    requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);
+    requireInteger('maxOrphans', maxOrphans, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
     this.events = new Events(this.clock);
     this.wheel = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
     this.ip = new Ip({ clock, random, counters, host: this.#ipHost() });
-    this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {});
+    this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.#alive = clock.timer(() => this.#keepAlive(0));
     this.#attach(loopback(), { name: 'lo', addresses: ['127.0.0.1/8'], loopback: true });

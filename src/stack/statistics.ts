@@ -4,7 +4,8 @@ import type { Stack } from './stack.ts';
 /** A stack's numbers; sizes in bytes. */
 export interface StackStatistics {
   interfaces: ({ name: string; up: boolean } & InterfaceCounters)[];
-  tcp: { connections: number; listeners: number };
+  /** Of the connections, those in TIME-WAIT, and orphans: closed by their owner, with bytes or a FIN on their way. */
+  tcp: { connections: number; timeWait: number; orphans: number; listeners: number };
   udp: { sockets: number };
   /** Queue memory: in use, the limit, and how often the limit said no. */
   memory: { used: number; limit: number; refused: number };
@@ -16,7 +17,12 @@ export function takeStatistics(stack: Stack): StackStatistics {
   const { used, limit, refused } = stack.budget;
   return {
     interfaces: stack.interfaces.map(({ name, up, counters }) => ({ name, up, ...counters })),
-    tcp: { connections: stack.tcp.connectionCount, listeners: stack.tcp.listeners.length },
+    tcp: {
+      connections: stack.tcp.connectionCount,
+      timeWait: stack.tcp.timeWaitCount,
+      orphans: stack.tcp.orphanCount,
+      listeners: stack.tcp.listeners.length,
+    },
     udp: { sockets: stack.udp.sockets.length },
     memory: { used, limit, refused },
     drops: stack.counters.snapshot(),

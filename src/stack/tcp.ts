@@ -11,7 +11,7 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import type { TcpHost } from '../tcp/host.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { Listener } from '../tcp/listener.ts';
-import type { ListenerHost } from '../tcp/listener.ts';
+import type { ListenerHost, SynCookiesOption } from '../tcp/listener.ts';
 import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
 import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
@@ -19,6 +19,8 @@ import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
+import { Lingering } from './lingering.ts';
+import type { LingeringLimits } from './lingering.ts';
 import { EphemeralPorts } from './ports.ts';
 
 /** Where to connect, and how. */
@@ -40,10 +42,12 @@ export interface ListenOptions extends ConnectionOptions {
   port?: number | undefined;
   /** Handshakes that may be under way at once. Default 511. Linux: net.ipv4.tcp_max_syn_backlog. */
   backlog?: number | undefined;
+  /** Whether SYNs beyond the backlog are answered with cookies. Default 'overflow'. Linux: net.ipv4.tcp_syncookies. */
+  synCookies?: SynCookiesOption | undefined;
 }
 
 /** What TCP needs of the stack. */
-export interface StackTcpHost extends Omit<TcpHost, 'released' | 'timestampOffset'> {
+export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'timestampOffset'> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
 }
@@ -51,11 +55,12 @@ export interface StackTcpHost extends Omit<TcpHost, 'released' | 'timestampOffse
 /** The names of the options of a connection, of `connect` and of `listen`. */
 export const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
 const CONNECT_OPTIONS = ['remoteAddress', 'remotePort', 'localAddress', 'localPort', ...CONNECTION_OPTIONS];
-const LISTEN_OPTIONS = ['address', 'port', 'backlog', ...CONNECTION_OPTIONS];
+const LISTEN_OPTIONS = ['address', 'port', 'backlog', 'synCookies', ...CONNECTION_OPTIONS];
 
 const NO_IPV6 = 'there is no IPv6 yet';
 const ANY = Address.parse('0.0.0.0');
 const DEFAULT_BACKLOG = 511;
+const SYN_COOKIES: readonly SynCookiesOption[] = ['overflow', 'always', 'never'];
 
 /** TCP of one stack: `stack.tcp`. Finds the connection or listener that a segment is for. */
 export class StackTcp {
@@ -68,11 +73,12 @@ export class StackTcp {
   readonly #listeners = new Map<number, Listener[]>();
   readonly #ports: EphemeralPorts;
   readonly #isn: IsnGenerator;
+  readonly #lingering: Lingering;
   /** The segment at hand; one object for all. */
   readonly #segment: Segment = new Segment();
 
   /** @internal Made by `Stack`. */
-  constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions) {
+  constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions, limits: Readonly<Required<LingeringLimits>>) {
     this.#ip = ip;
     this.#assertOpen = host.assertOpen;
     this.#counters = host.counters;
@@ -80,9 +86,11 @@ export class StackTcp {
     this.#table = new ConnectionTable(host.random);
     this.#ports = new EphemeralPorts(host.random);
     this.#isn = new IsnGenerator(host.random);
+    this.#lingering = new Lingering(limits, host.counters);
     this.#host = {
       ...host,
       released: (tcb) => this.#released(tcb),
+      lingers: (tcb) => this.#lingering.add(tcb),
       pathBack: (segment) => this.#pathBack(segment),
       initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),
       timestampOffset: (path, localPort, remotePort) =>
@@ -100,6 +108,16 @@ export class StackTcp {
   /** How many of them there are. */
   get connectionCount(): number {
     return this.#table.size;
+  }
+
+  /** How many of them are in TIME-WAIT. */
+  get timeWaitCount(): number {
+    return this.#lingering.timeWaits;
+  }
+
+  /** How many of them are orphans: closed, with bytes or a FIN on their way. */
+  get orphanCount(): number {
+    return this.#lingering.orphans;
   }
 
   get listeners(): Listener[] {
@@ -142,10 +160,11 @@ export class StackTcp {
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     this.#assertOpen();
     requireOptions('stack.tcp.listen', options, LISTEN_OPTIONS);
-    const { port = 0, backlog = DEFAULT_BACKLOG } = options;
+    const { port = 0, backlog = DEFAULT_BACKLOG, synCookies = 'overflow' } = options;
     requirePort('port', port, 0);
     requireType('onConnection', onConnection, 'function');
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
+    requireSynCookies(synCookies);
     const address = options.address === undefined ? ANY : toAddress(options.address);
     const resolved = resolveOptions(options, this.#defaults);
     const place = { address: address.toString(), port };
@@ -154,7 +173,7 @@ export class StackTcp {
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
     if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
     // Node's backlog of 0 still takes connections, one at a time.
-    const at = { address, port: chosen, backlog: Math.max(1, backlog) };
+    const at = { address, port: chosen, backlog: Math.max(1, backlog), synCookies };
     const listener = new Listener(this.#host, at, resolved, onConnection);
     const others = this.#listeners.get(chosen);
     if (others === undefined) this.#listeners.set(chosen, [listener]);
@@ -235,14 +254,15 @@ export class StackTcp {
   }
 
   /**
-   * [MAY-2] RFC 9293 §3.6.1, RFC 1122 §4.2.2.13: a SYN above everything received reopens from TIME-WAIT. Returns the
-   * least initial sequence number for the new connection.
+   * [MAY-2] RFC 9293 §3.6.1, RFC 6191 §2: a SYN that is surely a new one reopens from TIME-WAIT. Returns the least
+   * initial sequence number for the new connection.
    */
   #reopens(connection: Connection, segment: Segment): number | undefined {
     if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return undefined;
     if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return undefined;
-    if (this.#listenerFor(segment.datagram.destination, segment.destinationPort) === undefined) return undefined;
-    return connection.giveWay(segment.seq);
+    const listener = this.#listenerFor(segment.datagram.destination, segment.destinationPort);
+    if (listener === undefined) return undefined;
+    return connection.giveWay(segment, segment.options.timestamps && listener.timestamps);
   }
 
   #listenerFor(local: AddressWords, port: number): Listener | undefined {
@@ -281,7 +301,9 @@ export class StackTcp {
   }
 
   #released(tcb: ControlBlock): void {
+    this.#lingering.delete(tcb);
     this.#table.delete(tcb.connection);
+    this.#ports.release(tcb.path.local, tcb.localPort, tcb.path.remote, tcb.remotePort);
   }
 
   #unlisten(listener: Listener): void {
@@ -289,7 +311,13 @@ export class StackTcp {
     const rest = listeners.filter((other) => other !== listener);
     if (rest.length > 0) this.#listeners.set(listener.port, rest);
     else this.#listeners.delete(listener.port);
+    this.#ports.releaseAll();
   }
+}
+
+function requireSynCookies(value: SynCookiesOption): void {
+  if (SYN_COOKIES.includes(value)) return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `synCookies must be one of ${SYN_COOKIES.join(', ')}, not ${value}`);
 }
 
 function toAddress(address: string | Address): Address {

@@ -1,5 +1,4 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqGt } from '../buffer/seq.ts';
 import type { ErrorCode } from '../errors.ts';
 import { requireBytes, requireInteger, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
@@ -17,6 +16,7 @@ import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
 import { isSynchronized, mayReceive } from './states.ts';
+import { mayReopen } from './time-wait.ts';
 import { resume, timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
 
@@ -28,6 +28,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'sack',
   'timestamps',
   'congestion',
+  'pathMtuDiscovery',
   'connectTimeout',
 ]);
 
@@ -259,12 +260,13 @@ export class Connection {
   }
 
   /**
-   * @internal In TIME-WAIT: gives the ports up for a SYN with this number, if it is above all that was received, and
-   * returns SND.NXT.
+   * @internal In TIME-WAIT: gives the ports up for this SYN, if that is safe, and returns SND.NXT.
+   *
+   * @param timestamps the new connection would use timestamps.
    */
-  giveWay(seq: number): number | undefined {
+  giveWay(syn: Segment, timestamps: boolean): number | undefined {
     const tcb = this.#tcb;
-    if (tcb.state !== 'TIME_WAIT' || !seqGt(seq, tcb.rcv.nxt)) return undefined;
+    if (tcb.state !== 'TIME_WAIT' || !mayReopen(tcb, syn, timestamps)) return undefined;
     tcb.release('end');
     return tcb.snd.nxt;
   }

@@ -14,10 +14,11 @@ import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
-import { FIRST_RECEIVE_BUFFER, ReceiveAutotuning, growthLimit } from './receive-autotuning.ts';
+import { ReceiveAutotuning, growthLimit } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
@@ -73,6 +74,8 @@ export interface SendSequence {
   maxWnd: number;
   /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
   scale: number;
+  /** The MSS that the peer announced; what RFC 9293 §3.7.1 assumes when it did not. */
+  peerMss: number;
   /** Effective send MSS: payload bytes of a full segment, TCP options taken off. */
   mss: number;
 }
@@ -137,6 +140,7 @@ export class ControlBlock {
   /** What is on its way. */
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
+  readonly pathMtu: PathMtu;
   readonly minRtt: MinRtt = new MinRtt();
   readonly rate: DeliveryRate = new DeliveryRate();
   readonly rack: Rack;
@@ -231,7 +235,7 @@ export class ControlBlock {
     this.remotePort = ends.remotePort;
     this.options = options;
     this.passive = passive;
-    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, mss: 536 };
+    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
     this.sackPermitted = options.sack;
     this.timestamps = new Timestamps(
       options.timestamps,
@@ -240,14 +244,12 @@ export class ControlBlock {
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
+    const { remote, linkMtu } = ends.path;
+    this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);
-    const { receiveBuffer, maxReceiveBuffer } = options;
-    this.receiveTuning =
-      receiveBuffer === 'auto'
-        ? new ReceiveAutotuning(Math.min(FIRST_RECEIVE_BUFFER, maxReceiveBuffer), maxReceiveBuffer)
-        : new ReceiveAutotuning(receiveBuffer, receiveBuffer);
+    this.receiveTuning = ReceiveAutotuning.from(options);
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
@@ -373,6 +375,7 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    this.host.lingers(this);
   }
 
   /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
@@ -408,6 +411,7 @@ export class ControlBlock {
     this.notify(Notice.close);
     this.account();
     this.setReferenced(false);
+    this.host.lingers(this);
   }
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */

@@ -31,6 +31,8 @@ export interface TcpHost {
   blocked(tcb: ControlBlock): void;
   /** Something of the connection's own has thrown, as a part that the user supplied may: the program is told. */
   broken(tcb: ControlBlock, error: unknown): void;
+  /** The connection has become an orphan, or entered TIME-WAIT: there may be too many, and others end for it. */
+  lingers(tcb: ControlBlock): void;
   /** The connection is CLOSED: its ports are free. */
   released(tcb: ControlBlock): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */

@@ -29,6 +29,8 @@ export interface ConnectionInfo {
   sendWindow: number;
   /** Payload of a full segment. */
   mss: number;
+  /** The largest IP packet that is sent, headers included. */
+  pathMtu: number;
   /** Window shifts agreed (RFC 7323), as sent and as received. */
   sendScale: number;
   receiveScale: number;
@@ -60,6 +62,7 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     receiveBuffer: tcb.receiveTuning.size,
     sendWindow: snd.wnd,
     mss: snd.mss,
+    pathMtu: tcb.pathMtu.limit,
     sendScale: rcv.scale,
     receiveScale: snd.scale,
     bytesAcked: tcb.bytesAcked,

@@ -4,7 +4,7 @@ import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { acceptSyn, established } from './handshake.ts';
 import { takeAck } from './input-ack.ts';
-import { processFin, processText, trimToWindow } from './input-text.ts';
+import { keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 
 /** SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3), in the RFC's order. */
@@ -35,6 +35,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   } else {
     // [MUST-10] RFC 9293 §3.5: simultaneous open. Our SYN goes out again, now with an ACK.
     tcb.enter('syn');
+    keepSynText(tcb, segment);
     tcb.synDue = true;
   }
   tcb.touch();

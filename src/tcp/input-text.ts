@@ -40,15 +40,50 @@ export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
-  if (tcb.orphan) {
-    // [SHLD-3] RFC 9293 §3.6.1: nobody will read it; the peer must know of the loss.
-    tcb.host.counters.add('tcp-data-after-close');
-    sendReset(tcb, tcb.snd.nxt);
-    tcb.release('end');
-    return;
-  }
+  if (tcb.orphan) return rejectText(tcb);
   if (seqDiff(segment.seq, tcb.rcv.nxt) > 0) keepOutOfOrder(tcb, segment);
   else takeInOrder(tcb, segment);
+}
+
+/**
+ * Text and FIN that came with a SYN which our SYN-ACK does not acknowledge yet: "any other control or text should be
+ * queued for processing later" (RFC 9293 §3.10.7.2, §3.10.7.3). Kept whole or not at all: what is not comes again.
+ */
+export function keepSynText(tcb: ControlBlock, segment: Segment): void {
+  trimToWindow(tcb, segment);
+  const { payloadLength } = segment;
+  const { budget } = tcb.host;
+  // Nobody has proved yet that the peer is there: such text never takes more than half of the memory.
+  if (payloadLength > 0) {
+    if (budget.used + payloadLength > budget.limit / 2) return tcb.host.counters.add('tcp-syn-text-dropped');
+    const { memory, payloadOffset, datagram } = segment;
+    tcb.reassembly.insert(segment.seq, memory, payloadOffset, payloadLength, datagram.retained);
+    tcb.account();
+  }
+  if (segment.has(TcpFlag.FIN)) tcb.rcv.fin = segment.payloadEnd;
+}
+
+/**
+ * ESTABLISHED: what was kept is delivered now and not before (RFC 9293 §3.5: "so long as the receiving TCP endpoint
+ * doesn't deliver the data to the user until it is clear the data is valid"). A FIN kept is left to `processFin`.
+ */
+export function takeSynText(tcb: ControlBlock): void {
+  if (tcb.reassembly.segments === 0) return;
+  if (tcb.orphan) return rejectText(tcb);
+  const { rcv } = tcb;
+  const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
+  rcv.nxt = seqAdd(rcv.nxt, filled);
+  tcb.bytesReceived += filled;
+  tcb.acker.ackNow();
+  tcb.account();
+  tcb.notify(Notice.readable);
+}
+
+/** [SHLD-3] RFC 9293 §3.6.1: nobody will read it; the peer must know of the loss. */
+function rejectText(tcb: ControlBlock): void {
+  tcb.host.counters.add('tcp-data-after-close');
+  sendReset(tcb, tcb.snd.nxt);
+  tcb.release('end');
 }
 
 /** The next octets expected: to the receive queue, with whatever waited behind them. */

@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { noteDuplicate, processFin, processText, trimToWindow } from './input-text.ts';
+import { noteDuplicate, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -179,6 +179,8 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
       return false;
     }
     established(tcb, segment.now);
+    takeSynText(tcb);
+    trimToWindow(tcb, segment);
     snd.wl1 = segment.seq;
     snd.wl2 = segment.ack;
     snd.wnd = segment.window(snd.scale);

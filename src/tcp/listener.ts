@@ -1,15 +1,34 @@
 import type { Path } from '../buffer/path.ts';
-import { seqMax } from '../buffer/seq.ts';
+import { seqAdd, seqMax } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { Address } from '../wire/address.ts';
 import { refuse } from './closed.ts';
 import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
-import { acceptSyn } from './handshake.ts';
+import type { Endpoints } from './control-block.ts';
+import { recallSyn, sendCookie } from './cookie-handshake.ts';
+import { acceptSyn, peerMss } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
 import type { TcpHost } from './host.ts';
+import { keepSynText } from './input-text.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import type { Segment } from './segment.ts';
+import { SynCookies } from './syn-cookies.ts';
+
+/**
+ * When SYNs are answered with a cookie, and nothing is kept of them. `overflow`: when as many handshakes are under way
+ * as the backlog allows. `always`. `never`: the oldest handshake gives way to a newer one. Linux:
+ * net.ipv4.tcp_syncookies 1, 2, 0.
+ */
+export type SynCookiesOption = 'overflow' | 'always' | 'never';
+
+/** Where a listener listens, and how it takes what comes. */
+export interface ListenerPlace {
+  address: Address;
+  port: number;
+  backlog: number;
+  synCookies: SynCookiesOption;
+}
 
 /** The handler of a connection until its owner sets one. */
 const NOBODY: ConnectionHandler = {};
@@ -33,7 +52,7 @@ export class Listener {
   /** The address bound; the unspecified address for all. */
   readonly address: Address;
   readonly port: number;
-  /** Handshakes that may be under way at once; the oldest gives way to a newer one. Linux: net.ipv4.tcp_max_syn_backlog. */
+  /** Handshakes that may be under way at once; see `SynCookiesOption`. Linux: net.ipv4.tcp_max_syn_backlog. */
   readonly backlog: number;
   /** Called when the stack, not its owner, has closed the listener. */
   onClose: (() => void) | undefined = undefined;
@@ -42,13 +61,16 @@ export class Listener {
   readonly #onConnection: (connection: Connection) => void;
   /** Handshakes under way, oldest first. */
   readonly #pending = new Set<ControlBlock>();
+  readonly #synCookies: SynCookiesOption;
+  /** Made with the first cookie. */
+  #cookies: SynCookies | undefined = undefined;
   #closed = false;
   #referenced = false;
 
   /** @internal Made by `stack.tcp.listen`. */
   constructor(
     host: ListenerHost,
-    at: { address: Address; port: number; backlog: number },
+    at: ListenerPlace,
     options: ResolvedConnectionOptions,
     onConnection: (connection: Connection) => void,
   ) {
@@ -56,9 +78,15 @@ export class Listener {
     this.address = at.address;
     this.port = at.port;
     this.backlog = at.backlog;
+    this.#synCookies = at.synCookies;
     this.#options = options;
     this.#onConnection = onConnection;
     this.ref();
+  }
+
+  /** @internal Connections use timestamps where the peer does. */
+  get timestamps(): boolean {
+    return this.#options.timestamps;
   }
 
   get closed(): boolean {
@@ -98,10 +126,14 @@ export class Listener {
     if (segment.has(TcpFlag.RST)) return this.#host.counters.add('tcp-rst-ignored');
     const path = this.#host.pathBack(segment);
     if (path === undefined) return;
-    // Second, ACK: nothing was sent from here that it could acknowledge.
-    if (segment.has(TcpFlag.ACK)) return refuse(path, segment);
+    const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort };
+    // Second, ACK: nothing was sent from here that it could acknowledge, but a cookie.
+    if (segment.has(TcpFlag.ACK)) {
+      if (!this.#recall(ends, segment)) refuse(path, segment);
+      return;
+    }
     // Third, SYN; anything else has no business here.
-    if (segment.has(TcpFlag.SYN)) this.#open(path, segment, least);
+    if (segment.has(TcpFlag.SYN)) this.#open(ends, segment, least);
     else this.#host.counters.add('tcp-no-flags');
   }
 
@@ -110,30 +142,69 @@ export class Listener {
     this.#pending.delete(tcb);
   }
 
-  #open(path: Path, segment: Segment, least: number | undefined): void {
+  #open(ends: Endpoints, segment: Segment, least: number | undefined): void {
     const host = this.#host;
-    if (this.#pending.size >= this.backlog) this.#dropOldest();
-    const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort };
-    const generated = host.initialSequence(path, ends.localPort, ends.remotePort);
+    // A new incarnation needs a number above the old one's: no cookie (as Linux).
+    if (least === undefined && this.#full && this.#synCookies !== 'never') return this.#sendCookie(ends, segment);
+    if (this.#full) this.#dropOldest();
+    const generated = host.initialSequence(ends.path, ends.localPort, ends.remotePort);
     // [MAY-2] RFC 9293 §3.6.1: larger than any number of the connection before; it may have sent faster than M ticks.
-    const iss = least === undefined ? generated : seqMax(generated, least);
-    const tcb = new ControlBlock(host, ends, { ...this.#options }, true, iss);
+    const tcb = this.#make(ends, segment, least === undefined ? generated : seqMax(generated, least));
+    // While many handshakes are under way, as in a flood, text is left to the peer's retransmission.
+    if (this.#pending.size * 2 <= this.backlog) keepSynText(tcb, segment);
+    tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
+    tcb.synDue = true;
+    this.#pending.add(tcb);
+    tcb.touch();
+  }
+
+  /** A connection in SYN-RECEIVED. */
+  #make(ends: Endpoints, syn: Segment, iss: number): ControlBlock {
+    const tcb = new ControlBlock(this.#host, ends, { ...this.#options }, true, iss);
     const connection = new Connection(tcb, NOBODY);
     // Nobody holds it yet: a handshake under way does not keep the process alive.
     connection.unref();
     tcb.listener = this;
     tcb.enter('passive-open');
     tcb.enter('syn');
-    // Payload of a SYN is left to the peer's retransmission: only its sequence number is acknowledged.
-    acceptSyn(tcb, segment);
-    tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
-    tcb.synDue = true;
-    this.#pending.add(tcb);
-    host.enlist(tcb);
-    tcb.touch();
+    acceptSyn(tcb, syn);
+    this.#host.enlist(tcb);
+    return tcb;
   }
 
-  /** [S-096] RFC 4987 §3.3: under a flood the oldest half-open connection gives way, silently. */
+  get #full(): boolean {
+    return this.#pending.size >= this.backlog || this.#synCookies === 'always';
+  }
+
+  /** [S-096] RFC 4987 §3.6: the SYN-ACK holds all there is to know of this handshake. */
+  #sendCookie(ends: Endpoints, syn: Segment): void {
+    this.#cookies ??= new SynCookies(this.#host.random);
+    const { path } = ends;
+    const cookie = this.#cookies.make(path, ends, syn.seq, peerMss(syn), syn.now);
+    const offset = this.#host.timestampOffset(path, ends.localPort, ends.remotePort);
+    sendCookie(this.#host, path, syn, cookie, this.#options, offset);
+  }
+
+  /** Makes the connection that an ACK tells of; false when it has no good cookie. */
+  #recall(ends: Endpoints, segment: Segment): boolean {
+    const { counters } = this.#host;
+    if (segment.has(TcpFlag.SYN) || !this.#cookies?.expected(segment.now)) return false;
+    const iss = seqAdd(segment.ack, -1);
+    const mss = this.#cookies.check(ends.path, ends, seqAdd(segment.seq, -1), iss, segment.now);
+    if (mss === 0) {
+      counters.add('tcp-syn-cookies-failed');
+      return false;
+    }
+    counters.add('tcp-syn-cookies-received');
+    const tcb = this.#make(ends, recallSyn(segment, mss), iss);
+    // The SYN-ACK was sent.
+    tcb.snd.nxt = segment.ack;
+    tcb.rcv.acked = tcb.rcv.nxt;
+    tcb.connection.input(segment);
+    return true;
+  }
+
+  /** [S-096] RFC 4987 §3.3: without cookies the oldest half-open connection gives way, silently. */
   #dropOldest(): void {
     for (const tcb of this.#pending) {
       this.#host.counters.add('tcp-backlog-overflow');

@@ -1,5 +1,7 @@
+import type { ResolvedConnectionOptions } from './options.ts';
+
 /** Where the buffer begins: room for a slow start. Linux: net.ipv4.tcp_rmem, the second value. */
-export const FIRST_RECEIVE_BUFFER = 131_072;
+const FIRST_RECEIVE_BUFFER = 131_072;
 /** A path with a shorter round trip than this has no delay worth a buffer. Linux: net.ipv4.tcp_rcvbuf_low_rtt, 1000 µs. */
 const LOW_RTT = 1000;
 /** What is enough for such a path: more would leave the processor's caches without being any faster. */
@@ -43,6 +45,13 @@ export class ReceiveAutotuning {
   constructor(size: number, maximum: number) {
     this.size = size;
     this.maximum = maximum;
+  }
+
+  /** As the options say: a size that the user has chosen stays. */
+  static from(options: ResolvedConnectionOptions): ReceiveAutotuning {
+    const { receiveBuffer, maxReceiveBuffer } = options;
+    if (receiveBuffer !== 'auto') return new ReceiveAutotuning(receiveBuffer, receiveBuffer);
+    return new ReceiveAutotuning(Math.min(FIRST_RECEIVE_BUFFER, maxReceiveBuffer), maxReceiveBuffer);
   }
 
   /**

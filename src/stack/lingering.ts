@@ -1,0 +1,72 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { ControlBlock } from '../tcp/control-block.ts';
+
+/** How many connections may be kept for nobody's sake but the network's. */
+export interface LingeringLimits {
+  /**
+   * Connections in TIME-WAIT. Default 16,384; beyond, the oldest ends early. Fewer than there are ephemeral ports, so
+   * that they alone never keep a client from its peer. Linux: net.ipv4.tcp_max_tw_buckets.
+   */
+  maxTimeWait?: number;
+  /**
+   * Orphans: closed by their owner, with bytes or a FIN on their way. Default 8192; beyond, the oldest is reset. Linux:
+   * net.ipv4.tcp_max_orphans.
+   */
+  maxOrphans?: number;
+}
+
+export const DEFAULT_LIMITS: Readonly<Required<LingeringLimits>> = { maxTimeWait: 16_384, maxOrphans: 8192 };
+
+/** Connections that have no owner any more, or need none: as many as there is room for. */
+export class Lingering {
+  readonly #limits: Readonly<Required<LingeringLimits>>;
+  readonly #counters: Counters;
+  /** Oldest first. */
+  readonly #timeWait = new Set<ControlBlock>();
+  readonly #orphans = new Set<ControlBlock>();
+
+  constructor(limits: Readonly<Required<LingeringLimits>>, counters: Counters) {
+    this.#limits = limits;
+    this.#counters = counters;
+  }
+
+  get timeWaits(): number {
+    return this.#timeWait.size;
+  }
+
+  get orphans(): number {
+    return this.#orphans.size;
+  }
+
+  /** The connection has just become an orphan, or entered TIME-WAIT. */
+  add(tcb: ControlBlock): void {
+    if (tcb.state !== 'TIME_WAIT') {
+      this.#orphans.add(tcb);
+      if (this.#orphans.size > this.#limits.maxOrphans) this.#resetOldest();
+      return;
+    }
+    this.#orphans.delete(tcb);
+    this.#timeWait.add(tcb);
+    if (this.#timeWait.size > this.#limits.maxTimeWait) this.#releaseOldest();
+  }
+
+  /** The connection is CLOSED. */
+  delete(tcb: ControlBlock): void {
+    this.#orphans.delete(tcb);
+    this.#timeWait.delete(tcb);
+  }
+
+  #releaseOldest(): void {
+    for (const tcb of this.#timeWait) {
+      this.#counters.add('tcp-time-wait-overflow');
+      return tcb.release('2msl');
+    }
+  }
+
+  #resetOldest(): void {
+    for (const tcb of this.#orphans) {
+      this.#counters.add('tcp-orphan-overflow');
+      return tcb.connection.abort();
+    }
+  }
+}
