@@ -21,6 +21,7 @@ import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
+import { ReceiveAutotuning, growthLimit } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
@@ -28,6 +29,7 @@ import { RtoEstimator } from './rto.ts';
 import { SackBlocks } from './sack-blocks.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
+import { FIRST_SEND_BUFFER, SendAutotuning } from './send-autotuning.ts';
 import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
@@ -137,6 +139,8 @@ export class ControlBlock {
   readonly receiveQueue: ReceiveQueue;
   readonly reassembly: Reassembly;
   readonly receiveWindow: ReceiveWindow;
+  readonly receiveTuning: ReceiveAutotuning;
+  readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
   /** What is on its way. */
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
@@ -266,7 +270,9 @@ export class ControlBlock {
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);
-    this.receiveWindow = new ReceiveWindow(options.receiveBuffer, 0);
+    this.receiveTuning = ReceiveAutotuning.from(options);
+    this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
+    this.configureSendBuffer();
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }
@@ -285,9 +291,9 @@ export class ControlBlock {
   /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
   get receiveOccupied(): number {
     const buffered = this.receiveQueue.length + this.reassembly.bytes;
-    const { receiveBuffer } = this.options;
+    const { bufferSize } = this.receiveWindow;
     const room = Math.max(this.host.budget.room, RECEIVE_FLOOR - buffered);
-    return Math.max(buffered, receiveBuffer - room);
+    return Math.max(buffered, bufferSize - room);
   }
 
   /** [SHLD-15] RFC 9293 §3.8.6: what the peer's window has room for; below zero when it has shrunk. */
@@ -340,6 +346,29 @@ export class ControlBlock {
     if (held === this.#accounted) return;
     this.host.budget.adjust(held - this.#accounted);
     this.#accounted = held;
+  }
+
+  /** Puts the options of the send buffer into force. What was written beyond a smaller one stays. */
+  configureSendBuffer(): void {
+    const { sendBuffer, maxSendBuffer } = this.options;
+    this.sendTuning.maximum = sendBuffer === 'auto' ? maxSendBuffer : sendBuffer;
+    this.sendTuning.size = sendBuffer === 'auto' ? Math.min(FIRST_SEND_BUFFER, maxSendBuffer) : sendBuffer;
+  }
+
+  /** Room is wanted and something was acknowledged: the send buffer follows the congestion window. */
+  tuneSendBuffer(): void {
+    const { sendTuning, congestion, snd, host, minRtt } = this;
+    const inFlight = Math.min(congestion?.cwnd ?? 0, snd.maxWnd);
+    sendTuning.onAck(inFlight, growthLimit(sendTuning.size, sendTuning.maximum, minRtt.value, host.budget.room));
+  }
+
+  /** The owner has read: the receive buffer follows. */
+  tuneReceiveBuffer(): void {
+    const { receiveTuning, receiveQueue, receiveWindow, rcv, host, minRtt } = this;
+    if (receiveTuning.size === receiveTuning.maximum) return;
+    const limit = growthLimit(receiveTuning.size, receiveTuning.maximum, minRtt.value, host.budget.room);
+    const read = this.bytesReceived - receiveQueue.length;
+    if (receiveTuning.onRead(read, rcv.mss, limit, host.clock.now())) receiveWindow.bufferSize = receiveTuning.size;
   }
 
   /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */

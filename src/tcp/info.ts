@@ -35,6 +35,9 @@ export interface ConnectionInfo {
   unread: number;
   /** Held for a gap in front of it. */
   outOfOrder: number;
+  /** The buffers' sizes now: see the options `sendBuffer` and `receiveBuffer`. */
+  sendBuffer: number;
+  receiveBuffer: number;
   /** The peer's window as last offered. */
   sendWindow: number;
   /** Payload of a full segment. */
@@ -86,6 +89,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     unsent: tcb.unsent,
     unread: tcb.receiveQueue.length,
     outOfOrder: tcb.reassembly.bytes,
+    sendBuffer: tcb.sendTuning.size,
+    receiveBuffer: tcb.receiveTuning.size,
     sendWindow: snd.wnd,
     mss: snd.mss,
     pathMtu: tcb.pathMtu.limit,

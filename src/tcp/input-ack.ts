@@ -64,7 +64,10 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   tcb.progressed = true;
   tcb.tailProbeStale = true;
   tcb.persist.onAck();
-  if (tcb.wantsWritable) tellRoom(tcb);
+  if (tcb.wantsWritable) {
+    tcb.tuneSendBuffer();
+    tellRoom(tcb);
+  }
   if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
   return bytes;
 }
@@ -90,8 +93,8 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */
 function tellRoom(tcb: ControlBlock): void {
-  const { sendBuffer } = tcb.options;
-  if ((sendBuffer - tcb.sendQueue.length) * 3 < sendBuffer || tcb.connection.writableLength === 0) return;
+  const { size } = tcb.sendTuning;
+  if ((size - tcb.sendQueue.length) * 3 < size || tcb.connection.writableLength === 0) return;
   tcb.wantsWritable = false;
   tcb.notices |= Notice.writable;
 }

@@ -95,6 +95,7 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
     segment.trimPayload(floor);
   }
   const length = segment.payloadLength;
+  measureRoundTrip(tcb, segment);
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;
@@ -112,6 +113,17 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   }
   tcb.account();
   tcb.notify(Notice.readable);
+}
+
+/** Full segments follow our ACKs by a round trip: what sizes the receive buffer. */
+function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
+  const { receiveTuning, receiveWindow, timestamps, rcv } = tcb;
+  const { options, now, payloadLength } = segment;
+  const full = options.timestamps && payloadLength >= rcv.mss;
+  const writtenAt = full ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  // To the millisecond: what seems to be less than the path's least is that.
+  const echoed = writtenAt < 0 ? -1 : Math.max(now - writtenAt, tcb.minRtt.value === Infinity ? 0 : tcb.minRtt.value);
+  receiveTuning.onInOrder(tcb.bytesReceived, seqDiff(receiveWindow.rightEdge, rcv.nxt), echoed, now);
 }
 
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */

@@ -169,7 +169,7 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const start = packet.prepend(TCP_HEADER_LENGTH);
   const answer = tcb.state === 'SYN_RECV';
   const flags = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
-  const window = tcb.receiveWindow.start(rcv.nxt, options.receiveBuffer - tcb.receiveOccupied);
+  const window = tcb.receiveWindow.start(rcv.nxt, tcb.receiveWindow.bufferSize - tcb.receiveOccupied);
   const ack = answer ? rcv.nxt : 0;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
   writeTcpHeader(view, start, tcb.localPort, tcb.remotePort, snd.iss, ack, flags, window, 0, headerLength);

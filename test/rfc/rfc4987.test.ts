@@ -118,7 +118,7 @@ describe('RFC 4987 §3.6: SYN cookies', () => {
     const offered = [...(sack ? [{ name: 'sackPermitted' } as const] : []), ...stamp(5000)];
     const answer = handshake(peer, { options: offered, ...(windowScale === undefined ? {} : { windowScale }) });
     expect(answer.options.some(({ name }) => name === 'sackPermitted')).toBe(sack);
-    expect(answer.windowScale).toBe(windowScale === undefined ? undefined : 4);
+    expect(answer.windowScale).toBe(windowScale === undefined ? undefined : 9);
     const { value, echo } = stampOf(answer)!;
     expect(echo).toBe(5000);
     world.advance(SECOND / 2);
