@@ -19,8 +19,10 @@ export interface Path {
   readonly remote: Address;
   /** The interface that packets leave by. */
   readonly interfaceIndex: number;
-  /** Largest IP packet in bytes. */
+  /** Largest IP packet that is known to fit the whole path, in bytes: `linkMtu`, or less when that was learnt. */
   readonly mtu: number;
+  /** Largest IP packet that the interface takes, in bytes. */
+  readonly linkMtu: number;
   /** Bytes of IP header in front of the transport header: 20 or 40. */
   readonly headerLength: number;
   /** The link completes `partial` checksums. */
@@ -29,6 +31,11 @@ export interface Path {
   readonly tso: number;
   /** Follows changed routes and addresses; returns why the peer can't be reached now, or nothing. Cheap when nothing changed. */
   refresh(): ErrorCode | undefined;
+  /**
+   * The path carries no packet above `mtu` bytes, as the transport has made sure (RFC 5927 §7.2): all paths to this
+   * peer keep to it for ten minutes.
+   */
+  limitMtu(mtu: number): void;
   /**
    * Room for one packet with `length` bytes of transport payload (all headers go into the headroom in front of it).
    * Nothing when the interface's queue is full: `onWritable` of the transport's host tells when there is room again.

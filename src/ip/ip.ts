@@ -17,6 +17,7 @@ import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
 import type { AddressKind } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { PathMtuCache } from './path-mtu-cache.ts';
 import { IpPath } from './path.ts';
 import type { PathContext } from './path.ts';
 import type { Route } from './routes.ts';
@@ -50,7 +51,7 @@ export class Ip {
     this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => this.#interfaces.values() }, local });
     const output = new Ipv4Output(host);
     const parts = { routes: this.routes, local, output, counters };
-    this.#parts = parts;
+    this.#parts = { ...parts, pathMtus: new PathMtuCache(clock, counters) };
     this.#errors = new IcmpErrors({ ...parts, clock, random });
     this.#input = new Ipv4Input({ local, counters, host, errors: this.#errors, icmp: new Icmp({ ...parts, host }) });
   }

@@ -6,6 +6,7 @@ import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { Ipv4Output } from './ipv4-output.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { LearntMtu, PathMtuCache } from './path-mtu-cache.ts';
 import type { Route, RoutingTable } from './routes.ts';
 
 /** What a path needs of IP. */
@@ -13,6 +14,7 @@ export interface PathContext {
   readonly routes: RoutingTable;
   readonly local: LocalAddresses;
   readonly output: Ipv4Output;
+  readonly pathMtus: PathMtuCache;
 }
 
 /** The way from one of the stack's IPv4 addresses to a peer. Made by `Ip.path`. */
@@ -26,6 +28,9 @@ export class IpPath implements Path {
   /** The routing generation that `#interface` and `#problem` were found in. */
   #generation: number;
   #problem: ErrorCode | undefined;
+  /** What the cache knew of this peer in the generation `#learntIn`. */
+  #learnt: LearntMtu | undefined;
+  #learntIn: number = -1;
 
   constructor(context: PathContext, local: Address, remote: Address, route: Route) {
     this.local = local;
@@ -44,7 +49,19 @@ export class IpPath implements Path {
     return this.#interface.index;
   }
 
+  // [S-025] RFC 1122 §3.3.3: EMTU_S.
   get mtu(): number {
+    const { pathMtus } = this.#context;
+    if (this.#learntIn !== pathMtus.generation) {
+      this.#learntIn = pathMtus.generation;
+      this.#learnt = pathMtus.find(this.remote);
+    }
+    if (this.#learnt !== undefined && !pathMtus.holds(this.#learnt)) this.#learnt = undefined;
+    const { mtu } = this.#interface;
+    return this.#learnt === undefined ? mtu : Math.min(mtu, this.#learnt.mtu);
+  }
+
+  get linkMtu(): number {
     return this.#interface.mtu;
   }
 
@@ -68,6 +85,10 @@ export class IpPath implements Path {
       this.#problem = this.#lookAgain();
     }
     return this.#problem ?? (this.#interface.up ? undefined : 'ENETDOWN');
+  }
+
+  limitMtu(mtu: number): void {
+    if (mtu < this.mtu) this.#context.pathMtus.limit(this.remote, mtu);
   }
 
   /** Nothing also when there is no route: callers `refresh` first. */

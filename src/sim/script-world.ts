@@ -198,7 +198,7 @@ export class ScriptWorld {
     if (this.#notes.length === 4 * SHOWN) this.#notes.splice(0, 3 * SHOWN);
   }
 
-  /** The end of the conversation so far, line by line, in the syntax of `run`, with times in seconds. */
+  /** The end of the conversation so far, line by line, in the syntax of `runScript`, with times in seconds. */
   conversation(): string[] {
     const several = this.#peers.length > 1;
     return this.#notes.slice(-SHOWN).map(({ at, line, peer }) => {

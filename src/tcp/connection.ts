@@ -27,6 +27,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'sack',
   'timestamps',
   'congestion',
+  'pathMtuDiscovery',
   'connectTimeout',
 ]);
 

@@ -14,6 +14,7 @@ import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
@@ -22,7 +23,7 @@ import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RtoEstimator } from './rto.ts';
 import { SackBlocks } from './sack-blocks.ts';
-import { SackRecovery } from './sack-recovery.ts';
+import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
@@ -71,6 +72,8 @@ export interface SendSequence {
   maxWnd: number;
   /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
   scale: number;
+  /** The MSS that the peer announced; what RFC 9293 §3.7.1 assumes when it did not. */
+  peerMss: number;
   /** Effective send MSS: payload bytes of a full segment, TCP options taken off. */
   mss: number;
 }
@@ -133,6 +136,7 @@ export class ControlBlock {
   /** What is on its way. */
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
+  readonly pathMtu: PathMtu;
   readonly minRtt: MinRtt = new MinRtt();
   readonly rate: DeliveryRate = new DeliveryRate();
   readonly rack: Rack;
@@ -227,7 +231,7 @@ export class ControlBlock {
     this.remotePort = ends.remotePort;
     this.options = options;
     this.passive = passive;
-    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, mss: 536 };
+    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
     this.sackPermitted = options.sack;
     this.timestamps = new Timestamps(
       options.timestamps,
@@ -236,6 +240,8 @@ export class ControlBlock {
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
+    const { remote, linkMtu } = ends.path;
+    this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);

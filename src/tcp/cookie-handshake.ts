@@ -4,7 +4,7 @@ import { Protocol } from '../wire/protocol.ts';
 import { TCP_HEADER_LENGTH, TcpFlag, writeTcpHeader } from '../wire/tcp.ts';
 import { MAX_TCP_OPTIONS_LENGTH, TcpOptions, writeTcpOptions } from '../wire/tcp-options.ts';
 import { RECEIVE_FLOOR } from './control-block.ts';
-import { pathMss } from './handshake.ts';
+import { announcedMss } from './segment-size.ts';
 import type { TcpHost } from './host.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -37,7 +37,7 @@ export function sendCookie(
   if (packet === undefined) return host.counters.add('tcp-syn-cookies-queue-full');
   const { view } = packet.memory;
   answer.clear();
-  answer.mss = pathMss({ path, options });
+  answer.mss = announcedMss({ path, options });
   if (options.timestamps && syn.options.timestamps) offer(syn, options, timestampOffset);
   const optionsLength = writeTcpOptions(view, packet.start, answer);
   packet.end = packet.start + optionsLength;

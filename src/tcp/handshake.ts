@@ -1,12 +1,12 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
-import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
-import { initialWindow } from './congestion/reno.ts';
+import { initialWindow } from './congestion/initial-window.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { SackRecovery } from './sack-recovery.ts';
+import { announcedMss, effectiveMss } from './segment-size.ts';
 import type { Segment } from './segment.ts';
 
 /** [MUST-15] RFC 9293 §3.7.1: what the peer takes when it sends no MSS option. */
@@ -19,19 +19,6 @@ const MINIMUM_SEND_MSS = 48;
 const synOptions = new TcpOptions();
 
 /**
- * The payload bytes that fit a packet on this path: MMS_R − 20 for what we announce [MUST-67], MMS_S − 20 for what we
- * send. TCP options are not counted ([S-100] RFC 6691 §2): see `pathPayload`.
- */
-export function pathMss(tcb: Pick<ControlBlock, 'path' | 'options'>): number {
-  return Math.min(tcb.path.mtu - tcb.path.headerLength - TCP_HEADER_LENGTH, tcb.options.mss);
-}
-
-/** The payload bytes of a full segment on this path: what `pathMss` says, without the options of each segment. */
-export function pathPayload(tcb: ControlBlock): number {
-  return pathMss(tcb) - tcb.timestamps.length;
-}
-
-/**
  * Writes the options of a SYN or SYN-ACK at `offset`; returns their length in bytes.
  *
  * A SYN offers window scaling, SACK and timestamps; a SYN-ACK answers only with what the SYN had (RFC 7323 §2.2, §3.2,
@@ -40,7 +27,7 @@ export function pathPayload(tcb: ControlBlock): number {
 export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
-  synOptions.mss = pathMss(tcb);
+  synOptions.mss = announcedMss(tcb);
   if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   synOptions.sackPermitted = tcb.sackPermitted;
   const { timestamps } = tcb;
@@ -52,7 +39,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
 }
 
 /** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */
-export function announcedMss(syn: Segment): number {
+export function peerMss(syn: Segment): number {
   const { mss } = syn.options;
   return mss > 0 ? Math.max(mss, MINIMUM_SEND_MSS) : DEFAULT_MSS[syn.datagram.version];
 }
@@ -67,9 +54,8 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
   tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
   tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
-  // [MUST-16] RFC 9293 §3.7.1: Eff.snd.MSS = min(SendMSS + 20, MMS_S) − TCPhdrsize − IPoptionsize. TCPhdrsize counts the
-  // options of each segment (RFC 6691 §2).
-  snd.mss = Math.min(announcedMss(segment), pathMss(tcb)) - tcb.timestamps.length;
+  snd.peerMss = peerMss(segment);
+  snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
   tcb.windowScaling = options.windowScale >= 0;
   if (!tcb.windowScaling) {
@@ -79,7 +65,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
     snd.scale = Math.min(options.windowScale, 14);
     rcv.scale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   }
-  rcv.mss = pathPayload(tcb);
+  rcv.mss = announcedMss(tcb) - tcb.timestamps.length;
   tcb.receiveWindow.scale = rcv.scale;
   tcb.receiveWindow.start(rcv.nxt, tcb.options.receiveBuffer - tcb.receiveOccupied);
   // RFC 7323 §2.2: the window of a segment with SYN is never scaled.

@@ -3,6 +3,7 @@ import { seqAdd, seqLe, seqLt } from '../buffer/seq.ts';
 import { IcmpType } from '../wire/icmp.ts';
 import { tcpSequence } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
+import { tooBig } from './segment-size.ts';
 
 /**
  * An ICMP error that quotes a segment of this connection [MUST-54] (addresses and ports were matched by the table).
@@ -17,8 +18,8 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
     tcb.host.counters.add('tcp-icmp-stale');
     return;
   }
-  // RFC 1191: no error but news of the path, which is not followed yet.
-  if (error.code === 'EMSGSIZE') return tcb.host.counters.add('tcp-icmp-fragmentation-needed');
+  // [S-052] RFC 1191: no error but news of the path.
+  if (error.code === 'EMSGSIZE') return tooBig(tcb, error, seq);
   // [SHLD-26] RFC 5461 §4.1, RFC 5927 §5.2: hard errors end a connection only before it is synchronized;
   // [MUST-56] soft ones never do, and to TCP a parameter problem is one (RFC 9293 §3.9.2.2).
   const hard = error.hard && error.type !== IcmpType.PARAMETER_PROBLEM;

@@ -26,6 +26,8 @@ export interface ConnectionInfo {
   sendWindow: number;
   /** Payload of a full segment. */
   mss: number;
+  /** The largest IP packet that is sent, headers included. */
+  pathMtu: number;
   /** Window shifts agreed (RFC 7323), as sent and as received. */
   sendScale: number;
   receiveScale: number;
@@ -55,6 +57,7 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     outOfOrder: tcb.reassembly.bytes,
     sendWindow: snd.wnd,
     mss: snd.mss,
+    pathMtu: tcb.pathMtu.limit,
     sendScale: rcv.scale,
     receiveScale: snd.scale,
     bytesAcked: tcb.bytesAcked,

@@ -47,6 +47,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   const { snd } = tcb;
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
+  tcb.pathMtu.onAcked(snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);

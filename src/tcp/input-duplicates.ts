@@ -16,7 +16,7 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   const outcome = newReno.onNewAck(snd.una, ack.acked, snd.nxt, snd.mss);
   const sample = ackSample(tcb, ack, 0);
   // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
-  if (outcome === 'recovered') congestion?.onRecovered(sample);
+  if (outcome === 'recovered' && newReno.congested) congestion?.onRecovered(sample);
   else if (phase !== 'recovery' && ack.acked > 0) congestion?.onAck(sample);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
   if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;

@@ -19,7 +19,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   if (ended) sack.end(snd.una);
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
   const sample = ackSample(tcb, ack, lost);
-  if (ended) congestion.onRecovered(sample);
+  if (ended && sack.congested) congestion.onRecovered(sample);
   else if (sack.phase !== 'recovery' && ack.acked > 0) congestion.onAck(sample);
   if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample);

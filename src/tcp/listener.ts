@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Endpoints } from './control-block.ts';
 import { recallSyn, sendCookie } from './cookie-handshake.ts';
-import { acceptSyn, announcedMss } from './handshake.ts';
+import { acceptSyn, peerMss } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
 import type { TcpHost } from './host.ts';
 import { keepSynText } from './input-text.ts';
@@ -180,7 +180,7 @@ export class Listener {
   #sendCookie(ends: Endpoints, syn: Segment): void {
     this.#cookies ??= new SynCookies(this.#host.random);
     const { path } = ends;
-    const cookie = this.#cookies.make(path, ends, syn.seq, announcedMss(syn), syn.now);
+    const cookie = this.#cookies.make(path, ends, syn.seq, peerMss(syn), syn.now);
     const offset = this.#host.timestampOffset(path, ends.localPort, ends.remotePort);
     sendCookie(this.#host, path, syn, cookie, this.#options, offset);
   }

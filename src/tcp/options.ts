@@ -1,5 +1,7 @@
 import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
+import type { PathMtuMode } from './path-mtu.ts';
+import { PATH_MTU_MODES } from './path-mtu.ts';
 
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
 export interface ConnectionOptions {
@@ -37,8 +39,14 @@ export interface ConnectionOptions {
   sack?: boolean;
   /** Offer and use timestamps (RFC 7323 §3). Default true. Linux: net.ipv4.tcp_timestamps. */
   timestamps?: boolean;
-  /** Congestion control, by the name it is registered under. Default 'reno'. */
+  /** Congestion control by name: 'cubic', 'reno', 'bbr', or one registered. Default 'cubic', as Linux. */
   congestion?: string;
+  /**
+   * How the largest packet that the path carries is found out. 'icmp': routers tell. 'auto': that, and when large
+   * packets vanish without a word, the size is searched for. 'probe': it is searched for from the beginning. Default
+   * 'auto'. Linux: net.ipv4.tcp_mtu_probing = 0, 1, 2.
+   */
+  pathMtuDiscovery?: PathMtuMode;
 }
 
 /** The same with every default filled in. */
@@ -59,7 +67,8 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveCount: 9,
   sack: true,
   timestamps: true,
-  congestion: 'reno',
+  congestion: 'cubic',
+  pathMtuDiscovery: 'auto',
 };
 
 /** Smallest and largest value of each numeric option. */
@@ -90,6 +99,10 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');
   if (name === 'congestion') congestionControls.get(String(value));
+  if (name === 'pathMtuDiscovery' && !PATH_MTU_MODES.some((mode) => mode === value)) {
+    const message = `The option 'pathMtuDiscovery' is one of ${PATH_MTU_MODES.join(', ')}, not '${String(value)}'`;
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
+  }
 }
 
 /** Fills in defaults; options left `undefined` count as absent. */

@@ -1,6 +1,6 @@
 import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
-import { pathPayload } from './handshake.ts';
+import { followPathMtu } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
@@ -17,22 +17,10 @@ export function output(tcb: ControlBlock, now: number): void {
   const unreachable = tcb.path.refresh();
   if (unreachable !== undefined) tcb.softError = unreachable;
   else {
-    followMtu(tcb);
+    followPathMtu(tcb, now);
     send(tcb, now);
   }
   setTimers(tcb, now);
-}
-
-/** [SHLD-6] RFC 9293 §3.7.3: the path's MTU has shrunk, what is on its way in larger packets will not arrive. */
-function followMtu(tcb: ControlBlock): void {
-  const { snd, recovery, congestion } = tcb;
-  const mss = pathPayload(tcb);
-  if (congestion === undefined || mss >= snd.mss) return;
-  snd.mss = mss;
-  congestion.onMssChange?.(mss);
-  if (snd.una === snd.nxt) return;
-  recovery.onPathChanged(snd.una, snd.nxt);
-  tcb.mustRetransmit = true;
 }
 
 function send(tcb: ControlBlock, now: number): void {

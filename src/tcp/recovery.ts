@@ -21,6 +21,8 @@ export interface LossRecovery {
   readonly phase: RecoveryPhase;
   /** SND.NXT when the loss was found: recovery is over when everything below it is acknowledged. */
   readonly recover: number;
+  /** The losses that are repaired tell of congestion: `onPathChanged` was not why. */
+  readonly congested: boolean;
   /** `[lostNext, lostEnd)`: deemed lost and not sent again yet. */
   readonly lostNext: number;
   readonly lostEnd: number;
@@ -47,6 +49,7 @@ const DUPLICATE_THRESHOLD = 3;
 export class NewRenoRecovery implements LossRecovery {
   phase: RecoveryPhase = 'open';
   recover: number;
+  congested: boolean = false;
   lostNext: number = 0;
   lostEnd: number = 0;
   /** Bytes to add to cwnd for what duplicate ACKs say has left the network; below 0 after large partial ACKs. */
@@ -81,6 +84,7 @@ export class NewRenoRecovery implements LossRecovery {
     }
     // [S-068] RFC 5681 §3.2 steps 2 and 3.
     this.phase = 'recovery';
+    this.congested = true;
     this.recover = nxt;
     this.partialAcks = 0;
     this.inflation = DUPLICATE_THRESHOLD * mss;
@@ -117,6 +121,7 @@ export class NewRenoRecovery implements LossRecovery {
   /** The retransmission timer has expired: everything outstanding counts as lost. */
   onTimeout(una: number, nxt: number): void {
     // [S-075] RFC 6582 §3.2 step 4.
+    this.congested = true;
     this.recover = nxt;
     this.phase = una === nxt ? 'open' : 'loss';
     this.lostNext = una;
@@ -154,6 +159,7 @@ export class NewRenoRecovery implements LossRecovery {
 
   onPathChanged(una: number, nxt: number): void {
     this.onTimeout(una, nxt);
+    this.congested = false;
   }
 
   /** What was outstanding when the loss was seen, for ssthresh: without what limited transmit added (RFC 5681 §3.2). */

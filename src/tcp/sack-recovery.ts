@@ -18,6 +18,7 @@ export class SackRecovery implements LossRecovery {
   phase: RecoveryPhase = 'open';
   /** RecoveryPoint: recovery is over when everything below it is acknowledged. */
   recover: number;
+  congested: boolean = false;
   readonly prr: Prr = new Prr();
   readonly tailProbe: TailLossProbe = new TailLossProbe();
   /** The reordering timer: when the youngest segment that is overdue counts as lost; Infinity for never. */
@@ -107,6 +108,7 @@ export class SackRecovery implements LossRecovery {
   /** Losses were found: fast recovery begins. The controller has given its answer, `ssthresh`. */
   enter(nxt: number, recoverFlight: number, ssthresh: number, mss: number): void {
     this.phase = 'recovery';
+    this.congested = true;
     this.recover = nxt;
     this.prr.start(recoverFlight, ssthresh, mss);
     this.tailProbe.clear();
@@ -137,6 +139,7 @@ export class SackRecovery implements LossRecovery {
     const window = this.#rack.reorderingWindow(board.sackedSegments, true, finite(minRtt), srtt);
     board.markOlder(Infinity, nxt, this.#rack.rtt + window, now);
     this.phase = una === nxt ? 'open' : 'loss';
+    this.congested = true;
     this.recover = nxt;
   }
 
@@ -146,6 +149,7 @@ export class SackRecovery implements LossRecovery {
     this.tailProbe.clear();
     this.reorderAt = Infinity;
     this.phase = una === nxt ? 'open' : 'loss';
+    this.congested = false;
     this.recover = nxt;
   }
 }

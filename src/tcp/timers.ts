@@ -2,6 +2,7 @@ import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { timerSample } from './ack-event.ts';
 import { reorderingTimeout } from './input-sack.ts';
+import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
 /**
@@ -45,6 +46,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
     tcb.synLost = true;
   } else {
     lossTimeout(tcb, now);
+    sizeTimeout(tcb, now, rto.backoffs + 1);
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).

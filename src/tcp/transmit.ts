@@ -9,6 +9,7 @@ import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-opti
 import type { ControlBlock } from './control-block.ts';
 import { writeSynOptions } from './handshake.ts';
 import { chooseSegmentOptions, writeSegmentOptions } from './segment-options.ts';
+import { segmentSent } from './segment-size.ts';
 
 /** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: tcp_invalid_ratelimit. */
 const CHALLENGE_INTERVAL_US = 500_000;
@@ -109,6 +110,7 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   tcb.lastSentAt = now;
   rate.onSend(now, scoreboard.length === 0);
   tcb.recovery.onSent(length);
+  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
   if (seqGt(end, snd.nxt)) {
     if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
     scoreboard.push(snd.nxt, end, snd.mss, now, rate);

@@ -2,7 +2,7 @@ import type { CongestionController, CongestionFactory, CongestionSample } from '
 import { DeliveryRate } from '../../src/tcp/delivery-rate.ts';
 import { Pacer } from '../../src/tcp/pacer.ts';
 import type { Random } from '../../src/time/clock.ts';
-import { chance, seededRandom } from '../../src/time/seeded-random.ts';
+import { chance, seededRandom, uniform } from '../../src/time/seeded-random.ts';
 import { congestionSample } from './congestion.ts';
 
 /** Senders before one drop-tail queue, without a stack: what a congestion controller makes of a path. */
@@ -17,6 +17,8 @@ export interface PathOptions {
   loss?: number;
   /** The receiver acknowledges every so many segments; the rest after 40 ms. */
   stretch?: number;
+  /** The sender's timers are up to so many microseconds late. */
+  late?: number;
   seed?: number;
 }
 
@@ -90,7 +92,7 @@ export class Flow {
     const { now } = path.agenda;
     const start = { mss: MSS, initialWindow: 10 * MSS, now };
     this.control = factory(random === undefined ? start : { ...start, random });
-    this.#pacer = new Pacer(0, MSS);
+    this.#pacer = new Pacer(path.options.late ?? 0, MSS);
     this.#lastProgress = now;
     this.send();
   }
@@ -201,7 +203,7 @@ export class Flow {
   #wake(at: number): void {
     if (this.#wakeAt <= at) return;
     this.#wakeAt = at;
-    this.#path.agenda.at(at, () => {
+    this.#path.agenda.at(at + this.#path.lateness(), () => {
       if (this.#wakeAt === at) this.#wakeAt = Infinity;
       this.send();
     });
@@ -258,6 +260,12 @@ export class Path {
 
   get bdp(): number {
     return (this.options.rate * this.options.rtt) / 1e6;
+  }
+
+  /** How late the next timer is. */
+  lateness(): number {
+    const { late = 0 } = this.options;
+    return late === 0 ? 0 : uniform(this.#random, late + 1);
   }
 
   carry(flow: Flow, packet: Packet): void {

@@ -214,7 +214,7 @@ describe('Scoreboard, against a list of octets', () => {
         const board = new Scoreboard();
         const sink = new Sink();
         const octets: Octet[] = [];
-        let una = origin;
+        let una: number = origin;
         let now = 0;
         let newest: { sentAt: number; end: number } | undefined;
         const told = (): number => {

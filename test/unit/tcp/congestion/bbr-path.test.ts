@@ -101,6 +101,26 @@ describe('BBR on a path', () => {
     expect(sender.bbr.bandwidth.max).toBeLessThan(1.1 * usual.rate);
   });
 
+  it('fills the path when one ACK comes for more than twice what the path holds', () => {
+    const path = new Path({ rate: 1_250_000, rtt: 10_000, buffer: 62_500, stretch: 32 });
+    const sender = startFlow(path);
+    path.run(2 * SECOND);
+    expect(share(path, sender, 9 * SECOND)).toBeGreaterThan(0.9);
+  });
+
+  it('fills the path when its timers are up to a millisecond late', () => {
+    const path = new Path({ rate: 12_500_000, rtt: 10_000, buffer: 625_000, late: 1000 });
+    const sender = startFlow(path);
+    path.run(2 * SECOND);
+    let longest = 0;
+    const before = sender.flow.rate.delivered;
+    path.run(5 * SECOND, 1000, () => {
+      longest = Math.max(longest, path.queue);
+    });
+    expect(sender.flow.rate.delivered - before).toBeGreaterThan(0.97 * 12_500_000 * 3);
+    expect(longest).toBeLessThanOrEqual(path.bdp);
+  });
+
   it('looks for the least round trip every ten seconds, for 200 ms', () => {
     const path = new Path(usual);
     const { bbr } = startFlow(path);

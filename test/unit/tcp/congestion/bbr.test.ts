@@ -246,7 +246,7 @@ describe('BBR in PROBE_RTT', () => {
     const feeder = expired();
     const { bbr } = feeder;
     feeder.ack({ pipe: 5 * MSS });
-    feeder.ack({ pipe: 4 * MSS });
+    feeder.ack({ pipe: 4 * MSS, priorDelivered: 0 });
     const { now, total } = feeder;
     feeder.ack({ pipe: 4 * MSS, priorDelivered: total - 1 });
     feeder.ack({ pipe: 4 * MSS, priorDelivered: total - 1 });
@@ -282,9 +282,12 @@ describe('BBR at a loss', () => {
     expect(bbr.cwnd).toBe(51 * MSS);
     feeder.ack({ pipe: 48 * MSS, lost: 2 * MSS, priorDelivered: total - 1, recovering: true }, 1);
     expect(bbr.cwnd).toBe(49 * MSS);
+    // More was found in the network than the window says: one for each that arrives, still.
+    feeder.ack({ pipe: 60 * MSS, delivered: 3 * MSS, priorDelivered: total - 1, recovering: true }, 1);
+    expect(bbr.cwnd).toBe(63 * MSS);
     // The round is over: two for one.
-    feeder.ack({ pipe: 48 * MSS, recovering: true }, 1);
-    expect(bbr.cwnd).toBe(50 * MSS);
+    feeder.ack({ pipe: 60 * MSS, recovering: true }, 1);
+    expect(bbr.cwnd).toBe(64 * MSS);
     bbr.onRecovered();
     feeder.ack({ pipe: 48 * MSS }, 1);
     expect(bbr.cwnd).toBeGreaterThanOrEqual(before);

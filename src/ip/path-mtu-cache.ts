@@ -1,0 +1,77 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Address } from '../wire/address.ts';
+
+/** Destinations remembered at once; the one that was learnt longest ago goes first. */
+const CAPACITY = 1024;
+/** What was learnt is forgotten after so long, RFC 1191 §6.3, RFC 8201 §5.3. Linux: net.ipv4.route.mtu_expires. */
+const AGE_US = 600_000_000;
+/** No router's word brings a path below this, in bytes. Linux: net.ipv4.route.min_pmtu; [S-053] RFC 8201 §4. */
+const SMALLEST = { 4: 552, 6: 1280 } as const;
+
+/** What is known of the path to one destination. */
+export interface LearntMtu {
+  /** Bytes. */
+  mtu: number;
+  /** When it is forgotten, in microseconds. */
+  until: number;
+}
+
+/**
+ * The path MTUs learnt from routers, by destination: for all transports, so that a new connection begins with what an
+ * old one has learnt (RFC 1191 §6.2, RFC 8201 §5.2). Only what a transport has checked comes here.
+ */
+export class PathMtuCache {
+  /** Counts what was learnt and forgotten for room: whoever has looked something up looks again when it changes. */
+  generation: number = 0;
+  readonly #clock: Clock;
+  readonly #counters: Counters;
+  /** By the address's text, in the order in which they were learnt. */
+  readonly #entries = new Map<string, LearntMtu>();
+
+  constructor(clock: Clock, counters: Counters) {
+    this.#clock = clock;
+    this.#counters = counters;
+  }
+
+  /** How many destinations are remembered. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** No packet above `mtu` bytes gets to `remote`. A larger value than is known says nothing: it never raises. */
+  limit(remote: Address, mtu: number): void {
+    const known = this.find(remote);
+    const believed = Math.max(mtu, SMALLEST[remote.family]);
+    if (known !== undefined && believed >= known.mtu) return;
+    const key = remote.toString();
+    // Put in anew, so that the order is the age.
+    this.#entries.delete(key);
+    if (this.#entries.size === CAPACITY) this.#evict();
+    // [S-052] RFC 1191 §6.3: the time runs from the last decrease.
+    this.#entries.set(key, { mtu: believed, until: this.#clock.now() + AGE_US });
+    this.generation++;
+  }
+
+  /** What is known of the path to `remote`, if it is not too old. Valid while `generation` stays and `holds` is true. */
+  find(remote: Address): LearntMtu | undefined {
+    if (this.#entries.size === 0) return undefined;
+    const key = remote.toString();
+    const entry = this.#entries.get(key);
+    if (entry === undefined || this.holds(entry)) return entry;
+    this.#entries.delete(key);
+    return undefined;
+  }
+
+  /** Is this not too old yet? */
+  holds(entry: LearntMtu): boolean {
+    return this.#clock.now() < entry.until;
+  }
+
+  #evict(): void {
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return this.#counters.add('ip-path-mtu-evicted');
+    }
+  }
+}

@@ -1,0 +1,264 @@
+import { seqGe, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
+import type { LossVerdict } from './mtu-search.ts';
+import { MtuSearch } from './mtu-search.ts';
+
+/**
+ * How a connection learns the largest packet its path carries. `icmp`: routers tell (RFC 1191, 8201). `auto`: that, and
+ * a path that swallows large packets silently is found out by timeouts and then searched (RFC 4821). `probe`: searched
+ * from the beginning, from small to large. Linux: net.ipv4.tcp_mtu_probing = 0, 1, 2.
+ */
+export type PathMtuMode = (typeof PATH_MTU_MODES)[number];
+export const PATH_MTU_MODES = ['auto', 'icmp', 'probe'] as const;
+
+/**
+ * What became of a router's word that a packet was too big: the limit is lower now; it is believed when the connection
+ * stalls; it says nothing new; it can't be true.
+ */
+export type TooBigVerdict = 'lowered' | 'pending' | 'stale' | 'implausible';
+
+interface FamilyNumbers {
+  /** No link's MTU is smaller. RFC 791 §3.2, RFC 8200 §5. */
+  readonly minimum: number;
+  /** No router's word brings the limit below this. Linux: net.ipv4.route.min_pmtu, and [S-053] RFC 8201 §4. */
+  readonly believed: number;
+  /** Where a search begins: search_low of RFC 4821 §7.2. Linux: net.ipv4.tcp_base_mss = 1024, with headers of 40. */
+  readonly base: number;
+  /** And how deep it may go, RFC 4821 §7.7. Linux: net.ipv4.tcp_mtu_probe_floor = 48, with headers of 40. */
+  readonly floor: number;
+  /** Every path carries this: smaller packets are not lost for their size (RFC 1122 §3.3.2: EMTU_R). */
+  readonly harmless: number;
+}
+
+const FAMILIES: Readonly<Record<4 | 6, FamilyNumbers>> = {
+  4: { minimum: 68, believed: 552, base: 1064, floor: 88, harmless: 576 },
+  6: { minimum: 1280, believed: 1280, base: 1280, floor: 1280, harmless: 1280 },
+};
+
+/** RFC 1191 §7, table 7-1: what to try below a size when the router names none. */
+const PLATEAUS: readonly number[] = [65_535, 32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
+/** A header without options, which routers of old added to the length that they quoted (RFC 1191 §5). */
+const IPV4_HEADER = 20;
+/** What a router said is forgotten after ten minutes: RFC 1191 §6.3, RFC 8201 §5.3. Linux: net.ipv4.route.mtu_expires. */
+const AGE_US = 600_000_000;
+/** MAXSEGRTO of RFC 5927 §7.2 is 1. After so many timeouts in a row a black hole is suspected: R1, net.ipv4.tcp_retries1. */
+const FULL_STOP = 3;
+
+/**
+ * The largest IP packet that a connection sends: `limit`. It follows what link, peer and routers allow, believes routers
+ * as far as RFC 5927 §7.2 advises, and notices paths on which nobody says anything (RFC 4821). Sizes are of whole IP
+ * packets in bytes, sequence numbers unsigned 32 bits, times in microseconds. It needs no timer of its own.
+ */
+export class PathMtu {
+  /** The largest packet that may be sent, probes excepted. */
+  limit: number;
+  /**
+   * The limit fell below what is on its way: it was dropped, and is to be sent again at once in smaller segments, which
+   * is no congestion signal (RFC 1191 §6.4). Whoever does so resets it.
+   */
+  oversized: boolean = false;
+  readonly search: MtuSearch = new MtuSearch();
+  readonly #mode: PathMtuMode;
+  readonly #numbers: FamilyNumbers;
+  #link: number;
+  /** What link and peer, the path's other users and the routers' word to this connection allow. */
+  #ceiling: number;
+  /** A router's word, Infinity without any, and when it is forgotten. */
+  #told: number = Infinity;
+  #toldUntil: number = Infinity;
+  /** RFC 5927 §7.2: maxsizesent and maxsizeacked. */
+  #maxSent: number;
+  #maxAcked: number;
+  /** The packet larger than `#maxAcked` whose acknowledgment would raise it: size, 0 for none, and bytes. */
+  #markSize: number = 0;
+  #markSeq: number = 0;
+  #markEnd: number = 0;
+  /** RFC 5927 §7.2: claimedmtu, 0 when no error is pending, and claimedtcpseq. */
+  #pending: number = 0;
+  #pendingSeq: number = 0;
+
+  /** @param linkMtu of the first hop */
+  constructor(family: 4 | 6, mode: PathMtuMode, linkMtu: number) {
+    this.#mode = mode;
+    this.#numbers = FAMILIES[family];
+    this.#link = this.#ceiling = this.limit = linkMtu;
+    this.#maxSent = this.#maxAcked = this.#numbers.minimum;
+    if (mode === 'probe') this.#startSearch(this.#numbers.base);
+  }
+
+  /**
+   * What is allowed from outside, told before anything is sent: cheap when nothing changed. Returns the new `limit`,
+   * which also grows, at once: nothing is retransmitted then (RFC 1191 §6.3).
+   *
+   * @param linkMtu of the first hop
+   * @param allowed the smallest of: `linkMtu`; what is known of the path; what the peer takes (its MSS with headers)
+   */
+  follow(now: number, linkMtu: number, allowed: number): number {
+    // [S-052] [S-053] RFC 1191 §6.3, RFC 8201 §5.3: not decreased for ten minutes: the discovery takes place again.
+    if (now >= this.#toldUntil) this.#told = this.#toldUntil = Infinity;
+    // [SHLD-6] RFC 9293 §3.7.3: what the link takes no more it has dropped.
+    if (linkMtu < this.#link && linkMtu < this.#maxSent) this.#onDropped();
+    this.#link = linkMtu;
+    const ceiling = Math.min(allowed, this.#told);
+    if (ceiling !== this.#ceiling) {
+      this.#ceiling = ceiling;
+      this.#settle();
+    }
+    return this.limit;
+  }
+
+  /** Data `[seq, end)` goes out, for the first time or again, in packets of at most `size`. */
+  onSent(seq: number, end: number, size: number): void {
+    if (size > this.#maxSent) this.#maxSent = size;
+    if (this.#markSize > 0 && size < this.#markSize && seqLe(this.#markSeq, seq) && seqLt(seq, this.#markEnd)) {
+      // Sent again in smaller pieces: an acknowledgment will say nothing of the large one.
+      this.#markSize = 0;
+    }
+    this.search.onResent(seq, end, size);
+    if (size <= this.#maxAcked || size <= this.#markSize) return;
+    this.#markSize = size;
+    this.#markSeq = seq;
+    this.#markEnd = end;
+  }
+
+  /**
+   * The size of the packet to send as a probe instead of other new data: see `MtuSearch.next`. One packet, cut by no
+   * offload; then `onSent` and `onProbeSent` are told.
+   */
+  probeSize(now: number, available: number, wnd: number, cwnd: number, flight: number, headers: number): number {
+    if (!this.search.active) return 0;
+    return this.search.next(now, available, wnd, cwnd, flight, headers);
+  }
+
+  onProbeSent(seq: number, end: number, size: number): void {
+    this.search.onSent(seq, end, size);
+  }
+
+  /** Bytes up to `una` are acknowledged; true when `limit` has grown. */
+  onAcked(una: number): boolean {
+    if (this.#markSize > 0 && seqGe(una, this.#markEnd)) {
+      this.#maxAcked = this.#markSize;
+      this.#markSize = 0;
+    }
+    // [S-092] RFC 5927 §7.2: it got through after all, so the error was a false claim.
+    if (this.#pending > 0 && seqGt(una, this.#pendingSeq)) this.#pending = 0;
+    if (!this.search.onAcked(una)) return false;
+    // What was searched for is found: the link is the limit again, and followed when it changes.
+    if (this.#mode === 'auto' && this.search.low >= this.#ceiling) this.search.active = false;
+    this.#settle();
+    return true;
+  }
+
+  /** `[seq, end)` counts as lost; with 'failed' the congestion control is not to be told. See `MtuSearch.onLost`. */
+  onLost(now: number, seq: number, end: number, alone: boolean, pause: number): LossVerdict {
+    return this.search.onLost(now, seq, end, alone, pause);
+  }
+
+  /**
+   * The retransmission timer has expired on the segment at `una`. True when `limit` has fallen: what is sent again is
+   * to be cut anew.
+   *
+   * @param timeouts how many have come in a row, this one included
+   * @param size of the packet that was not acknowledged
+   * @param explained something else is known to be wrong, as a host that is unreachable
+   * @param pause see `MtuSearch.onLost`
+   */
+  onTimeout(now: number, una: number, timeouts: number, size: number, explained: boolean, pause: number): boolean {
+    this.search.onTimeout(now, una, pause);
+    // [S-092] RFC 5927 §7.2: nsegrto has come to MAXSEGRTO and the error is still pending.
+    if (this.#pending > 0) {
+      this.#maxAcked = this.#pending;
+      this.#believe(now, this.#pending);
+      return true;
+    }
+    // [S-054] RFC 4821 §7.7: a full-stop timeout without an ICMP message that gives another reason.
+    if (this.#mode === 'icmp' || timeouts < FULL_STOP || explained) return false;
+    const { limit } = this;
+    this.#suspectBlackHole(size);
+    return this.limit < limit;
+  }
+
+  /**
+   * A router says that a packet was too big: "fragmentation needed" or "packet too big", about a segment of this
+   * connection that is on its way ([S-092] RFC 5927 §4.1: the caller has checked that).
+   *
+   * @param claimed the next hop's MTU, 0 when the router gave none
+   * @param quoted total length of the packet that it quotes
+   * @param seq sequence number of that packet
+   */
+  onTooBig(now: number, claimed: number, quoted: number, seq: number): TooBigVerdict {
+    const { probeSize, probeSeq } = this.search;
+    const aboutProbe = probeSize > this.limit && probeSeq === seq;
+    const largest = aboutProbe ? probeSize : this.limit;
+    const mtu = claimed === 0 ? plateauBelow(quoted, largest) : claimed;
+    // [S-052] RFC 1191 §3, [S-053] RFC 8201 §4: below what every link carries, or not below what did not fit.
+    if (mtu < this.#numbers.minimum || mtu >= quoted) return 'implausible';
+    // [S-092] RFC 5927 §7.2: nothing so large was ever sent.
+    if (mtu > this.#maxSent) return 'implausible';
+    // Only a smaller one is news, it never raises the limit: RFC 1191 §6.4.
+    const believed = Math.max(mtu, this.#numbers.believed);
+    if (believed >= largest) return 'stale';
+    // Initial Path-MTU Discovery: nothing so large has ever got through.
+    if (believed >= this.#maxAcked) {
+      if (!aboutProbe) this.#onDropped();
+      this.#believe(now, believed);
+      return 'lowered';
+    }
+    // Path-MTU Update: while the connection makes progress it is not believed.
+    this.#pending = believed;
+    this.#pendingSeq = seq;
+    return 'pending';
+  }
+
+  /** What a router said and this connection believes; 0 when there is nothing. For the path's other users. */
+  get told(): number {
+    return this.#told === Infinity ? 0 : this.#told;
+  }
+
+  #believe(now: number, mtu: number): void {
+    this.#pending = 0;
+    this.#told = mtu;
+    this.#toldUntil = now + AGE_US;
+    this.#ceiling = Math.min(this.#ceiling, mtu);
+    this.#maxSent = this.#numbers.minimum;
+    this.#settle();
+  }
+
+  /** Larger packets than the limit are on their way, and lost. */
+  #onDropped(): void {
+    this.oversized = true;
+    this.#markSize = 0;
+  }
+
+  /** Puts together what is allowed and what the search knows. */
+  #settle(): void {
+    const { search } = this;
+    if (search.active) search.follow(this.#ceiling);
+    this.limit = search.active ? search.low : this.#ceiling;
+    this.#maxAcked = Math.max(this.#numbers.minimum, Math.min(this.#maxAcked, this.#ceiling));
+  }
+
+  #startSearch(low: number): void {
+    this.search.start(low, this.#ceiling);
+    this.limit = this.search.low;
+  }
+
+  /** [S-054] RFC 4821 §7.7: down to what got through before, then to the base, then by halves. */
+  #suspectBlackHole(size: number): void {
+    const { base, floor, harmless } = this.#numbers;
+    // A small segment, while larger ones are allowed, is not lost for its size.
+    if (size <= harmless && size < this.limit) return;
+    let low = this.limit;
+    if (!this.search.active && this.#maxAcked > base && this.#maxAcked < Math.min(low, size)) low = this.#maxAcked;
+    else while (low >= size && low > floor) low = low > base ? base : Math.max(floor, low >>> 1);
+    if (low >= this.limit) return;
+    this.#maxAcked = Math.min(this.#maxAcked, low);
+    this.#markSize = 0;
+    this.#startSearch(low);
+  }
+}
+
+/** [S-052] RFC 1191 §5: "the greatest plateau value that is less than the returned Total Length field", corrected. */
+function plateauBelow(quoted: number, limit: number): number {
+  const length = quoted >= limit ? quoted - IPV4_HEADER : quoted;
+  return PLATEAUS.find((plateau) => plateau < length) ?? 0;
+}
