@@ -28,6 +28,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'timestamps',
   'congestion',
   'pathMtuDiscovery',
+  'ecn',
   'connectTimeout',
 ]);
 

@@ -11,6 +11,7 @@ import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import type { TcpHost } from './host.ts';
+import { Ecn } from './ecn.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
@@ -146,6 +147,7 @@ export class ControlBlock {
   readonly newReno: NewRenoRecovery;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
+  readonly ecn: Ecn;
   readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
@@ -237,6 +239,7 @@ export class ControlBlock {
       options.timestamps,
       host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
     );
+    this.ecn = new Ecn(options.ecn);
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
@@ -387,7 +390,7 @@ export class ControlBlock {
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
   #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.releaseAt = Infinity;
+    this.retransmitAt = this.tailProbeAt = this.releaseAt = this.ecn.resumeAt = Infinity;
     if (this.sack !== undefined) this.sack.reorderAt = Infinity;
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
@@ -405,6 +408,7 @@ export class ControlBlock {
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,
+      this.ecn.resumeAt,
       this.lingerAt,
       this.releaseAt,
       this.connectBy,

@@ -48,6 +48,7 @@ export function peerMss(syn: Segment): number {
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
   const { options } = segment;
+  tcb.ecn.onSyn(segment.flags);
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
   rcv.acked = rcv.irs;
@@ -90,6 +91,7 @@ export function established(tcb: ControlBlock, now: number): void {
   });
   // RFC 2018 §2: agreed upon by both SYNs.
   if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
+  tcb.ecn.agree(tcb.congestion.ignoresEcn !== true);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

@@ -38,6 +38,11 @@ export interface ConnectionInfo {
   retransmits: number;
   timeouts: number;
   duplicateAcks: number;
+  /** Both sides use ECN: what is sent may be marked instead of dropped. */
+  ecn: boolean;
+  /** Segments, or super-segments, that came marked (CE), and ACKs that told of marks (ECE). */
+  ecnMarks: number;
+  ecnEchoes: number;
 }
 
 /** Reads a connection's numbers off its control block. */
@@ -67,5 +72,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     retransmits: tcb.segmentsRetransmitted,
     timeouts: tcb.timeouts,
     duplicateAcks: tcb.duplicateAcksReceived,
+    ecn: tcb.ecn.active,
+    ecnMarks: tcb.ecn.marks,
+    ecnEchoes: tcb.ecn.echoes,
   };
 }

@@ -100,7 +100,7 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   const { snd, finAt } = tcb;
   const available = tcb.unsent;
   const finDue = finAt !== undefined && !tcb.finSent;
-  if (available === 0 && !finDue) return false;
+  if ((available === 0 && !finDue) || tcb.ecn.resumeAt !== Infinity) return false;
   // [SHLD-15] RFC 9293 §3.8.6: below zero when the window has shrunk.
   const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
   const congested = quota(tcb);

@@ -28,6 +28,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
     tcb.tailProbeAt = Infinity;
     tcb.tailProbeDue = true;
   }
+  if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
 }
@@ -64,6 +65,7 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
   else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
   // RFC 5681 §3.1: held constant while the same data is lost again and again.
   if (tcb.progressed) congestion?.onCongestion('timeout', timerSample(tcb, now, scoreboard.losses - before, flight));
+  tcb.ecn.onTimeout(snd.nxt);
   tcb.progressed = tcb.tailProbeDue = false;
   tcb.tailProbeAt = Infinity;
   tcb.mustRetransmit = true;
