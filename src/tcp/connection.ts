@@ -29,6 +29,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'timestamps',
   'congestion',
   'pathMtuDiscovery',
+  'ecn',
   'connectTimeout',
 ]);
 

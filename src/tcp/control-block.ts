@@ -13,6 +13,7 @@ import type { Connection } from './connection.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
+import { Ecn } from './ecn.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
@@ -168,6 +169,7 @@ export class ControlBlock {
   lastDeliveryRate: number = 0;
   /** What kept the sender from sending more when it last could. */
   limit: FlowLimit = 'application';
+  readonly ecn: Ecn;
   readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
@@ -261,6 +263,7 @@ export class ControlBlock {
       options.timestamps,
       host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
     );
+    this.ecn = new Ecn(options.ecn);
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
@@ -443,7 +446,7 @@ export class ControlBlock {
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
   #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.paceAt = this.releaseAt = Infinity;
+    this.retransmitAt = this.tailProbeAt = this.paceAt = this.ecn.resumeAt = this.releaseAt = Infinity;
     if (this.sack !== undefined) this.sack.reorderAt = Infinity;
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
@@ -462,6 +465,7 @@ export class ControlBlock {
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,
+      this.ecn.resumeAt,
       this.lingerAt,
       this.releaseAt,
       this.connectBy,

@@ -48,6 +48,7 @@ export function peerMss(syn: Segment): number {
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
   const { options } = segment;
+  tcb.ecn.onSyn(segment.flags);
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
   rcv.acked = rcv.irs;
@@ -93,6 +94,7 @@ export function established(tcb: ControlBlock, now: number): void {
   tcb.pacer.setMss(snd.mss);
   // RFC 2018 §2: agreed upon by both SYNs.
   if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
+  tcb.ecn.agree(tcb.congestion.ignoresEcn !== true);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

@@ -66,6 +66,11 @@ export interface ConnectionInfo {
   /** Losses that were found to have been none and taken back. */
   undos: number;
   duplicateAcks: number;
+  /** Both sides use ECN: what is sent may be marked instead of dropped. */
+  ecn: boolean;
+  /** Segments, or super-segments, that came marked (CE), and ACKs that told of marks (ECE). */
+  ecnMarks: number;
+  ecnEchoes: number;
 }
 
 /** Reads a connection's numbers off its control block. */
@@ -110,5 +115,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     timeouts: tcb.timeouts,
     undos: tcb.undos,
     duplicateAcks: tcb.duplicateAcksReceived,
+    ecn: tcb.ecn.active,
+    ecnMarks: tcb.ecn.marks,
+    ecnEchoes: tcb.ecn.echoes,
   };
 }

@@ -3,13 +3,14 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
+import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';
 import { recoverBySack } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 import { undoSpurious } from './undo.ts';
 
 /** One object for all connections: it is read during the call only. */
-const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false };
+const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false, echo: false };
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
@@ -25,6 +26,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   const ack = event;
   ack.now = now;
   ack.duplicate = isDuplicateAck(tcb, segment);
+  ack.echo = isEcho(tcb, segment);
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
   const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
@@ -42,6 +44,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   if (tcb.spurious.active || tcb.frto.active) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
   else recoverByDuplicates(tcb, ack);
+  if (tcb.ecn.active) answerEcho(tcb, ack);
   if (ack.advanced) restartTimer(tcb, now);
   if (ack.advanced || report.delivered > 0) tcb.touch();
 }

@@ -18,7 +18,7 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   const sample = ackSample(tcb, ack, 0);
   // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
   if (outcome === 'recovered' && newReno.congested) congestion?.onRecovered(sample);
-  else if (phase !== 'recovery' && ack.acked > 0) congestion?.onAck(sample);
+  else if (phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
   if (outcome === 'recovered' && tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
   if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
@@ -30,8 +30,10 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
   if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
     // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
     ack.flight = newReno.flightAtLoss(snd.una, snd.nxt);
-    congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
-    tcb.spurious.start(snd.una, snd.nxt);
+    if (tcb.ecn.onLoss(snd.una, snd.nxt)) {
+      congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
+      tcb.spurious.start(snd.una, snd.nxt);
+    }
     reportLoss(tcb, 'duplicate-acks', snd.mss);
     tcb.mustRetransmit = true;
   }

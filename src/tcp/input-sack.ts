@@ -27,7 +27,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
   const sample = ackSample(tcb, ack, lost);
   if (ended && sack.congested) congestion.onRecovered(sample);
-  else if (sack.phase !== 'recovery' && ack.acked > 0) congestion.onAck(sample);
+  else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
   if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
     else if (probe === 'repaired') repairedByProbe(tcb, sample);
@@ -63,8 +63,11 @@ function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: Congestion
   // What SACK has let go beyond the window counts no more than RFC 5681's limited transmit does.
   sample.flight = Math.min(sample.flight, congestion.cwnd);
   sample.recovering = true;
-  congestion.onCongestion('loss', sample);
-  tcb.spurious.start(snd.una, snd.nxt);
+  // RFC 3168 §6.1.2: one answer in a window of data, be it to marks or to losses.
+  if (tcb.ecn.onLoss(snd.una, snd.nxt)) {
+    congestion.onCongestion('loss', sample);
+    tcb.spurious.start(snd.una, snd.nxt);
+  }
   reportLoss(tcb, cause, sample.lost);
   const recoverFlight = recoverFlightSize(seqDiff(snd.nxt, snd.una), scoreboard.sacked, sample.delivered);
   sack.enter(snd.nxt, recoverFlight, congestion.ssthresh, snd.mss);
@@ -73,7 +76,7 @@ function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: Congestion
 
 /** RFC 8985 §7.4: the probe has taken the place of what was lost, which congestion control has to answer for. */
 function repairedByProbe(tcb: ControlBlock, sample: CongestionSample): void {
-  tcb.congestion?.onCongestion('loss', sample);
+  if (tcb.ecn.onLoss(tcb.snd.una, tcb.snd.nxt)) tcb.congestion?.onCongestion('loss', sample);
   reportLoss(tcb, 'tail-loss-probe', tcb.snd.mss);
   tcb.congestion?.onRecovered(sample);
 }

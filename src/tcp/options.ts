@@ -1,5 +1,7 @@
 import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
+import type { EcnMode } from './ecn.ts';
+import { ECN_MODES } from './ecn.ts';
 import type { PathMtuMode } from './path-mtu.ts';
 import { PATH_MTU_MODES } from './path-mtu.ts';
 
@@ -60,6 +62,11 @@ export interface ConnectionOptions {
    * 'auto'. Linux: net.ipv4.tcp_mtu_probing = 0, 1, 2.
    */
   pathMtuDiscovery?: PathMtuMode;
+  /**
+   * Explicit congestion notification (RFC 3168): routers mark packets instead of dropping them. 'off'; 'accept': used
+   * when the peer asks for it; 'request': we ask, too. Default 'accept'. Linux: net.ipv4.tcp_ecn = 0, 2, 1.
+   */
+  ecn?: EcnMode;
 }
 
 /** The same with every default filled in. */
@@ -84,6 +91,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   timestamps: true,
   congestion: 'cubic',
   pathMtuDiscovery: 'auto',
+  ecn: 'accept',
 };
 
 /** Smallest and largest value of each numeric option. */
@@ -104,6 +112,11 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
 
 /** Options that have the value 'auto', too. */
 const AUTOMATIC: ReadonlySet<keyof ConnectionOptions> = new Set(['sendBuffer', 'receiveBuffer']);
+/** What an option that is one of a few words may be. */
+const WORDS: Readonly<Partial<Record<keyof ConnectionOptions, readonly string[]>>> = {
+  pathMtuDiscovery: PATH_MTU_MODES,
+  ecn: ECN_MODES,
+};
 
 /**
  * Throws what Node would for a value that an option can't have.
@@ -120,8 +133,9 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');
   if (name === 'congestion') congestionControls.get(String(value));
-  if (name === 'pathMtuDiscovery' && !PATH_MTU_MODES.some((mode) => mode === value)) {
-    const message = `The option 'pathMtuDiscovery' is one of ${PATH_MTU_MODES.join(', ')}, not '${String(value)}'`;
+  const words = WORDS[name];
+  if (words !== undefined && !words.includes(String(value))) {
+    const message = `The option '${name}' is one of ${words.join(', ')}, not '${String(value)}'`;
     throw usageError('ERR_INVALID_ARG_VALUE', message);
   }
 }

@@ -96,6 +96,7 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   const available = tcb.unsent;
   const finDue = tcb.finAt !== undefined && !tcb.finSent;
   if (available === 0 && !finDue) return stop(tcb, 'application');
+  if (tcb.ecn.resumeAt !== Infinity) return stop(tcb, 'congestion-window');
   const congested = quota(tcb);
   if (available === 0) {
     // A FIN alone takes one octet of the window; like the last data it does not wait for Nagle.

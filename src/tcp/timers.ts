@@ -28,6 +28,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
     tcb.tailProbeAt = Infinity;
     tcb.tailProbeDue = true;
   }
+  if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
 }
@@ -72,6 +73,7 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
     congestion?.onCongestion('timeout', timerSample(tcb, now, lost, flight));
     reportLoss(tcb, 'timeout', lost);
   }
+  tcb.ecn.onTimeout(snd.nxt);
   tcb.progressed = tcb.tailProbeDue = false;
   tcb.tailProbeAt = Infinity;
   tcb.mustRetransmit = true;

@@ -42,9 +42,12 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
 /**
  * Sends one segment: octets from `seq` on, `length` of them from the send queue. Returns false when the interface's
  * queue is full (the connection is touched again when there is room).
+ *
+ * @param fresh all of them for the first time, and not as a probe: what ECN is for.
  */
-function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
-  const { path, snd, rcv, options } = tcb;
+function transmit(tcb: ControlBlock, seq: number, length: number, control: number, fresh: boolean = false): boolean {
+  const { path, snd, rcv, options, ecn } = tcb;
+  const flags = control | ecn.flags(fresh);
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -61,8 +64,9 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
   finishSegment(path, packet, start);
   sending.ttl = options.ttl;
-  sending.trafficClass = options.dscp << 2;
+  sending.trafficClass = (options.dscp << 2) | ecn.codepoint(fresh);
   path.send(packet, Protocol.TCP, sending);
+  if (fresh) ecn.cwrDue = false;
   tcb.segmentsSent++;
   rcv.acked = rcv.nxt;
   tcb.acker.sent();
@@ -105,7 +109,7 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
-  if (!transmit(tcb, seq, length, flags)) return false;
+  if (!transmit(tcb, seq, length, flags, length > 0 && seq === snd.nxt)) return false;
   const { scoreboard, rate, congestion, pacer } = tcb;
   const idle = snd.una === snd.nxt;
   rate.onSend(now, idle);
@@ -168,7 +172,8 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   packet.end = packet.start + optionsLength;
   const start = packet.prepend(TCP_HEADER_LENGTH);
   const answer = tcb.state === 'SYN_RECV';
-  const flags = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
+  const control = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
+  const flags = control | tcb.ecn.onSynSent(answer, snd.nxt !== snd.iss);
   const window = tcb.receiveWindow.start(rcv.nxt, tcb.receiveWindow.bufferSize - tcb.receiveOccupied);
   const ack = answer ? rcv.nxt : 0;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
@@ -213,9 +218,12 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
   tcb.segmentsSent++;
 }
 
-/** The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. */
+/**
+ * The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. Data that
+ * says CWR goes alone: not every link puts the bit on the first segment only (Linux: TUN_F_TSO_ECN).
+ */
 export function largestPayload(tcb: ControlBlock): number {
-  const { path, snd } = tcb;
+  const { path, snd, ecn } = tcb;
   const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
-  return room < 2 * snd.mss ? snd.mss : room - (room % snd.mss);
+  return room < 2 * snd.mss || ecn.cwrDue ? snd.mss : room - (room % snd.mss);
 }
