@@ -5,6 +5,7 @@ import type { CongestionSample } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
 import { recoverFlightSize } from './prr.ts';
 import type { SackRecovery } from './sack-recovery.ts';
+import { sizeProbeFailed } from './segment-size.ts';
 
 /** Loss recovery with SACK: what an ACK, its blocks taken in, changes (RFC 6675 §5, 8985 §6.2, 9937). */
 export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEvent): void {
@@ -18,10 +19,12 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   const ended = ack.advanced && sack.ended(snd.una);
   if (ended) sack.end(snd.una);
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
-  const sample = ackSample(tcb, ack, lost);
+  const spared = lost > 0 && sizeProbeFailed(tcb, ack.now);
+  const sample = ackSample(tcb, ack, spared ? 0 : lost);
   if (ended && sack.congested) congestion.onRecovered(sample);
   else if (sack.phase !== 'recovery' && ack.acked > 0) congestion.onAck(sample);
-  if (sack.phase === 'open') {
+  if (spared) tcb.mustRetransmit = true;
+  else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample);
     else if (probe === 'repaired') repairedByProbe(tcb, sample);
   }
@@ -35,6 +38,10 @@ export function reorderingTimeout(tcb: ControlBlock, sack: SackRecovery, now: nu
   const { snd, congestion } = tcb;
   const lost = sack.detectLoss(now, tcb.minRtt.value, tcb.rto.srtt);
   if (lost === 0 || congestion === undefined) return;
+  if (sizeProbeFailed(tcb, now)) {
+    tcb.mustRetransmit = true;
+    return;
+  }
   const sample = timerSample(tcb, now, lost, seqDiff(snd.nxt, snd.una));
   if (sack.phase === 'open') enterRecovery(tcb, sack, sample);
   else if (sack.phase === 'recovery') sack.prr.onLossTimer(sample.pipe, snd.mss);

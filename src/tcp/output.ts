@@ -1,6 +1,7 @@
 import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
-import { followPathMtu } from './segment-size.ts';
+import { HOLD } from './mtu-search.ts';
+import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
@@ -101,6 +102,9 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   const available = tcb.unsent;
   const finDue = finAt !== undefined && !tcb.finSent;
   if (available === 0 && !finDue) return false;
+  const probe = sizeProbeDue(tcb, now);
+  if (probe === HOLD) return false;
+  if (probe > 0) return sendSizeProbe(tcb, probe, now);
   // [SHLD-15] RFC 9293 §3.8.6: below zero when the window has shrunk.
   const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
   const congested = quota(tcb);
@@ -117,6 +121,14 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   if (length < snd.mss && !smallMayGo(tcb, length, available, usable, congested)) return false;
   const fin = finDue && length === available && usable > length;
   return sendData(tcb, snd.nxt, length, fin, now);
+}
+
+/** [S-054] RFC 4821 §7.5: new data in one packet larger than the others, to see whether it gets through. */
+function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean {
+  const seq = tcb.snd.nxt;
+  if (!sendData(tcb, seq, length, false, now, length)) return false;
+  sizeProbeSent(tcb, seq, length);
+  return true;
 }
 
 /** May a segment that is not full go behind full ones that are still on their way? */

@@ -40,10 +40,10 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
 
 /**
  * Sends one segment: octets from `seq` on, `length` of them from the send queue. Returns false when the interface's
- * queue is full (the connection is touched again when there is room).
+ * queue is full (the connection is touched again when there is room). The link cuts what is longer than `segment`.
  */
-function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
-  const { path, snd, rcv, options, timestamps } = tcb;
+function transmit(tcb: ControlBlock, seq: number, length: number, flags: number, segment: number): boolean {
+  const { path, rcv, options, timestamps } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -51,7 +51,7 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   }
   const { memory } = packet;
   if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
-  if (length > snd.mss) packet.segmentSize = snd.mss;
+  if (length > segment) packet.segmentSize = segment;
   const headerLength = TCP_HEADER_LENGTH + timestamps.length;
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
@@ -78,7 +78,7 @@ function advertisedWindow(tcb: ControlBlock): number {
 
 /** Sends a segment without payload: the acknowledgment of everything in order so far. */
 export function sendAck(tcb: ControlBlock): boolean {
-  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK);
+  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, 0);
 }
 
 /**
@@ -97,23 +97,32 @@ export function challenge(tcb: ControlBlock, now: number): void {
 /**
  * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
  * follow. Returns false when nothing could be sent.
+ *
+ * @param segment bytes of payload that one packet carries
  */
-export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
+export function sendData(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  fin: boolean,
+  now: number,
+  segment: number = tcb.snd.mss,
+): boolean {
   const { snd } = tcb;
   const end = seqAdd(seq, length + (fin ? 1 : 0));
   let flags: number = TcpFlag.ACK;
   // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
-  if (!transmit(tcb, seq, length, flags)) return false;
+  if (!transmit(tcb, seq, length, flags, segment)) return false;
   const { scoreboard, rate } = tcb;
   tcb.lastSentAt = now;
   rate.onSend(now, scoreboard.length === 0);
   tcb.recovery.onSent(length);
-  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
+  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
   if (seqGt(end, snd.nxt)) {
     if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
-    scoreboard.push(snd.nxt, end, snd.mss, now, rate);
+    scoreboard.push(snd.nxt, end, segment, now, rate);
     snd.nxt = end;
     tcb.probed = false;
     tcb.tailProbeStale = true;
@@ -129,7 +138,8 @@ export function sendProbe(tcb: ControlBlock): boolean {
   const { snd } = tcb;
   const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
   const isFin = seq === tcb.finAt;
-  if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
+  const flags = isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH;
+  if (!transmit(tcb, seq, isFin ? 0 : 1, flags, snd.mss)) return false;
   if (seq === snd.nxt) tcb.probed = true;
   // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
   else tcb.scoreboard.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now(), tcb.rate);
@@ -138,7 +148,7 @@ export function sendProbe(tcb: ControlBlock): boolean {
 
 /** A keep-alive: no data, and a number just below the window, which asks for an ACK. [SHLD-12] RFC 9293 §3.8.4 */
 export function sendKeepalive(tcb: ControlBlock): boolean {
-  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK);
+  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK, 0);
 }
 
 /** Sends our SYN, with ACK where the peer's SYN is known. */
