@@ -2,6 +2,7 @@ import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { RECOVERED, reportLoss } from './input-sack.ts';
+import { sizeProbeSuspected } from './segment-size.ts';
 
 /** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
 export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
@@ -28,6 +29,8 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
   tcb.duplicateAcksReceived++;
   if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
+    // Without SACK nobody knows whether more is lost (RFC 4821 §7.6.4): it counts as congestion all the same.
+    sizeProbeSuspected(tcb, ack.now);
     // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
     ack.flight = newReno.flightAtLoss(snd.una, snd.nxt);
     if (tcb.ecn.onLoss(snd.una, snd.nxt)) {

@@ -6,6 +6,7 @@ import type { ControlBlock } from './control-block.ts';
 import type { LossCause, RecoveryEvent } from './observer.ts';
 import { recoverFlightSize } from './prr.ts';
 import type { SackRecovery } from './sack-recovery.ts';
+import { sizeProbeFailed } from './segment-size.ts';
 
 /** Told to observers, who get a copy. */
 export const RECOVERED: RecoveryEvent = { type: 'recovered' };
@@ -25,10 +26,12 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     if (tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   }
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
-  const sample = ackSample(tcb, ack, lost);
+  const spared = lost > 0 && sizeProbeFailed(tcb, ack.now);
+  const sample = ackSample(tcb, ack, spared ? 0 : lost);
   if (ended && sack.congested) congestion.onRecovered(sample);
   else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
-  if (sack.phase === 'open') {
+  if (spared) tcb.mustRetransmit = true;
+  else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
     else if (probe === 'repaired') repairedByProbe(tcb, sample);
   }
@@ -42,6 +45,10 @@ export function reorderingTimeout(tcb: ControlBlock, sack: SackRecovery, now: nu
   const { snd, congestion } = tcb;
   const lost = sack.detectLoss(now, tcb.minRtt.value, tcb.rto.srtt);
   if (lost === 0 || congestion === undefined) return;
+  if (sizeProbeFailed(tcb, now)) {
+    tcb.mustRetransmit = true;
+    return;
+  }
   const sample = timerSample(tcb, now, lost, seqDiff(snd.nxt, snd.una));
   if (sack.phase === 'open') enterRecovery(tcb, sack, sample, 'reordering-timer');
   else if (sack.phase === 'recovery') sack.prr.onLossTimer(sample.pipe, snd.mss);

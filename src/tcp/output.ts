@@ -2,7 +2,8 @@ import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
 import type { FlowLimit } from './allowance.ts';
 import { noteLimit, paced, quota } from './allowance.ts';
 import type { ControlBlock } from './control-block.ts';
-import { followPathMtu } from './segment-size.ts';
+import { HOLD } from './mtu-search.ts';
+import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
@@ -97,6 +98,9 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   const finDue = tcb.finAt !== undefined && !tcb.finSent;
   if (available === 0 && !finDue) return stop(tcb, 'application');
   if (tcb.ecn.resumeAt !== Infinity) return stop(tcb, 'congestion-window');
+  const probe = sizeProbeDue(tcb, now);
+  if (probe === HOLD) return stop(tcb, 'application');
+  if (probe > 0) return sendSizeProbe(tcb, probe, now);
   const congested = quota(tcb);
   if (available === 0) {
     // A FIN alone takes one octet of the window; like the last data it does not wait for Nagle.
@@ -124,6 +128,14 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
 function stop(tcb: ControlBlock, limit: FlowLimit): false {
   noteLimit(tcb, limit);
   return false;
+}
+
+/** [S-054] RFC 4821 §7.5: new data in one packet larger than the others, to see whether it gets through. */
+function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean {
+  const seq = tcb.snd.nxt;
+  if (!sendData(tcb, seq, length, false, now, length)) return false;
+  sizeProbeSent(tcb, seq, length);
+  return true;
 }
 
 /** May a segment that is not full go behind full ones that are still on their way? */

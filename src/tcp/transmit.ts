@@ -41,12 +41,19 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
 
 /**
  * Sends one segment: octets from `seq` on, `length` of them from the send queue. Returns false when the interface's
- * queue is full (the connection is touched again when there is room).
+ * queue is full (the connection is touched again when there is room). The link cuts what is longer than `segment`.
  *
  * @param fresh all of them for the first time, and not as a probe: what ECN is for.
  */
-function transmit(tcb: ControlBlock, seq: number, length: number, control: number, fresh: boolean = false): boolean {
-  const { path, snd, rcv, options, ecn } = tcb;
+function transmit(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  control: number,
+  segment: number,
+  fresh: boolean = false,
+): boolean {
+  const { path, rcv, options, ecn } = tcb;
   const flags = control | ecn.flags(fresh);
   const packet = path.reserve(length);
   if (packet === undefined) {
@@ -55,7 +62,7 @@ function transmit(tcb: ControlBlock, seq: number, length: number, control: numbe
   }
   const { memory } = packet;
   if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
-  if (length > snd.mss) packet.segmentSize = snd.mss;
+  if (length > segment) packet.segmentSize = segment;
   const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, length);
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
@@ -82,7 +89,7 @@ function advertisedWindow(tcb: ControlBlock): number {
 
 /** Sends a segment without payload: the acknowledgment of everything in order so far. */
 export function sendAck(tcb: ControlBlock): boolean {
-  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK);
+  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, 0);
 }
 
 /**
@@ -101,15 +108,24 @@ export function challenge(tcb: ControlBlock, now: number): void {
 /**
  * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
  * follow. Returns false when nothing could be sent.
+ *
+ * @param segment bytes of payload that one packet carries
  */
-export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
+export function sendData(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  fin: boolean,
+  now: number,
+  segment: number = tcb.snd.mss,
+): boolean {
   const { snd } = tcb;
   const end = seqAdd(seq, length + (fin ? 1 : 0));
   let flags: number = TcpFlag.ACK;
   // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
-  if (!transmit(tcb, seq, length, flags, length > 0 && seq === snd.nxt)) return false;
+  if (!transmit(tcb, seq, length, flags, segment, length > 0 && seq === snd.nxt)) return false;
   const { scoreboard, rate, congestion, pacer } = tcb;
   const idle = snd.una === snd.nxt;
   rate.onSend(now, idle);
@@ -117,10 +133,10 @@ export function sendData(tcb: ControlBlock, seq: number, length: number, fin: bo
   if (congestion?.pacingRate !== undefined) pacer.onSent(length, now);
   tcb.lastSentAt = now;
   tcb.recovery.onSent(length);
-  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
+  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
   if (seqGt(end, snd.nxt)) {
     if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
-    scoreboard.push(snd.nxt, end, snd.mss, now, rate);
+    scoreboard.push(snd.nxt, end, segment, now, rate);
     snd.nxt = end;
     tcb.probed = false;
     tcb.tailProbeStale = true;
@@ -147,7 +163,8 @@ export function sendProbe(tcb: ControlBlock): boolean {
   const { snd } = tcb;
   const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
   const isFin = seq === tcb.finAt;
-  if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
+  const flags = isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH;
+  if (!transmit(tcb, seq, isFin ? 0 : 1, flags, snd.mss)) return false;
   if (seq === snd.nxt) tcb.probed = true;
   // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
   else tcb.scoreboard.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now(), tcb.rate);
@@ -156,7 +173,7 @@ export function sendProbe(tcb: ControlBlock): boolean {
 
 /** A keep-alive: no data, and a number just below the window, which asks for an ACK. [SHLD-12] RFC 9293 §3.8.4 */
 export function sendKeepalive(tcb: ControlBlock): boolean {
-  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK);
+  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK, 0);
 }
 
 /** Sends our SYN, with ACK where the peer's SYN is known. */
