@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
+import { checkUrgent, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -32,6 +32,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkSyn(tcb, segment)) return;
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
+  checkUrgent(tcb, segment);
   processText(tcb, segment);
   processFin(tcb, segment);
 }

@@ -43,7 +43,7 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
  * queue is full (the connection is touched again when there is room).
  */
 function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
-  const { path, snd, rcv, options, timestamps } = tcb;
+  const { path, snd, rcv, options, timestamps, urgentOut } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -56,7 +56,11 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
   const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
-  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, headerLength);
+  // [MUST-62] RFC 9293 §3.8.5: in all segments, also without data, as long as urgent data is outstanding.
+  urgentOut.pass(snd.una);
+  const up = urgentOut.pointer(seq);
+  const marked = up > 0 ? flags | TcpFlag.URG : flags;
+  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, marked, window, up, headerLength);
   // [S-064] RFC 7323 §3.2: in every segment once it is agreed upon.
   if (timestamps.ok) {
     writeAlignedTimestamps(memory.view, start + TCP_HEADER_LENGTH, timestamps.value, timestamps.recent);
@@ -202,5 +206,7 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
 export function largestPayload(tcb: ControlBlock): number {
   const { path, snd } = tcb;
   const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
+  // The link would copy one urgent pointer into every piece.
+  if (tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
   return room < 2 * snd.mss ? snd.mss : room - (room % snd.mss);
 }
