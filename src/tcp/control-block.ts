@@ -35,6 +35,7 @@ import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
+import { UrgentMark } from './urgent.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -54,12 +55,13 @@ export const RECEIVE_FLOOR = 4096;
 export const Notice = {
   accept: 1,
   connect: 2,
-  readable: 4,
-  end: 8,
-  writable: 16,
-  finished: 32,
-  error: 64,
-  close: 128,
+  urgent: 4,
+  readable: 8,
+  end: 16,
+  writable: 32,
+  finished: 64,
+  error: 128,
+  close: 256,
 } as const;
 
 /** RFC 9293 §3.3.1, table 2: the send sequence variables. Sequence numbers are unsigned 32-bit numbers. */
@@ -142,6 +144,9 @@ export class ControlBlock {
   readonly receiveWindow: ReceiveWindow;
   readonly receiveTuning: ReceiveAutotuning;
   readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
+  /** SND.UP and RCV.UP. [MUST-30] RFC 9293 §3.8.5 */
+  readonly urgentOut: UrgentMark = new UrgentMark();
+  readonly urgentIn: UrgentMark = new UrgentMark();
   /** What is on its way. */
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
@@ -308,6 +313,11 @@ export class ControlBlock {
   /** The sequence number behind the last byte written. */
   get dataEnd(): number {
     return seqAdd(this.dataStart, this.sendQueue.length);
+  }
+
+  /** The sequence number of the first byte that the owner has not read. */
+  get unread(): number {
+    return seqAdd(this.rcv.nxt, -(this.receiveQueue.length + (this.endReceived ? 1 : 0)));
   }
 
   /** Bytes written and not yet sent for the first time. */

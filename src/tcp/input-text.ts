@@ -37,6 +37,16 @@ export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
   tcb.acker.ackNow();
 }
 
+/**
+ * Sixth, check the URG bit: RCV.UP <- max(RCV.UP, SEG.UP), also when the text is old or out of order. [MUST-32] RFC 9293
+ * §3.8.5: the application is told when there was no urgent data before, and when the pointer advances. [MUST-66] §3.10.7.4:
+ * also while our window is closed.
+ */
+export function checkUrgent(tcb: ControlBlock, segment: Segment): void {
+  if (!segment.has(TcpFlag.URG) || !mayReceive(tcb.state) || tcb.orphan) return;
+  if (tcb.urgentIn.advance(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
+}
+
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
@@ -52,6 +62,7 @@ export function processText(tcb: ControlBlock, segment: Segment): void {
 export function keepSynText(tcb: ControlBlock, segment: Segment): void {
   trimToWindow(tcb, segment);
   const { payloadLength } = segment;
+  if (segment.has(TcpFlag.URG)) tcb.urgentIn.advance(segment.up, tcb.rcv.nxt);
   const { budget } = tcb.host;
   // Nobody has proved yet that the peer is there: such text never takes more than half of the memory.
   if (payloadLength > 0) {
@@ -68,6 +79,7 @@ export function keepSynText(tcb: ControlBlock, segment: Segment): void {
  * doesn't deliver the data to the user until it is clear the data is valid"). A FIN kept is left to `processFin`.
  */
 export function takeSynText(tcb: ControlBlock): void {
+  if (tcb.urgentIn.up !== undefined) tcb.notify(Notice.urgent);
   if (tcb.reassembly.segments === 0) return;
   if (tcb.orphan) return rejectText(tcb);
   const { rcv } = tcb;

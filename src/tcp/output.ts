@@ -140,7 +140,8 @@ function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean 
 
 /** May a segment that is not full go behind full ones that are still on their way? */
 function tailMayGo(tcb: ControlBlock): boolean {
-  return tcb.options.noDelay || tcb.finAt !== undefined;
+  // Urgent data does not wait either (as Linux, tcp_nagle_test).
+  return tcb.options.noDelay || tcb.finAt !== undefined || tcb.urgentOut.ahead(tcb.snd.nxt) > 0;
 }
 
 /**

@@ -53,8 +53,7 @@ function transmit(
   segment: number,
   fresh: boolean = false,
 ): boolean {
-  const { path, rcv, options, ecn } = tcb;
-  const flags = control | ecn.flags(fresh);
+  const { path, snd, rcv, options, ecn, urgentOut } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -67,7 +66,11 @@ function transmit(
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
   const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
-  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, headerLength);
+  // [MUST-62] RFC 9293 §3.8.5: in all segments, also without data, as long as urgent data is outstanding.
+  urgentOut.pass(snd.una);
+  const up = urgentOut.pointer(seq);
+  const flags = control | ecn.flags(fresh) | (up > 0 ? TcpFlag.URG : 0);
+  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, up, headerLength);
   writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
   finishSegment(path, packet, start);
   sending.ttl = options.ttl;
@@ -242,5 +245,7 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
 export function largestPayload(tcb: ControlBlock): number {
   const { path, snd, ecn } = tcb;
   const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
+  // The link would copy one urgent pointer into every piece.
+  if (tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
   return room < 2 * snd.mss || ecn.cwrDue ? snd.mss : room - (room % snd.mss);
 }
