@@ -1,4 +1,4 @@
-import { seqGe, seqGt, seqLt } from '../buffer/seq.ts';
+import { seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
 /** Whether a connection uses ECN: see `ConnectionOptions.ecn`. */

@@ -71,7 +71,7 @@ function transfer(tcp: ConnectionOptions): Outcome {
   };
   connection.abort();
   clock.advance(10_000_000);
-  for (const stack of [sender, receiver]) stack.close();
+  for (const stack of [sender, receiver]) void stack.close();
   return outcome;
 }
 
