@@ -1,4 +1,4 @@
-import { seqGe, seqGt, seqLt } from '../buffer/seq.ts';
+import { seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 
 /** Whether a connection uses ECN: see `ConnectionOptions.ecn`. */
@@ -8,10 +8,11 @@ export const ECN_MODES: readonly EcnMode[] = ['off', 'accept', 'request'];
 
 /** ECT(0), the codepoint of whoever needs only one: RFC 3168 §6.1.2. */
 const ECT0 = 2;
+/** What a SYN that asks has set. [S-087] RFC 8311 §4.2: AE is left to AccECN, which this is not. */
 const SETUP_SYN = TcpFlag.ECE | TcpFlag.CWR;
 
 /**
- * Explicit congestion notification of one connection ([S-086] RFC 3168 §6.1; the AE bit is left alone, RFC 8311 §4.2):
+ * Explicit congestion notification of one connection ([S-086] RFC 3168 §6.1):
  * what the SYNs agree on, what a receiver echoes, and when a sender answers.
  *
  * Routers mark a packet CE that they would else have dropped. The receiver says so with ECE in every ACK, until CWR tells
