@@ -11,7 +11,7 @@ export type { StackEvents } from './stack/events.ts';
 export type { StackStatistics } from './stack/statistics.ts';
 export type { ConnectOptions, ListenOptions, StackTcp } from './stack/tcp.ts';
 export type { BindOptions, StackUdp } from './stack/udp.ts';
-export type { Connection } from './tcp/connection.ts';
+export type { Connection, WriteOptions } from './tcp/connection.ts';
 export type { ConnectionHandler } from './tcp/handler.ts';
 export type { ConnectionInfo } from './tcp/info.ts';
 export type { Listener, SynCookiesOption } from './tcp/listener.ts';

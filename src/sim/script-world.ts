@@ -259,6 +259,7 @@ export class ScriptWorld {
     };
     return {
       onConnect: () => record('connect'),
+      onUrgent: ({ urgentLength }) => record(`urgent ${urgentLength}`),
       onReadable: () => record('readable'),
       onWritable: () => record('writable'),
       onEnd: () => record('end'),

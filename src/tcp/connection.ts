@@ -1,6 +1,6 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { ErrorCode } from '../errors.ts';
-import { requireBytes, requireInteger, usageError } from '../errors.ts';
+import { requireBytes, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
@@ -24,6 +24,7 @@ import { sendReset } from './transmit.ts';
 const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'mss',
   'receiveBuffer',
+  'maxReceiveBuffer',
   'sack',
   'timestamps',
   'congestion',
@@ -31,6 +32,24 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'ecn',
   'connectTimeout',
 ]);
+
+/** How bytes are written. */
+export interface WriteOptions {
+  /**
+   * These bytes are urgent: the peer is told so at once, before they arrive. They stay in their place in the stream. Only
+   * for protocols that ask for it, such as Telnet: [SHLD-13] RFC 9293 §3.8.5, new ones should do without. Default false.
+   */
+  urgent?: boolean;
+}
+
+function isUrgent(options: WriteOptions): boolean {
+  requireOptions('connection.write', options, WRITE_OPTIONS);
+  const { urgent = false } = options;
+  requireType('urgent', urgent, 'boolean');
+  return urgent;
+}
+
+const WRITE_OPTIONS = ['urgent'];
 
 /**
  * Bytes that a connection may queue whatever others hold of the memory budget: so each of them gets on, and an ACK of
@@ -88,11 +107,22 @@ export class Connection {
     return this.#tcb.receiveQueue.length;
   }
 
+  /**
+   * Bytes still to be read up to the end of the urgent data that the peer has told of, also those that have not arrived
+   * yet; 0 when there is none. `read` never goes beyond that end in one step.
+   */
+  get urgentLength(): number {
+    // [MUST-33] RFC 9293 §3.8.5. A pointer beyond the peer's FIN was wrong: nothing comes from there.
+    const { urgentIn, endReceived, unread, receiveQueue } = this.#tcb;
+    const length = urgentIn.ahead(unread);
+    return endReceived ? Math.min(length, receiveQueue.length) : length;
+  }
+
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
-    const { sendQueue, options, host } = this.#tcb;
+    const { sendQueue, sendTuning, host } = this.#tcb;
     const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
-    return Math.max(0, Math.min(options.sendBuffer - sendQueue.length, memory));
+    return Math.max(0, Math.min(sendTuning.size - sendQueue.length, memory));
   }
 
   /** Bytes written and not yet acknowledged. */
@@ -105,10 +135,11 @@ export class Connection {
    * all when the send buffer is full: `onWritable` follows. 0 after `shutdown()` and on a connection that has ended.
    * Before the handshake is complete bytes are queued.
    *
-   * @throws ERR_INVALID_ARG_TYPE
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
-  write(chunks: Uint8Array | readonly Uint8Array[]): number {
+  write(chunks: Uint8Array | readonly Uint8Array[], options?: WriteOptions): number {
     requireBytes('chunks', chunks);
+    const urgent = options !== undefined && isUrgent(options);
     const tcb = this.#tcb;
     if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return 0;
     let room = this.writableLength;
@@ -127,6 +158,7 @@ export class Connection {
     if (taken > 0) {
       tcb.account();
       tcb.touch();
+      if (urgent) this.#markUrgent();
     }
     return taken;
   }
@@ -140,10 +172,14 @@ export class Connection {
   read(max?: number): Uint8Array | undefined {
     if (max !== undefined) requireInteger('max', max, 0, Number.MAX_SAFE_INTEGER);
     const tcb = this.#tcb;
-    const bytes = tcb.receiveQueue.read(max);
+    // RFC 9293 §3.9.1.3: what follows urgent data is not handed over together with it.
+    const urgent = this.urgentLength;
+    const bytes = tcb.receiveQueue.read(urgent > 0 ? Math.min(max ?? urgent, urgent) : max);
     if (bytes === undefined) return undefined;
+    tcb.urgentIn.pass(tcb.unread);
     tcb.account();
     if (mayReceive(tcb.state)) {
+      tcb.tuneReceiveBuffer();
       // [MUST-39] RFC 9293 §3.8.6.2.2: told when the window opens by a useful step, not byte by byte.
       if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, tcb.receiveOccupied, tcb.rcv.mss)) {
         tcb.acker.ackNow();
@@ -201,6 +237,16 @@ export class Connection {
     tcb.release('end');
   }
 
+  /**
+   * [MUST-30] RFC 9293 §3.10.3: SND.UP stands behind what was written just now. [MUST-32] The peer hears of it also while
+   * its window keeps the bytes themselves back: if no segment with data goes out, an ACK does.
+   */
+  #markUrgent(): void {
+    const tcb = this.#tcb;
+    tcb.urgentOut.advance(tcb.dataEnd, tcb.snd.una);
+    tcb.acker.ackNow();
+  }
+
   /** Nobody reads up to the peer's FIN any more: `onClose` need not wait for it. */
   #discardUnread(): void {
     const tcb = this.#tcb;
@@ -225,6 +271,7 @@ export class Connection {
     }
     const tcb = this.#tcb;
     Object.assign(tcb.options, { [name]: value });
+    if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
     if (name.startsWith('keepAlive') && isSynchronized(tcb.state)) tcb.configureKeepalive();
     // What Nagle or a full buffer held back may go now.
     if (tcb.state !== 'CLOSED') tcb.touch();

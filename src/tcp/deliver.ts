@@ -32,6 +32,10 @@ function tell(tcb: ControlBlock, notice: number): void {
       return tcb.listener?.accept(connection);
     case Notice.connect:
       return handler.onConnect?.(connection);
+    case Notice.urgent:
+      // [MUST-32] RFC 9293 §3.8.5
+      if (connection.urgentLength > 0) handler.onUrgent?.(connection);
+      return;
     case Notice.readable:
       if (tcb.receiveQueue.length > 0) handler.onReadable?.(connection);
       return;

@@ -10,6 +10,11 @@ import type { Connection } from './connection.ts';
 export interface ConnectionHandler {
   /** The handshake is complete (never called for a connection that a listener hands over: that one is open already). */
   onConnect?(connection: Connection): void;
+  /**
+   * The peer has sent urgent data, or says that there is more of it: `urgentLength` tells how many bytes are to be read
+   * up to its end, of which some may not have arrived yet.
+   */
+  onUrgent?(connection: Connection): void;
   /** Bytes have arrived: `read()` gives them. Comes again only for further bytes. */
   onReadable?(connection: Connection): void;
   /** After a `write` that accepted less than all: there is room again. */

@@ -3,6 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
+import { reportLoss } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 
 /** The ACK says ECE and is not old; the bit of a SYN-ACK means something else (RFC 3168 §6.1.1). */
@@ -24,4 +25,5 @@ export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
   const sample = ackSample(tcb, ack, 0);
   sample.flight = Math.min(sample.flight, congestion.cwnd);
   congestion.onCongestion('ecn', sample);
+  reportLoss(tcb, 'ecn', 0);
 }

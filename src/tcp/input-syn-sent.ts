@@ -4,7 +4,7 @@ import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { acceptSyn, established } from './handshake.ts';
 import { takeAck } from './input-ack.ts';
-import { keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
+import { checkUrgent, keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 
 /** SEGMENT ARRIVES in SYN-SENT (RFC 9293 §3.10.7.3), in the RFC's order. */
@@ -32,6 +32,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
     tcb.acker.ackNow();
     // "If there are other controls or text in the segment, then continue processing at the sixth step."
     trimToWindow(tcb, segment);
+    checkUrgent(tcb, segment);
     processText(tcb, segment);
     processFin(tcb, segment);
   } else {

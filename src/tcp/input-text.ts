@@ -37,6 +37,16 @@ export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
   tcb.acker.ackNow();
 }
 
+/**
+ * Sixth, check the URG bit: RCV.UP <- max(RCV.UP, SEG.UP), also when the text is old or out of order. [MUST-32] RFC 9293
+ * §3.8.5: the application is told when there was no urgent data before, and when the pointer advances. [MUST-66] §3.10.7.4:
+ * also while our window is closed.
+ */
+export function checkUrgent(tcb: ControlBlock, segment: Segment): void {
+  if (!segment.has(TcpFlag.URG) || !mayReceive(tcb.state) || tcb.orphan) return;
+  if (tcb.urgentIn.advance(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
+}
+
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
 export function processText(tcb: ControlBlock, segment: Segment): void {
   if (segment.payloadLength === 0 || !mayReceive(tcb.state)) return;
@@ -52,6 +62,7 @@ export function processText(tcb: ControlBlock, segment: Segment): void {
 export function keepSynText(tcb: ControlBlock, segment: Segment): void {
   trimToWindow(tcb, segment);
   const { payloadLength } = segment;
+  if (segment.has(TcpFlag.URG)) tcb.urgentIn.advance(segment.up, tcb.rcv.nxt);
   const { budget } = tcb.host;
   // Nobody has proved yet that the peer is there: such text never takes more than half of the memory.
   if (payloadLength > 0) {
@@ -68,6 +79,7 @@ export function keepSynText(tcb: ControlBlock, segment: Segment): void {
  * doesn't deliver the data to the user until it is clear the data is valid"). A FIN kept is left to `processFin`.
  */
 export function takeSynText(tcb: ControlBlock): void {
+  if (tcb.urgentIn.up !== undefined) tcb.notify(Notice.urgent);
   if (tcb.reassembly.segments === 0) return;
   if (tcb.orphan) return rejectText(tcb);
   const { rcv } = tcb;
@@ -95,6 +107,7 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
     segment.trimPayload(floor);
   }
   const length = segment.payloadLength;
+  measureRoundTrip(tcb, segment);
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;
@@ -112,6 +125,17 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   }
   tcb.account();
   tcb.notify(Notice.readable);
+}
+
+/** Full segments follow our ACKs by a round trip: what sizes the receive buffer. */
+function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
+  const { receiveTuning, receiveWindow, timestamps, rcv } = tcb;
+  const { options, now, payloadLength } = segment;
+  const full = options.timestamps && payloadLength >= rcv.mss;
+  const writtenAt = full ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  // To the millisecond: what seems to be less than the path's least is that.
+  const echoed = writtenAt < 0 ? -1 : Math.max(now - writtenAt, tcb.minRtt.value === Infinity ? 0 : tcb.minRtt.value);
+  receiveTuning.onInOrder(tcb.bytesReceived, seqDiff(receiveWindow.rightEdge, rcv.nxt), echoed, now);
 }
 
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */

@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { noteDuplicate, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
+import { checkUrgent, noteDuplicate, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -36,6 +36,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkAck(tcb, segment)) return;
   // [S-086] RFC 3168 §6.1.5: of segments inside the window only.
   tcb.ecn.onArrival(segment.marked, segment.flags);
+  checkUrgent(tcb, segment);
   processText(tcb, segment);
   processFin(tcb, segment);
 }

@@ -31,7 +31,7 @@ export class Segment {
   synchronizes: boolean = false;
   /** It came with payload and marked CE (RFC 3168 §5); the payload may have been trimmed off. */
   marked: boolean = false;
-  /** SEG.UP: the urgent pointer as it stands in the header. */
+  /** SEG.UP, with URG: the sequence number that the urgent pointer points to, behind the urgent data [MUST-62]. */
   up: number = 0;
   /** Where the payload begins in `memory`. */
   payloadOffset: number = 0;
@@ -87,7 +87,10 @@ export class Segment {
     this.flags = tcp.tcpFlags(view, start);
     this.wnd = tcp.tcpWindow(view, start);
     this.synchronizes = this.has(tcp.TcpFlag.SYN);
-    this.up = tcp.tcpUrgentPointer(view, start);
+    const pointer = tcp.tcpUrgentPointer(view, start);
+    // RFC 9293 §3.8.5, "robust to invalid urgent pointer values": this one points to nothing.
+    if (pointer === 0) this.flags &= ~tcp.TcpFlag.URG;
+    this.up = seqAdd(this.seq, pointer);
     const headerLength = tcp.tcpHeaderLength(view, start);
     this.payloadOffset = start + headerLength;
     this.payloadLength = length - headerLength;
