@@ -243,6 +243,26 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     expect(new Set(marks(fresh.slice(1)))).toEqual(new Set(['A ect0']));
   });
 
+  it.each([
+    ['a loss that was none is taken back', 'A', true],
+    ['but not when a mark was told of meanwhile (RFC 4015 §3.1 step 9)', 'AE', false],
+  ])('[S-086] [S-082] %s', (_, flags, undone) => {
+    const { world, peer, connection } = accepted({ timestamps: true }, { congestion: 'reno' });
+    world.write(connection, 30 * MSS);
+    const original = peer.take()[0]!;
+    const old = { tsecr: original.tsval! };
+    world.advance(50_000);
+    const before = connection.info();
+    for (let i = 0; i < 3; i++) peer.send({ flags: 'A', ack: 1, ...old });
+    const reduced = connection.info();
+    expect(reduced.ssthresh).toBeLessThan(before.ssthresh);
+    peer.send({ flags, ack: 1, ...old });
+    // What was sent first had only come late.
+    peer.send({ flags: 'A', ack: 1 + original.length, ...old });
+    peer.take();
+    expect(connection.info().ssthresh).toBe(undone ? before.ssthresh : reduced.ssthresh);
+  });
+
   it('[S-086] a timeout says CWR, too', () => {
     const { world, peer } = sending();
     world.advance(SECOND);

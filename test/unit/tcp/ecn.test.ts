@@ -189,6 +189,18 @@ describe('Ecn: the sender', () => {
     expect(ecn.onEcho(10_000)).toBe(false);
   });
 
+  it('[S-086] a loss in whose window a mark was told of stays one', () => {
+    const ecn = opened();
+    ecn.onLoss(1, 10_000);
+    expect(ecn.marked).toBe(false);
+    ecn.onEchoArrived();
+    ecn.onTimeout(12_000);
+    expect([ecn.marked, ecn.echoes]).toEqual([true, 1]);
+    ecn.onAck(12_001);
+    ecn.onLoss(12_001, 20_000);
+    expect(ecn.marked).toBe(false);
+  });
+
   it('answers losses, and says nothing, without ECN', () => {
     const ecn = opened({ answer: 0 });
     expect([ecn.onLoss(1, 10), ecn.onLoss(1, 10), ecn.onEcho(10)]).toEqual([true, true, false]);
