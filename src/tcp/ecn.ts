@@ -8,10 +8,11 @@ export const ECN_MODES: readonly EcnMode[] = ['off', 'accept', 'request'];
 
 /** ECT(0), the codepoint of whoever needs only one: RFC 3168 §6.1.2. */
 const ECT0 = 2;
+/** What a SYN that asks has set. [S-087] RFC 8311 §3: the bit that was NS, now AE, is left alone. */
 const SETUP_SYN = TcpFlag.ECE | TcpFlag.CWR;
 
 /**
- * Explicit congestion notification of one connection ([S-086] RFC 3168 §6.1; the AE bit is left alone, RFC 8311 §4.2):
+ * Explicit congestion notification of one connection ([S-086] RFC 3168 §6.1):
  * what the SYNs agree on, what a receiver echoes, and when a sender answers.
  *
  * Routers mark a packet CE that they would else have dropped. The receiver says so with ECE in every ACK, until CWR tells
@@ -26,6 +27,8 @@ export class Ecn {
   cwrDue: boolean = false;
   /** New data waits until then: see `pause`. Microseconds, Infinity when it does not wait. */
   resumeAt: number = Infinity;
+  /** An ACK has told of a mark since the last reduction for a loss: that can't be taken back any more (RFC 4015 §3.1). */
+  marked: boolean = false;
   /** Segments, or super-segments, that came with CE, and ACKs with ECE. */
   marks: number = 0;
   echoes: number = 0;
@@ -96,6 +99,12 @@ export class Ecn {
     this.echoing = true;
   }
 
+  /** An ACK of a connection that uses ECN says ECE. */
+  onEchoArrived(): void {
+    this.echoes++;
+    this.marked = true;
+  }
+
   /** An ACK has moved SND.UNA to `una`. */
   onAck(una: number): void {
     // An ACK of `#recover` itself may have left before CWR, which stands right behind, got there.
@@ -142,6 +151,7 @@ export class Ecn {
   }
 
   #reduce(why: 'mark' | 'loss', nxt: number): void {
+    if (this.#reduced === 'none') this.marked = why === 'mark';
     this.#reduced = why;
     this.#recover = nxt;
     // RFC 3168 §6.1.2: CWR after a reduction "for any reason".

@@ -10,7 +10,7 @@ import type { Segment } from './segment.ts';
 export function isEcho(tcb: ControlBlock, segment: Segment): boolean {
   const { ecn, snd } = tcb;
   const echo = ecn.active && segment.has(TcpFlag.ECE) && !segment.synchronizes && !seqLt(segment.ack, snd.una);
-  if (echo) ecn.echoes++;
+  if (echo) ecn.onEchoArrived();
   return echo;
 }
 

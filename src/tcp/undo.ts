@@ -27,7 +27,7 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   const cause = findSpurious(tcb, segment, ack);
   if (cause === undefined) return;
   // RFC 4015 §3.1 step 9: congestion was reported by other means.
-  if (segment.has(TcpFlag.ECE)) return;
+  if (segment.has(TcpFlag.ECE) || tcb.ecn.marked) return;
   const { snd, congestion } = tcb;
   const byTimer = tcb.recovery.phase === 'loss' || cause === 'frto';
   tcb.frto.cancel();
@@ -35,6 +35,7 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   tcb.scoreboard.forgetLost();
   tcb.recovery.undo(snd.una);
   congestion?.onSpurious?.(ack.now);
+  tcb.ecn.onSpurious();
   tcb.mustRetransmit = false;
   // RFC 4015 §3.3: the next round-trip time of data sent from here on corrects the timer that was too quick.
   if (byTimer) tcb.timerUndoneAt = ack.now;

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Connection, ConnectionInfo, ConnectionOptions, ImpairCounters } from '../../src/index.ts';
 import { Stack, cable, impair } from '../../src/index.ts';
+import { markCe } from '../../src/link/ecn-mark.ts';
+import { tap } from '../../src/link/tap.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
+import { parsePacket } from '../../src/wire/packet.ts';
+import { TcpFlag } from '../../src/wire/tcp.ts';
 
 /** Bits per second, and microseconds from end to end: 50,000 bytes fill the path. */
 const RATE = 10_000_000;
@@ -38,7 +42,7 @@ function transfer(tcp: ConnectionOptions): Outcome {
   receiver.attach(far, { addresses: ['10.0.0.2/24'] });
   let received = 0;
   let accepted: Connection | undefined;
-  receiver.tcp.listen({ port: 7 }, (connection) => {
+  const listener = receiver.tcp.listen({ port: 7 }, (connection) => {
     accepted = connection;
     connection.handler = {
       onReadable: () => {
@@ -70,8 +74,9 @@ function transfer(tcp: ConnectionOptions): Outcome {
     queue,
   };
   connection.abort();
+  listener.close();
   clock.advance(10_000_000);
-  for (const stack of [sender, receiver]) void stack.close();
+  for (const stack of [sender, receiver]) stack.assertQuiescent();
   return outcome;
 }
 
@@ -100,5 +105,58 @@ describe('a long transfer through a bottleneck that marks', () => {
     expect(bottleneck.marked).toBe(0);
     expect(sender.retransmits).toBeGreaterThan(0);
     expect(queue).toBeGreaterThan(2 * THRESHOLD);
+  });
+});
+
+describe('a link that takes super-segments', () => {
+  it('[S-086] carries ECT and CE on them; CWR goes on a single segment', () => {
+    const clock = new VirtualClock();
+    const [near, far] = cable({ mtu: 1500, offload: true });
+    let marked = 0;
+    const sent: { flags: number; length: number; ect: number }[] = [];
+    const watched = tap(near, {
+      onSend: (batch, count) => {
+        for (let row = 0; row < count; row++) {
+          const packet = parsePacket(batch.packet(row));
+          if (typeof packet === 'string' || packet.tcp === undefined) throw new Error('not TCP');
+          const { flags, payload } = packet.tcp;
+          sent.push({ flags, length: payload.byteLength, ect: packet.ip.trafficClass & 3 });
+        }
+      },
+    });
+    const marking = tap(far, {
+      onReceive: (batch, count) => {
+        for (let row = 0; row < count; row++) {
+          const large = batch.length[row]! > 1500;
+          if (marked > 0 || !large) continue;
+          if (markCe(batch.memory[row]!.view, batch.offset[row]!, batch.length[row]!, false, true)) marked++;
+        }
+      },
+    });
+    const sender = new Stack({ clock, random: seededRandom(1), tcp: { ecn: 'request' } });
+    const receiver = new Stack({ clock, random: seededRandom(2) });
+    sender.attach(watched, { addresses: ['10.0.0.1/24'] });
+    receiver.attach(marking, { addresses: ['10.0.0.2/24'] });
+    let accepted: Connection | undefined;
+    const listener = receiver.tcp.listen({ port: 7 }, (connection) => {
+      accepted = connection;
+      connection.handler = { onReadable: () => connection.read() };
+    });
+    const connection = sender.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    clock.advance(1000);
+    connection.write(new Uint8Array(400_000));
+    clock.advance(1_000_000);
+    expect(marked).toBe(1);
+    expect(accepted!.info()).toMatchObject({ ecnMarks: 1, bytesReceived: 400_000 });
+    expect(connection.info().ecnEchoes).toBeGreaterThan(0);
+    const data = sent.filter(({ length }) => length > 0);
+    expect(data.some(({ length }) => length > 1448)).toBe(true);
+    expect(new Set(data.map(({ ect }) => ect))).toEqual(new Set([2]));
+    const reduced = data.filter(({ flags }) => flags & TcpFlag.CWR);
+    expect(reduced).toEqual([expect.objectContaining({ length: 1448 })]);
+    connection.abort();
+    listener.close();
+    clock.advance(1_000_000);
+    for (const stack of [sender, receiver]) stack.assertQuiescent();
   });
 });

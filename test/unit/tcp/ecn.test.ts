@@ -7,7 +7,8 @@ const { SYN, ACK, ECE, CWR, AE } = TcpFlag;
 const SETUP = SYN | ECE | CWR;
 
 /** After our SYN and the peer's SYN-ACK. */
-function opened({ mode = 'request' as EcnMode, answer = ECE as number, again = false, reacts = true } = {}): Ecn {
+function opened(options: { mode?: EcnMode; answer?: number; again?: boolean; reacts?: boolean } = {}): Ecn {
+  const { mode = 'request', answer = ECE, again = false, reacts = true } = options;
   const ecn = new Ecn(mode);
   ecn.onSynSent(false, false);
   if (again) ecn.onSynSent(false, true);
@@ -38,7 +39,6 @@ describe('Ecn: what the SYNs agree on', () => {
     ['off', SETUP, 0],
     ['accept', SETUP, ECE],
     ['request', SETUP, ECE],
-    ['accept', SETUP | AE, ECE],
     ['accept', SYN, 0],
     ['accept', SYN | ECE, 0],
     ['accept', SYN | CWR, 0],
@@ -50,13 +50,19 @@ describe('Ecn: what the SYNs agree on', () => {
 
   it.each([
     [ECE, true],
-    [ECE | AE, true],
     [0, false],
     [CWR, false],
     [ECE | CWR, false],
   ])('[S-086] a SYN-ACK with bits %d agrees: %s', (answer, active) => {
     expect(opened({ answer }).active).toBe(active);
     expect(opened({ answer, mode: 'accept' }).active).toBe(false);
+  });
+
+  it('[S-087] the AE bit is neither set nor looked at', () => {
+    const { ecn, flags } = answered('accept', SETUP | AE);
+    expect([flags, ecn.active]).toEqual([ECE, true]);
+    expect(opened({ answer: ECE | AE }).active).toBe(true);
+    expect(new Ecn('request').onSynSent(false, false) & AE).toBe(0);
   });
 
   it('[S-086] a SYN sent again does not ask, and then nothing may be marked, but marks are echoed', () => {
@@ -181,6 +187,18 @@ describe('Ecn: the sender', () => {
     expect(ecn.onEcho(10_000)).toBe(true);
     ecn.onSpurious();
     expect(ecn.onEcho(10_000)).toBe(false);
+  });
+
+  it('[S-086] a loss in whose window a mark was told of stays one', () => {
+    const ecn = opened();
+    ecn.onLoss(1, 10_000);
+    expect(ecn.marked).toBe(false);
+    ecn.onEchoArrived();
+    ecn.onTimeout(12_000);
+    expect([ecn.marked, ecn.echoes]).toEqual([true, 1]);
+    ecn.onAck(12_001);
+    ecn.onLoss(12_001, 20_000);
+    expect(ecn.marked).toBe(false);
   });
 
   it('answers losses, and says nothing, without ECN', () => {
