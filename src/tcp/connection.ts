@@ -29,6 +29,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'congestion',
   'pathMtuDiscovery',
   'connectTimeout',
+  'userTimeoutOption',
 ]);
 
 /** How bytes are written. */
@@ -268,7 +269,8 @@ export class Connection {
     }
     const tcb = this.#tcb;
     Object.assign(tcb.options, { [name]: value });
-    if (name.startsWith('keepAlive') && isSynchronized(tcb.state)) tcb.configureKeepalive();
+    if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
+    if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();
     // What Nagle or a full buffer held back may go now.
     if (tcb.state !== 'CLOSED') tcb.touch();
   }

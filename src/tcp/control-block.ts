@@ -22,12 +22,14 @@ import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RtoEstimator } from './rto.ts';
-import { SackRecovery } from './sack-recovery.ts';
+import { SackBlocks } from './sack-blocks.ts';
+import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
 import { UrgentMark } from './urgent.ts';
+import { UserTimeout } from './user-timeout.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -150,9 +152,11 @@ export class ControlBlock {
   readonly newReno: NewRenoRecovery;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
+  readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
+  readonly userTimeout: UserTimeout = new UserTimeout();
   /** Set when the handshake has told the MSS. */
   congestion: CongestionController | undefined = undefined;
   readonly timer: WheelTimer;
@@ -250,6 +254,7 @@ export class ControlBlock {
     this.reassembly = new Reassembly(host.receiveMemory.small);
     this.receiveWindow = new ReceiveWindow(options.receiveBuffer, 0);
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
+    this.configureUserTimeout();
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }
 
@@ -326,8 +331,18 @@ export class ControlBlock {
   /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */
   configureKeepalive(): void {
     const { keepAlive, keepAliveIdle, keepAliveInterval, keepAliveCount } = this.options;
-    this.keepalive.configure(keepAlive, keepAliveIdle * 1000, keepAliveInterval * 1000, keepAliveCount);
+    const { enabled, requested, value } = this.userTimeout;
+    // RFC 5482 §4.2: with its option the keep-alive timer is above the user timeout that was adopted.
+    const idle = Math.max(keepAliveIdle * 1000, enabled ? value + 1000 : 0);
+    const giveUp = requested ? value : Infinity;
+    this.keepalive.configure(keepAlive, idle, keepAliveInterval * 1000, keepAliveCount, giveUp);
     this.keepalive.onActivity(this.host.clock.now());
+  }
+
+  /** Puts the options of the user timeout into force. [MUST-21] RFC 9293 §3.8.3 */
+  configureUserTimeout(): void {
+    const { userTimeout, userTimeoutOption, userTimeoutLimit } = this.options;
+    this.userTimeout.configure(userTimeout * 1000, userTimeoutOption, userTimeoutLimit * 1000);
   }
 
   setReferenced(on: boolean): void {
@@ -372,6 +387,7 @@ export class ControlBlock {
     this.#endSending();
     this.acker.sent();
     this.reassembly.clear();
+    this.sackBlocks.clear();
     this.synDue = false;
     this.notify(Notice.close);
     this.account();

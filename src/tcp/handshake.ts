@@ -1,6 +1,6 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
-import { initialWindow } from './congestion/reno.ts';
+import { initialWindow } from './congestion/initial-window.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
@@ -31,6 +31,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
   synOptions.sackPermitted = tcb.sackPermitted;
   const { timestamps } = tcb;
+  synOptions.userTimeout = tcb.userTimeout.option;
   synOptions.timestamps = timestamps.ok;
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
@@ -54,6 +55,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
   tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
   tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
+  if (options.userTimeout >= 0) tcb.userTimeout.onOption(options.userTimeout);
   snd.peerMss = peerMss(segment);
   snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.

@@ -37,6 +37,10 @@ export interface ConnectionInfo {
   segmentsReceived: number;
   retransmits: number;
   timeouts: number;
+  /** The connection is given up when data stays unacknowledged for so long. */
+  userTimeout: number;
+  /** The same, as the peer told it (RFC 5482); 0 when it did not. */
+  peerUserTimeout: number;
   duplicateAcks: number;
 }
 
@@ -66,6 +70,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     segmentsReceived: tcb.segmentsReceived,
     retransmits: tcb.segmentsRetransmitted,
     timeouts: tcb.timeouts,
+    userTimeout: tcb.userTimeout.value / 1000,
+    peerUserTimeout: tcb.userTimeout.remote / 1000,
     duplicateAcks: tcb.duplicateAcksReceived,
   };
 }

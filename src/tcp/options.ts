@@ -2,6 +2,7 @@ import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
 import type { PathMtuMode } from './path-mtu.ts';
 import { PATH_MTU_MODES } from './path-mtu.ts';
+import { LEAST_ADAPTED } from './user-timeout.ts';
 
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
 export interface ConnectionOptions {
@@ -21,10 +22,18 @@ export interface ConnectionOptions {
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
   /**
-   * Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. Default 924,600 (Linux:
-   * net.ipv4.tcp_retries2 = 15).
+   * Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. An idle peer that is probed
+   * is given up after that time, too, whatever `keepAliveCount` says (as Linux, TCP_USER_TIMEOUT). Default 0: 924,600
+   * (Linux: net.ipv4.tcp_retries2 = 15), or more when the peer asks for it by `userTimeoutOption`.
    */
   userTimeout?: number;
+  /**
+   * Tell the peer the user timeout, and where `userTimeout` is 0 follow what it tells (RFC 5482). Default false, as the
+   * RFC has it.
+   */
+  userTimeoutOption?: boolean;
+  /** No peer's option makes the user timeout longer, in milliseconds; at least 150,000. Default 7,200,000. */
+  userTimeoutLimit?: number;
   /** Give up connecting after so long, in milliseconds. Default 180,000 (RFC 9293 MUST-23). */
   connectTimeout?: number;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
@@ -39,7 +48,7 @@ export interface ConnectionOptions {
   sack?: boolean;
   /** Offer and use timestamps (RFC 7323 §3). Default true. Linux: net.ipv4.tcp_timestamps. */
   timestamps?: boolean;
-  /** Congestion control, by the name it is registered under. Default 'reno'. */
+  /** Congestion control by name: 'cubic', 'reno', 'bbr', or one registered. Default 'cubic', as Linux. */
   congestion?: string;
   /**
    * How the largest packet that the path carries is found out. 'icmp': routers tell. 'auto': that, and when large
@@ -59,7 +68,9 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   mss: 65_495,
   ttl: 64,
   dscp: 0,
-  userTimeout: 924_600,
+  userTimeout: 0,
+  userTimeoutOption: false,
+  userTimeoutLimit: 7_200_000,
   connectTimeout: 180_000,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
@@ -67,7 +78,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveCount: 9,
   sack: true,
   timestamps: true,
-  congestion: 'reno',
+  congestion: 'cubic',
   pathMtuDiscovery: 'auto',
 };
 
@@ -78,7 +89,8 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   mss: [88, 65_495],
   ttl: [1, 255],
   dscp: [0, 63],
-  userTimeout: [1, 2 ** 31],
+  userTimeout: [0, 2 ** 31],
+  userTimeoutLimit: [LEAST_ADAPTED / 1000, 2 ** 31],
   connectTimeout: [1, 2 ** 31],
   keepAliveIdle: [1, 2 ** 31],
   keepAliveInterval: [1, 2 ** 31],

@@ -187,7 +187,8 @@ export class PathMtu {
    */
   onTooBig(now: number, claimed: number, quoted: number, seq: number): TooBigVerdict {
     const { probeSize, probeSeq } = this.search;
-    const largest = probeSize > this.limit && probeSeq === seq ? probeSize : this.limit;
+    const aboutProbe = probeSize > this.limit && probeSeq === seq;
+    const largest = aboutProbe ? probeSize : this.limit;
     const mtu = claimed === 0 ? plateauBelow(quoted, largest) : claimed;
     // [S-052] RFC 1191 §3, [S-053] RFC 8201 §4: below what every link carries, or not below what did not fit.
     if (mtu < this.#numbers.minimum || mtu >= quoted) return 'implausible';
@@ -198,8 +199,8 @@ export class PathMtu {
     if (believed >= largest) return 'stale';
     // Initial Path-MTU Discovery: nothing so large has ever got through.
     if (believed >= this.#maxAcked) {
+      if (!aboutProbe) this.#onDropped();
       this.#believe(now, believed);
-      if (largest === this.limit) this.#onDropped();
       return 'lowered';
     }
     // Path-MTU Update: while the connection makes progress it is not believed.

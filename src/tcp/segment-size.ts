@@ -60,9 +60,11 @@ export function sizeTimeout(tcb: ControlBlock, now: number, timeouts: number): v
   const size = Math.min(seqDiff(snd.nxt, snd.una), snd.mss) + overheadOf(tcb);
   const explained = tcb.softError !== undefined;
   const pause = ((congestion?.cwnd ?? snd.mss) / snd.mss) * rto.srtt;
+  const { told } = pathMtu;
   if (!pathMtu.onTimeout(now, snd.una, timeouts, size, explained, pause)) return;
-  host.counters.add(pathMtu.search.active ? 'tcp-mtu-black-hole' : 'tcp-mtu-lowered');
-  if (pathMtu.told > 0) tcb.path.limitMtu(pathMtu.told);
+  if (pathMtu.told === told) return host.counters.add('tcp-mtu-black-hole');
+  host.counters.add('tcp-mtu-lowered');
+  tcb.path.limitMtu(pathMtu.told);
 }
 
 /** A router could not forward the segment at `seq`, which is on its way: it was too big. */

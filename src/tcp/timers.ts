@@ -36,7 +36,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
 function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   const { rto, congestion } = tcb;
   // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
-  if (congestion !== undefined && now - tcb.stalledSince >= tcb.options.userTimeout * 1000) {
+  if (congestion !== undefined && now - tcb.stalledSince >= tcb.userTimeout.value) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   tcb.timeouts++;
@@ -50,7 +50,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
-  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.options.userTimeout * 1000;
+  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.userTimeout.value;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
 }
@@ -91,7 +91,7 @@ function probe(tcb: ControlBlock, now: number): void {
   const { persist } = tcb;
   // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
   // towards R2.
-  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
+  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.userTimeout.value) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't
