@@ -9,6 +9,7 @@ import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
+import { Cork } from './cork.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import type { TcpHost } from './host.ts';
 import { Keepalive } from './keepalive.ts';
@@ -156,6 +157,7 @@ export class ControlBlock {
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
+  readonly cork: Cork = new Cork();
   readonly userTimeout: UserTimeout = new UserTimeout();
   /** Set when the handshake has told the MSS. */
   congestion: CongestionController | undefined = undefined;
@@ -204,7 +206,7 @@ export class ControlBlock {
   tailProbeDue: boolean = false;
   /** Something was acknowledged since the retransmission timer last expired. */
   progressed: boolean = true;
-  /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
+  /** End of TIME-WAIT, of an orphan's FIN-WAIT-2, or of the time that `linger` gives an orphan before that. */
   lingerAt: number = Infinity;
   /** When an orphan stops keeping the process alive. */
   releaseAt: number = Infinity;
@@ -369,6 +371,8 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    const { linger } = this.options;
+    if (linger !== undefined) this.lingerAt = now + linger * 1000;
     this.host.lingers(this);
   }
 
@@ -415,6 +419,7 @@ export class ControlBlock {
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
     this.keepalive.configure(false, 0, 0, 0);
+    this.cork.update(false, 0, 0);
     this.sendQueue.clear();
     this.scoreboard.clear();
   }
@@ -428,6 +433,7 @@ export class ControlBlock {
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,
+      this.cork.deadline,
       this.lingerAt,
       this.releaseAt,
       this.connectBy,

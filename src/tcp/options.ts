@@ -8,6 +8,11 @@ import { LEAST_ADAPTED } from './user-timeout.ts';
 export interface ConnectionOptions {
   /** Send small segments at once (no Nagle algorithm, RFC 9293 §3.7.4). Default false. */
   noDelay?: boolean;
+  /**
+   * Send only full segments, and what does not fill one when this is set to false again, at the end of the stream, or
+   * after 200 ms; whatever `noDelay` says. Default false. Linux: TCP_CORK.
+   */
+  cork?: boolean;
   /** Bytes accepted by `write` and not yet acknowledged. Default 512 KiB. Linux: net.ipv4.tcp_wmem. */
   sendBuffer?: number;
   /** Bytes received and not yet read; bounds the window offered. Default 512 KiB. Linux: net.ipv4.tcp_rmem. */
@@ -36,6 +41,12 @@ export interface ConnectionOptions {
   userTimeoutLimit?: number;
   /** Give up connecting after so long, in milliseconds. Default 180,000 (RFC 9293 MUST-23). */
   connectTimeout?: number;
+  /**
+   * What `close()` does with bytes and FIN that are not acknowledged yet: after so many milliseconds it resets the
+   * connection; with 0 at once, and nothing more is sent. Default undefined: they are sent until the user timeout.
+   * Like SO_LINGER, but nobody waits.
+   */
+  linger?: number | undefined;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
   keepAlive?: boolean;
   /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: tcp_keepalive_time. */
@@ -63,6 +74,7 @@ export type ResolvedConnectionOptions = Required<ConnectionOptions>;
 
 export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   noDelay: false,
+  cork: false,
   sendBuffer: 512 * 1024,
   receiveBuffer: 512 * 1024,
   mss: 65_495,
@@ -72,6 +84,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   userTimeoutOption: false,
   userTimeoutLimit: 7_200_000,
   connectTimeout: 180_000,
+  linger: undefined,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
@@ -92,6 +105,7 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   userTimeout: [0, 2 ** 31],
   userTimeoutLimit: [LEAST_ADAPTED / 1000, 2 ** 31],
   connectTimeout: [1, 2 ** 31],
+  linger: [0, 2 ** 31],
   keepAliveIdle: [1, 2 ** 31],
   keepAliveInterval: [1, 2 ** 31],
   keepAliveCount: [1, 127],
@@ -107,6 +121,7 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
     const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
     throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
   }
+  if (name === 'linger' && value === undefined) return;
   const range = RANGES[name];
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');

@@ -15,12 +15,13 @@ const R1_RETRANSMISSIONS = 3;
 export function timersExpire(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
   if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
-  if (tcb.lingerAt <= now) return tcb.release(tcb.state === 'TIME_WAIT' ? '2msl' : 'end');
+  if (tcb.lingerAt <= now) return lingerOver(tcb);
   if (tcb.releaseAt <= now) {
     tcb.releaseAt = Infinity;
     tcb.setReferenced(false);
   }
   if (tcb.acker.deadline <= now) tcb.acker.expire();
+  if (tcb.cork.deadline <= now) tcb.cork.expire();
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
@@ -30,6 +31,17 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   }
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
+}
+
+/** 2 MSL, the wait of an orphan for the peer's FIN, or the time that `linger` gave it, have passed. */
+function lingerOver(tcb: ControlBlock): void {
+  if (tcb.state === 'TIME_WAIT') return tcb.release('2msl');
+  // The peer must know that what it misses will not come any more.
+  if (!tcb.finAcked) {
+    tcb.host.counters.add('tcp-linger-timeout');
+    sendReset(tcb, tcb.snd.nxt);
+  }
+  tcb.release('end');
 }
 
 /** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
