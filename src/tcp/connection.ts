@@ -31,6 +31,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'pathMtuDiscovery',
   'ecn',
   'connectTimeout',
+  'userTimeoutOption',
 ]);
 
 /** How bytes are written. */
@@ -209,12 +210,13 @@ export class Connection {
   /**
    * The owner is done with both directions. What was written and the FIN still go out, by an orphan; `onClose` is the
    * only callback that follows, soon. Bytes that were not read, or arrive later, are answered with RST, so that the
-   * peer learns that they were lost. Idempotent.
+   * peer learns that they were lost. The option `linger` says how long the orphan may take. Idempotent.
    */
   close(): void {
     const tcb = this.#tcb;
     if (tcb.orphan) return;
     if (tcb.state === 'CLOSED') return this.#discardUnread();
+    if (tcb.options.linger === 0 && tcb.state !== 'TIME_WAIT') return this.abort();
     // [SHLD-3] [MAY-1] RFC 9293 §3.6.1, [S-102] RFC 2525 §2.17: unread data was lost.
     if (tcb.receiveQueue.length > 0) return this.abort();
     // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
@@ -272,7 +274,8 @@ export class Connection {
     const tcb = this.#tcb;
     Object.assign(tcb.options, { [name]: value });
     if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
-    if (name.startsWith('keepAlive') && isSynchronized(tcb.state)) tcb.configureKeepalive();
+    if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
+    if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();
     // What Nagle or a full buffer held back may go now.
     if (tcb.state !== 'CLOSED') tcb.touch();
   }

@@ -10,6 +10,7 @@ import { Acker } from './acker.ts';
 import type { FlowLimit } from './allowance.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
+import { Cork } from './cork.ts';
 import { DeliveryRate } from './delivery-rate.ts';
 import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
@@ -36,6 +37,7 @@ import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
 import { UrgentMark } from './urgent.ts';
+import { UserTimeout } from './user-timeout.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -179,6 +181,8 @@ export class ControlBlock {
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
+  readonly cork: Cork = new Cork();
+  readonly userTimeout: UserTimeout = new UserTimeout();
   /** Set when the handshake has told the MSS. */
   congestion: CongestionController | undefined = undefined;
   readonly timer: WheelTimer;
@@ -226,7 +230,7 @@ export class ControlBlock {
   tailProbeDue: boolean = false;
   /** Something was acknowledged since the retransmission timer last expired. */
   progressed: boolean = true;
-  /** End of TIME-WAIT, or of an orphan's FIN-WAIT-2. */
+  /** End of TIME-WAIT, of an orphan's FIN-WAIT-2, or of the time that `linger` gives an orphan before that. */
   lingerAt: number = Infinity;
   /** When an orphan stops keeping the process alive. */
   releaseAt: number = Infinity;
@@ -282,6 +286,7 @@ export class ControlBlock {
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
+    this.configureUserTimeout();
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }
 
@@ -387,8 +392,18 @@ export class ControlBlock {
   /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */
   configureKeepalive(): void {
     const { keepAlive, keepAliveIdle, keepAliveInterval, keepAliveCount } = this.options;
-    this.keepalive.configure(keepAlive, keepAliveIdle * 1000, keepAliveInterval * 1000, keepAliveCount);
+    const { enabled, requested, value } = this.userTimeout;
+    // RFC 5482 §4.2: with its option the keep-alive timer is above the user timeout that was adopted.
+    const idle = Math.max(keepAliveIdle * 1000, enabled ? value + 1000 : 0);
+    const giveUp = requested ? value : Infinity;
+    this.keepalive.configure(keepAlive, idle, keepAliveInterval * 1000, keepAliveCount, giveUp);
     this.keepalive.onActivity(this.host.clock.now());
+  }
+
+  /** Puts the options of the user timeout into force. [MUST-21] RFC 9293 §3.8.3 */
+  configureUserTimeout(): void {
+    const { userTimeout, userTimeoutOption, userTimeoutLimit } = this.options;
+    this.userTimeout.configure(userTimeout * 1000, userTimeoutOption, userTimeoutLimit * 1000);
   }
 
   setReferenced(on: boolean): void {
@@ -415,6 +430,8 @@ export class ControlBlock {
     this.notices = Notice.close;
     this.setReferenced(true);
     this.releaseAt = now + ORPHAN_HOLD_US;
+    const { linger } = this.options;
+    if (linger !== undefined) this.lingerAt = now + linger * 1000;
     this.host.lingers(this);
   }
 
@@ -461,6 +478,7 @@ export class ControlBlock {
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
     this.keepalive.configure(false, 0, 0, 0);
+    this.cork.update(false, 0, 0);
     this.sendQueue.clear();
     this.scoreboard.clear();
   }
@@ -476,6 +494,7 @@ export class ControlBlock {
       this.persist.deadline,
       this.keepalive.deadline,
       this.ecn.resumeAt,
+      this.cork.deadline,
       this.lingerAt,
       this.releaseAt,
       this.connectBy,

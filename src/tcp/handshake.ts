@@ -31,6 +31,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.receiveTuning.maximum);
   synOptions.sackPermitted = tcb.sackPermitted;
   const { timestamps } = tcb;
+  synOptions.userTimeout = tcb.userTimeout.option;
   synOptions.timestamps = timestamps.ok;
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
@@ -55,6 +56,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
   tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
   tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
+  if (options.userTimeout >= 0) tcb.userTimeout.onOption(options.userTimeout);
   snd.peerMss = peerMss(segment);
   snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.

@@ -65,6 +65,10 @@ export interface ConnectionInfo {
   timeouts: number;
   /** Losses that were found to have been none and taken back. */
   undos: number;
+  /** The connection is given up when data stays unacknowledged for so long. */
+  userTimeout: number;
+  /** The same, as the peer told it (RFC 5482); 0 when it did not. */
+  peerUserTimeout: number;
   duplicateAcks: number;
   /** Both sides use ECN: what is sent may be marked instead of dropped. */
   ecn: boolean;
@@ -114,6 +118,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     retransmits: tcb.segmentsRetransmitted,
     timeouts: tcb.timeouts,
     undos: tcb.undos,
+    userTimeout: tcb.userTimeout.value / 1000,
+    peerUserTimeout: tcb.userTimeout.remote / 1000,
     duplicateAcks: tcb.duplicateAcksReceived,
     ecn: tcb.ecn.active,
     ecnMarks: tcb.ecn.marks,

@@ -36,6 +36,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkAck(tcb, segment)) return;
   // [S-086] RFC 3168 §6.1.5: of segments inside the window only.
   tcb.ecn.onArrival(segment.marked, segment.flags);
+  noteUserTimeout(tcb, segment);
   checkUrgent(tcb, segment);
   processText(tcb, segment);
   processFin(tcb, segment);
@@ -86,6 +87,12 @@ function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
   if (timestamps.ok && options.timestamps && !segment.has(TcpFlag.RST)) {
     timestamps.onSegment(options.tsValue, segment.seq, tcb.rcv.acked, segment.now);
   }
+}
+
+/** RFC 5482 §3.1: the peer tells its user timeout, ours may follow. */
+function noteUserTimeout(tcb: ControlBlock, segment: Segment): void {
+  const { userTimeout } = segment.options;
+  if (userTimeout >= 0 && tcb.userTimeout.onOption(userTimeout)) tcb.configureKeepalive();
 }
 
 /** First, check the sequence number. */

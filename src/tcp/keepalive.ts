@@ -10,6 +10,7 @@ export class Keepalive {
   #idle: number = 0;
   #interval: number = 0;
   #count: number = 0;
+  #giveUp: number = Infinity;
   /** When the peer was last heard, or the connection made. */
   #lastHeard: number = 0;
   #lastProbe: number = 0;
@@ -21,8 +22,11 @@ export class Keepalive {
    * @param idleUs from the last thing heard to the first probe.
    * @param intervalUs from probe to probe, and from the last probe to the end.
    * @param count unanswered probes before the peer counts as dead; at least 2.
+   * @param giveUpUs unless Infinity, it counts as dead after so long, and `count` is not looked at. Linux:
+   * TCP_USER_TIMEOUT in tcp_keepalive_timer.
    */
-  configure(enabled: boolean, idleUs: number, intervalUs: number, count: number): void {
+  configure(enabled: boolean, idleUs: number, intervalUs: number, count: number, giveUpUs: number = Infinity): void {
+    this.#giveUp = giveUpUs;
     this.#enabled = enabled;
     this.#idle = idleUs;
     this.#interval = intervalUs;
@@ -45,9 +49,14 @@ export class Keepalive {
 
   /** Call when `now` has reached `deadline`: send a probe, or give the peer up. */
   onDeadline(now: number): 'probe' | 'dead' {
-    if (this.#probes >= this.#count) return 'dead';
+    if (this.#isDead(now)) return 'dead';
     this.#probes++;
     this.#lastProbe = now;
     return 'probe';
+  }
+
+  #isDead(now: number): boolean {
+    if (this.#giveUp === Infinity) return this.#probes >= this.#count;
+    return this.#probes >= LEAST_PROBES && now - this.#lastHeard >= this.#giveUp;
   }
 }

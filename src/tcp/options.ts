@@ -4,11 +4,17 @@ import type { EcnMode } from './ecn.ts';
 import { ECN_MODES } from './ecn.ts';
 import type { PathMtuMode } from './path-mtu.ts';
 import { PATH_MTU_MODES } from './path-mtu.ts';
+import { LEAST_ADAPTED } from './user-timeout.ts';
 
 /** Options of a connection: given at `connect` or `listen`, most of them changed later with `connection.set`. */
 export interface ConnectionOptions {
   /** Send small segments at once (no Nagle algorithm, RFC 9293 §3.7.4). Default false. */
   noDelay?: boolean;
+  /**
+   * Send only full segments, and what does not fill one when this is set to false again, at the end of the stream, or
+   * after 200 ms; whatever `noDelay` says. Default false. Linux: TCP_CORK.
+   */
+  cork?: boolean;
   /**
    * Bytes accepted by `write` and not yet acknowledged. Default 'auto': 512 KiB, then twice the congestion window, up
    * to `maxSendBuffer`. A number stays, as SO_SNDBUF does.
@@ -36,12 +42,26 @@ export interface ConnectionOptions {
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
   /**
-   * Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. Default 924,600 (Linux:
-   * net.ipv4.tcp_retries2 = 15).
+   * Give up when sent data stays unacknowledged for so long, in milliseconds: R2 [SHLD-11]. An idle peer that is probed
+   * is given up after that time, too, whatever `keepAliveCount` says (as Linux, TCP_USER_TIMEOUT). Default 0: 924,600
+   * (Linux: net.ipv4.tcp_retries2 = 15), or more when the peer asks for it by `userTimeoutOption`.
    */
   userTimeout?: number;
+  /**
+   * Tell the peer the user timeout, and where `userTimeout` is 0 follow what it tells (RFC 5482). Default false, as the
+   * RFC has it.
+   */
+  userTimeoutOption?: boolean;
+  /** No peer's option makes the user timeout longer, in milliseconds; at least 150,000. Default 7,200,000. */
+  userTimeoutLimit?: number;
   /** Give up connecting after so long, in milliseconds. Default 180,000 (RFC 9293 MUST-23). */
   connectTimeout?: number;
+  /**
+   * What `close()` does with bytes and FIN that are not acknowledged yet: after so many milliseconds it resets the
+   * connection; with 0 at once, and nothing more is sent. Default undefined: they are sent until the user timeout.
+   * Like SO_LINGER, but nobody waits.
+   */
+  linger?: number | undefined;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
   keepAlive?: boolean;
   /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: tcp_keepalive_time. */
@@ -74,6 +94,7 @@ export type ResolvedConnectionOptions = Required<ConnectionOptions>;
 
 export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   noDelay: false,
+  cork: false,
   sendBuffer: 'auto',
   receiveBuffer: 'auto',
   maxSendBuffer: 16 * 1024 * 1024,
@@ -81,8 +102,11 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   mss: 65_495,
   ttl: 64,
   dscp: 0,
-  userTimeout: 924_600,
+  userTimeout: 0,
+  userTimeoutOption: false,
+  userTimeoutLimit: 7_200_000,
   connectTimeout: 180_000,
+  linger: undefined,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
@@ -103,8 +127,10 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   mss: [88, 65_495],
   ttl: [1, 255],
   dscp: [0, 63],
-  userTimeout: [1, 2 ** 31],
+  userTimeout: [0, 2 ** 31],
+  userTimeoutLimit: [LEAST_ADAPTED / 1000, 2 ** 31],
   connectTimeout: [1, 2 ** 31],
+  linger: [0, 2 ** 31],
   keepAliveIdle: [1, 2 ** 31],
   keepAliveInterval: [1, 2 ** 31],
   keepAliveCount: [1, 127],
@@ -129,6 +155,7 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
     throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
   }
   if (AUTOMATIC.has(name) && value === 'auto') return;
+  if (name === 'linger' && value === undefined) return;
   const range = RANGES[name];
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');

@@ -140,8 +140,9 @@ function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean 
 
 /** May a segment that is not full go behind full ones that are still on their way? */
 function tailMayGo(tcb: ControlBlock): boolean {
-  // Urgent data does not wait either (as Linux, tcp_nagle_test).
-  return tcb.options.noDelay || tcb.finAt !== undefined || tcb.urgentOut.ahead(tcb.snd.nxt) > 0;
+  // The end and urgent data wait for nothing (as Linux, tcp_nagle_test).
+  if (tcb.finAt !== undefined || tcb.urgentOut.ahead(tcb.snd.nxt) > 0) return true;
+  return tcb.options.cork ? !tcb.cork.holds : tcb.options.noDelay;
 }
 
 /**
@@ -156,7 +157,7 @@ function smallMayGo(tcb: ControlBlock, length: number, available: number, usable
     tcb.overrideSilly = false;
     return true;
   }
-  if (length === available) return idle || tailMayGo(tcb);
+  if (length === available) return (idle && !tcb.options.cork) || tailMayGo(tcb);
   if (congested < Math.min(available, usable)) return idle; // the congestion window opens by itself, at whole segments
   return idle && length * 2 >= snd.maxWnd;
 }
@@ -177,6 +178,7 @@ function setTimers(tcb: ControlBlock, now: number): void {
     tcb.stalledSince = now;
   }
   if (tcb.tailProbeStale) armTailProbe(tcb, now);
+  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
 }
 
 /** RFC 8985 §7.2: a probe waits for the end of a flight of which nothing is known to be lost or out of order. */

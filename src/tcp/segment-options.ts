@@ -5,6 +5,8 @@ import type { ControlBlock } from './control-block.ts';
 /** Bytes of a SACK option in front of its blocks, NOPs counted, and of each block. */
 const SACK_HEADER = 4;
 const SACK_BLOCK = 8;
+/** Bytes of the user timeout option. */
+const USER_TIMEOUT_LENGTH = 4;
 /** What 40 bytes of options have room for (RFC 2018 §3); three beside timestamps. */
 const MOST_BLOCKS = 4;
 
@@ -18,22 +20,41 @@ const options = new TcpOptions();
 export function chooseSegmentOptions(tcb: ControlBlock, length: number): number {
   const { timestamps, sackBlocks } = tcb;
   options.clear();
-  if (sackBlocks.count === 0) return timestamps.length;
-  const blocks = Math.min(blocksThatFit(tcb, length), timestamps.ok ? MOST_BLOCKS - 1 : MOST_BLOCKS);
-  if (blocks <= 0) return timestamps.length;
+  if (tcb.userTimeout.due) chooseUserTimeout(tcb, length);
+  else if (sackBlocks.count > 0) chooseSack(tcb, length);
+  if (!chosen()) return timestamps.length;
   if (timestamps.ok) {
     options.timestamps = true;
     options.tsValue = timestamps.value;
     options.tsEcho = timestamps.recent;
   }
-  sackBlocks.report(options, blocks);
   return tcpOptionsLength(options);
+}
+
+/** There is more than timestamps. */
+function chosen(): boolean {
+  return options.sackCount > 0 || options.userTimeout >= 0;
+}
+
+/** [S-098] RFC 5482 §3: in the next segment that has room beside its data; not in one that tells of gaps. */
+function chooseUserTimeout(tcb: ControlBlock, length: number): void {
+  const { userTimeout, sackBlocks, snd } = tcb;
+  if (sackBlocks.count > 0) return chooseSack(tcb, length);
+  if (length + USER_TIMEOUT_LENGTH > snd.mss) return;
+  options.userTimeout = userTimeout.option;
+  userTimeout.due = false;
+}
+
+function chooseSack(tcb: ControlBlock, length: number): void {
+  const { timestamps, sackBlocks } = tcb;
+  const blocks = Math.min(blocksThatFit(tcb, length), timestamps.ok ? MOST_BLOCKS - 1 : MOST_BLOCKS);
+  if (blocks > 0) sackBlocks.report(options, blocks);
 }
 
 /** Writes what was chosen at `offset`. */
 export function writeSegmentOptions(tcb: ControlBlock, view: DataView, offset: number): void {
   const { timestamps } = tcb;
-  if (options.sackCount > 0) writeTcpOptions(view, offset, options);
+  if (chosen()) writeTcpOptions(view, offset, options);
   // [S-064] RFC 7323 §3.2: in every segment once it is agreed upon.
   else if (timestamps.ok) writeAlignedTimestamps(view, offset, timestamps.value, timestamps.recent);
 }

@@ -15,12 +15,13 @@ const R1_RETRANSMISSIONS = 3;
 export function timersExpire(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
   if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
-  if (tcb.lingerAt <= now) return tcb.release(tcb.state === 'TIME_WAIT' ? '2msl' : 'end');
+  if (tcb.lingerAt <= now) return lingerOver(tcb);
   if (tcb.releaseAt <= now) {
     tcb.releaseAt = Infinity;
     tcb.setReferenced(false);
   }
   if (tcb.acker.deadline <= now) tcb.acker.expire();
+  if (tcb.cork.deadline <= now) tcb.cork.expire();
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
   if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
@@ -33,11 +34,22 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
 }
 
+/** 2 MSL, the wait of an orphan for the peer's FIN, or the time that `linger` gave it, have passed. */
+function lingerOver(tcb: ControlBlock): void {
+  if (tcb.state === 'TIME_WAIT') return tcb.release('2msl');
+  // The peer must know that what it misses will not come any more.
+  if (!tcb.finAcked) {
+    tcb.host.counters.add('tcp-linger-timeout');
+    sendReset(tcb, tcb.snd.nxt);
+  }
+  tcb.release('end');
+}
+
 /** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
 function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   const { rto, congestion } = tcb;
   // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
-  if (congestion !== undefined && now - tcb.stalledSince >= tcb.options.userTimeout * 1000) {
+  if (congestion !== undefined && now - tcb.stalledSince >= tcb.userTimeout.value) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   tcb.timeouts++;
@@ -51,7 +63,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
-  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.options.userTimeout * 1000;
+  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.userTimeout.value;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
   if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
 }
@@ -103,7 +115,7 @@ function probe(tcb: ControlBlock, now: number): void {
   const { persist } = tcb;
   // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
   // towards R2.
-  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.options.userTimeout * 1000) {
+  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.userTimeout.value) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't

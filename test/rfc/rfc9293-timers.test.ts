@@ -290,6 +290,28 @@ describe('RFC 9293 §3.8.4: keep-alives', () => {
     expect(connection.state).toBe('ESTABLISHED');
   });
 
+  it('[MUST-29] a user timeout of the application takes the place of the count (Linux: TCP_USER_TIMEOUT)', () => {
+    const probing = { keepAlive: true, keepAliveIdle: 10_000, keepAliveInterval: 5000, keepAliveCount: 3 };
+    const { world, peer, events } = established({ tcp: { ...probing, userTimeout: 32_000 } });
+    world.advance(35 * SECOND - 1);
+    expect(times(peer)).toEqual([10, 15, 20, 25, 30].map((seconds) => seconds * SECOND));
+    expect(events).toEqual([]);
+    world.advance(1);
+    peer.expect({ flags: 'RA' });
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+  });
+
+  it('[MUST-29] but never on one unanswered probe', () => {
+    const probing = { keepAlive: true, keepAliveIdle: 10_000, keepAliveInterval: 5000 };
+    const { world, peer, events } = established({ tcp: { ...probing, userTimeout: 1000 } });
+    world.advance(20 * SECOND - 1);
+    expect(times(peer)).toEqual([10 * SECOND, 15 * SECOND]);
+    expect(events).toEqual([]);
+    world.advance(1);
+    peer.expect({ flags: 'RA' });
+    expect(events).toEqual(['error ETIMEDOUT', 'close']);
+  });
+
   it('answered probes go on for ever', () => {
     const { world, peer, connection } = established({ tcp: keepAlive });
     for (let i = 0; i < 100; i++) {
