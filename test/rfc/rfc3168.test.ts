@@ -181,15 +181,15 @@ describe('RFC 3168 §6.1.1: TCP initialization', () => {
 
 describe('RFC 3168 §6.1.2: the sender', () => {
   /** Ten segments on their way. */
-  function sending(tcp: ConnectionOptions = {}) {
-    const made = accepted({}, { congestion: 'reno', ...tcp });
+  function sending(tcp: ConnectionOptions = {}, syn: Partial<SegmentSpec> = {}) {
+    const made = accepted(syn, { congestion: 'reno', ...tcp });
     made.world.write(made.connection, 30 * MSS);
     expect(marks(made.peer.take())).toEqual(Array.from({ length: 10 }, () => 'A ect0'));
     return made;
   }
 
-  it('[S-086] halves the window once for all marks of a window of data', () => {
-    const { peer, connection } = sending();
+  it.each([true, false])('[S-086] halves the window once for all marks of a window; SACK: %s', (sackPermitted) => {
+    const { peer, connection } = sending({}, { sackPermitted });
     peer.ack(1 + 2 * MSS, {});
     peer.take();
     const before = connection.info();
