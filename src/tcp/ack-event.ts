@@ -15,6 +15,8 @@ export interface AckEvent {
   rtt: number;
   /** RFC 5681 §2: a duplicate ACK. */
   duplicate: boolean;
+  /** The same number and window again, without SACK blocks, whether something is outstanding or not. */
+  bare: boolean;
 }
 
 /** One sample object for all connections: it is read during the call only. */

@@ -8,7 +8,7 @@ import { recoverBySack } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 
 /** One object for all connections: it is read during the call only. */
-const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false };
+const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false, bare: false };
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
@@ -23,7 +23,9 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   const { now, options } = segment;
   const ack = event;
   ack.now = now;
-  ack.duplicate = isDuplicateAck(tcb, segment);
+  const repeats = repeatsUna(tcb, segment);
+  ack.duplicate = repeats && snd.una !== snd.nxt;
+  ack.bare = repeats && options.sackCount === 0;
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
   const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
@@ -31,7 +33,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
   if (sack !== undefined && options.sackCount > 0) {
     report.selective();
-    const lies = sack.takeBlocks(options, snd.una, snd.nxt, report);
+    const lies = sack.takeBlocks(options, segment.ack, snd.una, snd.nxt, report);
     if (lies > 0) tcb.host.counters.add('tcp-sack-invalid', lies);
   }
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
@@ -71,11 +73,15 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
   if (rtt >= 0) {
     tcb.minRtt.sample(rtt, now);
     tcb.rto.sample(rtt);
+    tcb.sack?.tailProbe.onSample();
     return rtt;
   }
   // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0) tcb.rto.sample(Math.max(now - echoAt, 1));
+  if (advanced && echoAt >= 0) {
+    tcb.rto.sample(Math.max(now - echoAt, 1));
+    tcb.sack?.tailProbe.onSample();
+  }
   return -1;
 }
 
@@ -94,12 +100,11 @@ function restartTimer(tcb: ControlBlock, now: number): void {
   else if (recovery.restartsTimer || tcb.retransmitAt === Infinity) tcb.retransmitAt = now + tcb.rto.rto;
 }
 
-/** RFC 5681 §2: outstanding data, no payload, no SYN or FIN, the same number and the same window. */
-function isDuplicateAck(tcb: ControlBlock, segment: Segment): boolean {
+/** RFC 5681 §2: no payload, no SYN or FIN, the same number and the same window; a duplicate where data is outstanding. */
+function repeatsUna(tcb: ControlBlock, segment: Segment): boolean {
   const { snd } = tcb;
   return (
     segment.ack === snd.una &&
-    snd.una !== snd.nxt &&
     segment.payloadLength === 0 &&
     !segment.has(TcpFlag.SYN | TcpFlag.FIN) &&
     segment.window(snd.scale) === snd.wnd
