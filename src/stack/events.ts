@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.ts';
 import type { Connection } from '../tcp/connection.ts';
+import type { RecoveryEvent } from '../tcp/observer.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
 import type { Interface } from './interface.ts';
 
@@ -7,12 +8,14 @@ import type { Interface } from './interface.ts';
 export interface StackEvents {
   /** A connection changed its state, and what moved it. Told at once, before segments that follow from it are sent. */
   'tcp-state': { connection: Connection; from: State; to: State; event: StateEvent };
+  /** Loss recovery has found or done something, and why: a loss, a retransmission, the end, an undo. */
+  'tcp-recovery': { connection: Connection } & RecoveryEvent;
   /** A link came up or went down; with an error when the device is gone. */
   link: { interface: Interface; up: boolean; error?: Error | undefined };
 }
 
 /** The names of all events. */
-export const STACK_EVENTS: readonly string[] = ['tcp-state', 'link'] satisfies (keyof StackEvents)[];
+export const STACK_EVENTS: readonly string[] = ['tcp-state', 'tcp-recovery', 'link'] satisfies (keyof StackEvents)[];
 
 /**
  * Listeners by event name, called in the order they came. What one throws goes where the program's other errors go: it

@@ -4,8 +4,8 @@ import type { ControlBlock } from '../tcp/control-block.ts';
 /** How many connections may be kept for nobody's sake but the network's. */
 export interface LingeringLimits {
   /**
-   * Connections in TIME-WAIT. Default 16,384; beyond, the oldest ends early. Fewer than there are ephemeral ports, so
-   * that they alone never keep a client from its peer. Linux: net.ipv4.tcp_max_tw_buckets.
+   * Connections in TIME-WAIT, about 5 KB each. Default 8192; beyond, the oldest ends early. Fewer than there are
+   * ephemeral ports, so that they alone never keep a client from its peer. Linux: net.ipv4.tcp_max_tw_buckets.
    */
   maxTimeWait?: number;
   /**
@@ -15,7 +15,7 @@ export interface LingeringLimits {
   maxOrphans?: number;
 }
 
-export const DEFAULT_LIMITS: Readonly<Required<LingeringLimits>> = { maxTimeWait: 16_384, maxOrphans: 8192 };
+export const DEFAULT_LIMITS: Readonly<Required<LingeringLimits>> = { maxTimeWait: 8192, maxOrphans: 8192 };
 
 /** Connections that have no owner any more, or need none: as many as there is room for. */
 export class Lingering {

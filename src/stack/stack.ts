@@ -259,6 +259,8 @@ export class Stack {
       broken: (_tcb, error) => this.#broken(error),
       keepAlive: (change) => this.#keepAlive(change),
       stateChanged: (tcb, from, event) => this.#stateChanged(tcb, from, event),
+      observed: () => this.events.has('tcp-recovery'),
+      observe: ({ connection }, event) => this.events.emit('tcp-recovery', { connection, ...event }),
     };
   }
 

@@ -15,6 +15,8 @@ export interface AckEvent {
   rtt: number;
   /** RFC 5681 §2: a duplicate ACK. */
   duplicate: boolean;
+  /** It says ECE (RFC 3168 §6.1.2): the window does not grow for it. */
+  echo: boolean;
 }
 
 /** One sample object for all connections: it is read during the call only. */

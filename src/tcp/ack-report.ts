@@ -12,13 +12,13 @@ import { Mark } from './scoreboard.ts';
 export class AckReport implements DeliverySink {
   /** Octets delivered, cumulatively or by SACK, each once. */
   delivered: number = 0;
-  /** Octets of these that had been sent only once. */
-  originals: number = 0;
-  /** The highest number behind octets that had been sent only once; meaningful with `originals`. */
-  originalEnd: number = 0;
-  /** The ACK reports that something arrived twice (RFC 2883): so many octets, the last of them before `dsackEnd`. */
+  /** The ACK reports that something arrived twice (RFC 2883): so many octets, from `dsackStart` to `dsackEnd`. */
   dsacked: number = 0;
+  dsackStart: number = 0;
   dsackEnd: number = 0;
+  /** Octets newly reported by SACK that had been sent only once, and the right edge of the highest block. */
+  sackedOriginals: number = 0;
+  sackedEnd: number = 0;
   readonly #rack: Rack;
   readonly #rate: DeliveryRate;
   #now: number = 0;
@@ -42,7 +42,7 @@ export class AckReport implements DeliverySink {
    * @param echoAt the beginning of the millisecond in which the timestamp was written that it echoes; −1: unknown.
    */
   begin(now: number, minRtt: number, echoAt: number): void {
-    this.delivered = this.originals = this.dsacked = 0;
+    this.delivered = this.dsacked = this.sackedOriginals = 0;
     this.#now = now;
     this.#minRtt = minRtt;
     this.#echoAt = echoAt;
@@ -54,12 +54,14 @@ export class AckReport implements DeliverySink {
   /** The first block reports that `[left, right)` has arrived twice. */
   onDuplicate(left: number, right: number): void {
     this.dsacked = seqDiff(right, left);
+    this.dsackStart = left;
     this.dsackEnd = right;
   }
 
   /** Its SACK blocks follow. */
-  selective(): void {
+  selective(una: number): void {
     this.#selective = true;
+    this.sackedEnd = una;
   }
 
   onDelivered(
@@ -74,10 +76,10 @@ export class AckReport implements DeliverySink {
     this.delivered += bytes;
     const repeated = (marks & Mark.repeated) !== 0;
     if (!repeated) {
-      this.originals += bytes;
-      this.originalEnd = end;
-      if (this.#selective) this.#selectiveSentAt = Math.max(this.#selectiveSentAt, sentAt);
-      else this.#cumulativeSentAt = Math.max(this.#cumulativeSentAt, sentAt);
+      if (this.#selective) {
+        this.sackedOriginals += bytes;
+        this.#selectiveSentAt = Math.max(this.#selectiveSentAt, sentAt);
+      } else this.#cumulativeSentAt = Math.max(this.#cumulativeSentAt, sentAt);
     } else if (!this.#selective) {
       this.#ambiguous = true;
     }

@@ -1,6 +1,6 @@
 /** Linux: TCP_DELACK_MIN. [MUST-40] RFC 9293 §3.8.6.3 asks for less than 500 ms. */
 const DELAY = 40_000;
-/** Segments that are acknowledged at once at the beginning and after idleness. Linux: TCP_MAX_QUICKACKS. */
+/** Segments that are acknowledged at once at the beginning, after idleness and after reordering. Linux: TCP_MAX_QUICKACKS. */
 const QUICK_ACKS = 16;
 /** Nothing received for so long: the sender starts slowly and waits for each ACK. Linux takes the RTO. */
 const IDLE = 1_000_000;
@@ -56,6 +56,8 @@ export class Acker {
       this.#duplicates = 0;
     }
     this.#duplicates++;
+    // A sender that recovers has few segments on their way, and waits for each ACK. Linux: tcp_enter_quickack_mode.
+    this.#quick = QUICK_ACKS;
     // RFC 5681 §4.2: "SHOULD be acknowledged immediately"; by the end of the batch where a thousand might come at once.
     if (!told || this.#duplicates <= SINGLE_DUPLICATES) return true;
     this.#now = true;

@@ -24,10 +24,12 @@ import { sendReset } from './transmit.ts';
 const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'mss',
   'receiveBuffer',
+  'maxReceiveBuffer',
   'sack',
   'timestamps',
   'congestion',
   'pathMtuDiscovery',
+  'ecn',
   'connectTimeout',
   'userTimeoutOption',
 ]);
@@ -119,9 +121,9 @@ export class Connection {
 
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
-    const { sendQueue, options, host } = this.#tcb;
+    const { sendQueue, sendTuning, host } = this.#tcb;
     const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
-    return Math.max(0, Math.min(options.sendBuffer - sendQueue.length, memory));
+    return Math.max(0, Math.min(sendTuning.size - sendQueue.length, memory));
   }
 
   /** Bytes written and not yet acknowledged. */
@@ -178,6 +180,7 @@ export class Connection {
     tcb.urgentIn.pass(tcb.unread);
     tcb.account();
     if (mayReceive(tcb.state)) {
+      tcb.tuneReceiveBuffer();
       // [MUST-39] RFC 9293 §3.8.6.2.2: told when the window opens by a useful step, not byte by byte.
       if (tcb.receiveWindow.updateDue(tcb.rcv.nxt, tcb.receiveOccupied, tcb.rcv.mss)) {
         tcb.acker.ackNow();
@@ -270,6 +273,7 @@ export class Connection {
     }
     const tcb = this.#tcb;
     Object.assign(tcb.options, { [name]: value });
+    if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
     if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
     if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();
     // What Nagle or a full buffer held back may go now.

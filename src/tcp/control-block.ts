@@ -7,18 +7,23 @@ import { systemError } from '../errors.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
 import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
+import type { FlowLimit } from './allowance.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
 import { Cork } from './cork.ts';
 import { DeliveryRate } from './delivery-rate.ts';
+import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
+import { Ecn } from './ecn.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { Pacer } from './pacer.ts';
 import { PathMtu } from './path-mtu.ts';
 import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
 import { Reassembly } from './reassembly.ts';
+import { ReceiveAutotuning, growthLimit } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
@@ -26,6 +31,8 @@ import { RtoEstimator } from './rto.ts';
 import { SackBlocks } from './sack-blocks.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
+import { FIRST_SEND_BUFFER, SendAutotuning } from './send-autotuning.ts';
+import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
 import { Timestamps } from './timestamps.ts';
@@ -138,6 +145,8 @@ export class ControlBlock {
   readonly receiveQueue: ReceiveQueue;
   readonly reassembly: Reassembly;
   readonly receiveWindow: ReceiveWindow;
+  readonly receiveTuning: ReceiveAutotuning;
+  readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
   /** SND.UP and RCV.UP. [MUST-30] RFC 9293 §3.8.5 */
   readonly urgentOut: UrgentMark = new UrgentMark();
   readonly urgentIn: UrgentMark = new UrgentMark();
@@ -154,6 +163,21 @@ export class ControlBlock {
   readonly newReno: NewRenoRecovery;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
+  /** Finds out that a loss was none. */
+  readonly spurious: SpuriousDetector = new SpuriousDetector();
+  readonly frto: Frto = new Frto();
+  /** Bytes of new data that F-RTO may send whatever the window says. */
+  frtoCredit: number = 0;
+  /** When a time-out was found to have been none; −1 once the timer has learnt from it. */
+  timerUndoneAt: number = -1;
+  readonly pacer: Pacer;
+  /** When pacing lets the next segment go that waits for nothing else; Infinity for none. */
+  paceAt: number = Infinity;
+  /** The last delivery rate measured, in bytes a second. */
+  lastDeliveryRate: number = 0;
+  /** What kept the sender from sending more when it last could. */
+  limit: FlowLimit = 'application';
+  readonly ecn: Ecn;
   readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
@@ -235,6 +259,8 @@ export class ControlBlock {
   segmentsRetransmitted: number = 0;
   duplicateAcksReceived: number = 0;
   timeouts: number = 0;
+  /** Losses that were found to have been none. */
+  undos: number = 0;
 
   #accounted = 0;
 
@@ -251,15 +277,19 @@ export class ControlBlock {
       options.timestamps,
       host.timestampOffset(ends.path, ends.localPort, ends.remotePort),
     );
+    this.ecn = new Ecn(options.ecn);
     this.rack = new Rack(iss);
     this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
+    this.pacer = new Pacer(host.clock.resolution, this.snd.mss);
     const { remote, linkMtu } = ends.path;
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
     this.reassembly = new Reassembly(host.receiveMemory.small);
-    this.receiveWindow = new ReceiveWindow(options.receiveBuffer, 0);
+    this.receiveTuning = ReceiveAutotuning.from(options);
+    this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
+    this.configureSendBuffer();
     this.rto = new RtoEstimator({ granularity: host.clock.resolution });
     this.configureUserTimeout();
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
@@ -279,9 +309,15 @@ export class ControlBlock {
   /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
   get receiveOccupied(): number {
     const buffered = this.receiveQueue.length + this.reassembly.bytes;
-    const { receiveBuffer } = this.options;
+    const { bufferSize } = this.receiveWindow;
     const room = Math.max(this.host.budget.room, RECEIVE_FLOOR - buffered);
-    return Math.max(buffered, receiveBuffer - room);
+    return Math.max(buffered, bufferSize - room);
+  }
+
+  /** [SHLD-15] RFC 9293 §3.8.6: what the peer's window has room for; below zero when it has shrunk. */
+  get usable(): number {
+    const { una, wnd, nxt } = this.snd;
+    return seqDiff(seqAdd(una, wnd), nxt);
   }
 
   /** The sequence number behind the last byte written. */
@@ -333,6 +369,29 @@ export class ControlBlock {
     if (held === this.#accounted) return;
     this.host.budget.adjust(held - this.#accounted);
     this.#accounted = held;
+  }
+
+  /** Puts the options of the send buffer into force. What was written beyond a smaller one stays. */
+  configureSendBuffer(): void {
+    const { sendBuffer, maxSendBuffer } = this.options;
+    this.sendTuning.maximum = sendBuffer === 'auto' ? maxSendBuffer : sendBuffer;
+    this.sendTuning.size = sendBuffer === 'auto' ? Math.min(FIRST_SEND_BUFFER, maxSendBuffer) : sendBuffer;
+  }
+
+  /** Room is wanted and something was acknowledged: the send buffer follows the congestion window. */
+  tuneSendBuffer(): void {
+    const { sendTuning, congestion, snd, host, minRtt } = this;
+    const inFlight = Math.min(congestion?.cwnd ?? 0, snd.maxWnd);
+    sendTuning.onAck(inFlight, growthLimit(sendTuning.size, sendTuning.maximum, minRtt.value, host.budget.room));
+  }
+
+  /** The owner has read: the receive buffer follows. */
+  tuneReceiveBuffer(): void {
+    const { receiveTuning, receiveQueue, receiveWindow, rcv, host, minRtt } = this;
+    if (receiveTuning.size === receiveTuning.maximum) return;
+    const limit = growthLimit(receiveTuning.size, receiveTuning.maximum, minRtt.value, host.budget.room);
+    const read = this.bytesReceived - receiveQueue.length;
+    if (receiveTuning.onRead(read, rcv.mss, limit, host.clock.now())) receiveWindow.bufferSize = receiveTuning.size;
   }
 
   /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */
@@ -429,7 +488,7 @@ export class ControlBlock {
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
   #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.releaseAt = Infinity;
+    this.retransmitAt = this.tailProbeAt = this.paceAt = this.ecn.resumeAt = this.releaseAt = Infinity;
     if (this.sack !== undefined) this.sack.reorderAt = Infinity;
     this.mustRetransmit = this.tailProbeDue = false;
     this.persist.stop();
@@ -445,9 +504,11 @@ export class ControlBlock {
       this.retransmitAt,
       this.tailProbeAt,
       this.sack?.reorderAt ?? Infinity,
+      this.paceAt,
       this.acker.deadline,
       this.persist.deadline,
       this.keepalive.deadline,
+      this.ecn.resumeAt,
       this.cork.deadline,
       this.lingerAt,
       this.releaseAt,

@@ -4,9 +4,11 @@ import { Protocol } from '../wire/protocol.ts';
 import { TCP_HEADER_LENGTH, TcpFlag, writeTcpHeader } from '../wire/tcp.ts';
 import { MAX_TCP_OPTIONS_LENGTH, TcpOptions, writeTcpOptions } from '../wire/tcp-options.ts';
 import { RECEIVE_FLOOR } from './control-block.ts';
+import { Ecn } from './ecn.ts';
 import { announcedMss } from './segment-size.ts';
 import type { TcpHost } from './host.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
+import { ReceiveAutotuning } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { Segment } from './segment.ts';
 import { recallOffer, rememberOffer } from './syn-cookies.ts';
@@ -36,16 +38,22 @@ export function sendCookie(
   // The interface's queue is full: the peer's SYN comes again.
   if (packet === undefined) return host.counters.add('tcp-syn-cookies-queue-full');
   const { view } = packet.memory;
+  const ecn = new Ecn(options.ecn);
+  ecn.onSyn(options.timestamps && syn.options.timestamps ? syn.flags : TcpFlag.SYN);
+  const ecnFlags = ecn.onSynSent(true, false);
   answer.clear();
   answer.mss = announcedMss({ path, options });
-  if (options.timestamps && syn.options.timestamps) offer(syn, options, timestampOffset);
+  if (options.timestamps && syn.options.timestamps) offer(syn, options, timestampOffset, ecnFlags !== 0);
   const optionsLength = writeTcpOptions(view, packet.start, answer);
   packet.end = packet.start + optionsLength;
   const start = packet.prepend(TCP_HEADER_LENGTH);
-  const window = new ReceiveWindow(options.receiveBuffer, 0).start(0, Math.max(host.budget.room, RECEIVE_FLOOR));
+  const window = new ReceiveWindow(ReceiveAutotuning.from(options).size, 0).start(
+    0,
+    Math.max(host.budget.room, RECEIVE_FLOOR),
+  );
   const { destinationPort, sourcePort } = syn;
   const ack = seqAdd(syn.seq, 1);
-  const flags = TcpFlag.SYN | TcpFlag.ACK;
+  const flags = TcpFlag.SYN | TcpFlag.ACK | ecnFlags;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
   writeTcpHeader(view, start, destinationPort, sourcePort, cookie, ack, flags, window, 0, headerLength);
   finishSegment(path, packet, start);
@@ -56,14 +64,14 @@ export function sendCookie(
 }
 
 /** Answers to window scaling, SACK and timestamps, and puts into TSval what the ACK is to bring back. */
-function offer(syn: Segment, options: ResolvedConnectionOptions, timestampOffset: number): void {
+function offer(syn: Segment, options: ResolvedConnectionOptions, timestampOffset: number, ecn: boolean): void {
   const { windowScale, sackPermitted, tsValue } = syn.options;
   const timestamps = new Timestamps(true, timestampOffset);
   timestamps.tick(syn.now);
   answer.sackPermitted = options.sack && sackPermitted;
-  if (windowScale >= 0) answer.windowScale = ReceiveWindow.scaleFor(options.receiveBuffer);
+  if (windowScale >= 0) answer.windowScale = ReceiveWindow.scaleFor(ReceiveAutotuning.from(options).maximum);
   answer.timestamps = true;
-  answer.tsValue = rememberOffer(timestamps.value, { windowScale, sackPermitted: answer.sackPermitted });
+  answer.tsValue = rememberOffer(timestamps.value, { windowScale, sackPermitted: answer.sackPermitted, ecn });
   answer.tsEcho = tsValue;
 }
 
@@ -82,7 +90,8 @@ export function recallSyn(ack: Segment, mss: number): Segment {
   recalled.payloadLength = 0;
   options.mss = mss;
   if (ack.options.timestamps) {
-    const { windowScale, sackPermitted } = recallOffer(ack.options.tsEcho);
+    const { windowScale, sackPermitted, ecn } = recallOffer(ack.options.tsEcho);
+    if (ecn) recalled.flags |= TcpFlag.ECE | TcpFlag.CWR;
     options.timestamps = true;
     options.tsValue = ack.options.tsValue;
     options.windowScale = windowScale;

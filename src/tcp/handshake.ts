@@ -28,7 +28,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
-  if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+  if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.receiveTuning.maximum);
   synOptions.sackPermitted = tcb.sackPermitted;
   const { timestamps } = tcb;
   synOptions.userTimeout = tcb.userTimeout.option;
@@ -49,6 +49,7 @@ export function peerMss(syn: Segment): number {
 export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   const { snd, rcv } = tcb;
   const { options } = segment;
+  tcb.ecn.onSyn(segment.flags);
   rcv.irs = segment.seq;
   rcv.nxt = seqAdd(segment.seq, 1);
   rcv.acked = rcv.irs;
@@ -65,11 +66,11 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
     rcv.scale = 0;
   } else {
     snd.scale = Math.min(options.windowScale, 14);
-    rcv.scale = ReceiveWindow.scaleFor(tcb.options.receiveBuffer);
+    rcv.scale = ReceiveWindow.scaleFor(tcb.receiveTuning.maximum);
   }
   rcv.mss = announcedMss(tcb) - tcb.timestamps.length;
   tcb.receiveWindow.scale = rcv.scale;
-  tcb.receiveWindow.start(rcv.nxt, tcb.options.receiveBuffer - tcb.receiveOccupied);
+  tcb.receiveWindow.start(rcv.nxt, tcb.receiveWindow.bufferSize - tcb.receiveOccupied);
   // RFC 7323 §2.2: the window of a segment with SYN is never scaled.
   snd.wnd = segment.wnd;
   snd.maxWnd = Math.max(snd.maxWnd, snd.wnd);
@@ -89,9 +90,13 @@ export function established(tcb: ControlBlock, now: number): void {
     mss: snd.mss,
     initialWindow: initialWindow(snd.mss, tcb.synLost),
     now,
+    srtt: tcb.rto.srtt,
+    random: tcb.host.random,
   });
+  tcb.pacer.setMss(snd.mss);
   // RFC 2018 §2: agreed upon by both SYNs.
   if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
+  tcb.ecn.agree(tcb.congestion.ignoresEcn !== true);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

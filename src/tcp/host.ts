@@ -6,6 +6,7 @@ import type { ReceiveMemory } from '../buffer/receive-queue.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import type { ControlBlock } from './control-block.ts';
+import type { RecoveryEvent } from './observer.ts';
 import type { State, StateEvent } from './states.ts';
 
 /**
@@ -39,4 +40,8 @@ export interface TcpHost {
   keepAlive(change: 1 | -1): void;
   /** The state changed. For traces; must not call back. */
   stateChanged(tcb: ControlBlock, from: State, event: StateEvent): void;
+  /** Somebody wants to know what loss recovery does. */
+  observed(): boolean;
+  /** Loss recovery has found or done something; told only while `observed`. Must not call back. */
+  observe(tcb: ControlBlock, event: RecoveryEvent): void;
 }

@@ -3,12 +3,14 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
+import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';
 import { recoverBySack } from './input-sack.ts';
 import type { Segment } from './segment.ts';
+import { undoSpurious } from './undo.ts';
 
 /** One object for all connections: it is read during the call only. */
-const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false };
+const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false, echo: false };
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
@@ -24,20 +26,25 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   const ack = event;
   ack.now = now;
   ack.duplicate = isDuplicateAck(tcb, segment);
+  ack.echo = isEcho(tcb, segment);
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
   const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
   report.begin(now, minRtt.value, echoAt);
+  report.sackedEnd = segment.ack;
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
   if (sack !== undefined && options.sackCount > 0) {
-    report.selective();
+    report.selective(snd.una);
     const lies = sack.takeBlocks(options, snd.una, snd.nxt, report);
     if (lies > 0) tcb.host.counters.add('tcp-sack-invalid', lies);
   }
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
   rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
+  if (rate.rate >= 0) tcb.lastDeliveryRate = rate.rate;
+  if (tcb.spurious.active || tcb.frto.active) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
   else recoverByDuplicates(tcb, ack);
+  if (tcb.ecn.active) answerEcho(tcb, ack);
   if (ack.advanced) restartTimer(tcb, now);
   if (ack.advanced || report.delivered > 0) tcb.touch();
 }
@@ -60,7 +67,10 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   tcb.progressed = true;
   tcb.tailProbeStale = true;
   tcb.persist.onAck();
-  if (tcb.wantsWritable) tellRoom(tcb);
+  if (tcb.wantsWritable) {
+    tcb.tuneSendBuffer();
+    tellRoom(tcb);
+  }
   if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
   return bytes;
 }
@@ -70,19 +80,24 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
   const { rtt } = tcb.report;
   if (rtt >= 0) {
     tcb.minRtt.sample(rtt, now);
-    tcb.rto.sample(rtt);
+    // RFC 4015 §3.3: the first of what was sent after a time-out that was none.
+    if (tcb.timerUndoneAt >= 0 && now - rtt >= tcb.timerUndoneAt) {
+      tcb.timerUndoneAt = -1;
+      tcb.rto.onSpurious(rtt, tcb.snd.nxt);
+    } else tcb.rto.sample(rtt, tcb.snd.una, tcb.snd.nxt);
     return rtt;
   }
   // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0) tcb.rto.sample(Math.max(now - echoAt, 1));
+  if (advanced && echoAt >= 0) tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
+  else if (advanced) tcb.rto.progress();
   return -1;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */
 function tellRoom(tcb: ControlBlock): void {
-  const { sendBuffer } = tcb.options;
-  if ((sendBuffer - tcb.sendQueue.length) * 3 < sendBuffer || tcb.connection.writableLength === 0) return;
+  const { size } = tcb.sendTuning;
+  if ((size - tcb.sendQueue.length) * 3 < size || tcb.connection.writableLength === 0) return;
   tcb.wantsWritable = false;
   tcb.notices |= Notice.writable;
 }

@@ -1,6 +1,8 @@
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
+import { RECOVERED, reportLoss } from './input-sack.ts';
+import { sizeProbeSuspected } from './segment-size.ts';
 
 /** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
 export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
@@ -17,7 +19,8 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   const sample = ackSample(tcb, ack, 0);
   // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
   if (outcome === 'recovered' && newReno.congested) congestion?.onRecovered(sample);
-  else if (phase !== 'recovery' && ack.acked > 0) congestion?.onAck(sample);
+  else if (phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
+  if (outcome === 'recovered' && tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
   if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
 }
@@ -26,9 +29,15 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
   tcb.duplicateAcksReceived++;
   if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
+    // Without SACK nobody knows whether more is lost (RFC 4821 §7.6.4): it counts as congestion all the same.
+    sizeProbeSuspected(tcb, ack.now);
     // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
     ack.flight = newReno.flightAtLoss(snd.una, snd.nxt);
-    congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
+    if (tcb.ecn.onLoss(snd.una, snd.nxt)) {
+      congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
+      tcb.spurious.start(snd.una, snd.nxt);
+    }
+    reportLoss(tcb, 'duplicate-acks', snd.mss);
     tcb.mustRetransmit = true;
   }
   tcb.touch();

@@ -18,7 +18,9 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   }
   // Second, the RST bit: believed only with an acceptable ACK (RFC 5961 §3.2 leaves this state as it is).
   if (segment.has(TcpFlag.RST)) {
-    if (hasAck) tcb.fail('ECONNREFUSED');
+    if (!hasAck) return;
+    if (tcb.ecn.mayRetry) tcb.synDue = true;
+    else tcb.fail('ECONNREFUSED');
     return;
   }
   // Fourth, the SYN bit.

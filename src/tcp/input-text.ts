@@ -21,16 +21,6 @@ export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
 }
 
 /**
- * Sixth, check the URG bit: RCV.UP <- max(RCV.UP, SEG.UP), also when the text is old or out of order. [MUST-32] RFC 9293
- * §3.8.5: the application is told when there was no urgent data before, and when the pointer advances. [MUST-66] §3.10.7.4:
- * also while our window is closed.
- */
-export function checkUrgent(tcb: ControlBlock, segment: Segment): void {
-  if (!segment.has(TcpFlag.URG) || !mayReceive(tcb.state) || tcb.orphan) return;
-  if (tcb.urgentIn.advance(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
-}
-
-/**
  * [S-077] RFC 2883 §4: what of the text was received before is reported once, of several parts the first. Comes before
  * the segment is trimmed and kept.
  */
@@ -45,6 +35,16 @@ export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
   if (old) sackBlocks.onDuplicate(seq, seqMin(payloadEnd, rcv.nxt));
   else sackBlocks.onDuplicate(reassembly.rangeStart, reassembly.rangeEnd);
   tcb.acker.ackNow();
+}
+
+/**
+ * Sixth, check the URG bit: RCV.UP <- max(RCV.UP, SEG.UP), also when the text is old or out of order. [MUST-32] RFC 9293
+ * §3.8.5: the application is told when there was no urgent data before, and when the pointer advances. [MUST-66] §3.10.7.4:
+ * also while our window is closed.
+ */
+export function checkUrgent(tcb: ControlBlock, segment: Segment): void {
+  if (!segment.has(TcpFlag.URG) || !mayReceive(tcb.state) || tcb.orphan) return;
+  if (tcb.urgentIn.advance(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
 }
 
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
@@ -107,6 +107,7 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
     segment.trimPayload(floor);
   }
   const length = segment.payloadLength;
+  measureRoundTrip(tcb, segment);
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;
@@ -124,6 +125,17 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   }
   tcb.account();
   tcb.notify(Notice.readable);
+}
+
+/** Full segments follow our ACKs by a round trip: what sizes the receive buffer. */
+function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
+  const { receiveTuning, receiveWindow, timestamps, rcv } = tcb;
+  const { options, now, payloadLength } = segment;
+  const full = options.timestamps && payloadLength >= rcv.mss;
+  const writtenAt = full ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  // To the millisecond: what seems to be less than the path's least is that.
+  const echoed = writtenAt < 0 ? -1 : Math.max(now - writtenAt, tcb.minRtt.value === Infinity ? 0 : tcb.minRtt.value);
+  receiveTuning.onInOrder(tcb.bytesReceived, seqDiff(receiveWindow.rightEdge, rcv.nxt), echoed, now);
 }
 
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */

@@ -34,6 +34,8 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   noteDuplicate(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
+  // [S-086] RFC 3168 §6.1.5: of segments inside the window only.
+  tcb.ecn.onArrival(segment.marked, segment.flags);
   noteUserTimeout(tcb, segment);
   checkUrgent(tcb, segment);
   processText(tcb, segment);
@@ -46,6 +48,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
  */
 function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN) || segment.has(TcpFlag.RST) || segment.seq !== tcb.rcv.irs) return true;
+  tcb.ecn.onSyn(segment.flags);
   if (!segment.has(TcpFlag.ACK)) {
     tcb.synDue = true;
     tcb.touch();

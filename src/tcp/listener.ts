@@ -198,6 +198,7 @@ export class Listener {
     counters.add('tcp-syn-cookies-received');
     const tcb = this.#make(ends, recallSyn(segment, mss), iss);
     // The SYN-ACK was sent.
+    tcb.ecn.onSynSent(true, false);
     tcb.snd.nxt = segment.ack;
     tcb.rcv.acked = tcb.rcv.nxt;
     tcb.connection.input(segment);

@@ -19,12 +19,6 @@ const TIMEOUT_PAUSES = 5;
 export const HOLD = -1;
 
 /**
- * What the loss of some bytes means to the search: no probe was among them; the probe alone is lost, which is no
- * congestion signal; the probe is lost among others, which is one.
- */
-export type LossVerdict = 'no-probe' | 'failed' | 'inconclusive';
-
-/**
  * The search for the largest packet that a path carries when no router tells it: RFC 4821 §7. Data segments of growing
  * sizes are sent as probes between `low`, which is known to get through, and `high`, above which nothing is tried.
  * Sizes are of whole IP packets, in bytes; times in microseconds.
@@ -107,20 +101,12 @@ export class MtuSearch {
   }
 
   /**
-   * `[seq, end)` counts as lost.
+   * The probe is lost, and nothing else is lost or being repaired.
    *
-   * @param alone nothing else is lost or being repaired
    * @param pause the time to the next loss by congestion, in microseconds: as many round trips as cwnd has segments
    */
-  onLost(now: number, seq: number, end: number, alone: boolean, pause: number): LossVerdict {
-    if (!this.#overlaps(seq, end)) return 'no-probe';
-    // RFC 4821 §7.6.4: the same size again, as soon as the losses are repaired.
-    if (!alone) {
-      this.probeSize = 0;
-      return 'inconclusive';
-    }
-    this.#fail(now, pause);
-    return 'failed';
+  onLost(now: number, pause: number): void {
+    if (this.probeSize > 0) this.#fail(now, pause);
   }
 
   /** The retransmission timer has expired on the segment at `una`. */
@@ -131,13 +117,12 @@ export class MtuSearch {
     else this.probeSize = 0;
   }
 
-  /** `[seq, end)` is sent again in packets of `size`: an acknowledgment will say nothing of a larger probe. */
+  /**
+   * `[seq, end)` is sent again in packets of `size`. An acknowledgment will say nothing of a larger probe, which was lost
+   * among others: RFC 4821 §7.6.4, the same size again when that is repaired.
+   */
   onResent(seq: number, end: number, size: number): void {
-    if (size < this.probeSize && this.#overlaps(seq, end)) this.probeSize = 0;
-  }
-
-  #overlaps(seq: number, end: number): boolean {
-    return this.probeSize > 0 && seqLt(seq, this.probeEnd) && seqLt(this.probeSeq, end);
+    if (size < this.probeSize && seqLt(seq, this.probeEnd) && seqLt(this.probeSeq, end)) this.probeSize = 0;
   }
 
   /** [S-054] RFC 4821 §7.6.2: only the size is to blame. Probes must fail less often than congestion makes losses. */

@@ -1,5 +1,7 @@
 import { requireInteger, requireType, usageError } from '../errors.ts';
 import { congestionControls } from './congestion/registry.ts';
+import type { EcnMode } from './ecn.ts';
+import { ECN_MODES } from './ecn.ts';
 import type { PathMtuMode } from './path-mtu.ts';
 import { PATH_MTU_MODES } from './path-mtu.ts';
 import { LEAST_ADAPTED } from './user-timeout.ts';
@@ -13,10 +15,23 @@ export interface ConnectionOptions {
    * after 200 ms; whatever `noDelay` says. Default false. Linux: TCP_CORK.
    */
   cork?: boolean;
-  /** Bytes accepted by `write` and not yet acknowledged. Default 512 KiB. Linux: net.ipv4.tcp_wmem. */
-  sendBuffer?: number;
-  /** Bytes received and not yet read; bounds the window offered. Default 512 KiB. Linux: net.ipv4.tcp_rmem. */
-  receiveBuffer?: number;
+  /**
+   * Bytes accepted by `write` and not yet acknowledged. Default 'auto': 512 KiB, then twice the congestion window, up
+   * to `maxSendBuffer`. A number stays, as SO_SNDBUF does.
+   */
+  sendBuffer?: number | 'auto';
+  /**
+   * Bytes received and not yet read; bounds the window offered. Default 'auto': 128 KiB, then what the application reads
+   * in two round trips and more, up to `maxReceiveBuffer`. A number stays, as SO_RCVBUF does.
+   */
+  receiveBuffer?: number | 'auto';
+  /** How far `sendBuffer: 'auto'` goes, in bytes. Default 16 MiB. Linux: net.ipv4.tcp_wmem, the third value (4 MiB). */
+  maxSendBuffer?: number;
+  /**
+   * How far `receiveBuffer: 'auto'` goes, in bytes; decides the window scale. Default 16 MiB. Linux: net.ipv4.tcp_rmem,
+   * the third value (6 MiB).
+   */
+  maxReceiveBuffer?: number;
   /**
    * Largest segment to announce and to send, in bytes of payload and TCP options (timestamps take 12); the path's own
    * limit when larger. Default 65,495.
@@ -67,6 +82,11 @@ export interface ConnectionOptions {
    * 'auto'. Linux: net.ipv4.tcp_mtu_probing = 0, 1, 2.
    */
   pathMtuDiscovery?: PathMtuMode;
+  /**
+   * Explicit congestion notification (RFC 3168): routers mark packets instead of dropping them. 'off'; 'accept': used
+   * when the peer asks for it; 'request': we ask, too. Default 'accept'. Linux: net.ipv4.tcp_ecn = 0, 2, 1.
+   */
+  ecn?: EcnMode;
 }
 
 /** The same with every default filled in. */
@@ -75,8 +95,10 @@ export type ResolvedConnectionOptions = Required<ConnectionOptions>;
 export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   noDelay: false,
   cork: false,
-  sendBuffer: 512 * 1024,
-  receiveBuffer: 512 * 1024,
+  sendBuffer: 'auto',
+  receiveBuffer: 'auto',
+  maxSendBuffer: 16 * 1024 * 1024,
+  maxReceiveBuffer: 16 * 1024 * 1024,
   mss: 65_495,
   ttl: 64,
   dscp: 0,
@@ -93,12 +115,15 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   timestamps: true,
   congestion: 'cubic',
   pathMtuDiscovery: 'auto',
+  ecn: 'accept',
 };
 
 /** Smallest and largest value of each numeric option. */
 const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: number, max: number]>>> = {
   sendBuffer: [2048, 1 << 30],
   receiveBuffer: [2048, 1 << 30],
+  maxSendBuffer: [2048, 1 << 30],
+  maxReceiveBuffer: [2048, 1 << 30],
   mss: [88, 65_495],
   ttl: [1, 255],
   dscp: [0, 63],
@@ -111,6 +136,14 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   keepAliveCount: [1, 127],
 };
 
+/** Options that have the value 'auto', too. */
+const AUTOMATIC: ReadonlySet<keyof ConnectionOptions> = new Set(['sendBuffer', 'receiveBuffer']);
+/** What an option that is one of a few words may be. */
+const WORDS: Readonly<Partial<Record<keyof ConnectionOptions, readonly string[]>>> = {
+  pathMtuDiscovery: PATH_MTU_MODES,
+  ecn: ECN_MODES,
+};
+
 /**
  * Throws what Node would for a value that an option can't have.
  *
@@ -121,13 +154,15 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
     const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
     throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
   }
+  if (AUTOMATIC.has(name) && value === 'auto') return;
   if (name === 'linger' && value === undefined) return;
   const range = RANGES[name];
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');
   if (name === 'congestion') congestionControls.get(String(value));
-  if (name === 'pathMtuDiscovery' && !PATH_MTU_MODES.some((mode) => mode === value)) {
-    const message = `The option 'pathMtuDiscovery' is one of ${PATH_MTU_MODES.join(', ')}, not '${String(value)}'`;
+  const words = WORDS[name];
+  if (words !== undefined && !words.includes(String(value))) {
+    const message = `The option '${name}' is one of ${words.join(', ')}, not '${String(value)}'`;
     throw usageError('ERR_INVALID_ARG_VALUE', message);
   }
 }

@@ -1,7 +1,10 @@
 import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { FlowLimit } from './allowance.ts';
+import { noteLimit, paced, quota } from './allowance.ts';
 import type { ControlBlock } from './control-block.ts';
-import { followPathMtu } from './segment-size.ts';
+import { HOLD } from './mtu-search.ts';
+import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
@@ -30,6 +33,7 @@ function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
 }
 
 function send(tcb: ControlBlock, now: number): void {
+  tcb.paceAt = Infinity;
   if (tcb.synDue && !sendSyn(tcb, now)) return;
   if (maySend(tcb.state)) {
     restartAfterIdle(tcb, now);
@@ -47,16 +51,6 @@ function restartAfterIdle(tcb: ControlBlock, now: number): void {
   if (tcb.unsent > 0 && now - lastSentAt > tcb.rto.rto) congestion.onIdle(now - lastSentAt, tcb.rto.rto);
 }
 
-/** Bytes that congestion control allows to leave now. */
-function quota(tcb: ControlBlock): number {
-  const { snd, congestion, recovery } = tcb;
-  const { una, nxt } = snd;
-  if (congestion === undefined) return snd.mss - recovery.pipe(una, nxt);
-  // A controller with a model of the path says itself what may be in flight during recovery.
-  if (congestion.onDelivery !== undefined) return congestion.cwnd - recovery.pipe(una, nxt);
-  return recovery.quota(congestion.cwnd, una, nxt);
-}
-
 /** Retransmits what is deemed lost, as far as the windows allow; false when the interface's queue is full. */
 function sendLost(tcb: ControlBlock, now: number): boolean {
   const { snd, recovery } = tcb;
@@ -67,7 +61,7 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     const window = seqDiff(seqAdd(snd.una, snd.wnd), seq);
     if (window <= 0) break;
     const length = Math.min(snd.mss, octets, tcb.sendQueue.length - seqDiff(seq, tcb.dataStart), window);
-    if (!tcb.mustRetransmit && length > quota(tcb)) break;
+    if (!tcb.mustRetransmit && (tcb.frto.active || length > quota(tcb) || paced(tcb, now) === 0)) break;
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
@@ -80,11 +74,12 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
 /** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
 function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const { snd, sack, scoreboard } = tcb;
-  tcb.tailProbeDue = false;
   const tail = scoreboard.tailStart;
-  if (sack === undefined || sack.phase !== 'open' || tail === undefined) return true;
-  const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
-  const fresh = Math.min(tcb.unsent, usable, snd.mss);
+  if (sack === undefined || sack.phase !== 'open' || tail === undefined) {
+    tcb.tailProbeDue = false;
+    return true;
+  }
+  const fresh = Math.min(tcb.unsent, tcb.usable, snd.mss);
   if (fresh > 0) {
     if (!sendData(tcb, snd.nxt, fresh, false, now)) return false;
     sack.tailProbe.onSent(snd.nxt, false);
@@ -95,6 +90,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
     if (!sendData(tcb, seq, seqDiff(dataEnd, seq), fin, now)) return false;
     sack.tailProbe.onSent(snd.nxt, true);
   }
+  tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.
   tcb.retransmitAt = now + tcb.rto.rto;
   tcb.tailProbeStale = false;
@@ -103,26 +99,49 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
 
 /** Sends one segment, or one super-segment, of new data; false when there is nothing (more) to send now. */
 function sendNew(tcb: ControlBlock, now: number): boolean {
-  const { snd, finAt } = tcb;
+  const { snd, usable } = tcb;
   const available = tcb.unsent;
-  const finDue = finAt !== undefined && !tcb.finSent;
-  if (available === 0 && !finDue) return false;
-  // [SHLD-15] RFC 9293 §3.8.6: below zero when the window has shrunk.
-  const usable = seqDiff(seqAdd(snd.una, snd.wnd), snd.nxt);
+  const finDue = tcb.finAt !== undefined && !tcb.finSent;
+  if (available === 0 && !finDue) return stop(tcb, 'application');
+  if (tcb.ecn.resumeAt !== Infinity) return stop(tcb, 'congestion-window');
+  const probe = sizeProbeDue(tcb, now);
+  if (probe === HOLD) return stop(tcb, 'application');
+  if (probe > 0) return sendSizeProbe(tcb, probe, now);
   const congested = quota(tcb);
-  let length = Math.min(available, usable, congested, largestPayload(tcb));
-  // [SHLD-28] RFC 9293 §3.9.1.2: segments of the full size wherever possible.
-  if (length > snd.mss && length < available) length -= length % snd.mss;
   if (available === 0) {
     // A FIN alone takes one octet of the window; like the last data it does not wait for Nagle.
     if (usable > 0 && congested > 0) sendData(tcb, snd.nxt, 0, true, now);
-    return false;
+    return stop(tcb, 'application');
   }
-  if (length <= 0) return false;
+  let length = Math.min(available, usable, congested, largestPayload(tcb));
+  // [SHLD-28] RFC 9293 §3.9.1.2: segments of the full size wherever possible.
+  if (length > snd.mss && length < available) length -= length % snd.mss;
+  if (length <= 0) return stop(tcb, usable <= 0 ? 'receive-window' : 'congestion-window');
   if (length > snd.mss && !tailMayGo(tcb)) length -= length % snd.mss;
-  if (length < snd.mss && !smallMayGo(tcb, length, available, usable, congested)) return false;
+  if (length < snd.mss && !smallMayGo(tcb, length, available, usable, congested)) {
+    if (length === available) return stop(tcb, 'application');
+    return stop(tcb, usable < congested ? 'receive-window' : 'congestion-window');
+  }
+  const pace = paced(tcb, now);
+  if (pace === 0) return stop(tcb, 'pacing');
+  if (pace < length && length > snd.mss) length = Math.max(snd.mss, pace - (pace % snd.mss));
   const fin = finDue && length === available && usable > length;
-  return sendData(tcb, snd.nxt, length, fin, now);
+  if (!sendData(tcb, snd.nxt, length, fin, now)) return false;
+  tcb.frtoCredit = Math.max(0, tcb.frtoCredit - length);
+  return true;
+}
+
+function stop(tcb: ControlBlock, limit: FlowLimit): false {
+  noteLimit(tcb, limit);
+  return false;
+}
+
+/** [S-054] RFC 4821 §7.5: new data in one packet larger than the others, to see whether it gets through. */
+function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean {
+  const seq = tcb.snd.nxt;
+  if (!sendData(tcb, seq, length, false, now, length)) return false;
+  sizeProbeSent(tcb, seq, length);
+  return true;
 }
 
 /** May a segment that is not full go behind full ones that are still on their way? */

@@ -1,5 +1,4 @@
 import { seqGe, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
-import type { LossVerdict } from './mtu-search.ts';
 import { MtuSearch } from './mtu-search.ts';
 
 /**
@@ -42,6 +41,11 @@ const IPV4_HEADER = 20;
 const AGE_US = 600_000_000;
 /** MAXSEGRTO of RFC 5927 §7.2 is 1. After so many timeouts in a row a black hole is suspected: R1, net.ipv4.tcp_retries1. */
 const FULL_STOP = 3;
+/**
+ * And after so many, minutes later, even a path that does not carry what every path should. RFC 4821 §7.7 and Linux would
+ * go so deep at once; but on a bad line timeouts come in rows, and tiny segments make it worse.
+ */
+const LAST_RESORT = 10;
 
 /**
  * The largest IP packet that a connection sends: `limit`. It follows what link, peer and routers allow, believes routers
@@ -148,9 +152,9 @@ export class PathMtu {
     return true;
   }
 
-  /** `[seq, end)` counts as lost; with 'failed' the congestion control is not to be told. See `MtuSearch.onLost`. */
-  onLost(now: number, seq: number, end: number, alone: boolean, pause: number): LossVerdict {
-    return this.search.onLost(now, seq, end, alone, pause);
+  /** The probe is lost, and nothing else: congestion control is not to be told. See `MtuSearch.onLost`. */
+  onProbeLost(now: number, pause: number): void {
+    this.search.onLost(now, pause);
   }
 
   /**
@@ -173,7 +177,7 @@ export class PathMtu {
     // [S-054] RFC 4821 §7.7: a full-stop timeout without an ICMP message that gives another reason.
     if (this.#mode === 'icmp' || timeouts < FULL_STOP || explained) return false;
     const { limit } = this;
-    this.#suspectBlackHole(size);
+    this.#suspectBlackHole(size, timeouts);
     return this.limit < limit;
   }
 
@@ -243,14 +247,18 @@ export class PathMtu {
   }
 
   /** [S-054] RFC 4821 §7.7: down to what got through before, then to the base, then by halves. */
-  #suspectBlackHole(size: number): void {
+  #suspectBlackHole(size: number, timeouts: number): void {
     const { base, floor, harmless } = this.#numbers;
+    const { limit } = this;
     // A small segment, while larger ones are allowed, is not lost for its size.
-    if (size <= harmless && size < this.limit) return;
-    let low = this.limit;
-    if (!this.search.active && this.#maxAcked > base && this.#maxAcked < Math.min(low, size)) low = this.#maxAcked;
-    else while (low >= size && low > floor) low = low > base ? base : Math.max(floor, low >>> 1);
-    if (low >= this.limit) return;
+    if (size <= harmless && (size < limit || timeouts < LAST_RESORT)) return;
+    // Not even the smallest gets through: size is not the reason.
+    if (limit <= floor) return this.#startSearch(base);
+    const least = timeouts < LAST_RESORT ? harmless : floor;
+    let low = limit;
+    if (!this.search.active && this.#maxAcked > base && this.#maxAcked < Math.min(limit, size)) low = this.#maxAcked;
+    while (low >= size && low > least) low = low > base ? base : Math.max(least, low >>> 1);
+    if (low >= limit) return;
     this.#maxAcked = Math.min(this.#maxAcked, low);
     this.#markSize = 0;
     this.#startSearch(low);

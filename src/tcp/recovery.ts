@@ -38,6 +38,8 @@ export interface LossRecovery {
   onSent(bytes: number): void;
   /** Lost bytes up to `end` have been sent again. */
   onRetransmitted(end: number): void;
+  /** The loss was none: everything up to `una` has arrived, the rest is on its way. */
+  undo(una: number): void;
   /** What is on its way is lost, for a reason that is no congestion: another path, a smaller MTU. */
   onPathChanged(una: number, nxt: number): void;
 }
@@ -156,6 +158,11 @@ export class NewRenoRecovery implements LossRecovery {
   }
 
   onSent(): void {}
+
+  undo(una: number): void {
+    this.#open();
+    this.recover = seqAdd(una, -1);
+  }
 
   onPathChanged(una: number, nxt: number): void {
     this.onTimeout(una, nxt);

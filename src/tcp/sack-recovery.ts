@@ -1,4 +1,4 @@
-import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../buffer/seq.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { AckReport } from './ack-report.ts';
 import { Prr } from './prr.ts';
@@ -82,6 +82,7 @@ export class SackRecovery implements LossRecovery {
         } else refused++;
       } else if (seqLt(left, right) && seqLe(right, nxt) && seqGt(right, una)) {
         this.#board.sack(left, right, report);
+        report.sackedEnd = seqMax(report.sackedEnd, right);
       } else if (seqGt(right, una) || !seqLt(left, right)) {
         refused++;
       }
@@ -141,6 +142,11 @@ export class SackRecovery implements LossRecovery {
     this.phase = una === nxt ? 'open' : 'loss';
     this.congested = true;
     this.recover = nxt;
+  }
+
+  undo(una: number): void {
+    this.phase = 'open';
+    this.recover = una;
   }
 
   /** What is on its way is lost, for a reason that is no congestion. */

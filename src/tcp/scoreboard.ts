@@ -106,6 +106,8 @@ export class Scoreboard {
   #first: number = 0;
   /** Where the oldest record begins. */
   #una: number = 0;
+  /** Payload of a full segment when something was last sent for the first time. */
+  #mss: number = 1;
   /** Octets that are lost and not sent again; none of them lies below `#lostFrom`. */
   #waiting: number = 0;
   #lostFrom: number = 0;
@@ -139,6 +141,7 @@ export class Scoreboard {
   /** `[seq, end)` has been sent for the first time, in segments of `mss`; it follows the range sent last. */
   push(seq: number, end: number, mss: number, now: number, stamp: SendStamp): void {
     if (this.#rows === undefined) this.#open(seq);
+    this.#mss = mss;
     const rows = this.#rows!;
     const last = this.#first + this.length - 1;
     const segments = Math.max(1, Math.ceil(seqDiff(end, seq) / mss));
@@ -187,9 +190,13 @@ export class Scoreboard {
     if (this.#rows === undefined || seqLe(una, this.#una)) return;
     while (this.length > 0 && seqLt(this.#una, una)) {
       const end = seqMin(this.#rows.end[this.#first]!, una);
+      const whole = this.#bytes(0);
       this.#deliver(0, this.#una, end, sink);
       this.#una = end;
-      if (end !== this.#rows.end[this.#first]!) break;
+      if (end !== this.#rows.end[this.#first]!) {
+        this.#countSegments(this.#first, this.#share(this.#rows.segments[this.#first]!, this.#bytes(0), whole));
+        break;
+      }
       this.#first++;
       this.length--;
     }
@@ -324,7 +331,7 @@ export class Scoreboard {
     const bytes = seqDiff(end, begin);
     if (marks & Mark.sacked) {
       this.sacked -= bytes;
-      // Of a record that is acknowledged in part the segments are counted off with its last octet.
+      // Of a record that is acknowledged in part `acknowledge` counts the segments off.
       if (end === rows.end[row]) this.sackedSegments -= rows.segments[row]!;
       return;
     }
@@ -392,6 +399,18 @@ export class Scoreboard {
     rows.segments[row + 1] = Math.max(1, segments - rows.segments[row]);
     if (rows.marks[row]! & Mark.sacked) this.sackedSegments += rows.segments[row] + rows.segments[row + 1]! - segments;
     return index + 1;
+  }
+
+  /** How many of the segments of a record of `whole` octets a part of it is: full ones, but perhaps the last. */
+  #share(segments: number, part: number, whole: number): number {
+    const full = whole > (segments - 1) * this.#mss;
+    return Math.max(1, full ? Math.ceil(part / this.#mss) : Math.round((segments * part) / whole));
+  }
+
+  #countSegments(row: number, segments: number): void {
+    const rows = this.#rows!;
+    if (rows.marks[row]! & Mark.sacked) this.sackedSegments += segments - rows.segments[row]!;
+    rows.segments[row] = segments;
   }
 
   /** Makes one of neighbours of which the same is known, from the one before `from` to the one at `to`. */

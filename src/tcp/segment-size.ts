@@ -1,5 +1,5 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { seqDiff } from '../buffer/seq.ts';
+import { seqAdd, seqDiff } from '../buffer/seq.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 
@@ -40,6 +40,7 @@ export function followPathMtu(tcb: ControlBlock, now: number): void {
   if (mss !== snd.mss) {
     snd.mss = mss;
     congestion.onMssChange?.(mss);
+    tcb.pacer.setMss(mss);
   }
   if (!pathMtu.oversized) return;
   pathMtu.oversized = false;
@@ -49,19 +50,62 @@ export function followPathMtu(tcb: ControlBlock, now: number): void {
   tcb.mustRetransmit = true;
 }
 
-/** Data `[seq, end)` has gone out. */
-export function segmentSent(tcb: ControlBlock, seq: number, end: number): void {
-  tcb.pathMtu.onSent(seq, end, Math.min(seqDiff(end, seq), tcb.snd.mss) + overheadOf(tcb));
+/** Data `[seq, end)` has gone out in packets with at most `segment` bytes of payload. */
+export function segmentSent(tcb: ControlBlock, seq: number, end: number, segment: number): void {
+  tcb.pathMtu.onSent(seq, end, Math.min(seqDiff(end, seq), segment) + overheadOf(tcb));
+}
+
+/**
+ * [S-054] RFC 4821 §7.4: the payload of a probe that is to be sent in place of other new data, to find out whether the
+ * path carries packets of its size; 0 for none, `HOLD` when new data is to wait for an ACK.
+ */
+export function sizeProbeDue(tcb: ControlBlock, now: number): number {
+  const { snd, recovery, congestion, pathMtu } = tcb;
+  // "It has no outstanding probes or losses."
+  if (!pathMtu.search.active || recovery.phase !== 'open' || congestion === undefined) return 0;
+  const flight = seqDiff(snd.nxt, snd.una);
+  const overhead = overheadOf(tcb);
+  const size = pathMtu.probeSize(now, tcb.unsent, snd.wnd, congestion.cwnd, flight, overhead);
+  return size > 0 ? size - overhead : size;
+}
+
+/** The probe that was due has gone out. */
+export function sizeProbeSent(tcb: ControlBlock, seq: number, length: number): void {
+  tcb.pathMtu.onProbeSent(seq, seqAdd(seq, length), length + overheadOf(tcb));
+}
+
+/**
+ * Of what SACK shows to be lost: is it a probe, and nothing else? Then its size is to blame, and congestion control is
+ * told nothing ([S-054] RFC 4821 §7.6.2).
+ */
+export function sizeProbeFailed(tcb: ControlBlock, now: number): boolean {
+  const { pathMtu, scoreboard, recovery } = tcb;
+  const { probeSize, probeSeq, probeEnd } = pathMtu.search;
+  if (probeSize === 0 || recovery.phase !== 'open' || !scoreboard.findLost()) return false;
+  const { lostStart, lostEnd, lost } = scoreboard;
+  if (lostStart !== probeSeq || lostEnd !== probeEnd || lost !== seqDiff(probeEnd, probeSeq)) return false;
+  pathMtu.onProbeLost(now, nextLoss(tcb));
+  return true;
+}
+
+/** Without SACK duplicate ACKs ask for the octet at SND.UNA, and no more is known: is it a probe? Linux does so, too. */
+export function sizeProbeSuspected(tcb: ControlBlock, now: number): void {
+  const { probeSize, probeSeq } = tcb.pathMtu.search;
+  if (probeSize > 0 && probeSeq === tcb.snd.una) tcb.pathMtu.onProbeLost(now, nextLoss(tcb));
+}
+
+/** RFC 4821 §7.6.2: the next loss by congestion is expected after as many round trips as cwnd has segments. */
+function nextLoss({ congestion, snd, rto }: ControlBlock): number {
+  return ((congestion?.cwnd ?? snd.mss) / snd.mss) * rto.srtt;
 }
 
 /** The retransmission timer has expired, for the `timeouts`-th time in a row: its size may be why. */
 export function sizeTimeout(tcb: ControlBlock, now: number, timeouts: number): void {
-  const { snd, rto, congestion, pathMtu, host } = tcb;
+  const { snd, pathMtu, host } = tcb;
   const size = Math.min(seqDiff(snd.nxt, snd.una), snd.mss) + overheadOf(tcb);
   const explained = tcb.softError !== undefined;
-  const pause = ((congestion?.cwnd ?? snd.mss) / snd.mss) * rto.srtt;
   const { told } = pathMtu;
-  if (!pathMtu.onTimeout(now, snd.una, timeouts, size, explained, pause)) return;
+  if (!pathMtu.onTimeout(now, snd.una, timeouts, size, explained, nextLoss(tcb))) return;
   if (pathMtu.told === told) return host.counters.add('tcp-mtu-black-hole');
   host.counters.add('tcp-mtu-lowered');
   tcb.path.limitMtu(pathMtu.told);

@@ -8,6 +8,9 @@ import type { TcpFlaw } from '../wire/tcp.ts';
 import * as tcp from '../wire/tcp.ts';
 import { readTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
 
+/** The ECN field of a packet that met congestion. */
+const CE = 3;
+
 /**
  * An arrived segment: RFC 9293's SEG.* variables. One object is reused for segment after segment: it is valid for the
  * call that passes it.
@@ -26,6 +29,8 @@ export class Segment {
   wnd: number = 0;
   /** It came with SYN, which may have been trimmed off. */
   synchronizes: boolean = false;
+  /** It came with payload and marked CE (RFC 3168 §5); the payload may have been trimmed off. */
+  marked: boolean = false;
   /** SEG.UP, with URG: the sequence number that the urgent pointer points to, behind the urgent data [MUST-62]. */
   up: number = 0;
   /** Where the payload begins in `memory`. */
@@ -89,6 +94,7 @@ export class Segment {
     const headerLength = tcp.tcpHeaderLength(view, start);
     this.payloadOffset = start + headerLength;
     this.payloadLength = length - headerLength;
+    this.marked = this.payloadLength > 0 && (datagram.trafficClass & CE) === CE;
     // [MUST-5] RFC 9293 §3.1: an option may come in any segment; bad lengths end the list without harm [MUST-7].
     readTcpOptions(view, start + tcp.TCP_HEADER_LENGTH, start + headerLength, this.options);
     return undefined;

@@ -120,20 +120,24 @@ export interface CookieOffer {
   /** Shift count; -1 when there is none. */
   windowScale: number;
   sackPermitted: boolean;
+  /** We have agreed to ECN. */
+  ecn: boolean;
 }
 
-/** Low bits of a timestamp that remember an offer. Linux: TS_OPT_WSCALE_MASK, TS_OPT_SACK; bit 5 is for ECN. */
+/** Low bits of a timestamp that remember an offer. Linux: TS_OPT_WSCALE_MASK, TS_OPT_SACK, TS_OPT_ECN. */
 const OFFER_BITS = 0x3f;
 const SCALE_MASK = 0xf;
 const SACK_BIT = 0x10;
+const ECN_BIT = 0x20;
 
 /**
  * Our TSval `value` with an offer in its low six bits: at most 64 ticks back, never ahead, so that timestamps only grow
  * (Linux: cookie_init_timestamp).
  */
-export function rememberOffer(value: number, { windowScale, sackPermitted }: CookieOffer): number {
+export function rememberOffer(value: number, { windowScale, sackPermitted, ecn }: CookieOffer): number {
   // [S-063] RFC 7323 §2.3: a shift above 14 counts as 14; 15 says that there is none.
-  const bits = (windowScale < 0 ? SCALE_MASK : Math.min(windowScale, 14)) | (sackPermitted ? SACK_BIT : 0);
+  const scale = windowScale < 0 ? SCALE_MASK : Math.min(windowScale, 14);
+  const bits = scale | (sackPermitted ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0);
   const marked = ((value & ~OFFER_BITS) | bits) >>> 0;
   return seqGt(marked, value) ? seqAdd(marked, -(OFFER_BITS + 1)) : marked;
 }
@@ -141,5 +145,9 @@ export function rememberOffer(value: number, { windowScale, sackPermitted }: Coo
 /** The offer that TSecr brings back. */
 export function recallOffer(echo: number): CookieOffer {
   const scale = echo & SCALE_MASK;
-  return { windowScale: scale === SCALE_MASK ? -1 : scale, sackPermitted: (echo & SACK_BIT) !== 0 };
+  return {
+    windowScale: scale === SCALE_MASK ? -1 : scale,
+    sackPermitted: (echo & SACK_BIT) !== 0,
+    ecn: (echo & ECN_BIT) !== 0,
+  };
 }

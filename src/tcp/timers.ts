@@ -1,7 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { timerSample } from './ack-event.ts';
-import { reorderingTimeout } from './input-sack.ts';
+import { reorderingTimeout, reportLoss } from './input-sack.ts';
 import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
@@ -29,6 +29,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
     tcb.tailProbeAt = Infinity;
     tcb.tailProbeDue = true;
   }
+  if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
 }
@@ -83,12 +84,21 @@ function excessive(tcb: ControlBlock, unanswered: number): void {
 /** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
 function lossTimeout(tcb: ControlBlock, now: number): void {
   const { snd, sack, newReno, scoreboard, congestion } = tcb;
+  const { phase } = tcb.recovery;
   const flight = seqDiff(snd.nxt, snd.una);
+  if (phase === 'open') tcb.spurious.start(snd.una, snd.nxt);
+  tcb.frto.onTimeout(snd.una, snd.nxt, phase, sack !== undefined);
+  tcb.frtoCredit = 0;
   const before = scoreboard.losses;
   if (sack === undefined) newReno.onTimeout(snd.una, snd.nxt);
   else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
   // RFC 5681 §3.1: held constant while the same data is lost again and again.
-  if (tcb.progressed) congestion?.onCongestion('timeout', timerSample(tcb, now, scoreboard.losses - before, flight));
+  const lost = scoreboard.losses - before;
+  if (tcb.progressed) {
+    congestion?.onCongestion('timeout', timerSample(tcb, now, lost, flight));
+    reportLoss(tcb, 'timeout', lost);
+  }
+  tcb.ecn.onTimeout(snd.nxt);
   tcb.progressed = tcb.tailProbeDue = false;
   tcb.tailProbeAt = Infinity;
   tcb.mustRetransmit = true;
@@ -105,6 +115,8 @@ export function resume(tcb: ControlBlock, now: number): void {
     return;
   } else {
     recovery.onPathChanged(snd.una, snd.nxt);
+    tcb.spurious.stop();
+    tcb.frto.cancel();
     tcb.mustRetransmit = true;
   }
   rto.resetBackOff();

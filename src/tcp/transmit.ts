@@ -41,10 +41,19 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
 
 /**
  * Sends one segment: octets from `seq` on, `length` of them from the send queue. Returns false when the interface's
- * queue is full (the connection is touched again when there is room).
+ * queue is full (the connection is touched again when there is room). The link cuts what is longer than `segment`.
+ *
+ * @param fresh all of them for the first time, and not as a probe: what ECN is for.
  */
-function transmit(tcb: ControlBlock, seq: number, length: number, flags: number): boolean {
-  const { path, snd, rcv, options, urgentOut } = tcb;
+function transmit(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  control: number,
+  segment: number,
+  fresh: boolean = false,
+): boolean {
+  const { path, snd, rcv, options, ecn, urgentOut } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -52,7 +61,7 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   }
   const { memory } = packet;
   if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
-  if (length > snd.mss) packet.segmentSize = snd.mss;
+  if (length > segment) packet.segmentSize = segment;
   const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, length);
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
@@ -60,13 +69,14 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number)
   // [MUST-62] RFC 9293 §3.8.5: in all segments, also without data, as long as urgent data is outstanding.
   urgentOut.pass(snd.una);
   const up = urgentOut.pointer(seq);
-  const marked = up > 0 ? flags | TcpFlag.URG : flags;
-  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, marked, window, up, headerLength);
+  const flags = control | ecn.flags(fresh) | (up > 0 ? TcpFlag.URG : 0);
+  writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, up, headerLength);
   writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
   finishSegment(path, packet, start);
   sending.ttl = options.ttl;
-  sending.trafficClass = options.dscp << 2;
+  sending.trafficClass = (options.dscp << 2) | ecn.codepoint(fresh);
   path.send(packet, Protocol.TCP, sending);
+  if (fresh) ecn.cwrDue = false;
   tcb.segmentsSent++;
   rcv.acked = rcv.nxt;
   tcb.acker.sent();
@@ -82,7 +92,7 @@ function advertisedWindow(tcb: ControlBlock): number {
 
 /** Sends a segment without payload: the acknowledgment of everything in order so far. */
 export function sendAck(tcb: ControlBlock): boolean {
-  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK);
+  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, 0);
 }
 
 /**
@@ -101,31 +111,54 @@ export function challenge(tcb: ControlBlock, now: number): void {
 /**
  * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
  * follow. Returns false when nothing could be sent.
+ *
+ * @param segment bytes of payload that one packet carries
  */
-export function sendData(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number): boolean {
+export function sendData(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  fin: boolean,
+  now: number,
+  segment: number = tcb.snd.mss,
+): boolean {
   const { snd } = tcb;
   const end = seqAdd(seq, length + (fin ? 1 : 0));
   let flags: number = TcpFlag.ACK;
   // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
-  if (!transmit(tcb, seq, length, flags)) return false;
-  const { scoreboard, rate } = tcb;
+  if (!transmit(tcb, seq, length, flags, segment, length > 0 && seq === snd.nxt)) return false;
+  const { scoreboard, rate, congestion, pacer } = tcb;
+  const idle = snd.una === snd.nxt;
+  rate.onSend(now, idle);
+  congestion?.onSend?.(now, tcb.recovery.pipe(snd.una, snd.nxt), idle && rate.isAppLimited);
+  if (congestion?.pacingRate !== undefined) pacer.onSent(length, now);
   tcb.lastSentAt = now;
-  rate.onSend(now, scoreboard.length === 0);
   tcb.recovery.onSent(length);
-  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length));
+  if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
   if (seqGt(end, snd.nxt)) {
     if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
-    scoreboard.push(snd.nxt, end, snd.mss, now, rate);
+    scoreboard.push(snd.nxt, end, segment, now, rate);
     snd.nxt = end;
     tcb.probed = false;
     tcb.tailProbeStale = true;
   } else {
     scoreboard.markRetransmitted(seq, end, now, rate);
-    tcb.segmentsRetransmitted++;
+    noteRetransmission(tcb, seq, end);
   }
   return true;
+}
+
+/** `[seq, end)` was sent again. */
+function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
+  const { host, snd, timestamps, tailProbeDue, recovery } = tcb;
+  tcb.segmentsRetransmitted++;
+  tcb.spurious.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
+  tcb.frto.onRetransmitted(end);
+  if (!host.observed()) return;
+  const cause = tailProbeDue ? 'tail-loss-probe' : recovery.phase === 'loss' ? 'timeout' : 'loss';
+  host.observe(tcb, { type: 'retransmit', cause, sequence: seqDiff(seq, snd.iss) >>> 0, length: seqDiff(end, seq) });
 }
 
 /** A zero-window probe: one octet that the window does not allow for (RFC 9293 §3.8.6.1). */
@@ -133,7 +166,8 @@ export function sendProbe(tcb: ControlBlock): boolean {
   const { snd } = tcb;
   const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
   const isFin = seq === tcb.finAt;
-  if (!transmit(tcb, seq, isFin ? 0 : 1, isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH)) return false;
+  const flags = isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH;
+  if (!transmit(tcb, seq, isFin ? 0 : 1, flags, snd.mss)) return false;
   if (seq === snd.nxt) tcb.probed = true;
   // [MUST-18] Karn: an octet that was on its way already gives no round-trip time.
   else tcb.scoreboard.markRetransmitted(seq, seqAdd(seq, 1), tcb.host.clock.now(), tcb.rate);
@@ -142,7 +176,7 @@ export function sendProbe(tcb: ControlBlock): boolean {
 
 /** A keep-alive: no data, and a number just below the window, which asks for an ACK. [SHLD-12] RFC 9293 §3.8.4 */
 export function sendKeepalive(tcb: ControlBlock): boolean {
-  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK);
+  return transmit(tcb, seqAdd(tcb.snd.una, -1), 0, TcpFlag.ACK, 0);
 }
 
 /** Sends our SYN, with ACK where the peer's SYN is known. */
@@ -158,8 +192,9 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   packet.end = packet.start + optionsLength;
   const start = packet.prepend(TCP_HEADER_LENGTH);
   const answer = tcb.state === 'SYN_RECV';
-  const flags = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
-  const window = tcb.receiveWindow.start(rcv.nxt, options.receiveBuffer - tcb.receiveOccupied);
+  const control = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
+  const flags = control | tcb.ecn.onSynSent(answer, snd.nxt !== snd.iss);
+  const window = tcb.receiveWindow.start(rcv.nxt, tcb.receiveWindow.bufferSize - tcb.receiveOccupied);
   const ack = answer ? rcv.nxt : 0;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
   writeTcpHeader(view, start, tcb.localPort, tcb.remotePort, snd.iss, ack, flags, window, 0, headerLength);
@@ -179,6 +214,7 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   } else {
     tcb.scoreboard.markRetransmitted(snd.iss, end, now, tcb.rate);
     tcb.segmentsRetransmitted++;
+    if (tcb.host.observed()) tcb.host.observe(tcb, { type: 'retransmit', cause: 'handshake', sequence: 0, length: 1 });
   }
   return true;
 }
@@ -202,11 +238,14 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
   tcb.segmentsSent++;
 }
 
-/** The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. */
+/**
+ * The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. Data that
+ * says CWR goes alone: not every link puts the bit on the first segment only (Linux: TUN_F_TSO_ECN).
+ */
 export function largestPayload(tcb: ControlBlock): number {
-  const { path, snd } = tcb;
+  const { path, snd, ecn } = tcb;
   const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
   // The link would copy one urgent pointer into every piece.
   if (tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
-  return room < 2 * snd.mss ? snd.mss : room - (room % snd.mss);
+  return room < 2 * snd.mss || ecn.cwrDue ? snd.mss : room - (room % snd.mss);
 }

@@ -61,7 +61,7 @@ export class FuzzWorld {
   /** Four-tuples of connections that the program has aborted or closed: a RST may follow at any time. */
   readonly #ended = new Set<string>();
   /** What the program will do later. */
-  readonly #timers = new Set<Timer>();
+  readonly #timers = new Map<Timer, () => void>();
   readonly #dear: Connection;
   #dearSent: number = 0;
   #dearReceived: number = 0;
@@ -104,7 +104,10 @@ export class FuzzWorld {
     for (const [name, n] of Object.entries(this.#stack.statistics().drops)) this.#count(name, n);
     this.#dear.handler = {};
     for (const c of this.#accepted) c.close();
-    for (const timer of this.#timers) timer.cancel();
+    for (const [timer, fn] of this.#timers) {
+      timer.cancel();
+      fn();
+    }
     const ends = [this.#stack.destroy(), this.#neighbour.destroy()];
     this.#clock.advance(0);
     await Promise.all(ends);
@@ -411,7 +414,7 @@ export class FuzzWorld {
       this.#timers.delete(timer);
       fn();
     });
-    this.#timers.add(timer);
+    this.#timers.set(timer, fn);
     timer.at(this.#clock.now() + uniform(this.#random, 30_000_000));
   }
 

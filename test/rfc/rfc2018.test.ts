@@ -176,7 +176,7 @@ describe('RFC 2018 §4: what the receiver reports', () => {
 
 describe('RFC 2018 §8: the receiver reneges', () => {
   it('[S-076] what was dropped for want of memory is reported no more', () => {
-    const world = new World({ memory: 300_000 });
+    const world = new World({ memory: 300_000, tcp: { receiveBuffer: 1 << 20 } });
     const accepted = world.listen();
     const [one, other] = [world.client(41_000), world.client(41_001)];
     for (const peer of [one, other]) {

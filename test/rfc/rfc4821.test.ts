@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { seqAdd } from '../../src/buffer/seq.ts';
 import { usageError } from '../../src/errors.ts';
 import type { Heard, TcpPeer } from '../support/tcp-peer.ts';
+import { extended } from '../support/tcp-extended.ts';
 import { World, established } from '../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
@@ -15,6 +17,67 @@ function swallowing(peer: TcpPeer, hole: number, from: number): { upTo: number; 
   if (upTo > from) peer.send({ flags: 'A', ack: upTo });
   return { upTo, all };
 }
+
+describe('RFC 4821 §7.6: probes', () => {
+  /** A bulk transfer that begins with 1,024 bytes, up to its first probe: what is on its way, and the probe. */
+  const probing = () => {
+    const made = extended({ tcp: { pathMtuDiscovery: 'probe' }, wnd: 65_535 });
+    const { world, peer, connection } = made;
+    world.write(connection, 60_000);
+    let flight = peer.take();
+    for (let i = 0; i < 3 && !flight.some(({ length }) => length > 1024); i++) {
+      peer.send({ flags: 'A' });
+      flight = peer.take();
+    }
+    const at = flight.findIndex(({ length }) => length > 1024);
+    return { ...made, flight, probe: flight[at]!, followers: flight.slice(at + 1) };
+  };
+
+  it('[S-054] §7.4, §7.5: one packet of new data, larger than the others, and full ones behind it', () => {
+    const { probe, flight, followers } = probing();
+    expect(probe.length).toBe(1240);
+    expect(flight.filter(({ length }) => length > 1024)).toEqual([probe]);
+    expect(followers.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('[S-054] §7.6.1: acknowledged, it is the size of the segments that follow', () => {
+    const { peer, connection } = probing();
+    peer.send({ flags: 'A' });
+    expect(connection.info()).toMatchObject({ mss: 1240, pathMtu: 1280 });
+    const sizes = new Set(peer.take().map(({ length }) => length));
+    expect([...sizes]).toContain(1240);
+  });
+
+  it('[S-054] §7.6.2: lost alone, it is sent again in small segments, and that is no congestion signal', () => {
+    const { world, peer, connection, probe, followers } = probing();
+    const { cwnd, ssthresh } = connection.info();
+    const left = seqAdd(peer.irs!, probe.seq + probe.length);
+    const right = seqAdd(peer.irs!, followers.at(-1)!.seq + followers.at(-1)!.length);
+    peer.send({ flags: 'A', ack: probe.seq, options: [{ name: 'sack', blocks: [{ left, right }] }] });
+    world.advance(SECOND / 20);
+    const again = peer.take().filter(({ seq }) => seq < probe.seq + probe.length);
+    expect(again.map(({ seq, length }) => [seq - probe.seq, length])).toEqual([
+      [0, 1024],
+      [1024, 216],
+    ]);
+    expect(connection.info()).toMatchObject({ ssthresh, timeouts: 0, pathMtu: 1064 });
+    expect(connection.info().cwnd).toBeGreaterThanOrEqual(cwnd);
+    peer.send({ flags: 'A' });
+    expect(connection.info()).toMatchObject({ ssthresh, timeouts: 0, pathMtu: 1064 });
+    peer.take();
+  });
+
+  it('[S-054] §7.6.4: lost among others, it is a loss by congestion as any other', () => {
+    const { world, peer, connection, probe, followers } = probing();
+    const { ssthresh } = connection.info();
+    const left = seqAdd(peer.irs!, followers[0]!.seq + followers[0]!.length);
+    const right = seqAdd(peer.irs!, followers.at(-1)!.seq + followers.at(-1)!.length);
+    peer.send({ flags: 'A', ack: probe.seq, options: [{ name: 'sack', blocks: [{ left, right }] }] });
+    world.advance(SECOND / 20);
+    expect(connection.info().ssthresh).toBeLessThan(ssthresh);
+    peer.take();
+  });
+});
 
 describe('RFC 4821 §7.7: a path that swallows large packets without a word', () => {
   it('[S-054] is found out after R1, and everything arrives in segments of 1,024 bytes', () => {

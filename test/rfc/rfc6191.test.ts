@@ -92,6 +92,17 @@ describe('RFC 6191 §2: SYN segments received in TIME-WAIT', () => {
     peer.expect({ flags: 'SA', ack: ABOVE + 1 });
   });
 
+  it('[S-066] PAWS holds in TIME-WAIT: an old FIN is answered, and does not make it longer', () => {
+    const { world, peer, connection } = inTimeWait();
+    world.advance(30 * SECOND);
+    peer.send({ flags: 'FA', seq: 101, ack: 2, options: stamp(LAST - 1) });
+    peer.expect({ flags: 'A', seq: 2, ack: 102 });
+    world.advance(29 * SECOND - 1);
+    expect(connection.state).toBe('TIME_WAIT');
+    world.advance(1);
+    expect(connection.state).toBe('CLOSED');
+  });
+
   it.each(['SA', 'SR'])('[MAY-2] %s is no connection request', (flags) => {
     const { peer, connection } = inTimeWait();
     peer.send({ flags, seq: ABOVE, options: stamp(LAST + 1) });

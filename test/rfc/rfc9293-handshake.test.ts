@@ -397,8 +397,8 @@ describe('what a SYN may carry besides', () => {
     expect(world.read(accepted[0]!.connection)).toBe(10);
   });
 
-  it('ECE and CWR: an offer of ECN, which is not taken up', () => {
-    const world = new World();
+  it('ECE and CWR: an offer of ECN, which is not taken up where that is off', () => {
+    const world = new World({ tcp: { ecn: 'off' } });
     const accepted = world.listen();
     const peer = world.client();
     peer.send({ flags: 'SEC' });

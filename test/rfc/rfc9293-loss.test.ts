@@ -143,10 +143,13 @@ describe('the retransmission timer', () => {
     expect(segments(made)).toEqual([0]);
     expect(connection.info().cwnd).toBe(MSS);
     expect(connection.info().ssthresh).toBe((INITIAL_WINDOW / 2) * MSS);
+    // RFC 5682 §2.1 step 2b: first two new segments, which tell whether anything was lost at all.
     ack(made, 1);
-    expect(segments(made)).toEqual([1, 2]);
+    expect(segments(made)).toEqual([10, 11]);
+    ack(made, 1);
+    expect(segments(made)[0]).toBe(1);
     ack(made, 3);
-    expect(segments(made).length).toBeGreaterThanOrEqual(2);
+    expect(segments(made)[0]).toBe(3);
   });
 
   it('[S-062] goes off once for a window, not once for a segment', () => {

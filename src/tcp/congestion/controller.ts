@@ -63,6 +63,8 @@ export interface CongestionController {
   readonly ssthresh: number;
   /** Bytes a second at which segments leave; absent or Infinity: as the window allows. */
   readonly pacingRate?: number;
+  /** It does nothing about ECN marks: then nothing is sent that may be marked (RFC 3168 §6.1.2 asks for an answer). */
+  readonly ignoresEcn?: boolean;
   /** New data acknowledged outside fast recovery (while a timeout's losses are repaired, too). */
   onAck(sample: CongestionSample): void;
   /** Once per event: for a loss or ECN mark when its recovery is entered, for a timeout at the first expiry. */

@@ -28,7 +28,7 @@ describe('npm start', () => {
       /CLOSED │ +│ LISTEN\n/,
       /SYN_SENT ├── SYN +seq=0 +win=65535 +mss=1460 .*>│ SYN_RECV\n/,
       /ESTABLISHED │<─ SYN,ACK +seq=0 +ack=1 +win=65535 +mss=1460 /,
-      /├── PSH,ACK +seq=1 +ack=1 +win=524288 len=\d+ .*>│ ESTABLISHED\n/,
+      /├── PSH,ACK +seq=1 +ack=1 +win=131072 len=\d+ .*>│ ESTABLISHED\n/,
       /│ +GET \/ HTTP\/1\.1 +│\n/,
       /│<─ \S*PSH,ACK +seq=1 .* len=\d+ /,
       /│ +HTTP\/1\.1 200 OK +│/,

@@ -123,13 +123,13 @@ describe('Ladder', () => {
       'CLOSED │ │ LISTEN',
       'SYN_SENT ├ SYN seq=0 win=65535 mss=1460 sackOK … >│ SYN_RECV',
       'ESTABLISHED │< SYN,ACK seq=0 ack=1 win=65535 mss=1460 sackOK … ┤',
-      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 >│ ESTABLISHED',
+      '├ PSH,ACK seq=1 ack=1 win=131072 len=18 >│ ESTABLISHED',
       '│ GET / │',
-      'CLOSE_WAIT │< FIN,PSH,ACK seq=1 ack=19 win=524288 len=6 ┤ FIN_WAIT_1',
+      'CLOSE_WAIT │< FIN,PSH,ACK seq=1 ack=19 win=131072 len=6 ┤ FIN_WAIT_1',
       '│ hello │',
-      'LAST_ACK ├ FIN,ACK seq=19 ack=8 win=524288 len=0 >│ FIN_WAIT_2',
+      'LAST_ACK ├ FIN,ACK seq=19 ack=8 win=131072 len=0 >│ FIN_WAIT_2',
       '│ │ TIME_WAIT',
-      'CLOSED │< ACK seq=8 ack=20 win=524288 len=0 ┤',
+      'CLOSED │< ACK seq=8 ack=20 win=131072 len=0 ┤',
     ]);
   });
 
@@ -146,9 +146,9 @@ describe('Ladder', () => {
     const scene = new Scene().talk(new Uint8Array(4000).fill(0xff));
     const data = scene.gist().filter((line) => line.includes('<') && line.includes('len=') && !line.includes('len=0'));
     expect(data).toEqual([
-      '│< ACK seq=1 ack=19 win=524288 len=1448 ┤ FIN_WAIT_1',
-      '│< ACK seq=1449 ack=19 win=524288 len=1448 ┤',
-      'CLOSE_WAIT │< FIN,PSH,ACK seq=2897 ack=19 win=524288 len=1104 ┤',
+      '│< ACK seq=1 ack=19 win=131072 len=1448 ┤ FIN_WAIT_1',
+      '│< ACK seq=1449 ack=19 win=131072 len=1448 ┤',
+      'CLOSE_WAIT │< FIN,PSH,ACK seq=2897 ack=19 win=131072 len=1104 ┤',
     ]);
   });
 
@@ -157,8 +157,8 @@ describe('Ladder', () => {
     const scene = new Scene({ lost: [1] }).talk(bytes('hello\n'));
     const requests = scene.gist().filter((line) => line.includes('len=18'));
     expect(requests).toEqual([
-      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 x│',
-      '├ PSH,ACK seq=1 ack=1 win=524288 len=18 again >│ ESTABLISHED',
+      '├ PSH,ACK seq=1 ack=1 win=131072 len=18 x│',
+      '├ PSH,ACK seq=1 ack=1 win=131072 len=18 again >│ ESTABLISHED',
     ]);
     expect(scene.gist().filter((line) => /x│|│x/.test(line))).toHaveLength(1);
   });
@@ -176,7 +176,7 @@ describe('Ladder', () => {
     const lines = scene.gist();
     expect(lines[0]).toBe('alice 10.0.0.1:40000 10.0.0.2:80');
     expect(lines).toContain('SYN_SENT ├ SYN seq=0 win=65535 mss=1460 sackOK … >│');
-    expect(lines.at(-1)).toBe('CLOSED │< ACK seq=8 ack=20 win=524288 len=0 ┤');
+    expect(lines.at(-1)).toBe('CLOSED │< ACK seq=8 ack=20 win=131072 len=0 ┤');
     expect(lines.filter((line) => /LISTEN|FIN_WAIT|x│|│x/.test(line))).toEqual([]);
   });
 

@@ -235,7 +235,7 @@ describe('calls', () => {
     const on = stack.on.bind(stack) as (name: string, listener: unknown) => unknown;
     expect(thrown(() => on('close', ignore))).toEqual({
       code: 'ERR_INVALID_ARG_VALUE',
-      message: "there is no event 'close'; there are tcp-state, link",
+      message: "there is no event 'close'; there are tcp-state, tcp-recovery, link",
     });
     expect(thrown(() => on('toString', ignore)).code).toBe('ERR_INVALID_ARG_VALUE');
     expect(thrown(() => on('link', undefined)).code).toBe('ERR_INVALID_ARG_TYPE');

@@ -100,3 +100,27 @@ describe('Acker', () => {
     expect(acker.due(0)).toBe(false);
   });
 });
+
+describe('Acker, out of order', () => {
+  it('[S-070] each is acknowledged at once; with SACK from the fourth of a batch on, by its end', () => {
+    const acker = new Acker();
+    expect([1, 2, 3, 4, 5].map(() => acker.onOutOfOrder(false, 10))).toEqual([true, true, true, true, true]);
+    expect([1, 2, 3, 4, 5].map(() => acker.onOutOfOrder(true, 20))).toEqual([true, true, true, false, false]);
+    expect(acker.due(20)).toBe(true);
+    expect(acker.onOutOfOrder(true, 30)).toBe(true);
+  });
+
+  it('and the next segments in order are not kept waiting', () => {
+    const acker = new Acker();
+    const inOrder = (now: number): boolean => {
+      acker.onInOrder(100, 1460, now);
+      const due = acker.due(now);
+      acker.sent();
+      return due;
+    };
+    while (inOrder(0));
+    acker.onOutOfOrder(false, 1);
+    expect(inOrder(2)).toBe(true);
+    expect(inOrder(3)).toBe(true);
+  });
+});

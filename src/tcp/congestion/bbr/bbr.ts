@@ -37,6 +37,7 @@ export type BbrState = 'STARTUP' | 'DRAIN' | 'PROBE_BW' | 'PROBE_RTT';
  */
 export class Bbr implements CongestionController {
   readonly name: string = 'bbr';
+  readonly ignoresEcn: boolean = true;
   /** For information: the estimated bandwidth-delay product once the pipe was full. */
   ssthresh: number = MAX_WINDOW;
   /** Bytes a second. */

@@ -1,0 +1,38 @@
+import type { ControlBlock } from './control-block.ts';
+
+/** What keeps a sender from sending more at the moment. */
+export type FlowLimit = 'application' | 'receive-window' | 'congestion-window' | 'pacing';
+
+/** Bytes that congestion control allows to leave now. */
+export function quota(tcb: ControlBlock): number {
+  const { snd, congestion, recovery } = tcb;
+  const { una, nxt } = snd;
+  if (congestion === undefined) return snd.mss - recovery.pipe(una, nxt);
+  // RFC 5682 §2.1 step 2b: whether the timeout was spurious only new data can tell.
+  if (tcb.frtoCredit > 0) return tcb.frtoCredit;
+  // A controller with a model of the path says itself what may be in flight during recovery.
+  if (congestion.onDelivery !== undefined) return congestion.cwnd - recovery.pipe(una, nxt);
+  return recovery.quota(congestion.cwnd, una, nxt);
+}
+
+/**
+ * Bytes that pacing allows to leave now; where it is nothing, `paceAt` says when. Asked only when everything
+ * else allows to send: an idle sender has no deadline.
+ */
+export function paced(tcb: ControlBlock, now: number): number {
+  const { pacer, congestion } = tcb;
+  const rate = congestion?.pacingRate;
+  if (rate === undefined) return Infinity;
+  pacer.setRate(rate, now);
+  const bytes = pacer.available(now);
+  if (bytes === 0) tcb.paceAt = pacer.deadline;
+  return bytes;
+}
+
+/** Sending has come to an end for now: says why, and whether delivery rates are the application's doing. */
+export function noteLimit(tcb: ControlBlock, limit: FlowLimit): void {
+  tcb.limit = limit;
+  if (limit !== 'application' || tcb.congestion === undefined || tcb.scoreboard.hasLost) return;
+  const pipe = tcb.recovery.pipe(tcb.snd.una, tcb.snd.nxt);
+  if (pipe < tcb.congestion.cwnd) tcb.rate.onAppLimited(pipe);
+}

@@ -1,0 +1,18 @@
+import type { UndoCause } from './undo.ts';
+
+/** What told of a loss: duplicate ACKs, SACK with RACK, the reordering or the retransmission timer, a tail loss probe, ECN. */
+export type LossCause = 'duplicate-acks' | 'sack' | 'reordering-timer' | 'timeout' | 'tail-loss-probe' | 'ecn';
+
+/** Why something was sent again. */
+export type RetransmitCause = 'loss' | 'timeout' | 'tail-loss-probe' | 'handshake';
+
+/** What loss recovery has found or done, as told to whoever observes. Sizes are bytes. */
+export type RecoveryEvent =
+  /** Congestion control has answered: `cwnd` and `ssthresh` are the new ones, `lost` what was newly deemed lost. */
+  | { type: 'loss'; cause: LossCause; lost: number; cwnd: number; ssthresh: number }
+  /** `length` octets from `sequence` on, counted from ISS, were sent again. */
+  | { type: 'retransmit'; cause: RetransmitCause; sequence: number; length: number }
+  /** Everything that was outstanding when the loss was found is acknowledged. */
+  | { type: 'recovered' }
+  /** It had been no loss: congestion control is as it was before. */
+  | { type: 'undo'; cause: UndoCause };

@@ -1,0 +1,556 @@
+import { describe, expect, it } from 'vitest';
+import { Rack } from '../../src/tcp/rack.ts';
+import { Mark } from '../../src/tcp/scoreboard.ts';
+import {
+  FIRST_RTO,
+  MSS,
+  RTT,
+  ack,
+  connected,
+  flying,
+  range,
+  repairs,
+  segments,
+  twenty,
+} from '../support/sack-world.ts';
+import type { Established } from '../support/tcp-world.ts';
+
+const MS = 1000;
+/** RACK.reo_wnd with a multiplier of 1. */
+const REO_WND = RTT / 4;
+/** RTO when all round-trip times were the same for long: SRTT + 200 ms (Linux: net.ipv4.tcp_rto_min_us). */
+const STEADY_RTO = RTT + 200 * MS;
+
+/** Reordering that does no harm: the second of two segments is reported before the first. Behind it, `n` are sent. */
+function reordered(n: number): Established {
+  const made = connected();
+  const { world, connection } = made;
+  world.write(connection, 2 * MSS);
+  world.advance(RTT);
+  ack(made, 0, [1, 2]);
+  ack(made, 2);
+  expect(segments(made)).toEqual([0, 1]);
+  world.write(connection, n * MSS);
+  world.advance(RTT);
+  expect(segments(made)).toEqual(range(2, 2 + n));
+  return made;
+}
+
+describe('RFC 8985 §6.2 step 1: RACK.min_RTT', () => {
+  it('[S-080] reo_wnd is a quarter of the least round-trip time, not of the last one', () => {
+    const made = connected();
+    made.world.write(made.connection, 2 * MSS);
+    // Three times as long as the handshake took.
+    made.world.advance(3 * RTT - 1);
+    segments(made);
+    ack(made, 0, [1, 2]);
+    made.world.advance(REO_WND - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([0]);
+  });
+});
+
+describe('RFC 8985 §6.2 step 2: the segment that was sent last among those delivered', () => {
+  it('[S-080] what was sent before it, and is overdue, is lost, however few are SACKed', () => {
+    const made = connected();
+    for (let i = 0; i < 3; i++) {
+      made.world.write(made.connection, MSS);
+      made.world.act(() => made.connection.set('noDelay', true));
+      made.world.advance(REO_WND);
+    }
+    made.world.advance(RTT - REO_WND);
+    expect(segments(made)).toEqual([0, 1, 2]);
+    // Sent half a round trip after the first: no need to wait any more for 0 and 1.
+    ack(made, 0, [2, 3]);
+    expect(segments(made)).toEqual([0, 1]);
+  });
+
+  it('[S-080] of segments sent at the same time the number decides', () => {
+    const made = flying();
+    ack(made, 0, [4, 5]);
+    made.world.advance(REO_WND);
+    // Behind 4 nothing is overdue.
+    expect(segments(made)).toEqual(range(0, 4));
+  });
+
+  it('[S-080] RACK.rtt is the round-trip time of what this ACK delivers, be it older than RACK.xmit_ts', () => {
+    const rack = new Rack(0);
+    rack.begin();
+    rack.onDelivered(3000, 20, 0, 120, 100, false);
+    rack.begin();
+    rack.onDelivered(2000, 10, 0, 150, 100, false);
+    expect([rack.xmitTs, rack.endSeq, rack.rtt]).toEqual([20, 3000, 140]);
+    // Of those that one ACK delivers it is that of the youngest.
+    rack.begin();
+    rack.onDelivered(5000, 40, 0, 170, 100, false);
+    rack.onDelivered(4000, 30, 0, 170, 100, false);
+    expect([rack.xmitTs, rack.endSeq, rack.rtt]).toEqual([40, 5000, 130]);
+  });
+
+  it('[S-080] condition 1: a timestamp echo older than the retransmission answers the original', () => {
+    const made = flying({ timestamps: true });
+    const original = made.peer.tsRecent;
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(2 * RTT);
+    // The original arrives after all. Were it the retransmission, 4 to 9 would be older and lost.
+    made.peer.ack(1 + 4 * MSS, { tsecr: original });
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-080] condition 2: sooner than the least round trip it is the original that is answered', () => {
+    const made = flying();
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(RTT - 1);
+    ack(made, 4);
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-080] otherwise it is the retransmission: all that was sent before it is lost', () => {
+    const made = flying();
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(RTT);
+    ack(made, 4);
+    expect(segments(made)[0]).toBe(4);
+    expect(repairs(made).timeouts).toBe(0);
+  });
+});
+
+describe('RFC 8985 §6.2 step 3: reordering', () => {
+  it('[S-080] a never retransmitted segment below RACK.fack is delivered: from then on three SACKed mean nothing', () => {
+    const made = reordered(10);
+    for (const n of [4, 5, 6, 7, 8]) ack(made, 2, [3, n]);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(REO_WND - 1);
+    expect(segments(made)).toEqual([]);
+    ack(made, 12);
+    made.world.advance(RTT);
+    expect(repairs(made)).toEqual({ retransmits: 0, timeouts: 0 });
+    expect(made.connection.info().cwnd).toBeGreaterThanOrEqual(10 * MSS);
+  });
+
+  it('[S-080] a retransmission below RACK.fack is no reordering', () => {
+    const made = flying({ more: 10 });
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    made.world.advance(RTT);
+    ack(made, 10);
+    segments(made);
+    made.world.advance(RTT);
+    // Three are enough, still.
+    for (const n of [12, 13, 14]) ack(made, 10, [11, n]);
+    expect(segments(made)).toContain(10);
+  });
+
+  it('[S-080] in ascending order of end_seq: blocks of one ACK, the newest first, are no reordering', () => {
+    const made = flying();
+    // The ACK that reported 2 was lost.
+    ack(made, 0, [4, 5], [2, 3]);
+    ack(made, 0, [6, 7], [4, 5], [2, 3]);
+    expect(segments(made)[0]).toBe(0);
+  });
+
+  it('[S-080] in ascending order of end_seq: also where four blocks come in any order', () => {
+    const made = flying();
+    ack(made, 0, [2, 3], [8, 9], [4, 5], [6, 7]);
+    expect(segments(made)[0]).toBe(0);
+  });
+});
+
+describe('RFC 8985 §6.2 step 4: the reordering window', () => {
+  it('[S-080] min_RTT / 4 while fewer than DupThresh are SACKed, by the reordering timer', () => {
+    const made = flying({ flight: 3 });
+    ack(made, 0, [1, 3]);
+    made.world.advance(REO_WND - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([0]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+
+  it('[S-080] DupThresh SACKed segments end the wait at once', () => {
+    const made = flying();
+    ack(made, 0, [1, 3]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([]);
+    ack(made, 0, [1, 4]);
+    expect(segments(made)).toEqual([0]);
+  });
+
+  it('[S-080] no wait in recovery as long as no reordering was seen', () => {
+    const made = flying();
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    ack(made, 0, [5, 6], [1, 4]);
+    for (const n of [7, 8, 9, 10]) ack(made, 0, [5, n], [1, 4]);
+    expect(segments(made)).toEqual([0, 4]);
+  });
+
+  it('[S-080] each round with a D-SACK widens it by min_RTT / 4; a second D-SACK of the round does not', () => {
+    const made = reordered(4);
+    ack(made, 6, [3, 4]);
+    ack(made, 6, [4, 5]);
+    made.world.write(made.connection, 2 * MSS);
+    segments(made);
+    made.world.advance(RTT);
+    ack(made, 6, [7, 8]);
+    made.world.advance(2 * REO_WND - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([6]);
+  });
+
+  it('[S-080] up to SRTT', () => {
+    const made = reordered(1);
+    let n = 3;
+    for (let round = 0; round < 20; round++) {
+      ack(made, n, [n - 1, n]);
+      made.world.write(made.connection, MSS);
+      made.world.advance(RTT);
+      n++;
+    }
+    ack(made, n);
+    made.world.write(made.connection, 2 * MSS);
+    segments(made);
+    made.world.advance(RTT);
+    ack(made, n, [n + 1, n + 2]);
+    const due = made.connection.info().rtt * MS;
+    made.world.advance(Math.floor(due) - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(2);
+    expect(segments(made)).toContain(n);
+  });
+
+  it('[S-080] after sixteen recoveries without a D-SACK it shrinks again', () => {
+    const rack = new Rack(0);
+    rack.onDelivered(2000, 10, 0, 110, 100, false);
+    rack.onDelivered(1000, 0, 0, 110, 100, false);
+    expect(rack.reorderingSeen).toBe(true);
+    rack.onAck(2000, 5000, true);
+    rack.onAck(5000, 6000, true);
+    expect(rack.reorderingWindow(3, true, 100, 1000)).toBe(75);
+    for (let i = 0; i < 15; i++) rack.onRecovered();
+    expect(rack.reorderingWindow(3, true, 100, 1000)).toBe(75);
+    rack.onRecovered();
+    expect(rack.reorderingWindow(3, true, 100, 1000)).toBe(25);
+  });
+});
+
+describe('RFC 8985 §6.2 step 5: losses', () => {
+  it('[S-080] the reordering timer is taken back when what it waits for arrives: no spurious retransmission', () => {
+    const made = flying({ flight: 3 });
+    ack(made, 0, [1, 2]);
+    made.world.advance(REO_WND - 1);
+    ack(made, 2);
+    made.world.advance(MS);
+    expect(repairs(made)).toEqual({ retransmits: 0, timeouts: 0 });
+    ack(made, 3);
+    made.world.advance(10 * RTT);
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-080] it waits until all segments within the window would be lost', () => {
+    const made = connected();
+    made.world.act(() => made.connection.set('noDelay', true));
+    for (let i = 0; i < 3; i++) {
+      made.world.write(made.connection, MSS);
+      made.world.advance(5 * MS);
+    }
+    segments(made);
+    made.world.advance(RTT - 5 * MS);
+    // 0, 1 and 2 were sent at 0, 5 and 10 ms, which is now 110 ms: 1 is overdue at 130.
+    ack(made, 0, [2, 3]);
+    made.world.advance(20 * MS - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([0, 1]);
+  });
+
+  it.each([false, true])('[S-080] a lost retransmission is found without a timeout; timestamps: %s', (timestamps) => {
+    const made = flying({ timestamps });
+    const { tsRecent } = made.peer;
+    const stale = timestamps ? { tsecr: tsRecent } : {};
+    const sack = (...blocks: [number, number][]): void => {
+      const list = blocks.map(([from, to]): [number, number] => [1 + from * MSS, 1 + to * MSS]);
+      // RFC 7323 §4.3: the echo is that of the last segment in order, as long as 0 is missing.
+      made.peer.ack(1, { sack: list, ...stale });
+    };
+    for (const n of [3, 4, 5, 6, 7, 8, 9, 10]) sack([2, n]);
+    expect(segments(made)).toEqual([0, 1]);
+    made.world.advance(RTT);
+    // §9.1, example 2: R1 is lost, R2 is SACKed.
+    sack([1, 10]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(RTT);
+    made.peer.ack(1 + 10 * MSS);
+    expect(repairs(made)).toEqual({ retransmits: 3, timeouts: 0 });
+  });
+
+  it('[S-080] a lost retransmission is found by new data sent behind it', () => {
+    const made = twenty({}, 40);
+    for (let n = 12; n <= 30; n++) ack(made, 10, [11, n]);
+    const sent = segments(made);
+    expect(sent.filter((n) => n === 10).length).toBe(1);
+    made.world.advance(RTT);
+    // 30 and 31 went before the retransmission of 10.
+    ack(made, 10, [11, 32]);
+    expect(segments(made)).not.toContain(10);
+    ack(made, 10, [11, 33]);
+    expect(segments(made)).toContain(10);
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
+  });
+});
+
+describe('RFC 8985 §6.3: the retransmission timer', () => {
+  it('[S-080] the first segment is lost, others only when RACK.rtt + reo_wnd is over', () => {
+    const made = connected();
+    const { world, connection } = made;
+    world.act(() => connection.set('noDelay', true));
+    world.write(connection, 4 * MSS);
+    world.advance(2 * RTT);
+    // The probe is the last of the four.
+    expect(segments(made)).toEqual([0, 1, 2, 3, 3]);
+    world.advance(FIRST_RTO - 1);
+    // Just now, so that it has no chance to be acknowledged before the timer expires.
+    world.write(connection, MSS);
+    expect(segments(made)).toEqual([4]);
+    world.advance(1);
+    expect(segments(made)).toEqual([0]);
+    expect(repairs(made).timeouts).toBe(1);
+    world.advance(RTT);
+    ack(made, 1);
+    expect(segments(made)).toEqual([1, 2]);
+    ack(made, 3);
+    // 4 is not lost, and arrives.
+    ack(made, 5);
+    expect(segments(made)).toEqual([3]);
+  });
+});
+
+describe('RFC 8985 §7.2: scheduling a loss probe', () => {
+  it('[S-080] after 2 SRTT', () => {
+    const made = flying({ flight: 3 });
+    const resolution = made.world.clock.resolution;
+    made.world.advance(RTT + 2 * resolution - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([2]);
+    expect(repairs(made).timeouts).toBe(0);
+  });
+
+  it('[S-080] a lone segment may be acknowledged late: 200 ms more, when the retransmission timer leaves as much', () => {
+    const made = connected({ rtt: RTT });
+    made.world.write(made.connection, MSS);
+    // RTO is 3 RTT, PTO 4: the probe goes in its place.
+    made.world.advance(FIRST_RTO - 1);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([0]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+    // And then the timer.
+    made.world.advance(FIRST_RTO);
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 1 });
+    segments(made);
+  });
+
+  it('[S-080] without a round-trip time after a second', () => {
+    const made = connected({ rtt: 0, open: 'active' });
+    // The SYN was answered at once; a lost SYN gives none at all.
+    expect(made.connection.info().rto).toBeGreaterThan(0);
+  });
+
+  it('[S-080] each new transmission and each cumulative ACK begins it anew', () => {
+    const made = flying({ flight: 4 });
+    ack(made, 1);
+    made.world.advance(RTT);
+    made.world.write(made.connection, MSS);
+    made.world.advance(2 * RTT - 1);
+    expect(segments(made)).toEqual([4]);
+    made.world.advance(1 + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([4]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+
+  it('[S-080] not while something is SACKed: the reordering timer sees to that', () => {
+    const made = reordered(3);
+    // The window is wide: SRTT.
+    for (let i = 0; i < 6; i++) ack(made, 2, [0, 1]);
+    ack(made, 2, [3, 4]);
+    const { rtt } = made.connection.info();
+    made.world.advance(rtt * MS);
+    expect(segments(made)).toEqual([2]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+
+  it('[S-080] not in recovery', () => {
+    const made = flying();
+    for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(FIRST_RTO - 1);
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-080] not with a window of zero: that is the persist timer’s', () => {
+    const made = flying({ flight: 3, more: 0 });
+    made.peer.send({ flags: 'A', ack: 1001, wnd: 0 });
+    const { rto } = made.connection.info();
+    made.world.advance(rto * MS - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    // The probe of the window: one octet.
+    made.peer.expect({ seq: 1001, length: 1 });
+  });
+});
+
+describe('RFC 8985 §7.3: sending a loss probe', () => {
+  it('[S-080] new data is preferred, one segment beyond the congestion window', () => {
+    const made = flying({ more: 10 });
+    made.world.advance(2 * RTT - RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([10]);
+    expect(repairs(made)).toEqual({ retransmits: 0, timeouts: 0 });
+  });
+
+  it('[S-080] when the window has no room for it, the last segment', () => {
+    const made = connected({ wnd: 5 * MSS });
+    made.world.write(made.connection, 10 * MSS);
+    expect(segments(made)).toEqual(range(0, 5));
+    made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([4]);
+  });
+
+  it('[S-080] a last segment that is small, and the FIN with it', () => {
+    const made = connected();
+    made.world.write(made.connection, 2 * MSS + 300);
+    made.world.act(() => made.connection.shutdown());
+    segments(made);
+    made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+    const probe = made.peer.take();
+    expect(probe.length).toBe(1);
+    expect(probe[0]!.flags).toContain('F');
+    expect(probe[0]!.seq + probe[0]!.length).toBe(1 + 2 * MSS + 300);
+  });
+
+  it('[S-080] one probe for a tail; then the retransmission timer, begun anew', () => {
+    const made = flying({ flight: 3 });
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([2]);
+    made.world.advance(FIRST_RTO - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([0]);
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 1 });
+  });
+
+  it('[S-080] no second probe before a round-trip time was measured since the first', () => {
+    const made = flying({ flight: 3 });
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([2]);
+    // All are acknowledged, which gives no sample (Karn), by a D-SACK: the probe was for nothing.
+    made.world.advance(RTT);
+    ack(made, 3, [2, 3]);
+    const { rto } = made.connection.info();
+    made.world.write(made.connection, 3 * MSS);
+    expect(segments(made)).toEqual([3, 4, 5]);
+    made.world.advance(rto * MS - 1);
+    expect(segments(made)).toEqual([]);
+    made.world.advance(1);
+    expect(segments(made)).toEqual([3]);
+    expect(repairs(made).timeouts).toBe(1);
+  });
+});
+
+describe('RFC 8985 §7.4: what the answer to a probe tells', () => {
+  /** Three segments and the probe, which repeats the last. */
+  function probed(more: number = 0): Established {
+    const made = flying({ flight: 3 });
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([2]);
+    made.world.advance(RTT);
+    if (more > 0) made.world.write(made.connection, more * MSS);
+    return made;
+  }
+
+  it('[S-080] §7.4.1: the probe is SACKed: all before it is lost, and fast recovery repairs it', () => {
+    const made = probed();
+    ack(made, 0, [2, 3]);
+    // The reordering window has long passed.
+    made.world.advance(REO_WND);
+    expect(segments(made)).toEqual([0, 1]);
+    ack(made, 3);
+    expect(repairs(made)).toEqual({ retransmits: 3, timeouts: 0 });
+  });
+
+  it('[S-080] §7.4.2 case 1: a D-SACK of the probe: nothing was lost', () => {
+    const made = probed();
+    const { cwnd, ssthresh } = made.connection.info();
+    ack(made, 3, [2, 3]);
+    made.world.write(made.connection, 2 * MSS);
+    made.world.advance(RTT);
+    ack(made, 5);
+    segments(made);
+    expect(made.connection.info()).toMatchObject({ cwnd, ssthresh });
+  });
+
+  it('[S-080] §7.4.2 case 2: a duplicate ACK without SACK: nothing was lost', () => {
+    const made = probed();
+    const { cwnd, ssthresh } = made.connection.info();
+    ack(made, 3);
+    ack(made, 3);
+    made.world.write(made.connection, 2 * MSS);
+    made.world.advance(RTT);
+    ack(made, 5);
+    segments(made);
+    expect(made.connection.info()).toMatchObject({ cwnd, ssthresh });
+  });
+
+  it('[S-080] §7.4.2: neither, and more is acknowledged: the probe has repaired a loss, and the window shrinks', () => {
+    const made = probed();
+    const { ssthresh } = made.connection.info();
+    ack(made, 3);
+    expect(made.connection.info().ssthresh).toBe(ssthresh);
+    made.world.write(made.connection, 2 * MSS);
+    made.world.advance(RTT);
+    ack(made, 5);
+    segments(made);
+    expect(made.connection.info().ssthresh).toBeLessThan(ssthresh);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+
+  it('[S-080] §7.4.2: a probe of new data tells of no loss', () => {
+    const made = flying({ more: 10 });
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([10]);
+    const { ssthresh } = made.connection.info();
+    ack(made, 11);
+    segments(made);
+    made.world.advance(RTT);
+    ack(made, 13);
+    segments(made);
+    expect(made.connection.info().ssthresh).toBe(ssthresh);
+  });
+});
+
+describe('RACK and old ACKs', () => {
+  it('[S-077] an ACK overtaken by another reports no duplicate, though its blocks lie below SND.UNA by now', () => {
+    const made = reordered(4);
+    ack(made, 6);
+    // Sent before, arrives behind.
+    ack(made, 2, [3, 4]);
+    made.world.write(made.connection, 2 * MSS);
+    segments(made);
+    made.world.advance(RTT);
+    ack(made, 6, [7, 8]);
+    // The reordering window has not grown.
+    made.world.advance(REO_WND);
+    expect(segments(made)).toEqual([6]);
+  });
+
+  it('[S-080] what was acknowledged is no reordering, and Mark.repeated no first delivery', () => {
+    const rack = new Rack(0);
+    rack.onDelivered(2000, 10, 0, 110, 100, false);
+    rack.onDelivered(1000, 0, Mark.repeated, 110, 100, false);
+    expect(rack.reorderingSeen).toBe(false);
+    expect(STEADY_RTO).toBe(FIRST_RTO);
+  });
+});

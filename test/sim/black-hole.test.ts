@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import type { Connection, ConnectionOptions, Link } from '../../src/index.ts';
+import { Stack, batchOf, cable, impair } from '../../src/index.ts';
+import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
+
+const SECOND = 1_000_000;
+
+/** A link that swallows packets above `hole.size` bytes without a word. */
+function swallowing(inner: Link, hole: { size: number }): Link {
+  return {
+    medium: 'ip',
+    offload: { checksum: false, tso: 0, uso: 0 },
+    get mtu() {
+      return inner.mtu;
+    },
+    get up() {
+      return inner.up;
+    },
+    open: (host) => inner.open(host),
+    send: (batch) => {
+      const packets = [...batch].filter((bytes) => bytes.byteLength <= hole.size).map((bytes) => bytes.slice());
+      if (packets.length > 0) inner.send(batchOf(packets));
+      return batch.count;
+    },
+    close: () => inner.close(),
+  };
+}
+
+interface Flow {
+  client: Connection;
+  hole: { size: number };
+  received(): number;
+  run(us: number): void;
+  drops(): Record<string, number>;
+}
+
+/** One stack sends to another as fast as it goes, over a path of 20 ms that swallows packets above `size` bytes. */
+function bulk(size: number, tcp: ConnectionOptions = {}): Flow {
+  const clock = new VirtualClock();
+  const hole = { size };
+  const [a, b] = cable({ mtu: 1500 });
+  const options = { sendBuffer: 65_536, receiveBuffer: 65_536, ...tcp };
+  const sender = new Stack({ clock, random: seededRandom(1), tcp: options });
+  const receiver = new Stack({ clock, random: seededRandom(2), tcp: options });
+  sender.attach(impair(swallowing(a, hole), { delay: 10, seed: 3 }), { addresses: ['10.0.0.1/24'] });
+  receiver.attach(b, { addresses: ['10.0.0.2/24'] });
+  clock.advance(0);
+  let received = 0;
+  receiver.tcp.listen({ port: 7 }, (connection) => {
+    connection.handler = {
+      onReadable: (c) => {
+        for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) received += bytes.byteLength;
+      },
+    };
+  });
+  const chunk = new Uint8Array(16_384);
+  const fill = (c: Connection): void => {
+    while (c.write(chunk) > 0);
+  };
+  const to = { remoteAddress: '10.0.0.2', remotePort: 7 };
+  const client = sender.tcp.connect(to, { onConnect: fill, onWritable: fill });
+  return {
+    client,
+    hole,
+    received: () => received,
+    run: (us) => clock.advance(us),
+    drops: () => sender.statistics().drops,
+  };
+}
+
+// Without SACK: the receiving side reports none yet.
+describe('RFC 4821: a bulk transfer over a path that swallows large packets', () => {
+  it('[S-054] finds 1,400 bytes after one stall, and uses them', () => {
+    const { client, received, run, drops } = bulk(1400, { sack: false });
+    run(4 * SECOND);
+    expect(client.info().pathMtu).toBe(1400);
+    expect(received()).toBeGreaterThan(0);
+    run(26 * SECOND);
+    expect(client.info()).toMatchObject({ pathMtu: 1400, timeouts: 3 });
+    expect(drops()['tcp-mtu-black-hole']).toBe(1);
+    const before = received();
+    run(SECOND);
+    // A window of at least 32 KB a round trip.
+    expect(received()).toBeGreaterThan(before + 32_768 * 40);
+  });
+
+  it('[S-054] with `probe` it never stalls', () => {
+    const { client, run } = bulk(1400, { sack: false, pathMtuDiscovery: 'probe' });
+    run(10 * SECOND);
+    expect(client.info()).toMatchObject({ pathMtu: 1400, timeouts: 0 });
+  });
+
+  it('[S-054] with `probe` a path without a hole is found whole, and nothing is sent twice', () => {
+    const { client, run } = bulk(1500, { sack: false, pathMtuDiscovery: 'probe' });
+    run(3 * SECOND);
+    expect(client.info()).toMatchObject({ pathMtu: 1500, timeouts: 0, retransmits: 0 });
+  });
+
+  it('[S-054] follows a path that shrinks under way', () => {
+    const { client, run, hole } = bulk(1500, { sack: false });
+    run(SECOND);
+    expect(client.info()).toMatchObject({ pathMtu: 1500, timeouts: 0 });
+    hole.size = 1300;
+    run(20 * SECOND);
+    expect(client.info().pathMtu).toBeLessThanOrEqual(1300);
+    expect(client.info().pathMtu).toBeGreaterThan(1292);
+  });
+});

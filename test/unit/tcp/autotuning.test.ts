@@ -1,0 +1,157 @@
+import { describe, expect, it } from 'vitest';
+import { Stack, cable, impair } from '../../../src/index.ts';
+import type { Connection, ConnectionOptions } from '../../../src/index.ts';
+import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { ReceiveAutotuning, growthLimit } from '../../../src/tcp/receive-autotuning.ts';
+import { SendAutotuning } from '../../../src/tcp/send-autotuning.ts';
+
+const MS = 1000;
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+describe('ReceiveAutotuning', () => {
+  /** Reads `bytes` in each round trip of 10 ms; returns the sizes. */
+  function reading(tuning: ReceiveAutotuning, bytes: readonly number[], limit: number = tuning.maximum): number[] {
+    let total = 0;
+    return bytes.map((each, i) => {
+      total += each;
+      tuning.onInOrder(total, 65_536, 10 * MS, (i + 1) * 10 * MS);
+      tuning.onRead(total, 1460, limit, (i + 1) * 10 * MS);
+      return tuning.size;
+    });
+  }
+
+  it('stays where little is read', () => {
+    const sizes = reading(new ReceiveAutotuning(128 * KIB, 16 * MIB), [10_000, 14_600, 10_000, 0, 14_000]);
+    expect(new Set(sizes)).toEqual(new Set([128 * KIB]));
+  });
+
+  it('keeps ahead of a sender that doubles: more than twice what a round trip brings, four times in slow start', () => {
+    const rounds = [29_200, 58_400, 116_800, 233_600, 467_200];
+    const sizes = reading(new ReceiveAutotuning(128 * KIB, 16 * MIB), rounds);
+    for (const [i, size] of sizes.entries()) expect(size).toBeGreaterThanOrEqual(4 * rounds[i]!);
+    expect(sizes.at(-1)).toBeLessThan(8 * rounds.at(-1)!);
+  });
+
+  it('counts by round trips, not by calls', () => {
+    const tuning = new ReceiveAutotuning(128 * KIB, 16 * MIB);
+    tuning.onInOrder(1, 65_536, 100 * MS, 0);
+    for (let i = 1; i < 10; i++) expect(tuning.onRead(i * 40_000, 1460, 16 * MIB, i * 10 * MS)).toBe(false);
+    expect(tuning.onRead(400_000, 1460, 16 * MIB, 100 * MS)).toBe(true);
+  });
+
+  it('ends at the limit, and never becomes less', () => {
+    const tuning = new ReceiveAutotuning(128 * KIB, 1 * MIB);
+    expect(reading(tuning, [400_000, 800_000, 1_600_000, 100, 100]).slice(-3)).toEqual([MIB, MIB, MIB]);
+    const bounded = new ReceiveAutotuning(128 * KIB, 16 * MIB);
+    expect(reading(bounded, [400_000, 800_000], 200_000)).toEqual([200_000, 200_000]);
+  });
+
+  it('does nothing where the user has chosen the size', () => {
+    expect(reading(new ReceiveAutotuning(10_000, 10_000), [400_000, 800_000])).toEqual([10_000, 10_000]);
+  });
+
+  it('without timestamps takes the time of a window’s worth for the round trip, the least of them', () => {
+    const tuning = new ReceiveAutotuning(128 * KIB, 16 * MIB);
+    tuning.onInOrder(1000, 50_000, -1, 0);
+    tuning.onInOrder(50_999, 50_000, -1, 30 * MS);
+    expect(tuning.rtt).toBe(-1);
+    tuning.onInOrder(51_000, 50_000, -1, 40 * MS);
+    expect(tuning.rtt).toBe(40 * MS);
+    tuning.onInOrder(101_000, 50_000, -1, 120 * MS);
+    expect(tuning.rtt).toBe(40 * MS);
+    tuning.onInOrder(151_000, 50_000, -1, 130 * MS);
+    expect(tuning.rtt).toBe(10 * MS);
+  });
+});
+
+describe('growthLimit', () => {
+  it('is the maximum; 512 KiB where the path has no delay; an eighth of the memory left', () => {
+    expect(growthLimit(0, 16 * MIB, 40 * MS, 1 << 30)).toBe(16 * MIB);
+    expect(growthLimit(0, 16 * MIB, Infinity, 1 << 30)).toBe(16 * MIB);
+    expect(growthLimit(0, 16 * MIB, 999, 1 << 30)).toBe(512 * KIB);
+    expect(growthLimit(0, 1000, 999, 1 << 30)).toBe(1000);
+    expect(growthLimit(5000, 16 * MIB, 40 * MS, 8000)).toBe(6000);
+    expect(growthLimit(5000, 16 * MIB, 40 * MS, 0)).toBe(5000);
+  });
+});
+
+describe('SendAutotuning', () => {
+  it('follows twice what may be in flight, up to the limit, never back', () => {
+    const tuning = new SendAutotuning(512 * KIB, 16 * MIB);
+    const sizes = [100_000, 300_000, 1_000_000, 500, 20_000_000].map((inFlight) => {
+      tuning.onAck(inFlight, 8 * MIB);
+      return tuning.size;
+    });
+    expect(sizes).toEqual([512 * KIB, 600_000, 2_000_000, 2_000_000, 8 * MIB]);
+  });
+
+  it('stays at a size that the user has chosen', () => {
+    const tuning = new SendAutotuning(5000, 5000);
+    tuning.onAck(1_000_000, 16 * MIB);
+    expect(tuning.size).toBe(5000);
+  });
+});
+
+describe('a transfer over a path', () => {
+  /** Sends 30 MB over a path with a round trip of `rtt` ms; returns both ends' sizes and how long it took, in seconds. */
+  function transfer(rtt: number, tcp: ConnectionOptions = {}): { seconds: number; sent: number; received: number } {
+    const clock = new VirtualClock();
+    const [near, far] = cable({ mtu: 1500 });
+    const alice = new Stack({ clock, random: seededRandom(1), tcp });
+    const bob = new Stack({ clock, random: seededRandom(2), tcp });
+    alice.attach(near, { addresses: ['10.0.0.1/24'] });
+    bob.attach(impair(far, { delay: rtt / 2, rate: 1e9, queue: 64 * MIB, seed: 3 }), { addresses: ['10.0.0.2/24'] });
+    const size = 30_000_000;
+    let got = 0;
+    let receiver: Connection | undefined;
+    bob.tcp.listen({ port: 7 }, (connection) => {
+      receiver = connection;
+      connection.handler = {
+        onReadable: () => {
+          for (let bytes = connection.read(); bytes !== undefined; bytes = connection.read()) got += bytes.byteLength;
+        },
+      };
+    });
+    let left = size;
+    const chunk = new Uint8Array(256 * KIB);
+    const push = (connection: Connection): void => {
+      for (let n = 1; n > 0 && left > 0; left -= n)
+        n = connection.write(chunk.subarray(0, Math.min(left, chunk.length)));
+    };
+    const sender = alice.tcp.connect(
+      { remoteAddress: '10.0.0.2', remotePort: 7 },
+      { onConnect: push, onWritable: push },
+    );
+    while (got < size && clock.now() < 60_000 * MS) clock.advance(10 * MS);
+    expect(got).toBe(size);
+    const sizes = { sent: sender.info().sendBuffer, received: receiver!.info().receiveBuffer };
+    const seconds = clock.now() / 1_000_000;
+    for (const connection of [sender, receiver!]) connection.abort();
+    clock.advance(1000 * MS);
+    return { seconds, ...sizes };
+  }
+
+  it('with delay: both buffers grow to what the path holds, and the transfer is as fast as it', () => {
+    // 1 Gbit/s × 50 ms are 6.25 MB; 512 KiB a round trip would take 2.9 s, 64 KiB 23 s.
+    const tuned = transfer(50);
+    expect(tuned.received).toBeGreaterThan(4 * MIB);
+    expect(tuned.sent).toBeGreaterThan(4 * MIB);
+    expect(tuned.seconds).toBeLessThan(1.5);
+    const fixed = transfer(50, { sendBuffer: 512 * KIB, receiveBuffer: 512 * KIB });
+    expect(fixed).toMatchObject({ sent: 512 * KIB, received: 512 * KIB });
+    expect(fixed.seconds).toBeGreaterThan(2.5);
+  });
+
+  it('also without timestamps', () => {
+    const tuned = transfer(50, { timestamps: false });
+    expect(tuned.received).toBeGreaterThan(4 * MIB);
+    expect(tuned.seconds).toBeLessThan(1.5);
+  });
+
+  it('without delay they stay within 512 KiB', () => {
+    const { sent, received } = transfer(0.2);
+    expect(received).toBeLessThanOrEqual(512 * KIB);
+    expect(sent).toBe(512 * KIB);
+  });
+});
