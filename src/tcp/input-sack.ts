@@ -18,8 +18,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   if (ack.duplicate) tcb.duplicateAcksReceived++;
   rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
   const { endSeq } = sack.tailProbe;
-  const duplicate = ack.duplicate && report.delivered === 0;
-  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, duplicate);
+  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, ack.bare);
   const ended = ack.advanced && sack.ended(snd.una);
   if (ended) {
     sack.end(snd.una);

@@ -65,6 +65,8 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
+    // RFC 6675 §6, as Linux: the timer that ran for the segment that was lost is too short for its repetition.
+    if (tcb.sack?.phase === 'recovery' && seq === snd.una) tcb.retransmitAt = now + tcb.rto.rto;
     tcb.mustRetransmit = false;
   }
   tcb.mustRetransmit = false;
@@ -75,7 +77,7 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
 function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const { snd, sack, scoreboard } = tcb;
   const tail = scoreboard.tailStart;
-  if (sack === undefined || sack.phase !== 'open' || tail === undefined) {
+  if (sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0 || tail === undefined) {
     tcb.tailProbeDue = false;
     return true;
   }
@@ -177,8 +179,13 @@ function setTimers(tcb: ControlBlock, now: number): void {
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();
   else if (persist.deadline === Infinity) persist.start(now, tcb.rto.rto);
-  if (!outstanding || (probing && snd.wnd === 0)) tcb.retransmitAt = tcb.tailProbeAt = Infinity;
-  else if (tcb.retransmitAt === Infinity) {
+  if (!outstanding || (probing && snd.wnd === 0)) {
+    // RFC 8985 §8: exclusive of the zero-window probe.
+    tcb.retransmitAt = tcb.tailProbeAt = Infinity;
+    tcb.tailProbeStale = true;
+    return;
+  }
+  if (tcb.retransmitAt === Infinity) {
     // RFC 6298 §5.1: started when a packet with data is sent and the timer is not running.
     tcb.retransmitAt = now + tcb.rto.rto;
     tcb.stalledSince = now;
@@ -193,7 +200,7 @@ function armTailProbe(tcb: ControlBlock, now: number): void {
   tcb.tailProbeStale = false;
   tcb.tailProbeAt = Infinity;
   const quiet = sack !== undefined && sack.phase === 'open' && scoreboard.sacked === 0 && !scoreboard.hasLost;
-  if (!quiet || snd.una === snd.nxt || sack.tailProbe.endSeq !== undefined) return;
+  if (!quiet || snd.una === snd.nxt || !sack.tailProbe.ready) return;
   const lone = seqDiff(snd.nxt, snd.una) <= snd.mss;
   const due = now + TailLossProbe.timeout(rto.srtt, lone, host.clock.resolution);
   tcb.tailProbeAt = Math.min(due, tcb.retransmitAt);

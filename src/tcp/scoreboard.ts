@@ -148,9 +148,11 @@ export class Scoreboard {
     const marks = stamp.isAppLimited ? Mark.appLimited : 0;
     const full = this.length >= MAX_RECORDS;
     // The time of the newest byte: a sample from the whole record is then right.
+    const settled = Mark.sacked | Mark.lost | Mark.retransmitted;
     if (
       this.length > 0 &&
-      (full || (rows.marks[last] === marks && rows.sentAt[last] === now && rows.delivered[last] === stamp.delivered))
+      ((full && !(rows.marks[last]! & settled)) ||
+        (rows.marks[last] === marks && rows.sentAt[last] === now && rows.delivered[last] === stamp.delivered))
     ) {
       rows.end[last] = end;
       rows.sentAt[last] = now;

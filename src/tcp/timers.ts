@@ -24,11 +24,11 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   if (tcb.cork.deadline <= now) tcb.cork.expire();
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
-  if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
-  else if (tcb.tailProbeAt <= now) {
+  // [S-080] RFC 8985 §7.2: a probe that is due no earlier than the retransmission timer goes in its place.
+  if (tcb.tailProbeAt <= now) {
     tcb.tailProbeAt = Infinity;
     tcb.tailProbeDue = true;
-  }
+  } else if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
