@@ -1,4 +1,5 @@
 import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { FlowLimit } from './allowance.ts';
 import { noteLimit, paced, quota } from './allowance.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -18,12 +19,17 @@ export function output(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
   // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up.
   const unreachable = tcb.path.refresh();
-  if (unreachable !== undefined) tcb.softError = unreachable;
+  if (unreachable !== undefined) noteUnreachable(tcb, unreachable);
   else {
     followPathMtu(tcb, now);
     send(tcb, now);
   }
   setTimers(tcb, now);
+}
+
+function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
+  if (tcb.softError !== code) tcb.reportSoftError(code);
+  tcb.softError = code;
 }
 
 function send(tcb: ControlBlock, now: number): void {
