@@ -11,6 +11,7 @@ import { checkChanges, directed, settingsOf } from './impair-options.ts';
 import type { MemoryDrop } from './lane.ts';
 import type { Link, LinkHost, LinkOffload } from './link.ts';
 import { NO_OFFLOAD, requireLink } from './link.ts';
+import { Segmenter } from './segmenter.ts';
 
 /** A link on which packets suffer. */
 export interface ImpairedLink extends Link {
@@ -29,7 +30,8 @@ export interface ImpairedLink extends Link {
 
 /**
  * Wraps a link so that packets are lost, duplicated, damaged, delayed, reordered and held to a rate, in each direction
- * separately: the round trip grows by twice the `delay`. It presents no offload and works on single packets.
+ * separately: the round trip grows by twice the `delay`. It presents no offload and works on single packets: what the
+ * inner link's offload brings is cut into them, with complete checksums.
  *
  * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @example
@@ -58,6 +60,7 @@ interface Randoms {
   readonly receive: Random | undefined;
 }
 
+const ETHERNET_HEADER = 14;
 /** Packets of a large batch that are looked at before the inner link is. */
 const FLUSH_EVERY = 32;
 
@@ -73,6 +76,7 @@ class Impaired implements ImpairedLink {
   #host: LinkHost | undefined;
   /** From `open` on. */
   #lanes: { clock: Clock; send: ImpairLane; receive: ImpairLane } | undefined;
+  readonly #segmenter: Segmenter = new Segmenter();
   /** `send` has taken less than all. */
   #refused: boolean = false;
 
@@ -156,7 +160,8 @@ class Impaired implements ImpairedLink {
         this.#refused = true;
         return row;
       }
-      if (this.#isSingle(batch, row)) send.put(batch, row, now);
+      if (isSingle(batch, row)) send.put(batch, row, now);
+      else this.#dropSpecial(batch, row);
       // Now and then, so that a link that has no room any more is noticed in time.
       if (row % FLUSH_EVERY === FLUSH_EVERY - 1) send.flush(now);
     }
@@ -174,16 +179,25 @@ class Impaired implements ImpairedLink {
   #receive(batch: Batch): void {
     const { clock, receive } = this.#lanes!;
     const now = clock.now();
-    for (let row = 0; row < batch.count; row++) if (this.#isSingle(batch, row)) receive.put(batch, row, now);
+    for (let row = 0; row < batch.count; row++) {
+      if (isSingle(batch, row)) receive.put(batch, row, now);
+      else this.#receiveCut(batch, row, now);
+    }
     receive.flush(now);
   }
 
-  /** Counts a packet that is none, as a wire would have none. */
-  #isSingle(batch: Batch, row: number): boolean {
-    if (batch.segmentSize[row] !== 0) this.dropped.add('super-segment' satisfies MemoryDrop);
-    else if (batch.checksum[row] === Checksum.partial) this.dropped.add('partial-checksum' satisfies MemoryDrop);
-    else return true;
-    return false;
+  /** What the inner link's offload has brought becomes the packets that a wire would have had. */
+  #receiveCut(batch: Batch, row: number, now: number): void {
+    const { pieces } = this.#segmenter;
+    if (!this.#segmenter.cut(batch, row, this.medium === 'ethernet' ? ETHERNET_HEADER : 0)) {
+      return this.#dropSpecial(batch, row);
+    }
+    for (let piece = 0; piece < pieces.count; piece++) this.#lanes!.receive.put(pieces, piece, now);
+  }
+
+  #dropSpecial(batch: Batch, row: number): void {
+    const reason: MemoryDrop = batch.segmentSize[row] !== 0 ? 'super-segment' : 'partial-checksum';
+    this.dropped.add(reason);
   }
 
   #writable(): void {
@@ -213,4 +227,9 @@ class Impaired implements ImpairedLink {
     if (address === undefined) delete this.address;
     else this.address = address;
   }
+}
+
+/** One packet, with all its checksums. */
+function isSingle(batch: Batch, row: number): boolean {
+  return batch.segmentSize[row] === 0 && batch.checksum[row] !== Checksum.partial;
 }

@@ -2,6 +2,8 @@
 
 export { Ladder } from './ladder.ts';
 export type { LadderOptions } from './ladder.ts';
+export { Scene, runScript } from './script.ts';
+export type { ScriptOptions } from './script.ts';
 export { ScriptWorld } from './script-world.ts';
 export type { Told, WorldOptions } from './script-world.ts';
 export { ScriptPeer } from './script-peer.ts';

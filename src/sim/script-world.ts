@@ -31,6 +31,8 @@ export interface WorldOptions {
   addresses?: readonly string[];
   /** Of all connections of the stack. */
   tcp?: ConnectionOptions;
+  /** The stack's memory budget in bytes. */
+  memory?: number;
 }
 
 /** A connection of the stack with what its owner was told: `connect`, `readable`, `error ECONNRESET`, … */
@@ -76,10 +78,15 @@ export class ScriptWorld {
   readonly #notes: Note[] = [];
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, mtu = 1500, tcp = {}, addresses = [`${STACK}/24`] } = options;
+    const { seed = 1, mtu = 1500, tcp = {}, memory, addresses = [`${STACK}/24`] } = options;
     const [near, far] = cable({ mtu });
     this.#link = far;
-    this.stack = new Stack({ clock: this.clock, random: seededRandom(seed), tcp });
+    this.stack = new Stack({
+      clock: this.clock,
+      random: seededRandom(seed),
+      tcp,
+      ...(memory === undefined ? {} : { memory }),
+    });
     this.stack.attach(near, { addresses });
     void far.open({
       clock: this.clock,
@@ -191,7 +198,7 @@ export class ScriptWorld {
     if (this.#notes.length === 4 * SHOWN) this.#notes.splice(0, 3 * SHOWN);
   }
 
-  /** The end of the conversation so far, line by line, in the syntax of `run`, with times in seconds. */
+  /** The end of the conversation so far, line by line, in the syntax of `runScript`, with times in seconds. */
   conversation(): string[] {
     const several = this.#peers.length > 1;
     return this.#notes.slice(-SHOWN).map(({ at, line, peer }) => {

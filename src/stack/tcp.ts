@@ -303,6 +303,7 @@ export class StackTcp {
   #released(tcb: ControlBlock): void {
     this.#lingering.delete(tcb);
     this.#table.delete(tcb.connection);
+    this.#ports.release(tcb.path.local, tcb.localPort, tcb.path.remote, tcb.remotePort);
   }
 
   #unlisten(listener: Listener): void {
@@ -310,6 +311,7 @@ export class StackTcp {
     const rest = listeners.filter((other) => other !== listener);
     if (rest.length > 0) this.#listeners.set(listener.port, rest);
     else this.#listeners.delete(listener.port);
+    this.#ports.releaseAll();
   }
 }
 

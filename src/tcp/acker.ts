@@ -4,6 +4,8 @@ const DELAY = 40_000;
 const QUICK_ACKS = 16;
 /** Nothing received for so long: the sender starts slowly and waits for each ACK. Linux takes the RTO. */
 const IDLE = 1_000_000;
+/** Duplicate ACKs of a batch that go one by one even where the later ones would say all that they say (RFC 5681 §3.2). */
+const SINGLE_DUPLICATES = 3;
 /** Segments below this length don't count as full-sized (RFC 9293 §3.7.1: the default MSS). */
 const LEAST_FULL_SIZE = 536;
 
@@ -23,6 +25,9 @@ export class Acker {
   /** The largest segment seen: the peer's full size, which may be less than the MSS (RFC 5681 §4.2). */
   #fullSize: number = 0;
   #lastReceived: number = 0;
+  /** Duplicate ACKs asked for at `#batch`. */
+  #duplicates: number = 0;
+  #batch: number = -1;
 
   /** `length` bytes have arrived in order, as one segment or super-segment. `mss` is the receive MSS. */
   onInOrder(length: number, mss: number, now: number): void {
@@ -38,6 +43,23 @@ export class Acker {
     if (this.pending >= 2 * Math.max(this.#fullSize, Math.min(LEAST_FULL_SIZE, mss))) this.#now = true;
     // [SHLD-18] [MUST-40] RFC 9293 §3.8.6.3: counted from the first unacknowledged segment.
     if (this.deadline === Infinity) this.deadline = now + DELAY;
+  }
+
+  /**
+   * A segment has arrived out of order, in a batch that came at `now`. Returns whether it is to be acknowledged at once.
+   *
+   * @param told by SACK the next acknowledgment tells all that this one would.
+   */
+  onOutOfOrder(told: boolean, now: number): boolean {
+    if (now !== this.#batch) {
+      this.#batch = now;
+      this.#duplicates = 0;
+    }
+    this.#duplicates++;
+    // RFC 5681 §4.2: "SHOULD be acknowledged immediately"; by the end of the batch where a thousand might come at once.
+    if (!told || this.#duplicates <= SINGLE_DUPLICATES) return true;
+    this.#now = true;
+    return false;
   }
 
   /** Something else asks for an ACK at once: a filled gap, a FIN, an unacceptable segment, a window update. */

@@ -22,7 +22,8 @@ import { ReceiveWindow } from './receive-window.ts';
 import type { LossRecovery } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RtoEstimator } from './rto.ts';
-import { SackRecovery } from './sack-recovery.ts';
+import { SackBlocks } from './sack-blocks.ts';
+import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
@@ -145,6 +146,7 @@ export class ControlBlock {
   readonly newReno: NewRenoRecovery;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
+  readonly sackBlocks: SackBlocks = new SackBlocks();
   readonly acker: Acker = new Acker();
   readonly persist: Persist = new Persist();
   readonly keepalive: Keepalive = new Keepalive();
@@ -362,6 +364,7 @@ export class ControlBlock {
     this.#endSending();
     this.acker.sent();
     this.reassembly.clear();
+    this.sackBlocks.clear();
     this.synDue = false;
     this.notify(Notice.close);
     this.account();

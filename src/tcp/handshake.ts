@@ -1,6 +1,6 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
-import { initialWindow } from './congestion/reno.ts';
+import { initialWindow } from './congestion/initial-window.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';

@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqLt } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqLt, seqMin } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice, RECEIVE_FLOOR } from './control-block.ts';
@@ -18,6 +18,23 @@ export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
   segment.trimFront(Math.min(seqDiff(tcb.rcv.nxt, segment.seq), segment.length));
   const room = seqDiff(tcb.receiveWindow.rightEdge, segment.payloadEnd);
   if (room < 0) segment.trimPayload(Math.max(0, segment.payloadLength + room));
+}
+
+/**
+ * [S-077] RFC 2883 §4: what of the text was received before is reported once, of several parts the first. Comes before
+ * the segment is trimmed and kept.
+ */
+export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
+  if (!tcb.sackPermitted || segment.payloadLength === 0 || segment.has(TcpFlag.SYN)) return;
+  const { rcv, reassembly, sackBlocks } = tcb;
+  const { seq, payloadEnd } = segment;
+  const old = seqLt(seq, rcv.nxt);
+  if (!old && (reassembly.segments === 0 || !reassembly.overlap(seq, payloadEnd))) return;
+  // Each is reported: one that waits is told first.
+  if (sackBlocks.duplicate) sendAck(tcb);
+  if (old) sackBlocks.onDuplicate(seq, seqMin(payloadEnd, rcv.nxt));
+  else sackBlocks.onDuplicate(reassembly.rangeStart, reassembly.rangeEnd);
+  tcb.acker.ackNow();
 }
 
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
@@ -90,6 +107,7 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
     const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
     rcv.nxt = seqAdd(rcv.nxt, filled);
     tcb.bytesReceived += filled;
+    tcb.sackBlocks.trim(rcv.nxt, tcb.reassembly.endFrom(rcv.nxt));
     tcb.acker.ackNow();
   }
   tcb.account();
@@ -98,6 +116,7 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
 
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */
 function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
+  let told = false;
   if (admit(tcb, segment.payloadLength)) {
     tcb.reassembly.insert(
       segment.seq,
@@ -107,10 +126,21 @@ function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
       segment.datagram.retained,
     );
     tcb.account();
+    told = noteRange(tcb, segment.seq);
   }
-  // The peer counts duplicates: one that carried a new number would not be one.
-  if (tcb.rcv.acked !== tcb.rcv.nxt) sendAck(tcb);
+  if (!tcb.acker.onOutOfOrder(told, segment.now)) return;
+  // A peer without SACK counts duplicates: one that carried a new number would not be one.
+  if (!tcb.sackPermitted && tcb.rcv.acked !== tcb.rcv.nxt) sendAck(tcb);
   sendAck(tcb);
+}
+
+/** [S-076] RFC 2018 §4: the range with the octet at `seq` is the first to be reported. Returns what `onOutOfOrder` does. */
+function noteRange(tcb: ControlBlock, seq: number): boolean {
+  const { reassembly, rcv, sackBlocks } = tcb;
+  if (!tcb.sackPermitted) return false;
+  // A bound of the queue may have dropped what lay farthest ahead.
+  sackBlocks.trim(rcv.nxt, reassembly.endFrom(rcv.nxt));
+  return reassembly.rangeOf(seq) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
 }
 
 /** Is there memory for these bytes? Under pressure this connection's out-of-order data goes first, then the segment is dropped. */
@@ -119,6 +149,7 @@ function admit(tcb: ControlBlock, length: number): boolean {
   if (budget.fits(length)) return true;
   if (tcb.reassembly.segments > 0) {
     tcb.reassembly.clear();
+    tcb.sackBlocks.clear();
     tcb.account();
     counters.add('tcp-out-of-order-pruned');
     if (budget.fits(length)) return true;

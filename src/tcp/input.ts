@@ -6,7 +6,7 @@ import { TIME_WAIT_US } from './control-block.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
-import { processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
+import { noteDuplicate, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
 import type { Segment } from './segment.ts';
 import { challenge, sendAck } from './transmit.ts';
 
@@ -26,10 +26,12 @@ export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
 /** RFC 9293 §3.10.7.4: the steps in the RFC's order; each says whether the next is reached. */
 function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (tcb.state === 'SYN_RECV' && !crossedSyn(tcb, segment)) return;
+  if (!checkTimestamp(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
+  noteDuplicate(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   processText(tcb, segment);
@@ -51,7 +53,29 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   return true;
 }
 
-/** What the next segments echo (RFC 7323 §5.3 R3). */
+/**
+ * PAWS (RFC 7323 §5.3 R1), which comes before the check of the sequence number: a segment of an earlier turn of the
+ * numbers is answered with an ACK and dropped. A RST is not subject to it.
+ */
+function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
+  const { timestamps, host } = tcb;
+  if (!timestamps.ok || segment.has(TcpFlag.RST)) return true;
+  const { options } = segment;
+  if (!options.timestamps) {
+    // A peer that has lost its state may be another than the one that agreed: its SYN is challenged as ever.
+    if (segment.has(TcpFlag.SYN)) return true;
+    // [S-064] RFC 7323 §3.2: silently, or an old segment would get past the test of its age.
+    host.counters.add('tcp-no-timestamp');
+    return false;
+  }
+  if (timestamps.acceptable(options.tsValue, segment.now)) return true;
+  // [S-066] RFC 7323 §5.3 R1.
+  host.counters.add('tcp-paws');
+  answerUnacceptable(tcb, segment);
+  return false;
+}
+
+/** What the next segments echo ([S-066] RFC 7323 §5.3 R3). */
 function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
   const { timestamps } = tcb;
   const { options } = segment;
@@ -87,6 +111,7 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
  * retransmissions, which their sender paces itself.
  */
 function answerUnacceptable(tcb: ControlBlock, segment: Segment): void {
+  noteDuplicate(tcb, segment);
   if (segment.length > 0 && !segment.has(TcpFlag.SYN)) sendAck(tcb);
   else challenge(tcb, segment.now);
 }

@@ -39,7 +39,7 @@ export interface ConnectionOptions {
   sack?: boolean;
   /** Offer and use timestamps (RFC 7323 §3). Default true. Linux: net.ipv4.tcp_timestamps. */
   timestamps?: boolean;
-  /** Congestion control, by the name it is registered under. Default 'reno'. */
+  /** Congestion control by name: 'cubic', 'reno', 'bbr', or one registered. Default 'cubic', as Linux. */
   congestion?: string;
   /**
    * How the largest packet that the path carries is found out. 'icmp': routers tell. 'auto': that, and when large
@@ -67,7 +67,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   keepAliveCount: 9,
   sack: true,
   timestamps: true,
-  congestion: 'reno',
+  congestion: 'cubic',
   pathMtuDiscovery: 'auto',
 };
 

@@ -40,7 +40,7 @@ export class Reassembly {
   bytes: number = 0;
   /** Pieces, kept or just arrived, that a bound has dropped. */
   dropped: number = 0;
-  /** After `rangeOf`: the range it found. */
+  /** After `rangeOf` and `overlap`: the range found. */
   rangeStart: number = 0;
   rangeEnd: number = 0;
   readonly #slabs: SlabAllocator;
@@ -57,6 +57,12 @@ export class Reassembly {
   /** Pieces kept. */
   get segments(): number {
     return this.#pieces.length;
+  }
+
+  /** The sequence number behind the last byte kept; `nxt` when there is none. */
+  endFrom(nxt: number): number {
+    const last = this.#pieces.at(-1);
+    return last === undefined ? nxt : last.end;
   }
 
   /** What the queue occupies, in bytes, bookkeeping included. */
@@ -124,6 +130,18 @@ export class Reassembly {
     while (last + 1 < this.#pieces.length && this.#pieces[last]!.end === this.#pieces[last + 1]!.seq) last++;
     this.rangeStart = this.#pieces[first]!.seq;
     this.rangeEnd = this.#pieces[last]!.end;
+    return true;
+  }
+
+  /** Finds the first gapless part of `[seq, end)` that is kept already: true with `rangeStart` and `rangeEnd` set. */
+  overlap(seq: number, end: number): boolean {
+    let index = this.#find(seq);
+    const first = this.#pieces[index];
+    if (first === undefined || seqLe(end, first.seq)) return false;
+    while (index + 1 < this.#pieces.length && this.#pieces[index]!.end === this.#pieces[index + 1]!.seq) index++;
+    const to = this.#pieces[index]!.end;
+    this.rangeStart = seqMax(seq, first.seq);
+    this.rangeEnd = seqMin(end, to);
     return true;
   }
 

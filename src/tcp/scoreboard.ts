@@ -389,8 +389,8 @@ export class Scoreboard {
     rows.end[row] = seq;
     const segments = rows.segments[row + 1]!;
     rows.segments[row] = Math.max(1, Math.round((segments * front) / whole));
-    rows.segments[row + 1] = Math.max(1, segments - rows.segments[row]!);
-    if (rows.marks[row]! & Mark.sacked) this.sackedSegments += rows.segments[row]! + rows.segments[row + 1]! - segments;
+    rows.segments[row + 1] = Math.max(1, segments - rows.segments[row]);
+    if (rows.marks[row]! & Mark.sacked) this.sackedSegments += rows.segments[row] + rows.segments[row + 1]! - segments;
     return index + 1;
   }
 

@@ -8,6 +8,7 @@ import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../w
 import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
 import { writeSynOptions } from './handshake.ts';
+import { chooseSegmentOptions, writeSegmentOptions } from './segment-options.ts';
 import { segmentSent } from './segment-size.ts';
 
 /** One challenge ACK, or answer to an unacceptable segment, in so many microseconds. Linux: tcp_invalid_ratelimit. */
@@ -43,7 +44,7 @@ export function finishSegment(path: Path, packet: Packet, tcpStart: number): voi
  * queue is full (the connection is touched again when there is room). The link cuts what is longer than `segment`.
  */
 function transmit(tcb: ControlBlock, seq: number, length: number, flags: number, segment: number): boolean {
-  const { path, rcv, options, timestamps } = tcb;
+  const { path, rcv, options } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -52,15 +53,12 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number,
   const { memory } = packet;
   if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
   if (length > segment) packet.segmentSize = segment;
-  const headerLength = TCP_HEADER_LENGTH + timestamps.length;
+  const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, length);
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
   const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
   writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, 0, headerLength);
-  // [S-064] RFC 7323 §3.2: in every segment once it is agreed upon.
-  if (timestamps.ok) {
-    writeAlignedTimestamps(memory.view, start + TCP_HEADER_LENGTH, timestamps.value, timestamps.recent);
-  }
+  writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
   finishSegment(path, packet, start);
   sending.ttl = options.ttl;
   sending.trafficClass = options.dscp << 2;
@@ -68,6 +66,8 @@ function transmit(tcb: ControlBlock, seq: number, length: number, flags: number,
   tcb.segmentsSent++;
   rcv.acked = rcv.nxt;
   tcb.acker.sent();
+  // It had no room for what is behind the gap, or came twice: that goes by itself.
+  if (tcb.sackBlocks.fresh) tcb.acker.ackNow();
   return true;
 }
 

@@ -32,8 +32,11 @@ const MEMORY = { ample: 4_000_000, scarce: 30_000 } as const;
 const KEPT = 24;
 /** The attacker remembers so many connections that it has seen packets of. */
 const REMEMBERED = 32;
-/** Answers that carry no data, for each packet in: an out-of-order segment has two ACKs at most. */
-const ANSWERS_A_PACKET = 2;
+/**
+ * Answers that carry no data, for each packet in: an out-of-order segment has two ACKs at most, and if it completes the
+ * handshake the program may abort the connection at once.
+ */
+const ANSWERS_A_PACKET = 3;
 const { SYN, ACK, RST, FIN } = TcpFlag;
 
 /**
@@ -279,7 +282,7 @@ export class FuzzWorld {
     const to = ip.destination.toString();
     if (tcp !== undefined) {
       const key = `${to} ${tcp.destinationPort} ${tcp.sourcePort}`;
-      if ((tcp.flags & RST) === 0) return known.has(key);
+      if ((tcp.flags & RST) === 0) return known.has(key) || isCookie(packet, verdicts);
       return (
         this.#ended.has(key) ||
         verdicts.some(
@@ -463,6 +466,21 @@ export class FuzzWorld {
 /** A connection's name: remote address, remote port, local port. */
 function keyOf(c: Connection): string {
   return `${c.remoteAddress} ${c.remotePort} ${c.localPort}`;
+}
+
+/** A SYN-ACK answers a SYN of which nothing was kept (RFC 4987 §3.6). */
+function isCookie(packet: PacketValue, verdicts: readonly Verdict[]): boolean {
+  const { tcp, ip } = packet;
+  const key = `${ip.destination} ${tcp!.destinationPort} ${tcp!.sourcePort}`;
+  if (tcp!.flags !== (SYN | ACK) || tcp!.payload.length > 0) return false;
+  return verdicts.some(
+    ({ value, drop }) =>
+      drop === undefined &&
+      value?.tcp !== undefined &&
+      (value.tcp.flags & (SYN | ACK | RST)) === SYN &&
+      incomingKey(value) === key &&
+      (value.tcp.sequence + 1) >>> 0 === tcp!.acknowledgment,
+  );
 }
 
 function incomingKey({ ip, tcp }: PacketValue): string {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Acker } from '../../src/tcp/acker.ts';
 import type { CongestionSample } from '../../src/tcp/congestion/controller.ts';
-import { Reno, initialWindow } from '../../src/tcp/congestion/reno.ts';
+import { initialWindow } from '../../src/tcp/congestion/initial-window.ts';
+import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
 import { congestionSample } from '../support/congestion.ts';
 
@@ -106,7 +107,7 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
 
   it('[S-083] a window that is not used does not grow', () => {
     const reno = connection();
-    for (let i = 0; i < 50; i++) reno.onAck(sample({ limited: false }));
+    for (let i = 0; i < 50; i++) reno.onAck(sample({ limited: false, flight: 5 * SMSS }));
     expect(reno.cwnd).toBe(10_000);
   });
 });

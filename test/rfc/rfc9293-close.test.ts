@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { runScript } from '../../src/sim/index.ts';
 import { TIME_WAIT_US } from '../../src/tcp/control-block.ts';
 import { established, inState } from '../support/tcp-world.ts';
 import type { OtherState } from '../support/tcp-world.ts';
@@ -7,54 +8,63 @@ const SECOND = 1_000_000;
 
 describe('RFC 9293 §3.6: closing a connection', () => {
   it('[MUST-12] [MUST-13] figure 12, the stack as peer A: FIN-WAIT-1, FIN-WAIT-2, TIME-WAIT, CLOSED', () => {
-    const { world, peer, connection, events } = established();
-    world.act(() => connection.shutdown());
-    peer.expect({ flags: 'FA', seq: 1, ack: 1, length: 0 });
-    expect(connection.state).toBe('FIN_WAIT_1');
-    peer.send({ flags: 'A', seq: 1, ack: 2 });
-    peer.expectNothing();
-    expect(connection.state).toBe('FIN_WAIT_2');
-    expect(events).toEqual(['finished']);
-    peer.send({ flags: 'FA', seq: 1, ack: 2 });
-    peer.expect({ flags: 'A', seq: 2, ack: 2 });
-    expect(connection.state).toBe('TIME_WAIT');
-    // Informed that it closed normally, not that it was aborted.
-    expect(events).toEqual(['finished', 'end', 'close']);
-    world.advance(TIME_WAIT_US - 1);
-    expect(connection.state).toBe('TIME_WAIT');
-    world.advance(1);
-    expect(connection.state).toBe('CLOSED');
-    peer.expectNothing();
+    runScript(
+      established(),
+      `
+      shutdown
+      > FA 1 ack 1
+        state FIN_WAIT_1
+      < A 1 ack 2
+        nothing
+        state FIN_WAIT_2
+        told finished
+      < FA 1 ack 2
+      > A 2 ack 2
+        state TIME_WAIT
+        # Informed that it closed normally, not that it was aborted.
+        told end, close
+      +${TIME_WAIT_US - 1}us state TIME_WAIT
+      +1us state CLOSED
+        nothing
+      `,
+    );
   });
 
   it('[MUST-12] figure 12, the stack as peer B: CLOSE-WAIT, LAST-ACK, CLOSED', () => {
-    const { world, peer, connection, events } = established();
-    peer.send({ flags: 'FA', seq: 1, ack: 1 });
-    peer.expect({ flags: 'A', seq: 1, ack: 2 });
-    expect(connection.state).toBe('CLOSE_WAIT');
-    expect(events).toEqual(['end']);
-    world.act(() => connection.shutdown());
-    peer.expect({ flags: 'FA', seq: 1, ack: 2 });
-    expect(connection.state).toBe('LAST_ACK');
-    peer.send({ flags: 'A', seq: 2, ack: 2 });
-    expect(connection.state).toBe('CLOSED');
-    expect(events).toEqual(['end', 'finished', 'close']);
+    const { world } = runScript(
+      established(),
+      `
+      < FA 1 ack 1
+      > A 1 ack 2
+        state CLOSE_WAIT
+        told end
+      shutdown
+      > FA 1 ack 2
+        state LAST_ACK
+      < A 2 ack 2
+        state CLOSED
+        told finished, close
+      `,
+    );
     expect(world.stack.tcp.connections).toEqual([]);
   });
 
   it('[MUST-13] figure 13: simultaneous close leads through CLOSING to TIME-WAIT', () => {
-    const { world, peer, connection, events } = established();
-    world.act(() => connection.shutdown());
-    peer.expect({ flags: 'FA', seq: 1, ack: 1 });
-    peer.send({ flags: 'FA', seq: 1, ack: 1 });
-    peer.expect({ flags: 'A', seq: 2, ack: 2 });
-    expect(connection.state).toBe('CLOSING');
-    peer.send({ flags: 'A', seq: 2, ack: 2 });
-    peer.expectNothing();
-    expect(connection.state).toBe('TIME_WAIT');
-    expect(events).toEqual(['end', 'finished', 'close']);
-    world.advance(TIME_WAIT_US);
-    expect(connection.state).toBe('CLOSED');
+    runScript(
+      established(),
+      `
+      shutdown
+      > FA 1 ack 1
+      < FA 1 ack 1
+      > A 2 ack 2
+        state CLOSING
+      < A 2 ack 2
+        nothing
+        state TIME_WAIT
+        told end, finished, close
+      +${TIME_WAIT_US}us state CLOSED
+      `,
+    );
   });
 
   it('simultaneous close: our FIN is retransmitted in CLOSING, and so is the peer’s acknowledged again', () => {

@@ -1,40 +1,47 @@
 import { describe, expect, it } from 'vitest';
+import { runScript } from '../../src/sim/index.ts';
 import { World, established, inState } from '../support/tcp-world.ts';
-
-const SECOND = 1_000_000;
 
 describe('RFC 9293 §3.5: establishing a connection', () => {
   it('figure 6, the stack as peer B: passive open', () => {
-    const world = new World();
-    const accepted = world.listen();
-    const peer = world.client();
-    peer.send({ flags: 'S', seq: 0 });
-    peer.expect({ flags: 'SA', seq: 0, ack: 1, length: 0 });
-    // The handshake's third segment, not the SYN, makes the connection known to the user.
-    expect(accepted).toEqual([]);
-    peer.send({ flags: 'A', seq: 1, ack: 1 });
-    peer.expectNothing();
-    peer.send({ flags: 'A', seq: 1, ack: 1, data: 10 });
-    peer.expect({ flags: 'A', seq: 1, ack: 11 });
-    const { connection, events } = accepted[0]!;
-    expect(connection.state).toBe('ESTABLISHED');
-    expect(events).toEqual(['readable']);
-    expect(world.read(connection)).toBe(10);
+    runScript(
+      new World(),
+      `
+      listen
+        state LISTEN
+      < S 0
+      > SA 0 ack 1
+        state SYN_RECV
+        # The handshake's third segment, not the SYN, makes the connection known to the user.
+        told nothing
+      < A 1 ack 1
+        nothing
+        state ESTABLISHED
+      < A 1:11(10) ack 1
+      > A 1 ack 11
+        told readable
+      read 10
+      `,
+    );
   });
 
   it('figure 6, the stack as peer A: active open', () => {
-    const world = new World();
-    const peer = world.peer();
-    const { connection, events } = world.connect();
-    expect(connection.state).toBe('SYN_SENT');
-    peer.expect({ flags: 'S', seq: 0, ack: 0, length: 0 });
-    expect(events).toEqual([]);
-    peer.send({ flags: 'SA', seq: 0, ack: 1 });
-    peer.expect({ flags: 'A', seq: 1, ack: 1, length: 0 });
-    expect(connection.state).toBe('ESTABLISHED');
-    expect(events).toEqual(['connect']);
-    world.write(connection, 5);
-    peer.expect({ flags: 'PA', seq: 1, ack: 1, length: 5 });
+    runScript(
+      new World(),
+      `
+        state CLOSED
+      connect
+      > S 0
+        state SYN_SENT
+        told nothing
+      < SA 0 ack 1
+      > A 1 ack 1
+        state ESTABLISHED
+        told connect
+      write 5
+      > PA 1:6(5) ack 1
+      `,
+    );
   });
 
   it('what was written before the handshake ended goes out with it, in order', () => {
@@ -53,22 +60,26 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
   });
 
   it('[MUST-10] figure 7: simultaneous open, the SYN,ACKs cross', () => {
-    const world = new World();
-    const peer = world.peer();
-    const { connection, events } = world.connect();
-    peer.expect({ flags: 'S', seq: 0 });
-    peer.send({ flags: 'S', seq: 0 });
-    peer.expect({ flags: 'SA', seq: 0, ack: 1 });
-    expect(connection.state).toBe('SYN_RECV');
-    peer.send({ flags: 'SA', seq: 0, ack: 1 });
-    peer.expectNothing();
-    expect(connection.state).toBe('ESTABLISHED');
-    expect(events).toEqual(['connect']);
-    world.write(connection, 5);
-    peer.expect({ flags: 'PA', seq: 1, ack: 1, length: 5 });
-    peer.send({ flags: 'A', data: 7 });
-    peer.expect({ flags: 'A', seq: 6, ack: 8 });
-    expect(world.read(connection)).toBe(7);
+    runScript(
+      new World(),
+      `
+      connect
+      > S 0
+        state SYN_SENT
+      < S 0
+      > SA 0 ack 1
+        state SYN_RECV
+      < SA 0 ack 1
+        nothing
+        state ESTABLISHED
+        told connect
+      write 5
+      > PA 1:6(5) ack 1
+      < A 1:8(7)
+      > A 6 ack 8
+      read 7
+      `,
+    );
   });
 
   it('[MUST-10] simultaneous open, the peer answers our SYN,ACK with an ACK', () => {
@@ -136,60 +147,76 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
   });
 
   it('figure 8: recovery from an old duplicate SYN, the stack as peer A', () => {
-    const world = new World();
-    const peer = world.peer();
-    const { connection, events } = world.connect();
-    peer.expect({ flags: 'S', seq: 0 });
-    peer.send({ flags: 'SA', seq: -1000, ack: -9 });
-    peer.expect({ flags: 'R', seq: -9 });
-    expect(connection.state).toBe('SYN_SENT');
-    peer.send({ flags: 'SA', seq: 0, ack: 1 });
-    peer.expect({ flags: 'A', seq: 1, ack: 1 });
-    expect(events).toEqual(['connect']);
+    runScript(
+      new World(),
+      `
+      connect
+      > S 0
+      < SA -1000 ack -9           # answers the duplicate
+      > R -9
+        state SYN_SENT
+      < SA 0 ack 1
+      > A 1 ack 1
+        told connect
+      `,
+    );
   });
 
   it('figure 9: half-open connection, the stack as peer B', () => {
-    const { peer, connection, events } = established();
-    peer.send({ flags: 'S', seq: 300_000 });
-    const answer = peer.expect({ flags: 'A', seq: 1, ack: 1 });
-    expect(connection.state).toBe('ESTABLISHED');
-    peer.send({ flags: 'R', seq: answer.ack });
-    expect(connection.state).toBe('CLOSED');
-    expect(events).toEqual(['error ECONNRESET', 'close']);
+    runScript(
+      established(),
+      `
+      < S 300000                  # the peer has crashed and opens again
+      > A 1 ack 1
+        state ESTABLISHED
+      < R 1
+        state CLOSED
+        told error ECONNRESET, close
+      `,
+    );
   });
 
   it('figure 9: half-open connection, the stack as peer A', () => {
-    const world = new World();
-    const peer = world.peer();
-    const { connection, events } = world.connect();
-    peer.expect({ flags: 'S', seq: 0 });
-    peer.send({ flags: 'A', seq: 300, ack: 100 });
-    peer.expect({ flags: 'R', seq: 100, length: 0 });
-    expect(connection.state).toBe('SYN_SENT');
-    world.advance(SECOND);
-    peer.expect({ flags: 'S', seq: 0 });
-    peer.send({ flags: 'SA', seq: 0, ack: 1 });
-    peer.expect({ flags: 'A' });
-    expect(events).toEqual(['connect']);
+    runScript(
+      new World(),
+      `
+      connect
+      > S 0
+      < A 300 ack 100             # the peer has not heard of the crash
+      > R 100
+        state SYN_SENT
+      +1 > S 0
+      < SA 0 ack 1
+      > A 1 ack 1
+        told connect
+      `,
+    );
   });
 
   it('figure 10: data for a connection that is not there is answered with RST', () => {
-    const world = new World();
-    const peer = world.peer({ port: 40_000, stackPort: 9999 });
-    peer.send({ flags: 'A', seq: 300, ack: 100, data: 10 });
-    peer.expect({ flags: 'R', seq: 100, ack: 0, length: 0 });
+    runScript(
+      new World(),
+      `
+        state CLOSED
+      < A 300:310(10) ack 100
+      > R 100
+      `,
+    );
   });
 
   it('[MUST-11] figure 11: an old duplicate SYN at a listener, the other side sends RST', () => {
-    const world = new World();
-    world.listen();
-    const peer = world.client();
-    peer.send({ flags: 'S', seq: 0 });
-    const answer = peer.expect({ flags: 'SA', seq: 0, ack: 1 });
-    peer.send({ flags: 'R', seq: answer.ack });
+    const { world } = runScript(
+      new World(),
+      `
+      listen
+      < S 0
+      > SA 0 ack 1
+      < R 1
+        state LISTEN
+      +200 nothing
+      `,
+    );
     expect(world.stack.statistics().tcp).toMatchObject({ connections: 0, listeners: 1 });
-    world.advance(200 * SECOND);
-    peer.expectNothing();
   });
 
   it('a SYN that comes again gets the same SYN,ACK', () => {

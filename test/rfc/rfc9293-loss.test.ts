@@ -30,7 +30,7 @@ function range(from: number, to: number): number[] {
 
 /** A connection with much to send, whose initial window is on its way. */
 function sending(): Established {
-  const made = established({ rtt: RTT });
+  const made = established({ rtt: RTT, tcp: { congestion: 'reno' } });
   made.world.write(made.connection, 100 * MSS);
   expect(segments(made)).toEqual(range(0, INITIAL_WINDOW));
   made.world.advance(RTT);

@@ -1,6 +1,6 @@
 import type { TcpOption } from '../../src/wire/tcp-option-list.ts';
 import type { Heard, SegmentSpec, TcpPeer } from './tcp-peer.ts';
-import type { Told, WorldOptions } from '../../src/sim/script-world.ts';
+import type { Told, WorldOptions } from '../../src/sim/index.ts';
 import { World } from './tcp-world.ts';
 
 /** A timestamps option, laid out as RFC 7323 Appendix A has it. */

@@ -1,6 +1,7 @@
 import { usageError } from '../../errors.ts';
 import type { CongestionFactory } from './controller.ts';
 import { bbr } from './bbr/bbr.ts';
+import { cubic } from './cubic.ts';
 import { reno } from './reno.ts';
 
 /**
@@ -12,6 +13,7 @@ import { reno } from './reno.ts';
 export class CongestionControls {
   readonly #factories = new Map<string, CongestionFactory>([
     ['bbr', bbr],
+    ['cubic', cubic],
     ['reno', reno],
   ]);
 

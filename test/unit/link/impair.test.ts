@@ -7,10 +7,12 @@ import { impair } from '../../../src/link/impair.ts';
 import type { ImpairOptions } from '../../../src/link/impair-options.ts';
 import type { Link, LinkHost } from '../../../src/link/link.ts';
 import { NO_OFFLOAD } from '../../../src/link/link.ts';
-import { partialPacket, testPacket } from '../../../src/link/suite-packets.ts';
+import { checksumIsRight, partialPacket, testPacket } from '../../../src/link/suite-packets.ts';
 import type { Timer } from '../../../src/time/clock.ts';
 import { seededRandom } from '../../../src/time/seeded-random.ts';
 import { VirtualClock } from '../../../src/time/virtual-clock.ts';
+import { checksumAdd, checksumFinish } from '../../../src/wire/checksum.ts';
+import { parsePacket } from '../../../src/wire/packet.ts';
 import { checkIpv4 } from '../../../src/wire/ipv4.ts';
 import { RecordingHost } from './pairs.ts';
 
@@ -428,8 +430,8 @@ describe('impair: the test decides', () => {
 });
 
 describe('impair: as a link', () => {
-  it('presents the inner link without its offload, and drops what is no single packet with a reason', () => {
-    const { clock, near, far, here, there } = world({}, { mtu: 1400, offload: true });
+  it('presents the inner link without its offload, and drops what is sent that is no single packet, with a reason', () => {
+    const { clock, near, here, there } = world({}, { mtu: 1400, offload: true });
     expect(near).toMatchObject({ medium: 'ip', mtu: 1400, up: true, offload: NO_OFFLOAD });
     const batch = new Batch();
     const large = partialPacket('tcp', 3000);
@@ -438,10 +440,70 @@ describe('impair: as a link', () => {
     batch.push(memoryOf(partial), 0, partial.length, Checksum.partial);
     expect(near.send(batch)).toBe(2);
     expect(near.dropped.snapshot()).toEqual({ 'partial-checksum': 1, 'super-segment': 1 });
+    clock.advance(0);
+    expect([here.packets.length, there.packets.length]).toEqual([0, 0]);
+  });
+
+  it('counts what it can neither cut nor complete', () => {
+    const inner = new Inner();
+    const clock = new VirtualClock();
+    const near = impair(inner);
+    const host = new RecordingHost(clock);
+    void near.open(host);
+    const batch = new Batch();
+    // Of protocol 253.
+    const packet = testPacket('ip', 100, 1);
+    batch.push(memoryOf(packet), 0, 100, Checksum.partial, 10);
+    batch.push(memoryOf(packet), 0, 100, Checksum.partial);
+    inner.host!.receive(batch);
+    expect(near.dropped.snapshot()).toEqual({ 'partial-checksum': 1, 'super-segment': 1 });
+    expect(host.packets).toEqual([]);
+  });
+
+  it('cuts the super-segments that the inner link brings: each piece is lost or delayed by itself', () => {
+    const { clock, far, here, near } = world({ drop: (_packet, index) => index === 1 }, { offload: true });
+    const batch = new Batch();
+    const large = partialPacket('tcp', 3500);
+    // CWR, ACK, PSH, FIN.
+    large[33] = 0x80 | 0x10 | 0x08 | 0x01;
+    batch.push(memoryOf(large), 0, large.length, Checksum.partial, 1000);
     far.send(batch);
     clock.advance(0);
-    expect(near.dropped.snapshot()).toEqual({ 'partial-checksum': 2, 'super-segment': 2 });
-    expect([here.packets.length, there.packets.length]).toEqual([0, 0]);
+    const read = here.packets.map((packet) => parsePacket(packet));
+    expect(read).toMatchObject([
+      { ip: { identification: 7 }, tcp: { sequence: 1, flags: 0x90 } },
+      { ip: { identification: 9 }, tcp: { sequence: 2001, flags: 0x10 } },
+      { ip: { identification: 10 }, tcp: { sequence: 3001, flags: 0x19 } },
+    ]);
+    expect(here.packets.map((packet) => packet.length)).toEqual([1040, 1040, 540]);
+    expect(here.marks).toEqual([0, 1, 2].map(() => [Checksum.valid, 0]));
+    expect(near.statistics().receive).toMatchObject({ packets: 4, lost: 1 });
+    for (const packet of here.packets) expect(checksumIsRight(packet)).toBe(true);
+  });
+
+  it('cuts IPv6 behind an Ethernet header', () => {
+    const inner = new Inner('ethernet');
+    const host = new RecordingHost(new VirtualClock());
+    void impair(inner).open(host);
+    const udp = Uint8Array.from({ length: 2508 }, (_, i) => (i < 8 ? [1, 2, 3, 4, 9, 204, 0, 0][i]! : i * 7));
+    const ip = Uint8Array.from({ length: 40 }, (_, i) => (i < 8 ? [0x60, 0, 0, 0, 9, 204, 17, 64][i]! : i));
+    const frame = Uint8Array.from([...new Uint8Array(12), 0x86, 0xdd, ...ip, ...udp]);
+    const batch = new Batch();
+    batch.push(memoryOf(frame), 0, frame.length, Checksum.partial, 1000);
+    inner.host!.receive(batch);
+    const views = host.packets.map((packet) => memoryOf(packet).view);
+    expect(views.map((view) => [view.byteLength, view.getUint16(18), view.getUint16(58)])).toEqual([
+      [1062, 1008, 1008],
+      [1062, 1008, 1008],
+      [562, 508, 508],
+    ]);
+    for (const view of views) {
+      const length = view.byteLength - 54;
+      // RFC 8200 §8.1: addresses, length and next header.
+      const pseudo = checksumAdd(17 + length, view, 22, 32);
+      expect(checksumFinish(checksumAdd(pseudo, view, 54, length))).toBe(0);
+    }
+    expect(host.packets.flatMap((packet) => [...packet.subarray(62)])).toEqual([...udp.subarray(8)]);
   });
 
   it('passes back-pressure on, and loses nothing by it', () => {

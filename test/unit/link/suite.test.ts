@@ -56,6 +56,10 @@ suite('impair(cable({ offload, queue, queueBytes })), with a delay', () => {
   // Less than `settle` takes for both ends.
   return pairOf([impair(a, { delay: 0.1 }), impair(b, { delay: 0.25, seed: 1 })]);
 });
+suite('impair(cable({ offload })), from the end with offload', () => {
+  const [a, b] = cable({ offload: true });
+  return pairOf([a, impair(b, { delay: 0.1, seed: 1 })]);
+});
 
 /** Advances a clock past all the errors that come out of it. */
 function advanceThrough(advance: () => void | Promise<void>): void {

@@ -22,7 +22,7 @@ describe('Reno', () => {
 
   it('does not grow while the window is not used', () => {
     const tested = controller();
-    tested.onAck(sample({ limited: false }));
+    tested.onAck(sample({ limited: false, flight: 5000 }));
     expect(tested.cwnd).toBe(10_000);
     tested.onCongestion('loss', sample());
     for (let i = 0; i < 20; i++) tested.onAck(sample({ limited: false }));
@@ -73,7 +73,8 @@ describe('Reno', () => {
     tested.onCongestion('timeout', sample({ flight: 6000 }));
     expect(tested.ssthresh).toBe(3000);
     tested.onCongestion('loss', sample({ flight: 5000 }));
-    expect([tested.cwnd, tested.ssthresh]).toEqual([2500, 2500]);
+    // A loss makes no window larger than it is, two segments excepted.
+    expect([tested.cwnd, tested.ssthresh]).toEqual([2000, 2500]);
   });
 
   it('computes ssthresh anew for a timeout that follows a repaired one', () => {
@@ -89,9 +90,39 @@ describe('Reno', () => {
     tested.onCongestion('timeout', sample({ flight: 20_000 }));
     tested.onAck(sample());
     tested.onRecovered(sample({ flight: 20_000, acked: 18_000 }));
-    expect(tested.cwnd).toBe(4000);
+    expect(tested.cwnd).toBe(3000);
     tested.onAck(sample({ acked: 2000 }));
-    expect(tested.cwnd).toBe(6000);
+    expect(tested.cwnd).toBe(5000);
+  });
+
+  it('is as it was before when the last event was a false alarm', () => {
+    const tested = controller();
+    tested.onCongestion('timeout', sample({ flight: 10_000 }));
+    tested.onCongestion('timeout', sample({ flight: 10_000 }));
+    tested.onSpurious();
+    expect([tested.cwnd, tested.ssthresh]).toEqual([10_000, 2 ** 30]);
+    tested.onCongestion('loss', sample({ flight: 10_000 }));
+    tested.onSpurious();
+    tested.onSpurious();
+    expect([tested.cwnd, tested.ssthresh]).toEqual([10_000, 2 ** 30]);
+  });
+
+  it('keeps what it has reached since a false alarm', () => {
+    const tested = controller();
+    tested.onCongestion('loss', sample({ flight: 8000 }));
+    for (let i = 0; i < 100; i++) tested.onAck(sample());
+    const { cwnd } = tested;
+    expect(cwnd).toBeGreaterThan(10_000);
+    tested.onSpurious();
+    expect([tested.cwnd, tested.ssthresh]).toEqual([cwnd, 4000]);
+  });
+
+  it('reduces down to one segment for congestion marks, down to two for losses', () => {
+    const tested = controller();
+    tested.onCongestion('loss', sample({ flight: 1000 }));
+    expect([tested.cwnd, tested.ssthresh]).toEqual([2000, 2000]);
+    tested.onCongestion('ecn', sample({ flight: 2000 }));
+    expect([tested.cwnd, tested.ssthresh]).toEqual([1000, 2000]);
   });
 
   it('restarts from the initial window after idleness, remembering what was reached', () => {

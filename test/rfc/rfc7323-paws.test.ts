@@ -1,0 +1,160 @@
+import { describe, expect, it } from 'vitest';
+import { extended, sackOf, stamp, stampOf } from '../support/tcp-extended.ts';
+import type { Extended, ExtendedOptions } from '../support/tcp-extended.ts';
+
+const SECOND = 1_000_000;
+const DAY = 24 * 3600 * SECOND;
+
+/** TS.Recent is `recent`, by 100 bytes that were received and acknowledged. */
+function after(recent: number, options: ExtendedOptions = {}): Extended {
+  const made = extended({ tsValue: recent - 1, ...options });
+  made.stamped(recent, { flags: 'A', data: 100 });
+  made.peer.expect({ ack: 101 });
+  return made;
+}
+
+function drops({ world }: Extended): Record<string, number> {
+  return { ...world.stack.statistics().drops };
+}
+
+describe('RFC 7323 §3.2: a segment without timestamps, once they are agreed upon', () => {
+  it('[S-064] is dropped silently, and never ends the connection', () => {
+    const made = after(10);
+    const { peer, connection } = made;
+    peer.send({ flags: 'A', seq: 101, data: 100 });
+    peer.send({ flags: 'FA', seq: 101 });
+    peer.expectNothing();
+    expect(connection.readableLength).toBe(100);
+    expect(connection.state).toBe('ESTABLISHED');
+    expect(drops(made)['tcp-no-timestamp']).toBe(2);
+  });
+
+  it('[S-064] but not a RST', () => {
+    const { peer, events } = after(10);
+    peer.send({ flags: 'R', seq: 101 });
+    expect(events).toContain('error ECONNRESET');
+  });
+
+  it('[S-064] [S-089] nor a SYN, which may come from a peer that has started anew', () => {
+    const { peer } = after(10);
+    peer.send({ flags: 'S', seq: 70_000, mss: 1460 });
+    peer.expect({ flags: 'A', seq: 1, ack: 101, length: 0 });
+  });
+});
+
+describe('RFC 7323 §5.3: PAWS', () => {
+  it('[S-066] R1: an older segment is answered with an ACK and dropped, wherever it lies', () => {
+    const made = after(10);
+    const { peer, stamped, connection } = made;
+    for (const seq of [101, 301]) {
+      stamped(9, { flags: 'A', seq, data: 100 });
+      const ack = peer.expect({ flags: 'A', seq: 1, ack: 101, length: 0 });
+      expect(sackOf(ack, peer)).toEqual([]);
+      peer.expectNothing();
+    }
+    expect(connection.info()).toMatchObject({ unread: 100, outOfOrder: 0 });
+    expect(drops(made)['tcp-paws']).toBe(2);
+    stamped(10, { flags: 'A', seq: 101, data: 100 });
+    peer.expect({ ack: 201 });
+  });
+
+  it.each([
+    ['an ACK', { flags: 'A', ack: 1001 }],
+    ['a FIN', { flags: 'FA', ack: 1001 }],
+    ['a SYN', { flags: 'S' }],
+    ['a window update', { flags: 'A', wnd: 1 }],
+  ])('[S-066] R1: the same with %s', (_, segment) => {
+    const { world, peer, connection, stamped } = after(10);
+    world.write(connection, 1000);
+    peer.take();
+    stamped(9, { seq: 101, ...segment });
+    peer.expect({ flags: 'A', ack: 101, length: 0 });
+    expect(connection.info()).toMatchObject({ state: 'ESTABLISHED', flight: 1000, sendWindow: 65_535 });
+  });
+
+  it('[S-066] R1: a RST is excepted', () => {
+    const { stamped, events } = after(10);
+    stamped(9, { flags: 'R', seq: 101 });
+    expect(events).toContain('error ECONNRESET');
+  });
+
+  it('[S-066] [S-091] R1: bare ACKs are not answered without end', () => {
+    const { world, peer, stamped } = after(10);
+    for (let i = 0; i < 10; i++) stamped(9, { flags: 'A', seq: 101 });
+    expect(peer.take()).toHaveLength(1);
+    world.advance(SECOND);
+    stamped(9, { flags: 'A', seq: 101 });
+    expect(peer.take()).toHaveLength(1);
+  });
+
+  it('[S-066] R1 comes before R2: an old segment outside the window leaves TS.Recent alone, as does a new one', () => {
+    const { peer, stamped } = after(10);
+    for (const tsValue of [9, 20]) {
+      stamped(tsValue, { flags: 'A', seq: 3_000_000, data: 100 });
+      expect(stampOf(peer.expect({ flags: 'A', ack: 101 }))?.echo).toBe(10);
+    }
+    stamped(10, { flags: 'A', seq: 101, data: 100 });
+    expect(stampOf(peer.expect({ ack: 201 }))?.echo).toBe(10);
+  });
+
+  it('[S-066] R3: TS.Recent follows segments at or below Last.ACK.sent, only forward', () => {
+    const { peer, stamped } = after(10);
+    const echoed = (): number | undefined => stampOf(peer.take().at(-1)!)?.echo;
+    stamped(12, { flags: 'A', seq: 201, data: 100 });
+    expect(echoed()).toBe(10);
+    stamped(13, { flags: 'A', seq: 51, data: 100 });
+    expect(echoed()).toBe(13);
+    // What is queued is not looked at again: the segment of 12 was delivered with the gap.
+    stamped(14, { flags: 'A', seq: 151, data: 50 });
+    const last = peer.take().at(-1)!;
+    expect(last.ack).toBe(301);
+    expect(stampOf(last)?.echo).toBe(14);
+  });
+
+  it('[S-066] timestamps are compared modulo 2³²', () => {
+    const { peer, stamped } = after(0xffff_ffff);
+    stamped(3, { flags: 'A', seq: 101, data: 100 });
+    expect(stampOf(peer.expect({ ack: 201 }))?.echo).toBe(3);
+    stamped(0xffff_fffe, { flags: 'A', seq: 201, data: 100 });
+    peer.expect({ ack: 201 });
+    stamped((3 + 2 ** 31) >>> 0, { flags: 'A', seq: 201, data: 100 });
+    peer.expect({ ack: 201 });
+  });
+
+  it('[S-066] a segment of the last turn of the sequence numbers is not taken for new data', () => {
+    // What would be right in the window, but for its age.
+    const made = after(10);
+    made.stamped(5, { flags: 'A', seq: 101, data: new Uint8Array(100).fill(0xee) });
+    made.peer.expect({ ack: 101 });
+    made.stamped(11, { flags: 'A', seq: 101, data: 100 });
+    made.peer.expect({ ack: 201 });
+    expect(made.world.read(made.connection)).toBe(200);
+  });
+
+  it('[S-077] and PAWS: what came twice is reported all the same (RFC 2883 §4.3)', () => {
+    const { peer, stamped } = after(10);
+    stamped(9, { flags: 'A', seq: 1, data: 100 });
+    expect(sackOf(peer.expect({ ack: 101 }), peer)).toEqual([[1, 101]]);
+  });
+
+  it('[S-066] is not done where timestamps were not agreed upon', () => {
+    const { peer } = extended();
+    peer.send({ flags: 'A', data: 100, options: stamp(10) });
+    peer.send({ flags: 'A', data: 100, options: stamp(9) });
+    expect(peer.take().at(-1)).toMatchObject({ ack: 201 });
+  });
+});
+
+describe('RFC 7323 §5.5: outdated timestamps', () => {
+  it('[S-066] after 24 days of silence an older timestamp is accepted, and counts from then on', () => {
+    const { world, peer, stamped } = after(10);
+    world.advance(24 * DAY);
+    stamped(9, { flags: 'A', seq: 101, data: 100 });
+    peer.expect({ ack: 101 });
+    world.advance(1);
+    stamped(9, { flags: 'A', seq: 101, data: 100 });
+    expect(stampOf(peer.expect({ ack: 201 }))?.echo).toBe(9);
+    stamped(8, { flags: 'A', seq: 201, data: 100 });
+    peer.expect({ ack: 201 });
+  });
+});

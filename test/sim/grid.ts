@@ -1,0 +1,97 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { runPath } from '../support/path-world.ts';
+
+/**
+ * The grid of paths on which goodput is measured with default settings, and the snapshot that it is held against:
+ * `grid.snapshot.tsv`, a line a cell. Virtual time makes it exact: any change is a change of the stack's behaviour.
+ * `USERNET_UPDATE_GRID=1` rewrites the cells that a run measures.
+ */
+
+/** One path: loss and reordering in percent of the packets of each direction, ms, Mbit/s. */
+export interface Cell {
+  readonly loss: number;
+  readonly rtt: number;
+  readonly reorder: number;
+  readonly rate: number;
+}
+
+const LOSSES = [0, 0.1, 1, 5, 10];
+const RTTS = [1, 20, 100, 300];
+const REORDERS = [0, 1, 10];
+const RATES = [10, 100, 1000];
+/** Milliseconds. */
+const WARMUP = 5000;
+const DURATION = 30_000;
+const SNAPSHOT = new URL('grid.snapshot.tsv', import.meta.url);
+const HEADER = 'loss\trtt\treorder\trate\tgoodput';
+
+/** All 180 cells. */
+export const GRID: readonly Cell[] = RATES.flatMap((rate) =>
+  LOSSES.flatMap((loss) => RTTS.flatMap((rtt) => REORDERS.map((reorder) => ({ loss, rtt, reorder, rate })))),
+);
+
+/** 24 of them in which every value of every column occurs: `[loss, rtt, reorder, rate]`. The fastest need few packets. */
+export const QUICK: readonly Cell[] = (
+  [
+    [0, 20, 0, 10],
+    [0, 100, 1, 10],
+    [0, 300, 10, 10],
+    [0.1, 1, 0, 10],
+    [0.1, 100, 0, 10],
+    [1, 20, 0, 10],
+    [1, 100, 10, 10],
+    [1, 300, 1, 10],
+    [5, 1, 1, 10],
+    [5, 20, 0, 10],
+    [10, 1, 10, 10],
+    [10, 100, 0, 10],
+    [0, 100, 0, 100],
+    [0, 20, 10, 100],
+    [0.1, 20, 1, 100],
+    [0.1, 300, 0, 100],
+    [1, 20, 0, 100],
+    [1, 100, 1, 100],
+    [5, 20, 10, 100],
+    [5, 300, 0, 100],
+    [10, 100, 1, 100],
+    [1, 100, 0, 1000],
+    [5, 20, 0, 1000],
+    [10, 300, 10, 1000],
+  ] as const
+).map(([loss, rtt, reorder, rate]) => ({ loss, rtt, reorder, rate }));
+
+export function nameOf({ loss, rtt, reorder, rate }: Cell): string {
+  return `loss ${loss} %, ${rtt} ms, reorder ${reorder} %, ${rate} Mbit/s`;
+}
+
+/** Goodput in Mbit/s, as the snapshot writes it. */
+export function measure({ loss, rtt, reorder, rate }: Cell): string {
+  const path = { rtt, loss: loss / 100, reorder: reorder / 100, rate: rate * 1e6, seed: 1 };
+  return (runPath({ ...path, warmup: WARMUP, duration: DURATION }).goodput / 1e6).toFixed(3);
+}
+
+/** What the snapshot says of a cell that was measured; updates it when that is wished. */
+export function expected(cell: Cell, measured: string): string {
+  const snapshot = readSnapshot();
+  const key = keyOf(cell);
+  if (process.env['USERNET_UPDATE_GRID'] === '1') {
+    snapshot.set(key, measured);
+    writeSnapshot(snapshot);
+  }
+  return snapshot.get(key) ?? 'not measured yet: USERNET_UPDATE_GRID=1 does';
+}
+
+function keyOf({ loss, rtt, reorder, rate }: Cell): string {
+  return `${loss}\t${rtt}\t${reorder}\t${rate}`;
+}
+
+function readSnapshot(): Map<string, string> {
+  const [, ...lines] = readFileSync(SNAPSHOT, 'utf8').trimEnd().split('\n');
+  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf('\t')), line.slice(line.lastIndexOf('\t') + 1)]));
+}
+
+/** In the order of the grid, whatever was measured first. */
+function writeSnapshot(snapshot: ReadonlyMap<string, string>): void {
+  const keys = GRID.map(keyOf).filter((key) => snapshot.has(key));
+  writeFileSync(SNAPSHOT, [HEADER, ...keys.map((key) => `${key}\t${snapshot.get(key)}`), ''].join('\n'));
+}
