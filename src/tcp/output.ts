@@ -92,7 +92,6 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
     sack.tailProbe.onSent(snd.nxt, true);
   }
   // RFC 8985 §7.3: from here on the retransmission timer watches.
-  tcb.retransmitAt = now + tcb.rto.rto;
   tcb.tailProbeStale = false;
   return true;
 }
