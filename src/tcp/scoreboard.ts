@@ -265,7 +265,10 @@ export class Scoreboard {
 
   /** Forgets what SACK has reported: the peer may have thrown it away (RFC 2018 §8). */
   forgetSacked(): void {
-    for (let i = 0; i < this.length; i++) this.#rows!.marks[this.#first + i]! &= ~Mark.sacked;
+    for (let i = 0; i < this.length; i++) {
+      // It was delivered once: when it is again, that gives no round-trip time.
+      if (this.#marks(i) & Mark.sacked) this.#rows!.marks[this.#first + i] = Mark.repeated;
+    }
     this.sacked = 0;
     this.sackedSegments = 0;
   }

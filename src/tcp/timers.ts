@@ -25,10 +25,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
   // [S-080] RFC 8985 §7.2: a probe that is due no earlier than the retransmission timer goes in its place.
-  if (tcb.tailProbeAt <= now) {
-    tcb.tailProbeAt = Infinity;
-    tcb.tailProbeDue = true;
-  } else if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
+  if (!tailProbeTimeout(tcb, now) && tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
@@ -43,6 +40,18 @@ function lingerOver(tcb: ControlBlock): void {
     sendReset(tcb, tcb.snd.nxt);
   }
   tcb.release('end');
+}
+
+/** RFC 8985 §7.3: a tail loss probe is due; false when there is none, or what SACK reports has made it needless. */
+function tailProbeTimeout(tcb: ControlBlock, now: number): boolean {
+  const { sack, scoreboard } = tcb;
+  if (tcb.tailProbeAt > now) return false;
+  tcb.tailProbeAt = Infinity;
+  if (sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0) return false;
+  tcb.tailProbeDue = true;
+  // "Regardless of whether a loss probe was sent, the sender MUST re-arm the RTO timer."
+  tcb.retransmitAt = now + tcb.rto.rto;
+  return true;
 }
 
 /** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
