@@ -173,6 +173,7 @@ function smallMayGo(tcb: ControlBlock, length: number, available: number, usable
 /** Sets the timers to what is now on its way or waiting. */
 function setTimers(tcb: ControlBlock, now: number): void {
   const { snd, persist } = tcb;
+  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
   const outstanding = snd.una !== snd.nxt;
   const waiting = tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent);
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
@@ -191,7 +192,6 @@ function setTimers(tcb: ControlBlock, now: number): void {
     tcb.stalledSince = now;
   }
   if (tcb.tailProbeStale) armTailProbe(tcb, now);
-  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
 }
 
 /** RFC 8985 §7.2: a probe waits for the end of a flight of which nothing is known to be lost or out of order. */
