@@ -25,7 +25,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     if (tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   }
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
-  const spared = lost > 0 && sizeProbeFailed(tcb, ack.now);
+  const spared = scoreboard.hasLost && sizeProbeFailed(tcb, ack.now);
   const sample = ackSample(tcb, ack, spared ? 0 : lost);
   if (ended && sack.congested) congestion.onRecovered(sample);
   else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);

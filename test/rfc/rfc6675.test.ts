@@ -183,10 +183,17 @@ describe('RFC 6675 §5.1: retransmission timeouts', () => {
     segments(made);
     expect(made.connection.info().timeouts).toBeGreaterThan(0);
     const { ssthresh } = made.connection.info();
-    ack(made, 11);
-    for (const n of [13, 14, 15, 16]) ack(made, 11, [12, n]);
-    expect(segments(made)[0]).toBe(11);
+    // RFC 5682 §3.1: two new segments, which arrive where nothing else has: the losses were real.
+    ack(made, 1);
+    const [fresh = 0] = segments(made);
+    expect(fresh).toBeGreaterThanOrEqual(20);
+    ack(made, 1, [fresh, fresh + 1]);
+    expect(segments(made)[0]).toBe(1);
+    ack(made, 1, [fresh, fresh + 2]);
+    for (const n of [4, 5, 6, 7]) ack(made, 1, [fresh, fresh + 2], [3, n]);
     expect(made.connection.info().ssthresh).toBe(ssthresh);
+    expect(made.connection.info().recovery).toBe('loss');
+    made.peer.take();
   });
 
   it('[S-078] holes are filled in from the front, as slow start allows', () => {
