@@ -99,7 +99,7 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
     tcb.sack?.tailProbe.onSample();
     return rtt;
   }
-  // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
+  // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
   if (advanced && echoAt >= 0) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
