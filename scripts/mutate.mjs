@@ -8,7 +8,7 @@
 //     --report FILE     JSON (default: reports/mutation.json)
 //
 // All mutants are compiled in at once, behind switches, and all tests are loaded once into one process: a mutant costs no more
-// than the tests that reach its condition, cheapest and most successful first, until one fails.
+// than the tests in which its condition is ever otherwise, cheapest and most successful first, until one fails.
 import { fork } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -88,17 +88,17 @@ async function startWorker() {
 /** @type {Array<{ file: string, title: string }>} */
 const tests = await startWorker();
 console.log(`${all.length} mutants in ${sources.length} files, ${tests.length} tests`);
-/** @type {Array<{ failure?: string, cost: number, count: number, sites: number[] }>} */
+/** @type {Array<{ failure?: string, cost: number, count: number, seen: number[] }>} */
 const survey = await ask({ job: 'survey' });
-/** @type {Map<number, number[]>} */
+/** What a condition was → the tests in which it was. @type {Map<number, number[]>} */
 const reach = new Map();
 let total = 0;
-for (const [index, { failure, cost, sites: reached }] of survey.entries()) {
+for (const [index, { failure, cost, seen }] of survey.entries()) {
   total += cost;
   const test = tests[index];
   if (failure !== undefined) console.log(`left out, fails without a mutant: ${test?.file} ${test?.title}: ${failure}`);
   else if (cost / 1000 > Number(options.costliest)) console.log(`left out, slow: ${test?.file} ${test?.title}`);
-  else for (const site of reached) reach.set(site, [...(reach.get(site) ?? []), index]);
+  else for (const what of seen) reach.set(what, [...(reach.get(what) ?? []), index]);
 }
 console.log(`all tests once: ${(total / 1e6).toFixed(1)} s`);
 
@@ -112,8 +112,9 @@ async function judge(mutant) {
   const scores = kills.get(mutant.file) ?? new Map();
   kills.set(mutant.file, scores);
   const rank = (/** @type {number} */ index) => ((survey[index]?.cost ?? 0) + 500) / (1 + 5 * (scores.get(index) ?? 0));
-  const reached = (reach.get(mutant.site) ?? []).toSorted((a, b) => rank(a) - rank(b));
-  if (reached.length === 0) return { ...mutant, outcome: 'not reached', reached: 0 };
+  // Only where the condition was the opposite at least once does the mutant change anything.
+  const reached = (reach.get(2 * mutant.site + (mutant.value ? 0 : 1)) ?? []).toSorted((a, b) => rank(a) - rank(b));
+  if (reached.length === 0) return { ...mutant, outcome: 'never otherwise', reached: 0 };
   const candidates = reached.map((index) => ({ index, count: survey[index]?.count ?? 0 }));
   const answer = await ask({ job: 'hunt', site: mutant.site, value: mutant.value, candidates });
   if (answer === undefined || answer.sick) await startWorker();
@@ -141,7 +142,7 @@ for (const file of wanted) {
     );
   }
   const own = results.filter((result) => result.file === file);
-  const alive = own.filter(({ outcome }) => outcome === 'SURVIVED' || outcome === 'not reached').length;
+  const alive = own.filter(({ outcome }) => outcome === 'SURVIVED' || outcome === 'never otherwise').length;
   const seconds = Math.round((Date.now() - started) / 1000);
   console.log(`${file}: ${own.length} mutants, ${own.length - alive} killed, ${alive} alive, ${seconds} s`);
   const report = join(root, options.report);

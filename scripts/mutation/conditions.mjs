@@ -39,7 +39,7 @@ function operands(node, operator) {
 /**
  * Removes conditions one by one: what an `if`, `?:` or comparison decides becomes true, then false; a loop is never entered; an
  * operand of `&&` becomes true and one of `||` false. (The opposite values would break the whole, which is a mutant of its own.)
- * In the result each condition asks `__mutant(site, value)` first.
+ * In the result each condition asks `__mutant(site, value)` first, and tells `__seen(site, value)` what it is.
  *
  * @param {string} file
  * @param {string} source
@@ -90,8 +90,8 @@ export function instrument(file, source, firstSite) {
     for (const value of values) mutants.push({ file, line, text, value, site });
     const asks = values.map((value) => `__mutant(${site}, ${value}) ? ${value} : `).join('');
     const end = editAt(node.end);
-    end.before = `))${end.before}`;
-    editAt(node.start).after += `(${asks}(`;
+    end.before = `)))${end.before}`;
+    editAt(node.start).after += `(${asks}__seen(${site}, (`;
     site++;
   }
   let code = '';

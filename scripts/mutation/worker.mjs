@@ -14,7 +14,7 @@ const EXCESS = 20;
 
 fc.configureGlobal({ seed: 1 });
 
-/** @type {Set<number>} */
+/** What conditions were: twice the site, plus one for true. @type {Set<number>} */
 let hits = new Set();
 let evaluated = 0;
 let limit = Infinity;
@@ -23,9 +23,12 @@ let activeValue = false;
 
 Object.assign(globalThis, {
   __mutant(/** @type {number} */ site, /** @type {boolean} */ value) {
-    hits.add(site);
     if (++evaluated > limit) throw new Error('endless');
     return site === activeSite && value === activeValue;
+  },
+  __seen(/** @type {number} */ site, /** @type {unknown} */ value) {
+    hits.add(2 * site + (value ? 1 : 0));
+    return value;
   },
 });
 
@@ -66,8 +69,8 @@ async function load({ files, instrumented }) {
 async function survey() {
   const found = [];
   for (const index of tests.keys()) {
-    const { failure, cost, evaluated: count, hits: sites } = await run(index, Infinity);
-    found.push({ failure: failure === undefined ? undefined : String(failure), cost, count, sites: [...sites] });
+    const { failure, cost, evaluated: count, hits: seen } = await run(index, Infinity);
+    found.push({ failure: failure === undefined ? undefined : String(failure), cost, count, seen: [...seen] });
   }
   return found;
 }
