@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { MSS, RTT, ack, flying, range, repairs, segments, twenty } from '../support/sack-world.ts';
+import type { Established } from '../support/tcp-world.ts';
+
+/** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
+function acks(made: Established, lost: readonly number[]): number[][] {
+  const got = range(10, 30).filter((n) => !lost.includes(n));
+  const sent: number[][] = [];
+  const blocks: [number, number][] = [];
+  for (const n of got) {
+    const last = blocks.at(-1);
+    if (last !== undefined && last[1] === n) last[1] = n + 1;
+    else blocks.push([n, n + 1]);
+    ack(made, 10, ...blocks.slice(-3).reverse());
+    sent.push(segments(made));
+    made.world.advance(100);
+  }
+  return sent;
+}
+
+describe('RFC 9937 on a flight of twenty segments', () => {
+  it('[S-079] one is lost: one segment for every other ACK, and half of the flight is left', () => {
+    const made = twenty({}, 100);
+    const sent = acks(made, [10]);
+    expect(sent[2]).toEqual([10]);
+    // Two by limited transmit before; from then on evenly.
+    const counts = sent.slice(3).map((some) => some.length);
+    expect(Math.max(...counts)).toBe(1);
+    for (let i = 0; i + 2 < counts.length; i++) expect(counts[i]! + counts[i + 1]! + counts[i + 2]!).toBeGreaterThan(0);
+    expect(sent.flat().length).toBe(made.connection.info().ssthresh / MSS);
+    expect(made.connection.info().ssthresh).toBe(10 * MSS);
+  });
+
+  it.each([
+    ['three', [10, 14, 20]],
+    ['half, in front', range(10, 20)],
+    ['every other', range(5, 15).map((n) => 2 * n)],
+    ['all but three', range(10, 27)],
+  ])('[S-079] %s lost: no more is sent than was delivered, and the flight stays within ssthresh', (_, lost) => {
+    const made = twenty({}, 100);
+    const sent = acks(made, lost);
+    let total = 0;
+    // §4, strong packet conservation bound: each ACK delivers one segment.
+    sent.forEach((some, i) => {
+      total += some.length;
+      expect(total).toBeLessThanOrEqual(i + 1);
+    });
+    const { ssthresh } = made.connection.info();
+    expect(sent.flat().length * MSS).toBeLessThanOrEqual(ssthresh);
+    // The lost ones go first, from the lowest on.
+    const again = sent.flat().filter((n) => n < 30);
+    expect(again).toEqual(lost.slice(0, again.length));
+  });
+
+  it('[S-079] all but three lost: repaired within some round trips, without a timeout', () => {
+    const made = twenty({}, 20);
+    const lost = range(10, 27);
+    let fly = acks(made, lost).flat();
+    const got = new Set<number>([27, 28, 29]);
+    for (let round = 0; round < 12 && made.connection.info().flight > 0; round++) {
+      made.world.advance(RTT);
+      const next: number[] = [];
+      for (const n of fly) {
+        got.add(n);
+        let una = 10;
+        while (got.has(una)) una++;
+        const top = Math.max(...got) + 1;
+        const blocks: [number, number][] = [];
+        for (let i = una + 1; i < top; i++) {
+          if (!got.has(i)) continue;
+          if (blocks.at(-1)?.[1] === i) blocks.at(-1)![1] = i + 1;
+          else blocks.push([i, i + 1]);
+        }
+        ack(made, una, ...blocks.slice(-3));
+        next.push(...segments(made));
+      }
+      fly = next;
+    }
+    expect(made.connection.info().flight).toBe(0);
+    expect(repairs(made)).toEqual({ retransmits: 17, timeouts: 0 });
+  });
+});
+
+describe('RFC 3042, with SACK', () => {
+  it('[S-073] a new segment for each of the first two duplicate ACKs that report something new', () => {
+    const made = flying({ more: 20 });
+    ack(made, 0, [1, 2]);
+    expect(segments(made)).toEqual([10]);
+    ack(made, 0, [1, 3]);
+    expect(segments(made)).toEqual([11]);
+  });
+
+  it('[S-073] none for a duplicate ACK without new SACK information', () => {
+    const made = flying({ more: 20 });
+    ack(made, 0, [1, 2]);
+    expect(segments(made)).toEqual([10]);
+    ack(made, 0, [1, 2]);
+    ack(made, 0);
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-073] not beyond the window of the peer', () => {
+    const made = flying({ more: 20, wnd: 10 * MSS });
+    ack(made, 0, [1, 2]);
+    expect(segments(made)).toEqual([]);
+  });
+
+  it('[S-073] cwnd stays as it was', () => {
+    const made = flying({ more: 20 });
+    const { cwnd } = made.connection.info();
+    ack(made, 0, [1, 3]);
+    expect(segments(made)).toEqual([10, 11]);
+    expect(made.connection.info().cwnd).toBe(cwnd);
+  });
+});
+
+describe('A single loss', () => {
+  it.each(range(0, 10))('[S-080] of segment %i of ten is repaired without a timeout, by one retransmission', (lost) => {
+    const made = flying();
+    for (let n = 0; n < 10; n++) {
+      if (n < lost) ack(made, n + 1);
+      else if (n > lost) ack(made, lost, [lost + 1, n + 1]);
+    }
+    // The reordering window, and for the last one the probe.
+    made.world.advance(lost < 9 ? RTT : 3 * RTT);
+    expect(segments(made)).toContain(lost);
+    ack(made, 10);
+    made.world.advance(100 * RTT);
+    expect(segments(made)).toEqual([]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+});
