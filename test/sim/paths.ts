@@ -25,12 +25,12 @@ const MATHIS = (Math.sqrt(3 / (2 * 0.01)) * 1448 * 8) / 0.02;
 
 /** The median of many seeds, as a multiple of √(3/2p)·MSS/RTT. */
 export function medianByFormula(congestion: string, seeds: number, times: Times): number {
-  const shares = Array.from({ length: seeds }, (_, i) => {
+  const all = Array.from({ length: seeds }, (_, i) => {
     const { goodput } = runPath({ ...RANDOM_LOSS, ...times, sender: { congestion }, seed: i + 1 });
     return goodput / MATHIS;
   });
-  shares.sort((a, b) => a - b);
-  return (shares[(seeds - 1) >> 1]! + shares[seeds >> 1]!) / 2;
+  all.sort((a, b) => a - b);
+  return (all[(seeds - 1) >> 1]! + all[seeds >> 1]!) / 2;
 }
 
 /** Flows that share a bottleneck of 10 Mbit/s with 100 ms of queue, the second starts while the first is at full speed. */
