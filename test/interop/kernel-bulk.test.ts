@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Captured } from '../support/kernel-capture.ts';
-import { captureOn, optionOf } from '../support/kernel-capture.ts';
+import { captureOn, optionOf, sackers } from '../support/kernel-capture.ts';
 import { connect, part, PATIENTLY, transfer, withStack } from '../support/kernel.ts';
 import { canUseTun } from '../support/namespace.ts';
 import type { KernelSocket } from '../support/socket-statistics.ts';
@@ -34,7 +34,6 @@ describe.skipIf(unavailable)('bulk between a stack behind TUN and the kernel, on
           sack: true,
           timestamps: true,
           bytesReceived: BYTES,
-          undos: 0,
         });
         await part(ends);
         expectAgreed(await seen.stop(), client);
@@ -56,7 +55,8 @@ function expectSane(socket: KernelSocket): void {
   // The SYN counts.
   expect(numberOf(socket, 'bytes_acked') - BYTES, text).toBeOneOf([0, 1]);
   expect(numberOf(socket, 'bytes_received'), text).toBe(BYTES);
-  expect(numberOf(socket, 'retrans'), text).toBe(0);
+  // On a busy machine our ACK may come after a tail loss probe, which is a duplicate then: our D-SACK says so.
+  expect(numberOf(socket, 'bytes_retrans'), text).toBeLessThanOrEqual(1448 * numberOf(socket, 'dsack_dups'));
   expect(numberOf(socket, 'rcv_ooopack'), text).toBe(0);
 }
 
@@ -68,10 +68,10 @@ function expectAgreed({ stack, kernel }: Captured, client: 'stack' | 'kernel'): 
     expect(optionOf(syn, 'windowScale')).toBeDefined();
     // RFC 7323 §3.2: from now on in every segment.
     expect(segments.filter((segment) => optionOf(segment, 'timestamps') === undefined)).toEqual([]);
-    // Nothing was lost: nothing is selectively acknowledged.
-    expect(rest.filter((segment) => optionOf(segment, 'sack') !== undefined)).toEqual([]);
+    // Nothing was lost: there are no gaps to tell of.
+    expect(sackers(rest)).toEqual([]);
     expect(Math.max(...rest.map(({ payload }) => payload.length))).toBe(1448);
-    expect(rest.reduce((sum, { payload }) => sum + payload.length, 0)).toBe(BYTES);
+    expect(rest.reduce((sum, { payload }) => sum + payload.length, 0)).toBeGreaterThanOrEqual(BYTES);
     // The window is more than 16 bits can say: the scale is used.
     const scale = optionOf(syn, 'windowScale')!.shift;
     expect(Math.max(...rest.map(({ window }) => window << scale))).toBeGreaterThan(65_535);

@@ -186,7 +186,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: probes', () => 
         const filter = ['dport', String(PORT)];
         const stalled = async (): Promise<boolean> => {
           if (reader === 'stack') {
-            return /^\(persist,/.test((await kernelSockets(ns, filter))[0]!.values.get('timer') ?? '');
+            return (await kernelSockets(ns, filter))[0]!.values.get('timer')?.startsWith('(persist,') ?? false;
           }
           const { sendWindow, flight } = await stack.ask({ do: 'info', id: ends.ours.id });
           return sendWindow === 0 && flight === 0;

@@ -22,6 +22,8 @@ import { readPcap } from './pcap.ts';
 
 /** An echo request with this in it ends a capture: what is in front of it in the file is all there was. */
 const MARK = 'end of capture!!';
+/** Its packet mark, for who makes exceptions. */
+export const CAPTURE_MARK = 7;
 /** Reading the file again and again takes time of its own. */
 const SELDOM = { ...PATIENTLY, interval: 50 };
 
@@ -45,7 +47,9 @@ export async function captureOn(ns: Namespace, device = 'tun0'): Promise<{ stop(
   return {
     async stop() {
       const pattern = Buffer.from(MARK).toString('hex');
-      await ns.run('ping', ['-c', '1', '-W', '1', '-s', String(MARK.length + 32), '-p', pattern, STACK]);
+      const size = String(MARK.length + 32);
+      const mark = String(CAPTURE_MARK);
+      await ns.run('ping', ['-c', '1', '-W', '1', '-m', mark, '-s', size, '-p', pattern, STACK]);
       await expect.poll(() => readFileSync(file).includes(MARK), SELDOM).toBe(true);
       tcpdump.kill('SIGTERM');
       await expect.poll(() => said, PATIENTLY).toMatch(/\n0 packets dropped by kernel/);
