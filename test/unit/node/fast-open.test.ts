@@ -43,7 +43,7 @@ describe('createNet with Fast Open', () => {
 
   it('[S-097] a server is asked for itself: the option of createNet is for its clients', async () => {
     const { stack, net } = over();
-    const server = net.createServer((socket) => socket.end('done'));
+    const server = net.createServer((socket) => socket.pipe(socket));
     server.listen(80, '127.0.0.1');
     await once(server, 'listening');
     for (let i = 0; i < 2; i++) {
