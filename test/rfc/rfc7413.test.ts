@@ -510,6 +510,29 @@ describe('RFC 7413 §4.2.2: a server whose handshake fails', () => {
     expect(connection.info()).toMatchObject({ flight: 0, recovery: 'open' });
   });
 
+  it('[S-052] [S-097] a router finds the early answer too big: smaller, when the handshake is over', () => {
+    const { world, accepted, cookie } = listening();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
+    peer.expect({ flags: 'SA', ack: 101 });
+    const { connection } = accepted[0]!;
+    world.write(connection, 2920);
+    const sent = peer.take();
+    expect(sent.map(({ length }) => length)).toEqual([1460, 1460]);
+    peer.icmp(3, 4, sent[0]!, 1000);
+    peer.expectNothing();
+    peer.send({ flags: 'A', ack: 1 });
+    expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([
+      [1, 960],
+      [961, 960],
+      [1921, 960],
+      [2881, 40],
+    ]);
+    peer.ack(2921);
+    // Ten segments as before, no loss.
+    expect(connection.info()).toMatchObject({ cwnd: 9600, ssthresh: NO_LOSS, flight: 0 });
+  });
+
   it('[S-097] the client’s SYN comes again, without data: the SYN-ACK as before', () => {
     const { world, accepted, cookie } = listening();
     const peer = world.client();

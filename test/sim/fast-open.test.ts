@@ -5,6 +5,7 @@ import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 
 const SECOND = 1_000_000;
 const RUNS = 150;
+const CONTROLS = ['cubic', 'reno', 'bbr'];
 const REQUEST = 1000;
 const ANSWER = 20_000;
 
@@ -31,8 +32,9 @@ class Pair {
   constructor(seed: number, faults: Impairments) {
     const { clock } = this;
     const [a, b] = cable();
-    this.client = new Stack({ clock, random: seededRandom(seed) });
-    this.server = new Stack({ clock, random: seededRandom(seed + 1000) });
+    const tcp = { congestion: CONTROLS[seed % CONTROLS.length]!, sack: seed % 2 === 0, timestamps: seed % 5 > 0 };
+    this.client = new Stack({ clock, tcp, random: seededRandom(seed) });
+    this.server = new Stack({ clock, tcp, random: seededRandom(seed + 1000) });
     this.client.attach(impair(a, { ...faults, seed }), { addresses: ['10.0.0.1/24'] });
     this.server.attach(b, { addresses: ['10.0.0.2/24'] });
     this.server.tcp.listen({ port: 80, fastOpen: true }, (connection) => this.#serve(connection));
