@@ -87,6 +87,12 @@ export interface ConnectionOptions {
    * when the peer asks for it; 'request': we ask, too. Default 'accept'. Linux: net.ipv4.tcp_ecn = 0, 2, 1.
    */
   ecn?: EcnMode;
+  /**
+   * TCP Fast Open as a client (RFC 7413): what is written right after `connect`, in the same turn, rides in the SYN where
+   * the server has given a cookie before; else the SYN asks for one. Only for what may be delivered twice: a network that
+   * duplicates the SYN does so. Of `listen` it is an option of its own. Default false. Linux: TCP_FASTOPEN_CONNECT.
+   */
+  fastOpen?: boolean;
 }
 
 /** The same with every default filled in. */
@@ -116,6 +122,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   congestion: 'cubic',
   pathMtuDiscovery: 'auto',
   ecn: 'accept',
+  fastOpen: false,
 };
 
 /** Smallest and largest value of each numeric option. */
