@@ -32,6 +32,7 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'ecn',
   'fastOpen',
   'connectTimeout',
+  'minimumRto',
   'userTimeoutOption',
 ]);
 

@@ -293,7 +293,7 @@ export class ControlBlock {
     this.receiveTuning = ReceiveAutotuning.from(options);
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
-    this.rto = new RtoEstimator({ granularity: host.clock.resolution });
+    this.rto = new RtoEstimator({ granularity: host.clock.resolution, minimum: options.minimumRto * 1000 });
     this.configureUserTimeout();
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }

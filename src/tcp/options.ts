@@ -62,6 +62,11 @@ export interface ConnectionOptions {
    * Like SO_LINGER, but nobody waits.
    */
   linger?: number | undefined;
+  /**
+   * Least distance of the retransmission time-out from the round-trip time, in milliseconds. Default 200. Linux:
+   * net.ipv4.tcp_rto_min_us.
+   */
+  minimumRto?: number;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
   keepAlive?: boolean;
   /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: tcp_keepalive_time. */
@@ -113,6 +118,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   userTimeoutLimit: 7_200_000,
   connectTimeout: 180_000,
   linger: undefined,
+  minimumRto: 200,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
@@ -137,6 +143,7 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   userTimeout: [0, 2 ** 31],
   userTimeoutLimit: [LEAST_ADAPTED / 1000, 2 ** 31],
   connectTimeout: [1, 2 ** 31],
+  minimumRto: [1, 120_000],
   linger: [0, 2 ** 31],
   keepAliveIdle: [1, 2 ** 31],
   keepAliveInterval: [1, 2 ** 31],
