@@ -23,7 +23,7 @@ export class SpuriousDetector {
   #sentAgain: boolean = false;
   /** Bytes sent again in this episode and not reported as duplicate. */
   #unreported: number = 0;
-  /** Hull of what was sent again: a D-SACK of anything else is the network's duplicate, or an older episode's. */
+  /** Hull of what was sent again, empty at SND.UNA before that: a D-SACK of anything else is the network's duplicate, or an older episode's. */
   #from: number = 0;
   #to: number = 0;
   /** The episode, then the round trip after it, is over when SND.UNA is behind this. */
@@ -51,7 +51,9 @@ export class SpuriousDetector {
     if (!this.active) return;
     // [S-082] RFC 3522 §3.2 step 2: that of the first; later ones don't overwrite it.
     if (!this.#sentAgain) {
-      this.#retransmitTs = tsval;
+      // The next ACK of something new answers what the peer misses first. When that is not it, it was sent again before
+      // the episode, and its answer, older than this, does not tell that anything was spurious.
+      this.#retransmitTs = seq === this.#from ? tsval : -1;
       this.#from = seq;
       this.#to = end;
     }
@@ -79,6 +81,7 @@ export class SpuriousDetector {
    */
   onAck(una: number, nxt: number, tsecr: number, dsack: boolean): SpuriousCause | undefined {
     if (!this.active) return undefined;
+    if (!this.#sentAgain) this.#from = this.#to = una;
     if (this.#isEifel(una, nxt, tsecr, dsack)) {
       this.active = false;
       return 'eifel';
