@@ -37,6 +37,11 @@ export interface Path {
    */
   limitMtu(mtu: number): void;
   /**
+   * Negative advice (RFC 1122 §3.3.1.4): nothing seems to get through, the gateway may be dead. Where there is another way
+   * as good it is taken from now on.
+   */
+  adviseNegative(): void;
+  /**
    * Room for one packet with `length` bytes of transport payload (all headers go into the headroom in front of it).
    * Nothing when the interface's queue is full: `onWritable` of the transport's host tells when there is room again.
    * The packet is the queue's one shared object: fill it, `prepend` the transport header and `send` it before the next `reserve`.

@@ -133,7 +133,7 @@ function describe(datagram: Datagram, memory: Memory, offset: number): void {
 }
 
 function bodyProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
-  // [S-002] [S-011] RFC 791 §3.1, RFC 7126: they stay readable between the fixed header and `start`.
+  // [S-002] [S-011] [MUST-50] RFC 791 §3.1, RFC 7126: unknown ones are read over. They stay readable between the fixed header and `start`.
   const flaw =
     start === packetStart + IPV4_HEADER_LENGTH
       ? undefined

@@ -91,6 +91,12 @@ export class IpPath implements Path {
     if (mtu < this.mtu) this.#context.pathMtus.limit(this.remote, mtu);
   }
 
+  adviseNegative(): void {
+    // [S-023] RFC 1122 §3.3.1.4, §3.3.1.5: an alternate gateway is chosen; those of other paths stay.
+    const other = this.#context.routes.alternative(this.remote, this.#interface);
+    if (other !== undefined) this.#interface = other.interface;
+  }
+
   /** Nothing also when there is no route: callers `refresh` first. */
   reserve(length: number): Packet | undefined {
     if (this.#problem !== undefined) return undefined;

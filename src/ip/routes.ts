@@ -142,6 +142,22 @@ export class RoutingTable {
     return fallback ?? this.#groupRoute(words);
   }
 
+  /**
+   * Another route to an address, as good as that by `current` which seems to lead nowhere: of the same prefix length, by
+   * another interface that is up. Called again and again it goes through all of them, in their order.
+   */
+  alternative(words: AddressWords, current: NetworkInterface): Route | undefined {
+    const best = this.lookup(words);
+    if (best === undefined || best === this.#loopback) return undefined;
+    const { prefixLength } = best.prefix;
+    const equals = this.#routes.filter(
+      ({ prefix, interface: iface }) => prefix.prefixLength === prefixLength && prefix.contains(words) && iface.up,
+    );
+    const at = equals.findIndex((route) => route.interface === current);
+    const inTurn = [...equals.slice(at + 1), ...equals.slice(0, Math.max(at, 0))];
+    return inTurn.find((route) => route.interface !== current);
+  }
+
   /** Learns connected routes anew, forgets static ones whose interface has gone. */
   rebuild(): void {
     const interfaces = [...this.#context.interfaces];

@@ -17,6 +17,8 @@ export interface AckEvent {
   duplicate: boolean;
   /** It says ECE (RFC 3168 §6.1.2): the window does not grow for it. */
   echo: boolean;
+  /** The same number and window again, without SACK blocks, whether something is outstanding or not. */
+  bare: boolean;
 }
 
 /** One sample object for all connections: it is read during the call only. */

@@ -48,6 +48,7 @@ export class AckReport implements DeliverySink {
     this.#echoAt = echoAt;
     this.#selective = this.#ambiguous = false;
     this.#cumulativeSentAt = this.#selectiveSentAt = -1;
+    this.#rack.begin();
     this.#rate.begin();
   }
 
@@ -83,8 +84,9 @@ export class AckReport implements DeliverySink {
     } else if (!this.#selective) {
       this.#ambiguous = true;
     }
-    // The echo was written before this transmission (RFC 8985 §6.2 step 2): in an earlier millisecond.
-    const echoOlder = this.#echoAt >= 0 && this.#echoAt + 1000 <= sentAt;
+    // The echo was written before this transmission (RFC 8985 §6.2 step 2): in an earlier millisecond. Behind a gap it
+    // says nothing: the echo is that of the last segment in front of it (RFC 7323 §4.3).
+    const echoOlder = !this.#selective && this.#echoAt >= 0 && this.#echoAt + 1000 <= sentAt;
     this.#rack.onDelivered(end, sentAt, marks, this.#now, this.#minRtt, echoOlder);
     this.#rate.onDelivered(bytes, sentAt, delivered, deliveredAt, firstSentAt, (marks & Mark.appLimited) !== 0);
   }

@@ -62,8 +62,9 @@ export const Notice = {
   end: 16,
   writable: 32,
   finished: 64,
-  error: 128,
-  close: 256,
+  softError: 128,
+  error: 256,
+  close: 512,
 } as const;
 
 /** RFC 9293 §3.3.1, table 2: the send sequence variables. Sequence numbers are unsigned 32-bit numbers. */
@@ -219,6 +220,8 @@ export class ControlBlock {
   error: SystemError | undefined = undefined;
   /** The last soft error (RFC 9293 §3.9.2.2): reported in place of ETIMEDOUT. */
   softError: ErrorCode | undefined = undefined;
+  /** What `onSoftError` is to tell. */
+  trouble: ErrorCode = 'ETIMEDOUT';
 
   /** When the retransmission timer expires, in microseconds; Infinity when it does not run. */
   retransmitAt: number = Infinity;
@@ -230,6 +233,8 @@ export class ControlBlock {
   tailProbeDue: boolean = false;
   /** Something was acknowledged since the retransmission timer last expired. */
   progressed: boolean = true;
+  /** Expiries of the retransmission timer without anything acknowledged between them: R1 counts these. */
+  expiries: number = 0;
   /** End of TIME-WAIT, of an orphan's FIN-WAIT-2, or of the time that `linger` gives an orphan before that. */
   lingerAt: number = Infinity;
   /** When an orphan stops keeping the process alive. */
@@ -412,14 +417,24 @@ export class ControlBlock {
     this.host.keepAlive(on ? 1 : -1);
   }
 
+  /** The error as the owner is to see it. */
+  errorOf(code: ErrorCode): SystemError {
+    const connecting = this.state === 'SYN_SENT' || (this.state === 'SYN_RECV' && !this.passive);
+    const place = { address: this.path.remote.toString(), port: this.remotePort };
+    return systemError(code, connecting ? 'connect' : 'read', place);
+  }
+
+  /** [MUST-47] RFC 9293 §3.9.1.8: a passing condition is reported, if the owner has a handler for it [SHLD-20]. */
+  reportSoftError(code: ErrorCode): void {
+    if (this.orphan) return;
+    this.trouble = code;
+    this.notify(Notice.softError);
+  }
+
   /** Ends the connection with an error for its owner. */
   fail(code: ErrorCode): void {
     if (this.state === 'CLOSED') return;
-    const connecting = this.state === 'SYN_SENT' || (this.state === 'SYN_RECV' && !this.passive);
-    this.error ??= systemError(code, connecting ? 'connect' : 'read', {
-      address: this.path.remote.toString(),
-      port: this.remotePort,
-    });
+    this.error ??= this.errorOf(code);
     this.notices |= Notice.error;
     this.release('end');
   }

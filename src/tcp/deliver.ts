@@ -45,6 +45,8 @@ function tell(tcb: ControlBlock, notice: number): void {
       return handler.onWritable?.(connection);
     case Notice.finished:
       return handler.onFinished?.(connection);
+    case Notice.softError:
+      return handler.onSoftError?.(tcb.errorOf(tcb.trouble), connection);
     case Notice.error:
       if (tcb.error !== undefined) handler.onError?.(tcb.error, connection);
       return;

@@ -23,6 +23,12 @@ export interface ConnectionHandler {
   onEnd?(connection: Connection): void;
   /** Everything written has been acknowledged, and so has the FIN after `shutdown()`. */
   onFinished?(connection: Connection): void;
+  /**
+   * Something is wrong that may pass, the connection goes on: `ETIMEDOUT` when data was retransmitted three times and not
+   * acknowledged (R1), else what a router said or the stack itself knows: `EHOSTUNREACH`, `ENETUNREACH`, `ENETDOWN`, …
+   * Leave it out where nobody wants to know.
+   */
+  onSoftError?(error: SystemError, connection: Connection): void;
   /** The connection has failed: `ECONNREFUSED`, `ECONNRESET`, `ETIMEDOUT`, `EHOSTUNREACH`, `ENETUNREACH`, `ECONNABORTED`. */
   onError?(error: SystemError, connection: Connection): void;
   /** The last callback. The connection is CLOSED or in TIME-WAIT, nothing more will be received or sent for its owner. */

@@ -24,5 +24,8 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   // [MUST-56] soft ones never do, and to TCP a parameter problem is one (RFC 9293 §3.9.2.2).
   const hard = error.hard && error.type !== IcmpType.PARAMETER_PROBLEM;
   if (hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
-  else tcb.softError = error.code; // [MUST-47] [SHLD-25] reported in place of ETIMEDOUT
+  else {
+    tcb.softError = error.code; // [SHLD-25] reported in place of ETIMEDOUT
+    tcb.reportSoftError(error.code);
+  }
 }

@@ -10,7 +10,16 @@ import type { Segment } from './segment.ts';
 import { undoSpurious } from './undo.ts';
 
 /** One object for all connections: it is read during the call only. */
-const event: AckEvent = { now: 0, acked: 0, flight: 0, advanced: false, rtt: -1, duplicate: false, echo: false };
+const event: AckEvent = {
+  now: 0,
+  acked: 0,
+  flight: 0,
+  advanced: false,
+  rtt: -1,
+  duplicate: false,
+  echo: false,
+  bare: false,
+};
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
@@ -25,7 +34,9 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   const { now, options } = segment;
   const ack = event;
   ack.now = now;
-  ack.duplicate = isDuplicateAck(tcb, segment);
+  const repeats = repeatsUna(tcb, segment);
+  ack.duplicate = repeats && snd.una !== snd.nxt;
+  ack.bare = repeats && options.sackCount === 0;
   ack.echo = isEcho(tcb, segment);
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
@@ -35,7 +46,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
   if (sack !== undefined && options.sackCount > 0) {
     report.selective(snd.una);
-    const lies = sack.takeBlocks(options, snd.una, snd.nxt, report);
+    const lies = sack.takeBlocks(options, segment.ack, snd.una, snd.nxt, report);
     if (lies > 0) tcb.host.counters.add('tcp-sack-invalid', lies);
   }
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
@@ -85,12 +96,15 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
       tcb.timerUndoneAt = -1;
       tcb.rto.onSpurious(rtt, tcb.snd.nxt);
     } else tcb.rto.sample(rtt, tcb.snd.una, tcb.snd.nxt);
+    tcb.sack?.tailProbe.onSample();
     return rtt;
   }
-  // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
+  // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0) tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
-  else if (advanced) tcb.rto.progress();
+  if (advanced && echoAt >= 0) {
+    tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
+    tcb.sack?.tailProbe.onSample();
+  } else if (advanced) tcb.rto.progress();
   return -1;
 }
 
@@ -109,12 +123,11 @@ function restartTimer(tcb: ControlBlock, now: number): void {
   else if (recovery.restartsTimer || tcb.retransmitAt === Infinity) tcb.retransmitAt = now + tcb.rto.rto;
 }
 
-/** RFC 5681 §2: outstanding data, no payload, no SYN or FIN, the same number and the same window. */
-function isDuplicateAck(tcb: ControlBlock, segment: Segment): boolean {
+/** RFC 5681 §2: no payload, no SYN or FIN, the same number and the same window; a duplicate where data is outstanding. */
+function repeatsUna(tcb: ControlBlock, segment: Segment): boolean {
   const { snd } = tcb;
   return (
     segment.ack === snd.una &&
-    snd.una !== snd.nxt &&
     segment.payloadLength === 0 &&
     !segment.has(TcpFlag.SYN | TcpFlag.FIN) &&
     segment.window(snd.scale) === snd.wnd

@@ -18,15 +18,14 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   if (ack.duplicate) tcb.duplicateAcksReceived++;
   rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
   const { endSeq } = sack.tailProbe;
-  const duplicate = ack.duplicate && report.delivered === 0;
-  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, duplicate);
+  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, ack.bare);
   const ended = ack.advanced && sack.ended(snd.una);
   if (ended) {
     sack.end(snd.una);
     if (tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   }
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
-  const spared = lost > 0 && sizeProbeFailed(tcb, ack.now);
+  const spared = scoreboard.hasLost && sizeProbeFailed(tcb, ack.now);
   const sample = ackSample(tcb, ack, spared ? 0 : lost);
   if (ended && sack.congested) congestion.onRecovered(sample);
   else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);

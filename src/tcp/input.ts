@@ -73,7 +73,7 @@ function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
     host.counters.add('tcp-no-timestamp');
     return false;
   }
-  if (timestamps.acceptable(options.tsValue, segment.now)) return true;
+  if (timestamps.acceptable(options.tsValue, segment.now, tcb.minRtt.value)) return true;
   // [S-066] RFC 7323 §5.3 R1.
   host.counters.add('tcp-paws');
   answerUnacceptable(tcb, segment);

@@ -34,6 +34,9 @@ export class MtuSearch {
   probeSize: number = 0;
   probeSeq: number = 0;
   probeEnd: number = 0;
+  /** The probe that has failed and was not sent again yet: `[failedSeq, failedEnd)`, empty when equal. */
+  failedSeq: number = 0;
+  failedEnd: number = 0;
   /** What link and peer allow. */
   #ceiling: number = 0;
   /** No probe before this. */
@@ -93,6 +96,7 @@ export class MtuSearch {
 
   /** Bytes up to `una` are acknowledged; true when the probe was among them, and `low` has risen. */
   onAcked(una: number): boolean {
+    if (this.failedSeq !== this.failedEnd && seqGe(una, this.failedEnd)) this.failedSeq = this.failedEnd;
     if (this.probeSize === 0 || !seqGe(una, this.probeEnd)) return false;
     // [S-054] RFC 4821 §7.6.1
     this.low = Math.min(this.probeSize, this.#ceiling);
@@ -106,7 +110,10 @@ export class MtuSearch {
    * @param pause the time to the next loss by congestion, in microseconds: as many round trips as cwnd has segments
    */
   onLost(now: number, pause: number): void {
-    if (this.probeSize > 0) this.#fail(now, pause);
+    if (this.probeSize === 0) return;
+    this.failedSeq = this.probeSeq;
+    this.failedEnd = this.probeEnd;
+    this.#fail(now, pause);
   }
 
   /** The retransmission timer has expired on the segment at `una`. */
@@ -122,6 +129,7 @@ export class MtuSearch {
    * among others: RFC 4821 §7.6.4, the same size again when that is repaired.
    */
   onResent(seq: number, end: number, size: number): void {
+    if (seqLt(seq, this.failedEnd) && seqGe(end, this.failedEnd)) this.failedSeq = this.failedEnd;
     if (size < this.probeSize && seqLt(seq, this.probeEnd) && seqLt(this.probeSeq, end)) this.probeSize = 0;
   }
 

@@ -1,4 +1,5 @@
 import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { FlowLimit } from './allowance.ts';
 import { noteLimit, paced, quota } from './allowance.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -18,12 +19,17 @@ export function output(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
   // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up.
   const unreachable = tcb.path.refresh();
-  if (unreachable !== undefined) tcb.softError = unreachable;
+  if (unreachable !== undefined) noteUnreachable(tcb, unreachable);
   else {
     followPathMtu(tcb, now);
     send(tcb, now);
   }
   setTimers(tcb, now);
+}
+
+function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
+  if (tcb.softError !== code) tcb.reportSoftError(code);
+  tcb.softError = code;
 }
 
 function send(tcb: ControlBlock, now: number): void {
@@ -59,6 +65,8 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
+    // RFC 6675 §6, as Linux: the timer that ran for the segment that was lost is too short for its repetition.
+    if (tcb.sack?.phase === 'recovery' && seq === snd.una) tcb.retransmitAt = now + tcb.rto.rto;
     tcb.mustRetransmit = false;
   }
   tcb.mustRetransmit = false;
@@ -69,7 +77,7 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
 function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const { snd, sack, scoreboard } = tcb;
   const tail = scoreboard.tailStart;
-  if (sack === undefined || sack.phase !== 'open' || tail === undefined) {
+  if (sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0 || tail === undefined) {
     tcb.tailProbeDue = false;
     return true;
   }
@@ -86,7 +94,6 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   }
   tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.
-  tcb.retransmitAt = now + tcb.rto.rto;
   tcb.tailProbeStale = false;
   return true;
 }
@@ -165,20 +172,25 @@ function smallMayGo(tcb: ControlBlock, length: number, available: number, usable
 /** Sets the timers to what is now on its way or waiting. */
 function setTimers(tcb: ControlBlock, now: number): void {
   const { snd, persist } = tcb;
+  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
   const outstanding = snd.una !== snd.nxt;
   const waiting = tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent);
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();
   else if (persist.deadline === Infinity) persist.start(now, tcb.rto.rto);
-  if (!outstanding || (probing && snd.wnd === 0)) tcb.retransmitAt = tcb.tailProbeAt = Infinity;
-  else if (tcb.retransmitAt === Infinity) {
+  if (!outstanding || (probing && snd.wnd === 0)) {
+    // RFC 8985 §8: exclusive of the zero-window probe.
+    tcb.retransmitAt = tcb.tailProbeAt = Infinity;
+    tcb.tailProbeStale = true;
+    return;
+  }
+  if (tcb.retransmitAt === Infinity) {
     // RFC 6298 §5.1: started when a packet with data is sent and the timer is not running.
     tcb.retransmitAt = now + tcb.rto.rto;
     tcb.stalledSince = now;
   }
   if (tcb.tailProbeStale) armTailProbe(tcb, now);
-  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
 }
 
 /** RFC 8985 §7.2: a probe waits for the end of a flight of which nothing is known to be lost or out of order. */
@@ -187,7 +199,7 @@ function armTailProbe(tcb: ControlBlock, now: number): void {
   tcb.tailProbeStale = false;
   tcb.tailProbeAt = Infinity;
   const quiet = sack !== undefined && sack.phase === 'open' && scoreboard.sacked === 0 && !scoreboard.hasLost;
-  if (!quiet || snd.una === snd.nxt || sack.tailProbe.endSeq !== undefined) return;
+  if (!quiet || snd.una === snd.nxt || !sack.tailProbe.ready) return;
   const lone = seqDiff(snd.nxt, snd.una) <= snd.mss;
   const due = now + TailLossProbe.timeout(rto.srtt, lone, host.clock.resolution);
   tcb.tailProbeAt = Math.min(due, tcb.retransmitAt);

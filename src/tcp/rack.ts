@@ -16,7 +16,7 @@ export class Rack {
   /** RACK.xmit_ts and RACK.end_seq: the segment sent last among those delivered; −1 before the first. */
   xmitTs: number = -1;
   endSeq: number = 0;
-  /** RACK.rtt: its round-trip time. */
+  /** RACK.rtt: the round-trip time of the segment sent last among those that the last ACK delivered. */
   rtt: number = 0;
   /** RACK.reordering_seen. */
   reorderingSeen: boolean = false;
@@ -24,6 +24,10 @@ export class Rack {
   reoWndMult: number = 1;
   /** RACK.fack: the highest sequence number known to have arrived. */
   #fack: number;
+  /** The same before the ACK at hand. */
+  #fackBefore: number;
+  /** When the youngest segment that the ACK at hand delivers was sent. */
+  #newestSentAt: number = -1;
   #persist: number = 0;
   /** RACK.dsack_round: a D-SACK widens the window once a round trip. */
   #dsackRound: number | undefined = undefined;
@@ -31,6 +35,13 @@ export class Rack {
   /** @param iss the initial send sequence number. */
   constructor(iss: number) {
     this.#fack = iss;
+    this.#fackBefore = iss;
+  }
+
+  /** An ACK begins: its deliveries follow, in any order. */
+  begin(): void {
+    this.#fackBefore = this.#fack;
+    this.#newestSentAt = -1;
   }
 
   /**
@@ -39,16 +50,21 @@ export class Rack {
    * @param echoOlder the ACK's timestamp echo is older than the record's (last) transmission: it answers an earlier one.
    */
   onDelivered(end: number, sentAt: number, marks: number, now: number, minRtt: number, echoOlder: boolean): void {
-    // Step 3: what was sent once and arrives behind something sent later was overtaken.
+    // Step 3: what was sent once and arrives behind something sent later was overtaken. "In ascending order of
+    // Segment.end_seq": what one ACK delivers has not overtaken itself, and its newest block comes first.
+    if (seqLt(end, this.#fackBefore) && !(marks & Mark.repeated)) this.reorderingSeen = true;
     if (seqGt(end, this.#fack)) this.#fack = end;
-    else if (seqLt(end, this.#fack) && !(marks & Mark.repeated)) this.reorderingSeen = true;
     const rtt = now - sentAt;
     // Step 2: an ACK that came too soon for a retransmission answers the original.
     if (marks & Mark.repeated && (echoOlder || rtt < minRtt)) return;
+    // "In ascending order of Segment.xmit_ts": of each ACK, also one that delivers something overtaken, the youngest.
+    if (sentAt >= this.#newestSentAt) {
+      this.#newestSentAt = sentAt;
+      this.rtt = rtt;
+    }
     if (sentAt > this.xmitTs || (sentAt === this.xmitTs && seqGt(end, this.endSeq))) {
       this.xmitTs = sentAt;
       this.endSeq = end;
-      this.rtt = rtt;
     }
   }
 

@@ -11,7 +11,7 @@ import { TailLossProbe } from './tail-loss-probe.ts';
 const OLDEST_DSACK = 1 << 30;
 
 /**
- * Loss recovery with selective acknowledgments: RFC 6675's scoreboard and pipe, RACK-TLP (RFC 8985) to find what is lost,
+ * Loss recovery with selective acknowledgments: [S-078] RFC 6675's scoreboard and pipe, RACK-TLP (RFC 8985) to find what is lost,
  * proportional rate reduction (RFC 9937) for how much may be sent meanwhile.
  */
 export class SackRecovery implements LossRecovery {
@@ -69,14 +69,15 @@ export class SackRecovery implements LossRecovery {
    * Takes the SACK blocks of an ACK: marks what they report, or notes in `report` that they report a duplicate.
    * Returns how many were neither: lies.
    *
+   * @param ack the ACK's number: what is reported below it is a duplicate, what lies below SND.UNA may just be old.
    * @param una SND.UNA after this ACK.
    */
-  takeBlocks(options: TcpOptions, una: number, nxt: number, report: AckReport): number {
+  takeBlocks(options: TcpOptions, ack: number, una: number, nxt: number, report: AckReport): number {
     let refused = 0;
     for (let i = 0; i < options.sackCount; i++) {
       const left = options.sackLeft[i]!;
       const right = options.sackRight[i]!;
-      if (i === 0 && isDuplicate(options, una)) {
+      if (i === 0 && isDuplicate(options, ack)) {
         if (seqLt(left, right) && seqDiff(una, left) < OLDEST_DSACK && seqLe(right, nxt)) {
           report.onDuplicate(left, right);
         } else refused++;
@@ -161,10 +162,10 @@ export class SackRecovery implements LossRecovery {
 }
 
 /** RFC 2883 §4: the first block reports a duplicate when it lies below the ACK number, or inside the second block. */
-function isDuplicate(options: TcpOptions, una: number): boolean {
+function isDuplicate(options: TcpOptions, ack: number): boolean {
   const left = options.sackLeft[0]!;
   const right = options.sackRight[0]!;
-  if (seqLe(right, una)) return true;
+  if (seqLe(right, ack)) return true;
   if (options.sackCount < 2) return false;
   return seqGe(left, options.sackLeft[1]!) && seqLe(right, options.sackRight[1]!);
 }

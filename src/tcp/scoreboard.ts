@@ -148,9 +148,11 @@ export class Scoreboard {
     const marks = stamp.isAppLimited ? Mark.appLimited : 0;
     const full = this.length >= MAX_RECORDS;
     // The time of the newest byte: a sample from the whole record is then right.
+    const settled = Mark.sacked | Mark.lost | Mark.retransmitted;
     if (
       this.length > 0 &&
-      (full || (rows.marks[last] === marks && rows.sentAt[last] === now && rows.delivered[last] === stamp.delivered))
+      ((full && !(rows.marks[last]! & settled)) ||
+        (rows.marks[last] === marks && rows.sentAt[last] === now && rows.delivered[last] === stamp.delivered))
     ) {
       rows.end[last] = end;
       rows.sentAt[last] = now;
@@ -263,7 +265,10 @@ export class Scoreboard {
 
   /** Forgets what SACK has reported: the peer may have thrown it away (RFC 2018 §8). */
   forgetSacked(): void {
-    for (let i = 0; i < this.length; i++) this.#rows!.marks[this.#first + i]! &= ~Mark.sacked;
+    for (let i = 0; i < this.length; i++) {
+      // It was delivered once: when it is again, that gives no round-trip time.
+      if (this.#marks(i) & Mark.sacked) this.#rows!.marks[this.#first + i] = Mark.repeated;
+    }
     this.sacked = 0;
     this.sackedSegments = 0;
   }

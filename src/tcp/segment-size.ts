@@ -75,17 +75,23 @@ export function sizeProbeSent(tcb: ControlBlock, seq: number, length: number): v
 }
 
 /**
- * Of what SACK shows to be lost: is it a probe, and nothing else? Then its size is to blame, and congestion control is
- * told nothing ([S-054] RFC 4821 §7.6.2).
+ * Of what SACK shows to be lost and waits to be sent again: is it a probe, and nothing else? Then its size is to blame,
+ * and congestion control is told nothing ([S-054] RFC 4821 §7.6.2).
  */
 export function sizeProbeFailed(tcb: ControlBlock, now: number): boolean {
-  const { pathMtu, scoreboard, recovery } = tcb;
-  const { probeSize, probeSeq, probeEnd } = pathMtu.search;
-  if (probeSize === 0 || recovery.phase !== 'open' || !scoreboard.findLost()) return false;
-  const { lostStart, lostEnd, lost } = scoreboard;
-  if (lostStart !== probeSeq || lostEnd !== probeEnd || lost !== seqDiff(probeEnd, probeSeq)) return false;
-  pathMtu.onProbeLost(now, nextLoss(tcb));
-  return true;
+  const { search } = tcb.pathMtu;
+  if (search.probeSize > 0 && onlyLoss(tcb, search.probeSeq, search.probeEnd)) {
+    tcb.pathMtu.onProbeLost(now, nextLoss(tcb));
+    return true;
+  }
+  // Further ACKs of the batch come before it is sent again.
+  return search.failedSeq !== search.failedEnd && onlyLoss(tcb, search.failedSeq, search.failedEnd);
+}
+
+/** Nothing but `[seq, end)` is lost, and no recovery under way. */
+function onlyLoss({ scoreboard, recovery }: ControlBlock, seq: number, end: number): boolean {
+  if (recovery.phase !== 'open' || scoreboard.lost !== seqDiff(end, seq) || !scoreboard.findLost()) return false;
+  return scoreboard.lostStart === seq && scoreboard.lostEnd === end;
 }
 
 /** Without SACK duplicate ACKs ask for the octet at SND.UNA, and no more is known: is it a probe? Linux does so, too. */

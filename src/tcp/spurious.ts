@@ -21,9 +21,11 @@ export class SpuriousDetector {
   /** [S-082] RetransmitTS of RFC 3522; −1: none was sent, or the ACK that decides was seen. */
   #retransmitTs: number = -1;
   #sentAgain: boolean = false;
+  /** SND.UNA as last told. */
+  #una: number = 0;
   /** Bytes sent again in this episode and not reported as duplicate. */
   #unreported: number = 0;
-  /** Hull of what was sent again, empty at SND.UNA before that: a D-SACK of anything else is the network's duplicate, or an older episode's. */
+  /** Hull of what was sent again: a D-SACK of anything else is the network's duplicate, or an older episode's. */
   #from: number = 0;
   #to: number = 0;
   /** The episode, then the round trip after it, is over when SND.UNA is behind this. */
@@ -36,7 +38,7 @@ export class SpuriousDetector {
     this.#retransmitTs = -1;
     this.#sentAgain = false;
     this.#unreported = 0;
-    this.#from = this.#to = una;
+    this.#from = this.#to = this.#una = una;
     this.#end = seqAdd(nxt, -1);
     this.#over = false;
   }
@@ -49,11 +51,10 @@ export class SpuriousDetector {
   /** `[seq, end)` was sent again, with this TSval; `tsval` is −1 without timestamps. */
   onRetransmitted(seq: number, end: number, tsval: number): void {
     if (!this.active) return;
-    // [S-082] RFC 3522 §3.2 step 2: that of the first; later ones don't overwrite it.
+    // [S-082] RFC 3522 §3.2 step 2: that of the first; later ones don't overwrite it. Only what stands at SND.UNA makes
+    // the next acceptable ACK its answer; with SACK older data may still be waited for, and its arrival answers for it.
     if (!this.#sentAgain) {
-      // The next ACK of something new answers what the peer misses first. When that is not it, it was sent again before
-      // the episode, and its answer, older than this, does not tell that anything was spurious.
-      this.#retransmitTs = seq === this.#from ? tsval : -1;
+      if (seq === this.#una) this.#retransmitTs = tsval;
       this.#from = seq;
       this.#to = end;
     }
@@ -81,7 +82,7 @@ export class SpuriousDetector {
    */
   onAck(una: number, nxt: number, tsecr: number, dsack: boolean): SpuriousCause | undefined {
     if (!this.active) return undefined;
-    if (!this.#sentAgain) this.#from = this.#to = una;
+    this.#una = una;
     if (this.#isEifel(una, nxt, tsecr, dsack)) {
       this.active = false;
       return 'eifel';

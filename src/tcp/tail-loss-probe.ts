@@ -17,6 +17,8 @@ export class TailLossProbe {
   endSeq: number | undefined = undefined;
   /** TLP.is_retrans: the probe repeated what had been sent. */
   #isRetrans: boolean = false;
+  /** No round-trip time was measured since the last probe. */
+  #unmeasured: boolean = false;
 
   /** RFC 8985 §7.2: the probe time-out. `lone`: a single segment is in flight. */
   static timeout(srtt: number, lone: boolean, granularity: number): number {
@@ -24,16 +26,30 @@ export class TailLossProbe {
     return 2 * srtt + (lone ? MAX_ACK_DELAY : 2 * granularity);
   }
 
+  /**
+   * [S-080] RFC 8985 §7.3: no probe is out, and a round-trip time was measured since the last one: probes must not keep
+   * it from being known that the path has become longer.
+   */
+  get ready(): boolean {
+    return this.endSeq === undefined && !this.#unmeasured;
+  }
+
   onSent(nxt: number, isRetrans: boolean): void {
     this.endSeq = nxt;
     this.#isRetrans = isRetrans;
+    this.#unmeasured = true;
+  }
+
+  /** A round-trip time was measured. */
+  onSample(): void {
+    this.#unmeasured = false;
   }
 
   /**
    * RFC 8985 §7.4.2. `repaired`: the probe took the place of a lost segment, of which congestion control must learn.
    *
    * @param dsack the ACK reports a duplicate that ends at `endSeq`.
-   * @param duplicate the ACK repeats `una` and reports nothing by SACK.
+   * @param duplicate the ACK repeats `una` and has no SACK option.
    */
   onAck(una: number, dsack: boolean, duplicate: boolean): ProbeOutcome {
     const { endSeq } = this;

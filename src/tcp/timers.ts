@@ -6,8 +6,8 @@ import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
 /**
- * R1 of RFC 9293 §3.8.3 [SHLD-10]: from so many retransmissions on the trouble is counted. There is no dead gateway
- * detection yet that could take advice. Linux: net.ipv4.tcp_retries1.
+ * R1 of RFC 9293 §3.8.3 [SHLD-10]: after so many retransmissions, of SYNs too [MUST-22], IP is advised to look for another
+ * way, and the owner is told. Linux: net.ipv4.tcp_retries1.
  */
 const R1_RETRANSMISSIONS = 3;
 
@@ -24,11 +24,8 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   if (tcb.cork.deadline <= now) tcb.cork.expire();
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
-  if (tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
-  else if (tcb.tailProbeAt <= now) {
-    tcb.tailProbeAt = Infinity;
-    tcb.tailProbeDue = true;
-  }
+  // [S-080] RFC 8985 §7.2: a probe that is due no earlier than the retransmission timer goes in its place.
+  if (!tailProbeTimeout(tcb, now) && tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
   if (tcb.persist.deadline <= now) probe(tcb, now);
   if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
@@ -45,6 +42,18 @@ function lingerOver(tcb: ControlBlock): void {
   tcb.release('end');
 }
 
+/** RFC 8985 §7.3: a tail loss probe is due; false when there is none, or what SACK reports has made it needless. */
+function tailProbeTimeout(tcb: ControlBlock, now: number): boolean {
+  const { sack, scoreboard } = tcb;
+  if (tcb.tailProbeAt > now) return false;
+  tcb.tailProbeAt = Infinity;
+  if (sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0) return false;
+  tcb.tailProbeDue = true;
+  // "Regardless of whether a loss probe was sent, the sender MUST re-arm the RTO timer."
+  tcb.retransmitAt = now + tcb.rto.rto;
+  return true;
+}
+
 /** RFC 6298 §5.4–5.7: nothing was acknowledged in time. */
 function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   const { rto, congestion } = tcb;
@@ -53,10 +62,12 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   tcb.timeouts++;
+  tcb.expiries = tcb.progressed ? 1 : tcb.expiries + 1;
   if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV') {
     // [MUST-22] RFC 9293 §3.8.3: like data; only R2 is another, `connectBy`.
     tcb.synDue = true;
     tcb.synLost = true;
+    tcb.progressed = false;
   } else {
     lossTimeout(tcb, now);
     sizeTimeout(tcb, now, rto.backoffs + 1);
@@ -65,7 +76,18 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
   const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.userTimeout.value;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
-  if (rto.backoffs === R1_RETRANSMISSIONS) tcb.host.counters.add('tcp-r1');
+  excessive(tcb, tcb.expiries);
+}
+
+/** [MUST-20] RFC 9293 §3.8.3: so many retransmissions, or probes of a closed window, were not answered. */
+function excessive(tcb: ControlBlock, unanswered: number): void {
+  if (unanswered === R1_RETRANSMISSIONS) {
+    tcb.host.counters.add('tcp-r1');
+    // [SHLD-9] the application is told before R2.
+    tcb.reportSoftError(tcb.softError ?? 'ETIMEDOUT');
+  }
+  // Above R1 each gateway that there is gets as many tries.
+  if (unanswered % R1_RETRANSMISSIONS === 0) tcb.path.adviseNegative();
 }
 
 /** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
@@ -128,6 +150,7 @@ function probe(tcb: ControlBlock, now: number): void {
   if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
   else sendProbe(tcb);
   persist.onProbe(now, tcb.rto.rto);
+  excessive(tcb, persist.unansweredProbes);
 }
 
 /** [MUST-26] [MUST-29] RFC 9293 §3.8.4: only on a connection on which nothing is on its way. */

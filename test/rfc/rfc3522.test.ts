@@ -83,4 +83,13 @@ describe('RFC 3522 §3.2: the Eifel detection algorithm', () => {
     detector.onRetransmitted(1000, 2000, 100);
     expect(detector.onAck(2000, 5000, 99, false)).toBe('eifel');
   });
+
+  it('[S-082] §3.1: an ACK answers the retransmission only when nothing older is waited for', () => {
+    const detector = new SpuriousDetector();
+    detector.start(0, 5000);
+    // [0, 1000) is only late; [2000, 3000) is lost, sent again, and arrives first. The ACK echoes what was late.
+    detector.onRetransmitted(2000, 3000, 100);
+    expect(detector.onAck(4000, 6000, 50, false)).toBeUndefined();
+    expect(detector.active).toBe(true);
+  });
 });

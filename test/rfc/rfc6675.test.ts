@@ -183,10 +183,17 @@ describe('RFC 6675 §5.1: retransmission timeouts', () => {
     segments(made);
     expect(made.connection.info().timeouts).toBeGreaterThan(0);
     const { ssthresh } = made.connection.info();
+    // RFC 5682 §3.1: two new segments, which arrive where nothing else has: the losses were real.
     ack(made, 11);
-    for (const n of [13, 14, 15, 16]) ack(made, 11, [12, n]);
+    const [fresh = 0] = segments(made);
+    expect(fresh).toBeGreaterThanOrEqual(30);
+    ack(made, 11, [fresh, fresh + 1]);
     expect(segments(made)[0]).toBe(11);
+    ack(made, 11, [fresh, fresh + 2]);
+    for (const n of [14, 15, 16, 17]) ack(made, 11, [13, n], [fresh, fresh + 2]);
     expect(made.connection.info().ssthresh).toBe(ssthresh);
+    expect(made.connection.info().recovery).toBe('loss');
+    made.peer.take();
   });
 
   it('[S-078] holes are filled in from the front, as slow start allows', () => {

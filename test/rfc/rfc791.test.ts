@@ -70,7 +70,7 @@ describe('RFC 791: options', () => {
     expect(withOptions(222, 4, 0, 0)).toBe('delivered');
   });
 
-  it('[S-011] [S-027] [S-108] [MUST-51] [MUST-52] [MUST-53] drops source-routed datagrams (RFC 7126 §4.3, §4.4)', () => {
+  it('[S-011] [S-027] [S-108] [MUST-51] [MUST-52] [MUST-53] [SHLD-24] drops source-routed datagrams (RFC 7126 §4.3, §4.4)', () => {
     expect(withOptions(131, 7, 4, 192, 0, 2, 1, 0)).toBe('ipv4-source-route');
     expect(withOptions(1, 137, 7, 4, 192, 0, 2, 1)).toBe('ipv4-source-route');
   });

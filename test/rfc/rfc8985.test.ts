@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { AckReport } from '../../src/tcp/ack-report.ts';
+import { DeliveryRate } from '../../src/tcp/delivery-rate.ts';
 import { Rack } from '../../src/tcp/rack.ts';
-import { Mark } from '../../src/tcp/scoreboard.ts';
+import { Mark, Scoreboard } from '../../src/tcp/scoreboard.ts';
+import { TailLossProbe } from '../../src/tcp/tail-loss-probe.ts';
 import {
   FIRST_RTO,
   MSS,
@@ -18,8 +21,6 @@ import type { Established } from '../support/tcp-world.ts';
 const MS = 1000;
 /** RACK.reo_wnd with a multiplier of 1. */
 const REO_WND = RTT / 4;
-/** RTO when all round-trip times were the same for long: SRTT + 200 ms (Linux: net.ipv4.tcp_rto_min_us). */
-const STEADY_RTO = RTT + 200 * MS;
 
 /** Reordering that does no harm: the second of two segments is reported before the first. Behind it, `n` are sent. */
 function reordered(n: number): Established {
@@ -40,8 +41,8 @@ describe('RFC 8985 §6.2 step 1: RACK.min_RTT', () => {
   it('[S-080] reo_wnd is a quarter of the least round-trip time, not of the last one', () => {
     const made = connected();
     made.world.write(made.connection, 2 * MSS);
-    // Three times as long as the handshake took.
-    made.world.advance(3 * RTT - 1);
+    // Half as long again as the handshake took.
+    made.world.advance(1.5 * RTT);
     segments(made);
     ack(made, 0, [1, 2]);
     made.world.advance(REO_WND - 1);
@@ -61,17 +62,25 @@ describe('RFC 8985 §6.2 step 2: the segment that was sent last among those deli
     }
     made.world.advance(RTT - REO_WND);
     expect(segments(made)).toEqual([0, 1, 2]);
-    // Sent half a round trip after the first: no need to wait any more for 0 and 1.
+    // Sent so much later than 0 and 1 that there is no need to wait; PRR lets go one of them.
     ack(made, 0, [2, 3]);
-    expect(segments(made)).toEqual([0, 1]);
+    expect(segments(made)).toEqual([0]);
+    ack(made, 1, [2, 3]);
+    expect(segments(made)).toEqual([1]);
   });
 
   it('[S-080] of segments sent at the same time the number decides', () => {
-    const made = flying();
-    ack(made, 0, [4, 5]);
-    made.world.advance(REO_WND);
-    // Behind 4 nothing is overdue.
-    expect(segments(made)).toEqual(range(0, 4));
+    const board = new Scoreboard();
+    const rack = new Rack(0);
+    const report = new AckReport(rack, new DeliveryRate());
+    const stamp = { delivered: 0, deliveredAt: 0, firstSentAt: 0, isAppLimited: false };
+    board.push(0, 10 * MSS, MSS, 0, stamp);
+    report.begin(RTT, RTT, -1);
+    board.sack(4 * MSS, 5 * MSS, report);
+    expect(board.markOlder(rack.xmitTs, rack.endSeq, rack.rtt + REO_WND, RTT)).toBe(REO_WND);
+    expect(board.lost).toBe(0);
+    expect(board.markOlder(rack.xmitTs, rack.endSeq, rack.rtt + REO_WND, RTT + REO_WND)).toBe(0);
+    expect([board.lost, board.findLost(), board.lostStart, board.lostEnd]).toEqual([4 * MSS, true, 0, 4 * MSS]);
   });
 
   it('[S-080] RACK.rtt is the round-trip time of what this ACK delivers, be it older than RACK.xmit_ts', () => {
@@ -93,7 +102,7 @@ describe('RFC 8985 §6.2 step 2: the segment that was sent last among those deli
     const original = made.peer.tsRecent;
     for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
     expect(segments(made)).toEqual([0]);
-    made.world.advance(2 * RTT);
+    made.world.advance(1.5 * RTT);
     // The original arrives after all. Were it the retransmission, 4 to 9 would be older and lost.
     made.peer.ack(1 + 4 * MSS, { tsecr: original });
     expect(segments(made)).toEqual([]);
@@ -189,8 +198,9 @@ describe('RFC 8985 §6.2 step 4: the reordering window', () => {
 
   it('[S-080] each round with a D-SACK widens it by min_RTT / 4; a second D-SACK of the round does not', () => {
     const made = reordered(4);
-    ack(made, 6, [3, 4]);
-    ack(made, 6, [4, 5]);
+    ack(made, 5, [3, 4]);
+    ack(made, 5, [4, 5]);
+    ack(made, 6);
     made.world.write(made.connection, 2 * MSS);
     segments(made);
     made.world.advance(RTT);
@@ -225,6 +235,7 @@ describe('RFC 8985 §6.2 step 4: the reordering window', () => {
   it('[S-080] after sixteen recoveries without a D-SACK it shrinks again', () => {
     const rack = new Rack(0);
     rack.onDelivered(2000, 10, 0, 110, 100, false);
+    rack.begin();
     rack.onDelivered(1000, 0, 0, 110, 100, false);
     expect(rack.reorderingSeen).toBe(true);
     rack.onAck(2000, 5000, true);
@@ -264,7 +275,10 @@ describe('RFC 8985 §6.2 step 5: losses', () => {
     made.world.advance(20 * MS - 1);
     expect(segments(made)).toEqual([]);
     made.world.advance(1);
-    expect(segments(made)).toEqual([0, 1]);
+    expect(segments(made)).toEqual([0]);
+    // Both were marked: 1 waits for PRR only, and not for the repeated 0 to be overdue.
+    ack(made, 1, [2, 3]);
+    expect(segments(made)).toEqual([1]);
   });
 
   it.each([false, true])('[S-080] a lost retransmission is found without a timeout; timestamps: %s', (timestamps) => {
@@ -293,12 +307,31 @@ describe('RFC 8985 §6.2 step 5: losses', () => {
     const sent = segments(made);
     expect(sent.filter((n) => n === 10).length).toBe(1);
     made.world.advance(RTT);
-    // 30 and 31 went before the retransmission of 10.
-    ack(made, 10, [11, 32]);
-    expect(segments(made)).not.toContain(10);
     ack(made, 10, [11, 33]);
     expect(segments(made)).toContain(10);
     expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
+  });
+});
+
+describe('RFC 6675 §6: the retransmission timer in recovery', () => {
+  it('[S-078] runs anew from the repetition of the first segment: on a long path it is no timeout', () => {
+    const made = connected({ rtt: 9 * RTT });
+    const { world, connection } = made;
+    // Long round trips, so that RTO is little more.
+    for (let n = 1; n <= 60; n++) {
+      world.write(connection, MSS);
+      world.advance(9 * RTT);
+      ack(made, n);
+    }
+    world.write(connection, 5 * MSS);
+    segments(made);
+    expect(connection.info().rto).toBeLessThan(1200);
+    world.advance(9 * RTT);
+    for (const n of [62, 63, 64]) ack(made, 60, [61, n]);
+    expect(segments(made)).toContain(60);
+    world.advance(9 * RTT - 1);
+    ack(made, 65);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
   });
 });
 
@@ -318,12 +351,11 @@ describe('RFC 8985 §6.3: the retransmission timer', () => {
     world.advance(1);
     expect(segments(made)).toEqual([0]);
     expect(repairs(made).timeouts).toBe(1);
-    world.advance(RTT);
+    // Of the original, so soon: it says nothing of what was sent since.
     ack(made, 1);
-    expect(segments(made)).toEqual([1, 2]);
+    // 4 is not lost: it fills half of the window of two.
+    expect(segments(made)).toEqual([1]);
     ack(made, 3);
-    // 4 is not lost, and arrives.
-    ack(made, 5);
     expect(segments(made)).toEqual([3]);
   });
 });
@@ -355,9 +387,8 @@ describe('RFC 8985 §7.2: scheduling a loss probe', () => {
   });
 
   it('[S-080] without a round-trip time after a second', () => {
-    const made = connected({ rtt: 0, open: 'active' });
-    // The SYN was answered at once; a lost SYN gives none at all.
-    expect(made.connection.info().rto).toBeGreaterThan(0);
+    expect(TailLossProbe.timeout(0, false, 1)).toBe(1000 * MS);
+    expect(TailLossProbe.timeout(0, true, 1)).toBe(1000 * MS);
   });
 
   it('[S-080] each new transmission and each cumulative ACK begins it anew', () => {
@@ -476,7 +507,11 @@ describe('RFC 8985 §7.4: what the answer to a probe tells', () => {
     ack(made, 0, [2, 3]);
     // The reordering window has long passed.
     made.world.advance(REO_WND);
-    expect(segments(made)).toEqual([0, 1]);
+    expect(segments(made)).toEqual([0]);
+    made.world.advance(RTT);
+    ack(made, 1, [2, 3]);
+    expect(segments(made)).toEqual([1]);
+    made.world.advance(RTT);
     ack(made, 3);
     expect(repairs(made)).toEqual({ retransmits: 3, timeouts: 0 });
   });
@@ -549,8 +584,25 @@ describe('RACK and old ACKs', () => {
   it('[S-080] what was acknowledged is no reordering, and Mark.repeated no first delivery', () => {
     const rack = new Rack(0);
     rack.onDelivered(2000, 10, 0, 110, 100, false);
+    rack.begin();
     rack.onDelivered(1000, 0, Mark.repeated, 110, 100, false);
     expect(rack.reorderingSeen).toBe(false);
-    expect(STEADY_RTO).toBe(FIRST_RTO);
+  });
+});
+
+describe('A single loss', () => {
+  it.each(range(0, 10))('[S-080] of segment %i of ten is repaired without a timeout, by one retransmission', (lost) => {
+    const made = flying();
+    for (let n = 0; n < 10; n++) {
+      if (n < lost) ack(made, n + 1);
+      else if (n > lost) ack(made, lost, [lost + 1, n + 1]);
+    }
+    // The reordering window, and for the last one the probe.
+    made.world.advance(lost < 9 ? RTT : 3 * RTT);
+    expect(segments(made)).toContain(lost);
+    ack(made, 10);
+    made.world.advance(100 * RTT);
+    expect(segments(made)).toEqual([]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
   });
 });

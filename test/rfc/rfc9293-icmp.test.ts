@@ -103,6 +103,16 @@ describe('RFC 9293 §3.9.2.2: ICMP errors on an open connection', () => {
     peer.take();
   });
 
+  it('[MUST-47] [SHLD-25] or at once, when it asks for that', () => {
+    const { peer, sent, connection, events } = sending();
+    const told: string[] = [];
+    connection.handler = { ...connection.handler, onSoftError: ({ code, syscall }) => told.push(`${syscall} ${code}`) };
+    peer.icmp(UNREACHABLE, 1, sent);
+    peer.icmp(UNREACHABLE, 0, sent);
+    expect(told).toEqual(['read EHOSTUNREACH', 'read ENETUNREACH']);
+    expect([connection.state, events]).toEqual(['ESTABLISHED', []]);
+  });
+
   it('[MUST-47] also one about a zero-window probe', () => {
     const { world, peer, connection, events } = established({ wnd: 0, tcp: { userTimeout: 5000 } });
     world.write(connection, 100);

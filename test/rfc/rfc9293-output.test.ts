@@ -126,6 +126,19 @@ describe('RFC 9293 §3.9.1.9, §3.9.2: Diffserv and TTL', () => {
     expect(peer.expect({ flags: 'A' }).trafficClass >> 2).toBe(dscp);
   });
 
+  it('[SHLD-23] nobody changes it who was not asked to', () => {
+    const { world, peer, connection } = established();
+    world.write(connection, 100);
+    peer.send({ flags: 'A', data: 100 });
+    world.act(() => connection.set('noDelay', true));
+    world.read(connection);
+    world.advance(SECOND);
+    world.act(() => connection.abort());
+    const heard = peer.take();
+    expect(heard.length).toBeGreaterThan(2);
+    for (const { packet } of heard) expect(packet.ip.trafficClass).toBe(0);
+  });
+
   it('[SHLD-21] it may change during the connection', () => {
     const { world, peer, connection } = established();
     world.write(connection, 10);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Stack, cable, impair } from '../../src/index.ts';
+import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import type { TcpPeer } from '../support/tcp-peer.ts';
 import { World, established, inState } from '../support/tcp-world.ts';
 
@@ -169,6 +171,99 @@ describe('RFC 9293 §3.8.1, §3.8.3: data that is not acknowledged', () => {
       retransmissions += peer.take().length;
       expect(adviceGiven()).toBe(retransmissions >= 3 ? 1 : 0);
     }
+  });
+
+  it('[SHLD-9] [MUST-47] [SHLD-10] the application is told at R1, once, and the connection goes on', () => {
+    const { world, peer, connection, events } = established({ rtt: RTT });
+    const told: string[] = [];
+    connection.handler = {
+      ...connection.handler,
+      onSoftError: ({ code, syscall }) => told.push(`${syscall} ${code} at ${world.clock.now()}`),
+    };
+    world.write(connection, 100);
+    world.advance(60 * SECOND);
+    const thirdRetransmission = peer.take()[3]!;
+    expect(told).toEqual([`read ETIMEDOUT at ${thirdRetransmission.at}`]);
+    expect([connection.state, events]).toEqual(['ESTABLISHED', []]);
+    peer.ack();
+    world.write(connection, 100);
+    // [MUST-18] the back-off is still there; what is retransmitted is another segment.
+    world.advance(300 * SECOND);
+    expect(told).toHaveLength(2);
+    peer.take();
+  });
+
+  it('[SHLD-9] [MUST-22] the same for a SYN, and [MUST-36] for probes of a closed window', () => {
+    const told: string[] = [];
+    const onSoftError = ({ code, syscall }: { code: string; syscall: string }) => told.push(`${syscall} ${code}`);
+    const world = new World();
+    const peer = world.peer();
+    const { connection } = world.connect();
+    connection.handler = { onSoftError };
+    world.advance(10 * SECOND);
+    expect(told).toEqual(['connect ETIMEDOUT']);
+    peer.take();
+    const other = established({ wnd: 0, rtt: RTT });
+    other.connection.handler = { onSoftError };
+    other.world.write(other.connection, 100);
+    other.world.advance(10 * SECOND);
+    expect(told).toEqual(['connect ETIMEDOUT', 'read ETIMEDOUT']);
+    other.peer.take();
+  });
+
+  it('[SHLD-20] nobody is told who did not ask, or whose connection is closed', () => {
+    const { world, peer, connection, events } = established({ rtt: RTT });
+    world.write(connection, 100);
+    world.advance(60 * SECOND);
+    expect(events).toEqual([]);
+    const told: string[] = [];
+    connection.handler = { onSoftError: ({ code }) => told.push(code) };
+    peer.take();
+    peer.ack();
+    world.write(connection, 100);
+    world.act(() => connection.close());
+    world.advance(60 * SECOND);
+    expect(told).toEqual([]);
+    peer.take();
+  });
+
+  it('[MUST-20] [S-023] at R1 IP takes another gateway, if there is one', () => {
+    const clock = new VirtualClock();
+    const [nearOne, farOne] = cable();
+    const [nearTwo, farTwo] = cable();
+    const alice = new Stack({ clock, random: seededRandom(1) });
+    const bob = new Stack({ clock, random: seededRandom(2) });
+    const first = impair(nearOne, { seed: 1 });
+    alice.attach(first, { addresses: ['10.0.0.1/24'] });
+    alice.attach(nearTwo, { addresses: ['10.0.1.1/24'] });
+    bob.attach(farOne, { addresses: ['10.0.0.2/24', '192.0.2.1/32'] });
+    bob.attach(farTwo, { addresses: ['10.0.1.2/24'] });
+    alice.routes.add('192.0.2.0/24', { via: '10.0.0.2' });
+    alice.routes.add('192.0.2.0/24', { via: '10.0.1.2', metric: 10 });
+    let received = 0;
+    bob.tcp.listen({ port: 7 }, (connection) => {
+      connection.handler = { onReadable: (c) => void (received += c.read()?.byteLength ?? 0) };
+    });
+    const connection = alice.tcp.connect({ remoteAddress: '192.0.2.1', remotePort: 7 }, {});
+    clock.advance(SECOND);
+    connection.write(new Uint8Array(100));
+    clock.advance(SECOND);
+    expect(received).toBe(100);
+    // Nothing that alice sends gets through the first gateway any more.
+    first.set({ send: { loss: 1 } });
+    connection.write(new Uint8Array(100));
+    clock.advance(20 * SECOND);
+    expect(received).toBe(200);
+    expect(connection.info()).toMatchObject({ state: 'ESTABLISHED', flight: 0 });
+    // And from there on everything goes by the second.
+    connection.write(new Uint8Array(100));
+    clock.advance(SECOND / 10);
+    expect(received).toBe(300);
+    void alice.destroy();
+    void bob.destroy();
+    clock.advance(SECOND);
+    alice.assertQuiescent();
+    bob.assertQuiescent();
   });
 
   it('[MUST-20] a FIN alone is retransmitted and given up like data', () => {

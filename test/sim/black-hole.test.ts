@@ -68,10 +68,9 @@ function bulk(size: number, tcp: ConnectionOptions = {}): Flow {
   };
 }
 
-// Without SACK: the receiving side reports none yet.
 describe('RFC 4821: a bulk transfer over a path that swallows large packets', () => {
-  it('[S-054] finds 1,400 bytes after one stall, and uses them', () => {
-    const { client, received, run, drops } = bulk(1400, { sack: false });
+  it.each([true, false])('[S-054] finds 1,400 bytes after one stall, and uses them (SACK: %s)', (sack) => {
+    const { client, received, run, drops } = bulk(1400, { sack });
     run(4 * SECOND);
     expect(client.info().pathMtu).toBe(1400);
     expect(received()).toBeGreaterThan(0);
@@ -84,20 +83,28 @@ describe('RFC 4821: a bulk transfer over a path that swallows large packets', ()
     expect(received()).toBeGreaterThan(before + 32_768 * 40);
   });
 
-  it('[S-054] with `probe` it never stalls', () => {
-    const { client, run } = bulk(1400, { sack: false, pathMtuDiscovery: 'probe' });
+  it.each([true, false])('[S-054] with `probe` it never stalls (SACK: %s)', (sack) => {
+    const { client, run } = bulk(1400, { sack, pathMtuDiscovery: 'probe' });
     run(10 * SECOND);
     expect(client.info()).toMatchObject({ pathMtu: 1400, timeouts: 0 });
   });
 
+  it('[S-054] §7.6.2: with SACK the probes that fail are no congestion signal', () => {
+    const { client, run } = bulk(1400, { pathMtuDiscovery: 'probe' });
+    run(10 * SECOND);
+    const { retransmits, ssthresh, cwnd } = client.info();
+    expect(retransmits).toBeGreaterThan(2);
+    expect(ssthresh).toBeGreaterThan(cwnd);
+  });
+
   it('[S-054] with `probe` a path without a hole is found whole, and nothing is sent twice', () => {
-    const { client, run } = bulk(1500, { sack: false, pathMtuDiscovery: 'probe' });
+    const { client, run } = bulk(1500, { pathMtuDiscovery: 'probe' });
     run(3 * SECOND);
     expect(client.info()).toMatchObject({ pathMtu: 1500, timeouts: 0, retransmits: 0 });
   });
 
   it('[S-054] follows a path that shrinks under way', () => {
-    const { client, run, hole } = bulk(1500, { sack: false });
+    const { client, run, hole } = bulk(1500);
     run(SECOND);
     expect(client.info()).toMatchObject({ pathMtu: 1500, timeouts: 0 });
     hole.size = 1300;

@@ -45,6 +45,26 @@ describe('RoutingTable', () => {
     expect(interfaceTo(bench, '198.51.100.1')).toBe('eth1');
   });
 
+  it('[S-023] knows another gateway where one seems dead, and goes through all of them', () => {
+    const bench = new IpBench();
+    const { routes } = bench.ip;
+    const eth1 = bench.ip.addInterface({ name: 'eth1', queue: new TransmitQueue(), addresses: ['10.1.0.2/24'] });
+    const eth2 = bench.ip.addInterface({ name: 'eth2', queue: new TransmitQueue(), addresses: ['10.2.0.2/24'] });
+    const next = (to: string, iface: typeof eth1) => routes.alternative(address(to), iface)?.interface.name;
+    expect(next('192.0.2.1', bench.eth0)).toBeUndefined();
+    routes.add('0.0.0.0/0', { via: '10.1.0.1', metric: 10 });
+    routes.add('0.0.0.0/0', { via: '10.2.0.1', metric: 20 });
+    expect(next('192.0.2.1', bench.eth0)).toBe('eth1');
+    expect(next('192.0.2.1', eth1)).toBe('eth2');
+    expect(next('192.0.2.1', eth2)).toBe('eth0');
+    // Not the way of a shorter prefix, nor for what has none at all.
+    routes.add('198.51.100.0/24', { via: '10.1.0.1' });
+    expect(next('198.51.100.1', eth1)).toBeUndefined();
+    expect(next('10.0.0.2', bench.eth0)).toBeUndefined();
+    eth1.update({ up: false });
+    expect(next('192.0.2.1', bench.eth0)).toBe('eth2');
+  });
+
   it("sends the stack's own addresses to lo, whichever interface has them", () => {
     const bench = new IpBench();
     expect(interfaceTo(bench, '10.0.0.2')).toBe('lo');

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { MSS, RTT, ack, range, repairs, segments, twenty } from '../support/sack-world.ts';
+import type { Established } from '../support/tcp-world.ts';
+
+/** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
+function acks(made: Established, lost: readonly number[]): number[][] {
+  const got = range(10, 30).filter((n) => !lost.includes(n));
+  const sent: number[][] = [];
+  const blocks: [number, number][] = [];
+  for (const n of got) {
+    const last = blocks.at(-1);
+    if (last !== undefined && last[1] === n) last[1] = n + 1;
+    else blocks.push([n, n + 1]);
+    ack(made, 10, ...blocks.slice(-3).reverse());
+    sent.push(segments(made));
+    made.world.advance(100);
+  }
+  return sent;
+}
+
+describe('RFC 9937 on a flight of twenty segments', () => {
+  it('[S-079] one is lost: one segment for every other ACK, and half of the flight is left', () => {
+    const made = twenty({}, 100);
+    const sent = acks(made, [10]);
+    expect(sent[2]).toEqual([10]);
+    // Two by limited transmit before; from then on evenly.
+    const counts = sent.slice(3).map((some) => some.length);
+    expect(Math.max(...counts)).toBe(1);
+    for (let i = 0; i + 2 < counts.length; i++) expect(counts[i]! + counts[i + 1]! + counts[i + 2]!).toBeGreaterThan(0);
+    expect(sent.flat().length).toBe(made.connection.info().ssthresh / MSS);
+    expect(made.connection.info().ssthresh).toBe(10 * MSS);
+  });
+
+  it.each([
+    ['three', [10, 14, 20]],
+    ['half, in front', range(10, 20)],
+    ['every other', range(5, 15).map((n) => 2 * n)],
+    ['all but three', range(10, 27)],
+  ])('[S-079] %s lost: no more is sent than was delivered, and the flight stays within ssthresh', (_, lost) => {
+    const made = twenty({}, 100);
+    const sent = acks(made, lost);
+    let total = 0;
+    // §4, strong packet conservation bound: each ACK delivers one segment.
+    sent.forEach((some, i) => {
+      total += some.length;
+      expect(total).toBeLessThanOrEqual(i + 1);
+    });
+    const { ssthresh } = made.connection.info();
+    expect(sent.flat().length * MSS).toBeLessThanOrEqual(ssthresh);
+    // The lost ones go first, from the lowest on.
+    const again = sent.flat().filter((n) => n < 30);
+    expect(again).toEqual(lost.slice(0, again.length));
+  });
+
+  it('[S-079] all but three lost: repaired within some round trips, without a timeout', () => {
+    const made = twenty({}, 20);
+    const lost = range(10, 27);
+    let fly = acks(made, lost).flat();
+    const got = new Set<number>([27, 28, 29]);
+    for (let round = 0; round < 12 && made.connection.info().flight > 0; round++) {
+      made.world.advance(RTT);
+      const next: number[] = [];
+      for (const n of fly) {
+        got.add(n);
+        let una = 10;
+        while (got.has(una)) una++;
+        const top = Math.max(...got) + 1;
+        const blocks: [number, number][] = [];
+        for (let i = una + 1; i < top; i++) {
+          if (!got.has(i)) continue;
+          if (blocks.at(-1)?.[1] === i) blocks.at(-1)![1] = i + 1;
+          else blocks.push([i, i + 1]);
+        }
+        ack(made, una, ...blocks.slice(-3));
+        next.push(...segments(made));
+      }
+      fly = next;
+    }
+    expect(made.connection.info().flight).toBe(0);
+    expect(repairs(made)).toEqual({ retransmits: 17, timeouts: 0 });
+  });
+});
