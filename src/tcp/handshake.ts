@@ -23,8 +23,10 @@ const synOptions = new TcpOptions();
  *
  * A SYN offers window scaling, SACK and timestamps; a SYN-ACK answers only with what the SYN had (RFC 7323 §2.2, §3.2,
  * RFC 2018 §2).
+ *
+ * @param fastOpen a cookie of Fast Open, empty to ask for one: even the largest fits beside the others.
  */
-export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
+export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number, fastOpen?: Uint8Array): number {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
@@ -36,6 +38,7 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
   synOptions.tsEcho = timestamps.recent;
+  if (fastOpen !== undefined) synOptions.setFastOpen(fastOpen);
   return writeTcpOptions(view, offset, synOptions);
 }
 
@@ -78,29 +81,35 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   snd.wl2 = segment.ack;
 }
 
-/** The handshake is complete: congestion control starts, the owner is told. */
-export function established(tcb: ControlBlock, now: number): void {
-  const { snd, options } = tcb;
-  tcb.connectBy = Infinity;
-  tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
-  // Whoever was told of the new state may have aborted.
-  if (tcb.state !== 'ESTABLISHED') return;
-  if (tcb.synLost) tcb.rto.synLost();
+/** Congestion control starts: when the handshake is complete, or before where Fast Open lets data go. */
+export function startCongestion(tcb: ControlBlock, now: number): void {
+  const { snd, options, synLost } = tcb;
   tcb.congestion = congestionByName(options.congestion)({
     mss: snd.mss,
-    initialWindow: initialWindow(snd.mss, tcb.synLost),
+    initialWindow: initialWindow(snd.mss, synLost),
     now,
     srtt: tcb.rto.srtt,
     random: tcb.host.random,
   });
   tcb.pacer.setMss(snd.mss);
+}
+
+/** The handshake is complete: congestion control starts, the owner is told. */
+export function established(tcb: ControlBlock, now: number): void {
+  const { handedOver } = tcb;
+  tcb.connectBy = Infinity;
+  tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
+  // Whoever was told of the new state may have aborted.
+  if (tcb.state !== 'ESTABLISHED') return;
+  if (tcb.synLost) tcb.rto.synLost();
+  startCongestion(tcb, now);
   // RFC 2018 §2: agreed upon by both SYNs.
-  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
-  tcb.ecn.agree(tcb.congestion.ignoresEcn !== true);
+  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, tcb.snd.iss);
+  tcb.ecn.agree(tcb.congestion?.ignoresEcn !== true);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);
-  tcb.notify(tcb.passive ? Notice.accept : Notice.connect);
+  if (!handedOver) tcb.notify(tcb.passive ? Notice.accept : Notice.connect);
   // RFC 9293 §3.10.4: a CLOSE before the handshake ended is queued until now.
   if (tcb.finAt !== undefined) tcb.enter('send-fin');
 }
