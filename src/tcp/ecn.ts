@@ -12,7 +12,7 @@ const ECT0 = 2;
 const SETUP_SYN = TcpFlag.ECE | TcpFlag.CWR;
 
 /**
- * Explicit congestion notification of one connection ([S-086] RFC 3168 §6.1):
+ * Explicit congestion notification of one connection ([S-086] [SHLD-8] RFC 3168 §6.1):
  * what the SYNs agree on, what a receiver echoes, and when a sender answers.
  *
  * Routers mark a packet CE that they would else have dropped. The receiver says so with ECE in every ACK, until CWR tells

@@ -3,6 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
+import { synAcknowledged } from './fast-open-client.ts';
 import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';
 import { recoverBySack } from './input-sack.ts';
@@ -66,6 +67,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
   tcb.pathMtu.onAcked(snd.una);
+  if (!tcb.synAcked) synAcknowledged(tcb, snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);
@@ -99,7 +101,7 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
     tcb.sack?.tailProbe.onSample();
     return rtt;
   }
-  // [S-064] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
+  // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
   if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now)) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);

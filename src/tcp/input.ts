@@ -153,7 +153,8 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   switch (tcb.state) {
     case 'SYN_RECV':
       // RFC 9293 §3.10.7.4: a passive open returns to LISTEN (the listener is still there), an active one was refused.
-      if (tcb.passive) tcb.release('end');
+      if (tcb.handedOver) tcb.fail('ECONNRESET');
+      else if (tcb.passive) tcb.release('end');
       else tcb.fail('ECONNREFUSED');
       break;
     case 'CLOSING':
@@ -174,7 +175,8 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
  */
 function checkSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN)) return true;
-  if (tcb.state === 'SYN_RECV' && tcb.passive) tcb.release('end');
+  // One that its owner has already is not given up for it.
+  if (tcb.state === 'SYN_RECV' && tcb.passive && !tcb.handedOver) tcb.release('end');
   else challenge(tcb, segment.now);
   return false;
 }

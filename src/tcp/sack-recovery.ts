@@ -11,7 +11,7 @@ import { TailLossProbe } from './tail-loss-probe.ts';
 const OLDEST_DSACK = 1 << 30;
 
 /**
- * Loss recovery with selective acknowledgments: RFC 6675's scoreboard and pipe, RACK-TLP (RFC 8985) to find what is lost,
+ * Loss recovery with selective acknowledgments: [S-078] RFC 6675's scoreboard and pipe, RACK-TLP (RFC 8985) to find what is lost,
  * proportional rate reduction (RFC 9937) for how much may be sent meanwhile.
  */
 export class SackRecovery implements LossRecovery {

@@ -36,7 +36,7 @@ function marks(heard: readonly Heard[]): string[] {
 }
 
 describe('RFC 3168 §6.1.1: TCP initialization', () => {
-  it('[S-086] a SYN that asks has ECE and CWR, its SYN-ACK ECE alone; neither is ECT', () => {
+  it('[S-086] [SHLD-8] a SYN that asks has ECE and CWR, its SYN-ACK ECE alone; neither is ECT', () => {
     const { syn, connection } = opened();
     expect(marks([syn])).toEqual(['SEC not-ect']);
     expect(connection.info().ecn).toBe(true);

@@ -52,6 +52,15 @@ describe('RFC 3522 §3.2: the Eifel detection algorithm', () => {
     expect(known.onAck(5000, 5000, 50, false)).toBe('eifel');
   });
 
+  it('[S-082] step 2: what an episode before has sent again is answered first, and says nothing of this one', () => {
+    const detector = new SpuriousDetector();
+    // The last retransmission of the episode before, [0, 1000) with TSval 98, is still on its way.
+    detector.start(0, 5000);
+    detector.onRetransmitted(2000, 3000, 100);
+    expect(detector.onAck(2000, 5000, 98, false)).toBeUndefined();
+    expect(detector.active).toBe(true);
+  });
+
   it('compares timestamps across their wrap', () => {
     const detector = new SpuriousDetector();
     detector.start(0, 5000);

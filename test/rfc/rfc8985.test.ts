@@ -589,3 +589,20 @@ describe('RACK and old ACKs', () => {
     expect(rack.reorderingSeen).toBe(false);
   });
 });
+
+describe('A single loss', () => {
+  it.each(range(0, 10))('[S-080] of segment %i of ten is repaired without a timeout, by one retransmission', (lost) => {
+    const made = flying();
+    for (let n = 0; n < 10; n++) {
+      if (n < lost) ack(made, n + 1);
+      else if (n > lost) ack(made, lost, [lost + 1, n + 1]);
+    }
+    // The reordering window, and for the last one the probe.
+    made.world.advance(lost < 9 ? RTT : 3 * RTT);
+    expect(segments(made)).toContain(lost);
+    ack(made, 10);
+    made.world.advance(100 * RTT);
+    expect(segments(made)).toEqual([]);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+});

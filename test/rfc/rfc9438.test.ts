@@ -48,7 +48,7 @@ function run(cubic: Cubic | Reno, { from, to, rtt, stretch = MSS }: Run, see?: (
 }
 
 describe('RFC 9438 §4.2: the window increase function', () => {
-  it('[S-084] cwnd follows W_cubic(t) = C (t − K)³ + W_max, concave to W_max and convex beyond', () => {
+  it('[S-084] [MAY-18] cwnd follows W_cubic(t) = C (t − K)³ + W_max, concave to W_max and convex beyond', () => {
     const rtt = 0.1 * SECOND;
     const cubic = controller(1000);
     lose(cubic);

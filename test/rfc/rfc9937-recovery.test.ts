@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MSS, RTT, ack, flying, range, repairs, segments, twenty } from '../support/sack-world.ts';
+import { MSS, RTT, ack, range, repairs, segments, twenty } from '../support/sack-world.ts';
 import type { Established } from '../support/tcp-world.ts';
 
 /** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
@@ -78,55 +78,5 @@ describe('RFC 9937 on a flight of twenty segments', () => {
     }
     expect(made.connection.info().flight).toBe(0);
     expect(repairs(made)).toEqual({ retransmits: 17, timeouts: 0 });
-  });
-});
-
-describe('RFC 3042, with SACK', () => {
-  it('[S-073] a new segment for each of the first two duplicate ACKs that report something new', () => {
-    const made = flying({ more: 20 });
-    ack(made, 0, [1, 2]);
-    expect(segments(made)).toEqual([10]);
-    ack(made, 0, [1, 3]);
-    expect(segments(made)).toEqual([11]);
-  });
-
-  it('[S-073] none for a duplicate ACK without new SACK information', () => {
-    const made = flying({ more: 20 });
-    ack(made, 0, [1, 2]);
-    expect(segments(made)).toEqual([10]);
-    ack(made, 0, [1, 2]);
-    ack(made, 0);
-    expect(segments(made)).toEqual([]);
-  });
-
-  it('[S-073] not beyond the window of the peer', () => {
-    const made = flying({ more: 20, wnd: 10 * MSS });
-    ack(made, 0, [1, 2]);
-    expect(segments(made)).toEqual([]);
-  });
-
-  it('[S-073] cwnd stays as it was', () => {
-    const made = flying({ more: 20 });
-    const { cwnd } = made.connection.info();
-    ack(made, 0, [1, 3]);
-    expect(segments(made)).toEqual([10, 11]);
-    expect(made.connection.info().cwnd).toBe(cwnd);
-  });
-});
-
-describe('A single loss', () => {
-  it.each(range(0, 10))('[S-080] of segment %i of ten is repaired without a timeout, by one retransmission', (lost) => {
-    const made = flying();
-    for (let n = 0; n < 10; n++) {
-      if (n < lost) ack(made, n + 1);
-      else if (n > lost) ack(made, lost, [lost + 1, n + 1]);
-    }
-    // The reordering window, and for the last one the probe.
-    made.world.advance(lost < 9 ? RTT : 3 * RTT);
-    expect(segments(made)).toContain(lost);
-    ack(made, 10);
-    made.world.advance(100 * RTT);
-    expect(segments(made)).toEqual([]);
-    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
   });
 });

@@ -22,7 +22,7 @@ export interface PathOptions {
   seed?: number;
 }
 
-export const MSS = 1000;
+const MSS = 1000;
 
 interface Packet {
   /** Counts transmissions. */

@@ -37,7 +37,7 @@ interface Curve {
   cwndPrior: number;
 }
 
-/** CUBIC (RFC 9438), counting bytes, with HyStart++ (RFC 9406) in the first slow start. It does not pace. */
+/** [MAY-18] CUBIC (RFC 9438), counting bytes, with HyStart++ (RFC 9406) in the first slow start. It does not pace. */
 export class Cubic implements CongestionController {
   readonly name: string = 'cubic';
   cwnd: number;
