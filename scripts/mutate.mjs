@@ -5,6 +5,7 @@
 //     --tests A,B…      folders or files of tests (default: test/unit/tcp,test/unit/stack,test/rfc,test/sim/sack-model.test.ts)
 //     --cover FOLDER    what is instrumented, and so may be named above (default: src/tcp)
 //     --costliest MS    leave out tests that take longer than this (default: 2000)
+//     --budget MS       tests that take longer than this together are enough to say that a mutant survives (default: 3000)
 //     --report FILE     JSON (default: reports/mutation.json)
 //
 // All mutants are compiled in at once, behind switches, and all tests are loaded once into one process: a mutant costs no more
@@ -28,6 +29,7 @@ const { values: options, positionals } = parseArgs({
     tests: { type: 'string', default: 'test/unit/tcp,test/unit/stack,test/rfc,test/sim/sack-model.test.ts' },
     cover: { type: 'string', default: 'src/tcp' },
     costliest: { type: 'string', default: '2000' },
+    budget: { type: 'string', default: '3000' },
     report: { type: 'string', default: 'reports/mutation.json' },
   },
 });
@@ -115,12 +117,14 @@ async function judge(mutant) {
   // Only where the condition was the opposite at least once does the mutant change anything.
   const reached = (reach.get(2 * mutant.site + (mutant.value ? 0 : 1)) ?? []).toSorted((a, b) => rank(a) - rank(b));
   if (reached.length === 0) return { ...mutant, outcome: 'never otherwise', reached: 0 };
-  const candidates = reached.map((index) => ({ index, count: survey[index]?.count ?? 0 }));
+  let spent = 0;
+  const tried = reached.filter((index) => (spent += survey[index]?.cost ?? 0) <= 1000 * Number(options.budget));
+  const candidates = tried.map((index) => ({ index, count: survey[index]?.count ?? 0 }));
   const answer = await ask({ job: 'hunt', site: mutant.site, value: mutant.value, candidates });
   if (answer === undefined || answer.sick) await startWorker();
   if (answer === undefined) return { ...mutant, outcome: 'hung', reached: reached.length };
   const killer = tests[answer.killer];
-  if (!killer) return { ...mutant, outcome: 'SURVIVED', reached: reached.length };
+  if (!killer) return { ...mutant, outcome: 'SURVIVED', reached: tried.length };
   scores.set(answer.killer, (scores.get(answer.killer) ?? 0) + 1);
   return {
     ...mutant,

@@ -7,6 +7,20 @@ const MILLISECOND = 1000;
 const SECOND = 1_000_000;
 const MSS = 1460;
 
+describe('what an acknowledgment lets go', () => {
+  it.each([true, false])(
+    'the next segments, though the right edge of the window stays where it was; SACK: %s',
+    (sack) => {
+      const { world, peer, connection } = established({ sack, wnd: 60_000 });
+      world.write(connection, 40 * MSS);
+      expect(peer.take().length).toBe(10);
+      // The peer's application does not read: what is acknowledged is missing from the window.
+      peer.ack(1 + 2 * MSS, { wnd: 60_000 - 2 * MSS });
+      expect(peer.take().length).toBeGreaterThanOrEqual(2);
+    },
+  );
+});
+
 describe('RFC 9293 §3.7.4: the Nagle algorithm', () => {
   it('[SHLD-7] while data is unacknowledged small writes are gathered', () => {
     const { world, peer, connection } = established();
