@@ -6,6 +6,7 @@
 //     --cover FOLDER    what is instrumented, and so may be named above (default: src/tcp)
 //     --costliest MS    leave out tests that take longer than this (default: 2000)
 //     --budget MS       tests that take longer than this together are enough to say that a mutant survives (default: 3000)
+//     --again FILE      only the mutants that survived according to this report
 //     --report FILE     JSON (default: reports/mutation.json)
 //
 // All mutants are compiled in at once, behind switches, and all tests are loaded once into one process: a mutant costs no more
@@ -29,6 +30,7 @@ const { values: options, positionals } = parseArgs({
     tests: { type: 'string', default: 'test/unit/tcp,test/unit/stack,test/rfc,test/sim/sack-model.test.ts' },
     cover: { type: 'string', default: 'src/tcp' },
     costliest: { type: 'string', default: '2000' },
+    again: { type: 'string' },
     budget: { type: 'string', default: '3000' },
     report: { type: 'string', default: 'reports/mutation.json' },
   },
@@ -135,9 +137,18 @@ async function judge(mutant) {
   };
 }
 
+/** Says which mutant of a file it is, also after lines have moved. @param {Mutant} mutant */
+const nameOf = ({ file, text, value }) => `${file} ${value} for ${text}`;
+const survived = (/** @type {{ outcome: string }} */ { outcome }) =>
+  outcome === 'SURVIVED' || outcome === 'never otherwise';
+const again =
+  options.again === undefined
+    ? undefined
+    : new Set(JSON.parse(readFileSync(options.again, 'utf8')).filter(survived).map(nameOf));
+
 for (const file of wanted) {
   const started = Date.now();
-  for (const mutant of all.filter((one) => one.file === file)) {
+  for (const mutant of all.filter((one) => one.file === file && again?.has(nameOf(one)) !== false)) {
     const result = await judge(mutant);
     results.push(result);
     if (result.outcome === 'killed') continue;
@@ -146,7 +157,7 @@ for (const file of wanted) {
     );
   }
   const own = results.filter((result) => result.file === file);
-  const alive = own.filter(({ outcome }) => outcome === 'SURVIVED' || outcome === 'never otherwise').length;
+  const alive = own.filter(survived).length;
   const seconds = Math.round((Date.now() - started) / 1000);
   console.log(`${file}: ${own.length} mutants, ${own.length - alive} killed, ${alive} alive, ${seconds} s`);
   const report = join(root, options.report);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { stream } from '../support/tcp-peer.ts';
 import type { TcpPeer } from '../support/tcp-peer.ts';
 import { established } from '../support/tcp-world.ts';
 import type { Established, EstablishedOptions } from '../support/tcp-world.ts';
@@ -6,6 +7,26 @@ import type { Established, EstablishedOptions } from '../support/tcp-world.ts';
 const MILLISECOND = 1000;
 const SECOND = 1_000_000;
 const MSS = 1460;
+
+describe('room in the send buffer', () => {
+  it('the owner hears of it when a third is free, once, and only when a write was cut short', () => {
+    const { world, peer, connection, events } = established({ tcp: { sendBuffer: 30_000 } });
+    const first = 4 * MSS;
+    world.write(connection, first);
+    peer.take();
+    peer.ack(1 + first);
+    expect(events).toEqual([]);
+    world.act(() => expect(connection.write(stream(first, 40_000))).toBe(30_000));
+    for (let acked = first + MSS; acked < first + 10_000; acked += MSS) {
+      peer.ack(1 + acked);
+      expect(events).toEqual([]);
+    }
+    peer.ack(1 + first + 10_000);
+    peer.ack(1 + first + 20_000);
+    peer.take();
+    expect(events).toEqual(['writable']);
+  });
+});
 
 describe('what an acknowledgment lets go', () => {
   it.each([true, false])(
