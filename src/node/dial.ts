@@ -20,6 +20,8 @@ import type { NetConnectOptions, NetHost } from './socket-options.ts';
 /** What a dial reports to its socket. */
 export interface DialOwner {
   emit(event: string, ...args: unknown[]): boolean;
+  /** An attempt begins that takes bytes for its SYN (Fast Open): what waits to be written may be written now. */
+  early(connection: Connection): void;
   opened(connection: Connection): void;
   /** All attempts have failed, or the name was not found. */
   destroy(error: Error): void;
@@ -137,6 +139,7 @@ export class Dial {
     try {
       this.#connection = this.#connect(target);
       if (!this.#referenced) this.#connection.unref();
+      if (this.#connection.get('fastOpen')) this.#owner.early(this.#connection);
     } catch (error) {
       return this.#attemptFailed(this.#shaped(error), target);
     }

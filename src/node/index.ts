@@ -6,6 +6,6 @@ export type { BindOptions, DgramOptions, RemoteInfo, Socket as DgramSocket } fro
 export { httpAgent, serve } from './http.ts';
 export { createNet } from './net.ts';
 export type { Connect, Net, NetOptions, ServerConstructor, SocketConstructor } from './net.ts';
-export type { DropArgument, ListenOptions, Server, ServerOptions } from './server.ts';
+export type { DropArgument, ListenOptions, Server, ServerOptions, ServerTcpOptions } from './server.ts';
 export type { Socket } from './socket.ts';
 export type { NetConnectOptions, SocketOptions } from './socket-options.ts';

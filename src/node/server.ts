@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { requireOptions, usageError } from '../errors.ts';
 import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
+import type { ListenOptions as TcpListenOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
@@ -12,6 +13,9 @@ import { checkNumber, normalizeArguments, toInitialDelay, toPort } from './argum
 import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
+
+/** Options of the connections that a server takes; `fastOpen` is that of `stack.tcp.listen`. */
+export type ServerTcpOptions = Omit<ConnectionOptions, 'fastOpen'> & Pick<TcpListenOptions, 'fastOpen'>;
 
 /** Options of `net.createServer()`. */
 export interface ServerOptions {
@@ -25,8 +29,8 @@ export interface ServerOptions {
   keepAliveInitialDelay?: number | undefined;
   /** Of the sockets' streams, in bytes. */
   highWaterMark?: number | undefined;
-  /** Options of the core connections, over those of `createNet`. */
-  tcp?: ConnectionOptions | undefined;
+  /** Options of the core connections, over those of `createNet`; `fastOpen` must be given here. */
+  tcp?: ServerTcpOptions | undefined;
 }
 
 /** Options of `server.listen()`. */
@@ -66,7 +70,7 @@ export class Server extends EventEmitter {
   /** @internal Called when `close()` begins: idle connections may be ended there. */
   closing: (() => void) | undefined;
   readonly #host: NetHost;
-  readonly #tcp: ConnectionOptions;
+  readonly #tcp: ServerTcpOptions;
   #listener: Listener | undefined;
   #connections: number = 0;
   #referenced: boolean = true;
@@ -184,7 +188,8 @@ export class Server extends EventEmitter {
   }
 
   #listen(port: number, address: string | undefined, backlog: number | undefined): void {
-    const options = { ...this.#host.tcp, ...this.#tcp, address, port, backlog };
+    // RFC 7413 §2: only where the server itself asks for it.
+    const options = { ...this.#host.tcp, fastOpen: false, ...this.#tcp, address, port, backlog };
     try {
       this.#listener = this.#host.stack.tcp.listen(options, (connection) => this.#accept(connection));
     } catch (error) {

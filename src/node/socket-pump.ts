@@ -49,10 +49,15 @@ export class SocketPump implements ConnectionHandler {
     this.#drain();
   }
 
-  /** Writes all; `done` is called when the connection has accepted (copied) the last byte, perhaps from inside the call. */
-  write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void): void {
+  /**
+   * Writes all; `done` is called when the connection has accepted (copied) the last byte, perhaps from inside the call.
+   *
+   * @param before bytes that the connection has accepted already.
+   */
+  write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void, before: number = 0): void {
     this.#owner.active();
-    const taken = this.connection.write(chunks);
+    const waiting = before === 0 ? chunks : without(chunks instanceof Uint8Array ? [chunks] : chunks, before);
+    const taken = before + this.connection.write(waiting);
     if (taken === length) {
       this.bytesWritten += length;
       return done();

@@ -18,8 +18,11 @@ export type WriteCallback = (error?: Error | null) => void;
 
 /** A write that waits for 'connect'. */
 interface HeldWrite {
+  readonly chunks: Uint8Array | Uint8Array[];
   readonly send: () => void;
   readonly callback: WriteCallback;
+  /** Bytes that the attempt under way has taken already, for its SYN. */
+  taken: number;
 }
 
 /**
@@ -274,10 +277,19 @@ export class Socket extends Duplex {
   #hold(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
     const send = (): void => {
       this.#held = undefined;
-      this.#write(chunks, length, callback);
+      if (this.#pump === undefined) this.#write(chunks, length, callback);
+      else this.#pump.write(chunks, length, callback, held.taken);
     };
-    this.#held = { send, callback };
+    const held: HeldWrite = { chunks, send, callback, taken: 0 };
+    this.#held = held;
     this.once('connect', send);
+    const { tcp } = this;
+    if (tcp?.get('fastOpen')) this.#writeEarly(tcp);
+  }
+
+  /** Each attempt gets it anew: what the one before had taken is lost with it. */
+  #writeEarly(connection: Connection): void {
+    if (this.#held !== undefined) this.#held.taken = connection.write(this.#held.chunks);
   }
 
   #dialOwner(): ConstructorParameters<typeof Dial>[0] {
@@ -286,6 +298,7 @@ export class Socket extends Duplex {
         if (event === 'lookup') this.#idle.touch();
         return this.emit(event, ...args);
       },
+      early: (connection) => this.#writeEarly(connection),
       opened: (connection) => this.#opened(connection),
       destroy: (error) => void this.destroy(error),
     };

@@ -8,6 +8,7 @@ import { refuse } from '../tcp/closed.ts';
 import { Connection } from '../tcp/connection.ts';
 import { ControlBlock } from '../tcp/control-block.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
+import { FastOpenCache, FastOpenCookies } from '../tcp/fast-open.ts';
 import type { TcpHost } from '../tcp/host.ts';
 import { IsnGenerator } from '../tcp/isn.ts';
 import { Listener } from '../tcp/listener.ts';
@@ -35,7 +36,7 @@ export interface ConnectOptions extends ConnectionOptions {
 }
 
 /** Where to listen, and how; the connection options apply to every connection taken. */
-export interface ListenOptions extends ConnectionOptions {
+export interface ListenOptions extends Omit<ConnectionOptions, 'fastOpen'> {
   /** One of the stack's addresses; default all (0.0.0.0). */
   address?: string | Address | undefined;
   /** 0 or absent: an ephemeral port. */
@@ -44,10 +45,17 @@ export interface ListenOptions extends ConnectionOptions {
   backlog?: number | undefined;
   /** Whether SYNs beyond the backlog are answered with cookies. Default 'overflow'. Linux: net.ipv4.tcp_syncookies. */
   synCookies?: SynCookiesOption | undefined;
+  /**
+   * TCP Fast Open as a server (RFC 7413): a client that has got a cookie before may send data in its SYN, and
+   * `onConnection` comes with it, before the handshake is over (state SYN_RECV). Only for protocols to which it makes no
+   * difference when a request comes twice. So many such handshakes may be under way; beyond, and for clients without a
+   * cookie, all is as ever. `true`: as many as `backlog`. Default false. Linux: TCP_FASTOPEN.
+   */
+  fastOpen?: number | boolean | undefined;
 }
 
 /** What TCP needs of the stack. */
-export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'timestampOffset'> {
+export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'timestampOffset' | 'fastOpenCache'> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
 }
@@ -74,6 +82,8 @@ export class StackTcp {
   readonly #ports: EphemeralPorts;
   readonly #isn: IsnGenerator;
   readonly #lingering: Lingering;
+  /** Made with the first cookie. */
+  #fastOpenCookies: FastOpenCookies | undefined = undefined;
   /** The segment at hand; one object for all. */
   readonly #segment: Segment = new Segment();
 
@@ -89,6 +99,8 @@ export class StackTcp {
     this.#lingering = new Lingering(limits, host.counters);
     this.#host = {
       ...host,
+      fastOpenCache: new FastOpenCache(),
+      fastOpenCookies: () => (this.#fastOpenCookies ??= new FastOpenCookies(host.random, host.clock.now())),
       released: (tcb) => this.#released(tcb),
       lingers: (tcb) => this.#lingering.add(tcb),
       pathBack: (segment) => this.#pathBack(segment),
@@ -153,31 +165,34 @@ export class StackTcp {
   }
 
   /**
-   * Listens. `onConnection` gets every connection when its handshake is complete, and sets its `handler`.
+   * Listens. `onConnection` gets every connection when its handshake is complete (with `fastOpen` perhaps before), and
+   * sets its `handler`.
    *
    * @throws EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     this.#assertOpen();
     requireOptions('stack.tcp.listen', options, LISTEN_OPTIONS);
+    const { fastOpen = false, ...others } = options;
     const { port = 0, backlog = DEFAULT_BACKLOG, synCookies = 'overflow' } = options;
     requirePort('port', port, 0);
     requireType('onConnection', onConnection, 'function');
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
     requireSynCookies(synCookies);
+    const fastOpenLimit = toFastOpenLimit(fastOpen, backlog);
     const address = options.address === undefined ? ANY : toAddress(options.address);
-    const resolved = resolveOptions(options, this.#defaults);
+    const resolved = resolveOptions(others, this.#defaults);
     const place = { address: address.toString(), port };
     if (address.family === 6) throw systemError('EAFNOSUPPORT', 'listen', { ...place, hint: NO_IPV6 });
     if (!isUnspecified(address) && !this.#ip.isLocal(address)) throw systemError('EADDRNOTAVAIL', 'listen', place);
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
     if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
     // Node's backlog of 0 still takes connections, one at a time.
-    const at = { address, port: chosen, backlog: Math.max(1, backlog), synCookies };
+    const at = { address, port: chosen, backlog: Math.max(1, backlog), synCookies, fastOpen: fastOpenLimit };
     const listener = new Listener(this.#host, at, resolved, onConnection);
-    const others = this.#listeners.get(chosen);
-    if (others === undefined) this.#listeners.set(chosen, [listener]);
-    else others.push(listener);
+    const neighbours = this.#listeners.get(chosen);
+    if (neighbours === undefined) this.#listeners.set(chosen, [listener]);
+    else neighbours.push(listener);
     return listener;
   }
 
@@ -318,6 +333,13 @@ export class StackTcp {
 function requireSynCookies(value: SynCookiesOption): void {
   if (SYN_COOKIES.includes(value)) return;
   throw usageError('ERR_INVALID_ARG_VALUE', `synCookies must be one of ${SYN_COOKIES.join(', ')}, not ${value}`);
+}
+
+/** Linux: inet_listen takes the backlog where nothing else is said. */
+function toFastOpenLimit(value: number | boolean, backlog: number): number {
+  if (typeof value === 'boolean') return value ? Math.max(1, backlog) : 0;
+  requireInteger('fastOpen', value, 0, 0x7fff_ffff);
+  return value;
 }
 
 function toAddress(address: string | Address): Address {

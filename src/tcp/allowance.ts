@@ -12,7 +12,8 @@ export function quota(tcb: ControlBlock): number {
   if (tcb.frtoCredit > 0) return tcb.frtoCredit;
   // A controller with a model of the path says itself what may be in flight during recovery.
   if (congestion.onDelivery !== undefined) return congestion.cwnd - recovery.pipe(una, nxt);
-  return recovery.quota(congestion.cwnd, una, nxt);
+  // A SYN takes nothing of the window (RFC 7413 §4.2.2 step 6).
+  return recovery.quota(congestion.cwnd, tcb.dataStart, nxt);
 }
 
 /**

@@ -30,7 +30,9 @@ const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'congestion',
   'pathMtuDiscovery',
   'ecn',
+  'fastOpen',
   'connectTimeout',
+  'minimumRto',
   'userTimeoutOption',
 ]);
 
@@ -328,7 +330,7 @@ export class Connection {
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
     if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? tcb.fail(code) : tcb.release('end');
-    if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
+    if (isSynchronized(tcb.state) || tcb.handedOver) sendReset(tcb, tcb.snd.nxt);
     tcb.fail(code);
   }
 

@@ -12,6 +12,7 @@ import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
 import { Cork } from './cork.ts';
 import { DeliveryRate } from './delivery-rate.ts';
+import type { FastOpen } from './fast-open-state.ts';
 import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
 import { Ecn } from './ecn.ts';
@@ -192,6 +193,8 @@ export class ControlBlock {
   windowScaling: boolean = true;
   /** Selective acknowledgments are offered, and after the peer's SYN: agreed upon (RFC 2018 §2). */
   sackPermitted: boolean;
+  /** Set where Fast Open has a part in the handshake. */
+  fastOpen: FastOpen | undefined = undefined;
   /** Our SYN is acknowledged. */
   synAcked: boolean = false;
   /** A SYN or SYN-ACK is to be sent (again). */
@@ -290,7 +293,7 @@ export class ControlBlock {
     this.receiveTuning = ReceiveAutotuning.from(options);
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
-    this.rto = new RtoEstimator({ granularity: host.clock.resolution });
+    this.rto = new RtoEstimator({ granularity: host.clock.resolution, minimum: options.minimumRto * 1000 });
     this.configureUserTimeout();
     this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }
@@ -299,6 +302,11 @@ export class ControlBlock {
   get dataStart(): number {
     // Not by comparing with ISS: after two gigabytes that says nothing any more.
     return this.synAcked ? this.snd.una : seqAdd(this.snd.iss, 1);
+  }
+
+  /** The owner of a passive connection has got it before the end of the handshake (RFC 7413 §4.2, FastOpened). */
+  get handedOver(): boolean {
+    return this.passive && this.fastOpen?.status === 'accepted';
   }
 
   /** Loss recovery as it was agreed on. */

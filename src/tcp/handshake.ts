@@ -1,5 +1,5 @@
 import { seqAdd } from '../buffer/seq.ts';
-import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+import { TcpOptions, tcpOptionsLength, writeTcpOptions } from '../wire/tcp-options.ts';
 import { initialWindow } from './congestion/initial-window.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -23,8 +23,24 @@ const synOptions = new TcpOptions();
  *
  * A SYN offers window scaling, SACK and timestamps; a SYN-ACK answers only with what the SYN had (RFC 7323 §2.2, §3.2,
  * RFC 2018 §2).
+ *
+ * @param fastOpen a cookie of Fast Open that fits beside the others, empty to ask for one.
  */
-export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number): number {
+export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number, fastOpen?: Uint8Array): number {
+  fillSynOptions(tcb);
+  if (fastOpen !== undefined) synOptions.setFastOpen(fastOpen);
+  return writeTcpOptions(view, offset, synOptions);
+}
+
+/** Whether a cookie of Fast Open fits into our SYN beside the other options. */
+export function fitsSyn(tcb: ControlBlock, cookie: Uint8Array): boolean {
+  fillSynOptions(tcb);
+  const others = tcpOptionsLength(synOptions);
+  synOptions.setFastOpen(cookie);
+  return tcpOptionsLength(synOptions) > others;
+}
+
+function fillSynOptions(tcb: ControlBlock): void {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
@@ -36,7 +52,6 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
   synOptions.tsEcho = timestamps.recent;
-  return writeTcpOptions(view, offset, synOptions);
 }
 
 /** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */
@@ -78,29 +93,35 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   snd.wl2 = segment.ack;
 }
 
-/** The handshake is complete: congestion control starts, the owner is told. */
-export function established(tcb: ControlBlock, now: number): void {
-  const { snd, options } = tcb;
-  tcb.connectBy = Infinity;
-  tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
-  // Whoever was told of the new state may have aborted.
-  if (tcb.state !== 'ESTABLISHED') return;
-  if (tcb.synLost) tcb.rto.synLost();
+/** Congestion control starts: when the handshake is complete, or before where Fast Open lets data go. */
+export function startCongestion(tcb: ControlBlock, now: number): void {
+  const { snd, options, synLost } = tcb;
   tcb.congestion = congestionByName(options.congestion)({
     mss: snd.mss,
-    initialWindow: initialWindow(snd.mss, tcb.synLost),
+    initialWindow: initialWindow(snd.mss, synLost),
     now,
     srtt: tcb.rto.srtt,
     random: tcb.host.random,
   });
   tcb.pacer.setMss(snd.mss);
+}
+
+/** The handshake is complete: congestion control starts, the owner is told. */
+export function established(tcb: ControlBlock, now: number): void {
+  const { handedOver } = tcb;
+  tcb.connectBy = Infinity;
+  tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
+  // Whoever was told of the new state may have aborted.
+  if (tcb.state !== 'ESTABLISHED') return;
+  if (tcb.synLost) tcb.rto.synLost();
+  startCongestion(tcb, now);
   // RFC 2018 §2: agreed upon by both SYNs.
-  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, snd.iss);
-  tcb.ecn.agree(tcb.congestion.ignoresEcn !== true);
+  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, tcb.snd.iss);
+  tcb.ecn.agree(tcb.congestion?.ignoresEcn !== true);
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);
-  tcb.notify(tcb.passive ? Notice.accept : Notice.connect);
+  if (!handedOver) tcb.notify(tcb.passive ? Notice.accept : Notice.connect);
   // RFC 9293 §3.10.4: a CLOSE before the handshake ended is queued until now.
   if (tcb.finAt !== undefined) tcb.enter('send-fin');
 }

@@ -6,6 +6,7 @@ import type { ReceiveMemory } from '../buffer/receive-queue.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import type { ControlBlock } from './control-block.ts';
+import type { FastOpenCache } from './fast-open.ts';
 import type { RecoveryEvent } from './observer.ts';
 import type { State, StateEvent } from './states.ts';
 
@@ -21,6 +22,8 @@ export interface TcpHost {
   readonly chunks: ChunkPool;
   readonly budget: MemoryBudget;
   readonly counters: Counters;
+  /** Fast Open's cookies of servers. */
+  readonly fastOpenCache: FastOpenCache;
   /** Where the timestamps of a connection begin: see `Timestamps`. */
   timestampOffset(path: Path, localPort: number, remotePort: number): number;
   /**

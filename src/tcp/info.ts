@@ -1,6 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import type { FlowLimit } from './allowance.ts';
+import type { FastOpenStatus } from './fast-open-state.ts';
 import type { RecoveryPhase } from './recovery.ts';
 import type { State } from './states.ts';
 
@@ -75,6 +76,8 @@ export interface ConnectionInfo {
   /** Segments, or super-segments, that came marked (CE), and ACKs that told of marks (ECE). */
   ecnMarks: number;
   ecnEchoes: number;
+  /** What became of Fast Open. */
+  fastOpen: FastOpenStatus;
 }
 
 /** Reads a connection's numbers off its control block. */
@@ -124,5 +127,6 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     ecn: tcb.ecn.active,
     ecnMarks: tcb.ecn.marks,
     ecnEchoes: tcb.ecn.echoes,
+    fastOpen: tcb.fastOpen?.status ?? 'none',
   };
 }

@@ -3,6 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
+import { synAcknowledged } from './fast-open-client.ts';
 import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';
 import { recoverBySack } from './input-sack.ts';
@@ -67,6 +68,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
   tcb.pathMtu.onAcked(snd.una);
+  if (!tcb.synAcked) synAcknowledged(tcb, snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);
@@ -102,11 +104,21 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
   }
   // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0) {
+  if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now)) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
     tcb.sack?.tailProbe.onSample();
   } else if (advanced) tcb.rto.progress();
   return -1;
+}
+
+/**
+ * The echo is older than the last transmission: the one before has arrived. Was its ACK late, or was it lost and this
+ * one answers the last, which a receiver that has the data already doesn't echo (RFC 7323 §5.3: R2 comes before R3)? Time
+ * spent waiting for the timer is no round trip: on a bad line it would make the timer slower and slower.
+ */
+function isLateAnswer(tcb: ControlBlock, echoAt: number, now: number): boolean {
+  const { repeatedAt } = tcb.report;
+  return echoAt + 1000 <= repeatedAt && now - repeatedAt >= tcb.minRtt.value;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */

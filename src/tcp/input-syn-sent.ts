@@ -2,6 +2,7 @@ import { seqGt, seqLe } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
+import { learnCookie } from './fast-open-client.ts';
 import { acceptSyn, established } from './handshake.ts';
 import { takeAck } from './input-ack.ts';
 import { checkUrgent, keepSynText, processFin, processText, trimToWindow } from './input-text.ts';
@@ -27,6 +28,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   if (!segment.has(TcpFlag.SYN)) return;
   acceptSyn(tcb, segment);
   if (hasAck) {
+    learnCookie(tcb, segment);
     established(tcb, segment.now);
     takeAck(tcb, segment);
     tcb.acker.ackNow();

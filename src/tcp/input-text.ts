@@ -75,6 +75,17 @@ export function keepSynText(tcb: ControlBlock, segment: Segment): void {
 }
 
 /**
+ * [S-097] RFC 7413 §2, §4.2.2 step 4: text of a SYN with a good cookie is delivered before the end of the handshake. A FIN
+ * is kept until then.
+ */
+export function acceptSynText(tcb: ControlBlock, segment: Segment): void {
+  trimToWindow(tcb, segment);
+  if (segment.has(TcpFlag.URG) && tcb.urgentIn.advance(segment.up, tcb.rcv.nxt)) tcb.notify(Notice.urgent);
+  if (segment.payloadLength > 0) takeInOrder(tcb, segment);
+  if (segment.has(TcpFlag.FIN)) tcb.rcv.fin = segment.payloadEnd;
+}
+
+/**
  * ESTABLISHED: what was kept is delivered now and not before (RFC 9293 §3.5: "so long as the receiving TCP endpoint
  * doesn't deliver the data to the user until it is clear the data is valid"). A FIN kept is left to `processFin`.
  */

@@ -73,7 +73,7 @@ function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
     host.counters.add('tcp-no-timestamp');
     return false;
   }
-  if (timestamps.acceptable(options.tsValue, segment.now)) return true;
+  if (timestamps.acceptable(options.tsValue, segment.now, tcb.minRtt.value)) return true;
   // [S-066] RFC 7323 §5.3 R1.
   host.counters.add('tcp-paws');
   answerUnacceptable(tcb, segment);
@@ -153,7 +153,8 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   switch (tcb.state) {
     case 'SYN_RECV':
       // RFC 9293 §3.10.7.4: a passive open returns to LISTEN (the listener is still there), an active one was refused.
-      if (tcb.passive) tcb.release('end');
+      if (tcb.handedOver) tcb.fail('ECONNRESET');
+      else if (tcb.passive) tcb.release('end');
       else tcb.fail('ECONNREFUSED');
       break;
     case 'CLOSING':
@@ -174,7 +175,8 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
  */
 function checkSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN)) return true;
-  if (tcb.state === 'SYN_RECV' && tcb.passive) tcb.release('end');
+  // One that its owner has already is not given up for it.
+  if (tcb.state === 'SYN_RECV' && tcb.passive && !tcb.handedOver) tcb.release('end');
   else challenge(tcb, segment.now);
   return false;
 }

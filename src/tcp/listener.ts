@@ -6,6 +6,8 @@ import { refuse } from './closed.ts';
 import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Endpoints } from './control-block.ts';
+import type { FastOpenCookies } from './fast-open.ts';
+import { FastOpenQueue, judgeSyn, openEarly } from './fast-open-server.ts';
 import { recallSyn, sendCookie } from './cookie-handshake.ts';
 import { acceptSyn, peerMss } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
@@ -28,6 +30,8 @@ export interface ListenerPlace {
   port: number;
   backlog: number;
   synCookies: SynCookiesOption;
+  /** Connections handed over by Fast Open whose handshake is under way; 0 turns it off. */
+  fastOpen: number;
 }
 
 /** The handler of a connection until its owner sets one. */
@@ -38,6 +42,8 @@ export interface ListenerHost extends TcpHost {
   /** The way from the segment's destination back to its source; nothing when there is none. */
   pathBack(segment: Segment): Path | undefined;
   initialSequence(path: Path, localPort: number, remotePort: number): number;
+  /** Fast Open's cookies for clients: one for all listeners, as Linux. */
+  fastOpenCookies(): FastOpenCookies;
   /** Enters a new connection in the table. */
   enlist(tcb: ControlBlock): void;
   /** The listener is closed: its port is free. */
@@ -62,6 +68,7 @@ export class Listener {
   /** Handshakes under way, oldest first. */
   readonly #pending = new Set<ControlBlock>();
   readonly #synCookies: SynCookiesOption;
+  readonly #fastOpen: FastOpenQueue;
   /** Made with the first cookie. */
   #cookies: SynCookies | undefined = undefined;
   #closed = false;
@@ -79,6 +86,7 @@ export class Listener {
     this.port = at.port;
     this.backlog = at.backlog;
     this.#synCookies = at.synCookies;
+    this.#fastOpen = new FastOpenQueue(at.fastOpen);
     this.#options = options;
     this.#onConnection = onConnection;
     this.ref();
@@ -140,6 +148,10 @@ export class Listener {
   /** @internal The handshake of `tcb` is over, one way or the other. */
   forget(tcb: ControlBlock): void {
     this.#pending.delete(tcb);
+    const { fastOpen, error } = tcb;
+    if (fastOpen?.pending !== true) return;
+    fastOpen.pending = false;
+    this.#fastOpen.leave(error !== undefined, this.#host.clock.now());
   }
 
   #open(ends: Endpoints, segment: Segment, least: number | undefined): void {
@@ -150,12 +162,31 @@ export class Listener {
     const generated = host.initialSequence(ends.path, ends.localPort, ends.remotePort);
     // [MAY-2] RFC 9293 §3.6.1: larger than any number of the connection before; it may have sent faster than M ticks.
     const tcb = this.#make(ends, segment, least === undefined ? generated : seqMax(generated, least));
-    // While many handshakes are under way, as in a flood, text is left to the peer's retransmission.
-    if (this.#pending.size * 2 <= this.backlog) keepSynText(tcb, segment);
     tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
     tcb.synDue = true;
-    this.#pending.add(tcb);
+    if (!this.#openFast(tcb, segment)) {
+      // While many handshakes are under way, as in a flood, text is left to the peer's retransmission.
+      if (this.#pending.size * 2 <= this.backlog) keepSynText(tcb, segment);
+      this.#pending.add(tcb);
+    }
     tcb.touch();
+  }
+
+  /** [S-097] RFC 7413 §4.2.2: a SYN with a good cookie, and not too many of them: its owner gets the connection at once. */
+  #openFast(tcb: ControlBlock, syn: Segment): boolean {
+    const queue = this.#fastOpen;
+    // §4.2: "the server [...] MUST ignore all cookie options", if it is not turned on.
+    if (queue.limit === 0 || syn.options.fastOpen < 0) return false;
+    // §4.2, §5.1: over the limit a handshake as ever, which gives no cookie either.
+    if (queue.full(syn.now)) {
+      this.#host.counters.add('tcp-fast-open-queue-full');
+      return false;
+    }
+    if (!judgeSyn(tcb, syn, this.#host.fastOpenCookies()) || tcb.fastOpen === undefined) return false;
+    tcb.fastOpen.pending = true;
+    queue.enter();
+    openEarly(tcb, syn);
+    return true;
   }
 
   /** A connection in SYN-RECEIVED. */
@@ -215,7 +246,7 @@ export class Listener {
     }
   }
 
-  /** @internal The handshake is complete: the owner takes it. */
+  /** @internal The handshake is complete, or Fast Open need not wait for it: the owner takes the connection. */
   accept(connection: Connection): void {
     // It was closed after the handshake, before the owner could be told: nobody will take this connection.
     if (this.#closed) return connection.abort();

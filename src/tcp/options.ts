@@ -62,6 +62,11 @@ export interface ConnectionOptions {
    * Like SO_LINGER, but nobody waits.
    */
   linger?: number | undefined;
+  /**
+   * Least distance of the retransmission time-out from the round-trip time, in milliseconds. Default 200. Linux:
+   * net.ipv4.tcp_rto_min_us.
+   */
+  minimumRto?: number;
   /** Probe an idle peer ([MAY-5] RFC 9293 §3.8.4). Default false. */
   keepAlive?: boolean;
   /** Idle time before the first probe, in milliseconds. Default 7,200,000 [MUST-28]. Linux: tcp_keepalive_time. */
@@ -87,6 +92,12 @@ export interface ConnectionOptions {
    * when the peer asks for it; 'request': we ask, too. Default 'accept'. Linux: net.ipv4.tcp_ecn = 0, 2, 1.
    */
   ecn?: EcnMode;
+  /**
+   * TCP Fast Open as a client (RFC 7413): what is written right after `connect`, in the same turn, rides in the SYN where
+   * the server has given a cookie before; else the SYN asks for one. Only for what may be delivered twice: a network that
+   * duplicates the SYN does so. Of `listen` it is an option of its own. Default false. Linux: TCP_FASTOPEN_CONNECT.
+   */
+  fastOpen?: boolean;
 }
 
 /** The same with every default filled in. */
@@ -107,6 +118,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   userTimeoutLimit: 7_200_000,
   connectTimeout: 180_000,
   linger: undefined,
+  minimumRto: 200,
   keepAlive: false,
   keepAliveIdle: 7_200_000,
   keepAliveInterval: 75_000,
@@ -116,6 +128,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   congestion: 'cubic',
   pathMtuDiscovery: 'auto',
   ecn: 'accept',
+  fastOpen: false,
 };
 
 /** Smallest and largest value of each numeric option. */
@@ -130,6 +143,7 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
   userTimeout: [0, 2 ** 31],
   userTimeoutLimit: [LEAST_ADAPTED / 1000, 2 ** 31],
   connectTimeout: [1, 2 ** 31],
+  minimumRto: [1, 120_000],
   linger: [0, 2 ** 31],
   keepAliveIdle: [1, 2 ** 31],
   keepAliveInterval: [1, 2 ** 31],

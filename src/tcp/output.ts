@@ -35,13 +35,18 @@ function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
 function send(tcb: ControlBlock, now: number): void {
   tcb.paceAt = Infinity;
   if (tcb.synDue && !sendSyn(tcb, now)) return;
-  if (maySend(tcb.state)) {
+  if (maySend(tcb.state) || maySendEarly(tcb)) {
     restartAfterIdle(tcb, now);
     if (!sendLost(tcb, now)) return;
     if (tcb.tailProbeDue && !sendTailProbe(tcb, now)) return;
     while (sendNew(tcb, now));
   }
   if (isSynchronized(tcb.state) && tcb.acker.due(now)) sendAck(tcb);
+}
+
+/** RFC 7413 §4.2.2: before the end of the handshake, but not once a SYN-ACK was lost. */
+function maySendEarly(tcb: ControlBlock): boolean {
+  return tcb.state === 'SYN_RECV' && tcb.handedOver && !tcb.synLost;
 }
 
 /** [S-069] RFC 5681 §4.1: after an idle retransmission time-out the window starts over. */
@@ -159,7 +164,8 @@ function tailMayGo(tcb: ControlBlock): boolean {
  */
 function smallMayGo(tcb: ControlBlock, length: number, available: number, usable: number, congested: number): boolean {
   const { snd } = tcb;
-  const idle = snd.una === snd.nxt;
+  // A SYN on its way is no data.
+  const idle = tcb.dataStart === snd.nxt;
   if (tcb.overrideSilly) {
     tcb.overrideSilly = false;
     return true;

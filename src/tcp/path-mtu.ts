@@ -196,11 +196,12 @@ export class PathMtu {
     const mtu = claimed === 0 ? plateauBelow(quoted, largest) : claimed;
     // [S-052] RFC 1191 §3, [S-053] RFC 8201 §4: below what every link carries, or not below what did not fit.
     if (mtu < this.#numbers.minimum || mtu >= quoted) return 'implausible';
-    // [S-092] RFC 5927 §7.2: nothing so large was ever sent.
-    if (mtu > this.#maxSent) return 'implausible';
     // Only a smaller one is news, it never raises the limit: RFC 1191 §6.4.
     const believed = Math.max(mtu, this.#numbers.believed);
+    // It comes for each packet of a flight, and only the first brings the limit down.
     if (believed >= largest) return 'stale';
+    // [S-092] RFC 5927 §7.2: nothing so large was ever sent.
+    if (mtu > this.#maxSent) return 'implausible';
     // Initial Path-MTU Discovery: nothing so large has ever got through.
     if (believed >= this.#maxAcked) {
       if (!aboutProbe) this.#onDropped();

@@ -35,7 +35,7 @@ export function effectiveMss(tcb: ControlBlock, now: number): number {
 /** [SHLD-6] RFC 9293 §3.7.3: new segments have the size that the path takes now. Before anything is sent. */
 export function followPathMtu(tcb: ControlBlock, now: number): void {
   const { snd, recovery, congestion, pathMtu } = tcb;
-  if (congestion === undefined) return;
+  if (congestion === undefined || !tcb.synAcked) return;
   const mss = effectiveMss(tcb, now);
   if (mss !== snd.mss) {
     snd.mss = mss;

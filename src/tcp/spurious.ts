@@ -21,6 +21,8 @@ export class SpuriousDetector {
   /** [S-082] RetransmitTS of RFC 3522; −1: none was sent, or the ACK that decides was seen. */
   #retransmitTs: number = -1;
   #sentAgain: boolean = false;
+  /** SND.UNA as last told. */
+  #una: number = 0;
   /** Bytes sent again in this episode and not reported as duplicate. */
   #unreported: number = 0;
   /** Hull of what was sent again: a D-SACK of anything else is the network's duplicate, or an older episode's. */
@@ -36,7 +38,7 @@ export class SpuriousDetector {
     this.#retransmitTs = -1;
     this.#sentAgain = false;
     this.#unreported = 0;
-    this.#from = this.#to = una;
+    this.#from = this.#to = this.#una = una;
     this.#end = seqAdd(nxt, -1);
     this.#over = false;
   }
@@ -49,9 +51,10 @@ export class SpuriousDetector {
   /** `[seq, end)` was sent again, with this TSval; `tsval` is −1 without timestamps. */
   onRetransmitted(seq: number, end: number, tsval: number): void {
     if (!this.active) return;
-    // [S-082] RFC 3522 §3.2 step 2: that of the first; later ones don't overwrite it.
+    // [S-082] RFC 3522 §3.2 step 2: that of the first; later ones don't overwrite it. Only what stands at SND.UNA makes
+    // the next acceptable ACK its answer; with SACK older data may still be waited for, and its arrival answers for it.
     if (!this.#sentAgain) {
-      this.#retransmitTs = tsval;
+      if (seq === this.#una) this.#retransmitTs = tsval;
       this.#from = seq;
       this.#to = end;
     }
@@ -79,6 +82,7 @@ export class SpuriousDetector {
    */
   onAck(una: number, nxt: number, tsecr: number, dsack: boolean): SpuriousCause | undefined {
     if (!this.active) return undefined;
+    this.#una = una;
     if (this.#isEifel(una, nxt, tsecr, dsack)) {
       this.active = false;
       return 'eifel';

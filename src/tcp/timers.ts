@@ -1,6 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { timerSample } from './ack-event.ts';
+import { fastOpenTimeout, noteFastOpenFailure } from './fast-open-client.ts';
 import { reorderingTimeout, reportLoss } from './input-sack.ts';
 import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
@@ -14,7 +15,10 @@ const R1_RETRANSMISSIONS = 3;
 /** Does whatever is due at `now`; `output` follows and sends. */
 export function timersExpire(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
-  if (tcb.connectBy <= now) return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
+  if (tcb.connectBy <= now) {
+    noteFastOpenFailure(tcb, now);
+    return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
+  }
   if (tcb.lingerAt <= now) return lingerOver(tcb);
   if (tcb.releaseAt <= now) {
     tcb.releaseAt = Infinity;
@@ -63,6 +67,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   }
   tcb.timeouts++;
   tcb.expiries = tcb.progressed ? 1 : tcb.expiries + 1;
+  fastOpenTimeout(tcb, rto.backoffs + 1, now);
   if (tcb.state === 'SYN_SENT' || tcb.state === 'SYN_RECV') {
     // [MUST-22] RFC 9293 §3.8.3: like data; only R2 is another, `connectBy`.
     tcb.synDue = true;
@@ -117,7 +122,7 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
 export function resume(tcb: ControlBlock, now: number): void {
   const { snd, recovery, rto } = tcb;
   if (snd.una === snd.nxt) return;
-  if (tcb.congestion === undefined) {
+  if (!tcb.synAcked) {
     tcb.synDue = true;
   } else if (tcb.persist.deadline !== Infinity) {
     probe(tcb, now);

@@ -19,6 +19,9 @@ export class Timestamps {
   recent: number = 0;
   /** When `recent` was set. */
   #recentAt: number = 0;
+  /** The peer's first timestamp, and when it came: how fast its clock ticks. */
+  #first: number = 0;
+  #firstAt: number = 0;
   readonly #offset: number;
 
   /**
@@ -56,16 +59,31 @@ export class Timestamps {
   /** The peer's SYN says whether the option is used (RFC 7323 §3.2), and what to echo first. */
   agree(offered: boolean, tsValue: number, now: number): void {
     this.ok = this.ok && offered;
-    this.recent = this.ok ? tsValue : 0;
-    this.#recentAt = now;
+    this.recent = this.#first = this.ok ? tsValue : 0;
+    this.#recentAt = this.#firstAt = now;
   }
 
   /**
    * PAWS, the test of RFC 7323 §5.3 R1: false when the segment is older than what was heard last. A timestamp that was
    * kept for too long rejects nothing ([S-066] §5.5).
+   *
+   * By less than a round trip it may be older: in that time no more than a window was sent, so it is of this turn of the
+   * sequence numbers. R1 to the letter drops whatever the network holds back while a retransmission overtakes it, which
+   * is then sent again and overtakes others: where packets are reordered such losses never end.
+   *
+   * @param minRtt the least round-trip time in microseconds; Infinity while unknown.
    */
-  acceptable(tsValue: number, now: number): boolean {
-    return seqGe(tsValue, this.recent) || now - this.#recentAt > OUTDATED;
+  acceptable(tsValue: number, now: number, minRtt: number = Infinity): boolean {
+    if (seqGe(tsValue, this.recent) || now - this.#recentAt > OUTDATED) return true;
+    const older = seqDiff(this.recent, tsValue);
+    return older > 0 && older < this.#ticksIn(minRtt);
+  }
+
+  /** How far the peer's clock, which may have any pace, goes in so many microseconds; 0 as long as that can't be told. */
+  #ticksIn(us: number): number {
+    const elapsed = this.#recentAt - this.#firstAt;
+    if (us === Infinity || elapsed <= us) return 0;
+    return (us * Math.max(0, seqDiff(this.recent, this.#first))) / elapsed;
   }
 
   /**
@@ -73,7 +91,9 @@ export class Timestamps {
    * delayed ACKs the earliest segment not yet acknowledged ([S-064] §4.3), never one behind a gap.
    */
   onSegment(tsValue: number, seq: number, lastAckSent: number, now: number): void {
-    if (!seqLe(seq, lastAckSent) || !this.acceptable(tsValue, now)) return;
+    if (!seqLe(seq, lastAckSent)) return;
+    // Also a segment that is accepted although it is older doesn't turn it back.
+    if (!this.acceptable(tsValue, now)) return;
     this.recent = tsValue;
     this.#recentAt = now;
   }

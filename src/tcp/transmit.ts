@@ -7,6 +7,7 @@ import { Protocol } from '../wire/protocol.ts';
 import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
 import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
+import { offerFastOpen, synDataLength } from './fast-open-client.ts';
 import { writeSynOptions } from './handshake.ts';
 import { chooseSegmentOptions, writeSegmentOptions } from './segment-options.ts';
 import { segmentSent } from './segment-size.ts';
@@ -182,18 +183,25 @@ export function sendKeepalive(tcb: ControlBlock): boolean {
 /** Sends our SYN, with ACK where the peer's SYN is known. */
 export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const { path, snd, rcv, options } = tcb;
-  const packet = path.reserve(MAX_TCP_OPTIONS_LENGTH);
+  const answer = tcb.state === 'SYN_RECV';
+  const first = snd.nxt === snd.iss;
+  if (first && !answer && options.fastOpen) offerFastOpen(tcb, now);
+  // RFC 7413 §4.2.1, §4.2.2: again only without data and without the option, which something on the way may dislike.
+  const fastOpen = first ? tcb.fastOpen : undefined;
+  const packet = path.reserve(MAX_TCP_OPTIONS_LENGTH + (fastOpen?.room ?? 0));
   if (packet === undefined) {
     tcb.host.blocked(tcb);
     return false;
   }
   const { view } = packet.memory;
-  const optionsLength = writeSynOptions(tcb, view, packet.start);
+  const optionsLength = writeSynOptions(tcb, view, packet.start, fastOpen?.cookie);
   packet.end = packet.start + optionsLength;
+  const data = fastOpen === undefined ? 0 : synDataLength(tcb, optionsLength);
+  if (data > 0) tcb.sendQueue.copyTo(0, data, packet.memory.bytes, packet.end);
+  packet.end += data;
   const start = packet.prepend(TCP_HEADER_LENGTH);
-  const answer = tcb.state === 'SYN_RECV';
   const control = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;
-  const flags = control | tcb.ecn.onSynSent(answer, snd.nxt !== snd.iss);
+  const flags = control | tcb.ecn.onSynSent(answer, !first);
   const window = tcb.receiveWindow.start(rcv.nxt, tcb.receiveWindow.bufferSize - tcb.receiveOccupied);
   const ack = answer ? rcv.nxt : 0;
   const headerLength = TCP_HEADER_LENGTH + optionsLength;
@@ -207,10 +215,11 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   rcv.acked = rcv.nxt;
   tcb.acker.sent();
   const end = seqAdd(snd.iss, 1);
-  if (snd.nxt === snd.iss) {
-    snd.nxt = end;
+  if (first) {
+    snd.nxt = seqAdd(end, data);
+    if (fastOpen !== undefined) fastOpen.synData = data;
     tcb.rate.onSend(now, true);
-    tcb.scoreboard.push(snd.iss, end, snd.mss, now, tcb.rate);
+    tcb.scoreboard.push(snd.iss, snd.nxt, Math.max(snd.mss, data + 1), now, tcb.rate);
   } else {
     tcb.scoreboard.markRetransmitted(snd.iss, end, now, tcb.rate);
     tcb.segmentsRetransmitted++;

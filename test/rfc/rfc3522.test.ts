@@ -52,6 +52,15 @@ describe('RFC 3522 §3.2: the Eifel detection algorithm', () => {
     expect(known.onAck(5000, 5000, 50, false)).toBe('eifel');
   });
 
+  it('[S-082] step 2: what an episode before has sent again is answered first, and says nothing of this one', () => {
+    const detector = new SpuriousDetector();
+    // The last retransmission of the episode before, [0, 1000) with TSval 98, is still on its way.
+    detector.start(0, 5000);
+    detector.onRetransmitted(2000, 3000, 100);
+    expect(detector.onAck(2000, 5000, 98, false)).toBeUndefined();
+    expect(detector.active).toBe(true);
+  });
+
   it('compares timestamps across their wrap', () => {
     const detector = new SpuriousDetector();
     detector.start(0, 5000);
@@ -73,5 +82,14 @@ describe('RFC 3522 §3.2: the Eifel detection algorithm', () => {
     expect(detector.onAck(1000, 5000, 50, false)).toBeUndefined();
     detector.onRetransmitted(1000, 2000, 100);
     expect(detector.onAck(2000, 5000, 99, false)).toBe('eifel');
+  });
+
+  it('[S-082] §3.1: an ACK answers the retransmission only when nothing older is waited for', () => {
+    const detector = new SpuriousDetector();
+    detector.start(0, 5000);
+    // [0, 1000) is only late; [2000, 3000) is lost, sent again, and arrives first. The ACK echoes what was late.
+    detector.onRetransmitted(2000, 3000, 100);
+    expect(detector.onAck(4000, 6000, 50, false)).toBeUndefined();
+    expect(detector.active).toBe(true);
   });
 });

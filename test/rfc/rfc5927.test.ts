@@ -103,6 +103,13 @@ describe('RFC 5927 §7.2: which claims are heard', () => {
     expect(mtu.limit).toBe(1100);
   });
 
+  it('[S-052] [S-092] the same word about each packet of a flight says nothing new', () => {
+    const mtu = fresh();
+    expect(mtu.onTooBig(0, 1100, 1200, 100)).toBe('lowered');
+    expect(mtu.onTooBig(0, 1100, 1200, 1260)).toBe('stale');
+    expect(mtu.limit).toBe(1100);
+  });
+
   it('[S-092] nobody can make segments tiny: 552 bytes, Linux’s min_pmtu, is the least that is believed', () => {
     const mtu = fresh();
     expect(mtu.onTooBig(0, 68, 1200, 100)).toBe('lowered');

@@ -470,3 +470,20 @@ describe('RFC 9293 §3.8.4: keep-alives', () => {
     peer.expect({ flags: 'A', seq: 1, ack: 1, length: 0 });
   });
 });
+
+describe('the least retransmission time-out', () => {
+  it.each([
+    [200, 210_000],
+    [20, 30_000],
+  ])('is %i ms above a steady round-trip time of 10 ms', (minimumRto, expected) => {
+    const made = established({ rtt: 10 * MILLISECOND, open: 'active', mss: 1460, tcp: { minimumRto, noDelay: true } });
+    const { world, peer, connection } = made;
+    for (let n = 0; n < 60; n++) {
+      world.write(connection, 100);
+      peer.take();
+      world.advance(10 * MILLISECOND);
+      peer.ack();
+    }
+    expect(Math.round(connection.info().rto * 1000)).toBe(expected);
+  });
+});

@@ -8,8 +8,11 @@
  * }));
  */
 import { expect } from 'vitest';
+import type { Impairments } from '../../src/link/impair-options.ts';
+import type { ConnectionOptions } from '../../src/tcp/options.ts';
 import type { Fixture, FixtureEvent, Namespace } from './namespace.ts';
 import { withNamespace } from './namespace.ts';
+import { contentHash } from '../interop/fixtures/content.mjs';
 
 export const STACK = '10.7.0.2';
 export const KERNEL = '10.7.0.1';
@@ -27,11 +30,25 @@ export interface Scene {
 export interface SceneOptions {
   /** Of the device, in bytes; 1500 by default. */
   mtu?: number;
+  /** Options of all the stack's connections. */
+  tcp?: ConnectionOptions;
+  /** What happens to packets between device and stack; nothing by default. */
+  impair?: Faults;
+  /** Networks behind the kernel, and the gateway to each. */
+  routes?: Readonly<Record<string, string>>;
+  /** The stack says `state` whenever a connection changes its own. */
+  states?: boolean;
+  /** Values of `net.ipv4.…` in the namespace. */
+  sysctl?: Readonly<Record<string, string | number>>;
   /** Reasons of drops that the test provokes. */
   drops?: readonly string[];
   /** The test closes the stack itself. */
   closes?: boolean;
 }
+
+/** Impairments that can be told to another process: instead of a predicate, packets larger than `largest` vanish. */
+export type Faults = Impairments & { seed?: number; send?: DirectedFaults; receive?: DirectedFaults };
+type DirectedFaults = Impairments & { largest?: number };
 
 /** Generous: a safety net for conditions that are asked for again and again. */
 export const PATIENTLY: { timeout: number; interval: number } = { timeout: 30_000, interval: 10 };
@@ -52,12 +69,13 @@ const CHATTER = [
  * and with it the device.
  */
 export async function withStack(play: (scene: Scene) => Promise<void>, options: SceneOptions = {}): Promise<void> {
-  const { mtu, drops = [], closes = false } = options;
+  const { drops = [], closes = false, sysctl = {}, ...scene } = options;
   await withNamespace(async (ns) => {
-    const stack = await start(ns, 'stack', mtu);
+    await setSysctl(ns, sysctl);
+    const stack = await startSide(ns, 'stack', scene);
     const kernels: Fixture[] = [];
     const startKernel = async (): Promise<Fixture> => {
-      const kernel = await start(ns, 'kernel');
+      const kernel = await startSide(ns, 'kernel');
       kernels.push(kernel);
       return kernel;
     };
@@ -69,10 +87,69 @@ export async function withStack(play: (scene: Scene) => Promise<void>, options: 
   });
 }
 
-async function start(ns: Namespace, side: 'stack' | 'kernel', mtu?: number): Promise<Fixture> {
-  const fixture = await ns.start('server.mjs', [side, JSON.stringify({ mtu })]);
+/** Sets values of `net.ipv4.…` in a namespace. */
+export async function setSysctl(ns: Namespace, values: Readonly<Record<string, string | number>>): Promise<void> {
+  for (const [name, value] of Object.entries(values)) {
+    const { status, stderr } = await ns.run('sysctl', ['-qw', `net.ipv4.${name}=${value}`]);
+    expect([status, stderr]).toEqual([0, '']);
+  }
+}
+
+/** Starts one side's program. */
+export async function startSide(ns: Namespace, side: 'stack' | 'kernel', scene: object = {}): Promise<Fixture> {
+  const fixture = await ns.start('server.mjs', [side, JSON.stringify(scene)]);
   expect(fixture.ready).toEqual({ event: 'ready' });
   return fixture;
+}
+
+/** The content of this length has arrived, as `receive` of a fixture tells it. */
+export function arrived(bytes: number): FixtureEvent {
+  return { event: 'receive', bytes, hash: contentHash(bytes) };
+}
+
+/** One end of a connection: a program, and the connection's number in it. */
+export interface End {
+  side: Fixture;
+  id: unknown;
+}
+
+/** Both ends of a connection. */
+export interface Ends {
+  ours: End;
+  theirs: End;
+}
+
+/** Opens a connection to a port of the other side, the kernel's being at `host`. */
+export async function connect(
+  client: 'stack' | 'kernel',
+  { stack, kernel }: { stack: Fixture; kernel: Fixture },
+  to: { port: number; localPort?: number; host?: string },
+): Promise<Ends> {
+  const [from, server] = client === 'stack' ? [stack, kernel] : [kernel, stack];
+  const host = client === 'stack' ? (to.host ?? KERNEL) : STACK;
+  const opened = await from.ask({ do: 'connect', ...to, host });
+  expect(opened).toHaveProperty('id');
+  const taken = await server.next('connection');
+  const near = { side: from, id: opened['id'] };
+  const far = { side: server, id: taken['id'] };
+  return client === 'stack' ? { ours: near, theirs: far } : { ours: far, theirs: near };
+}
+
+/** Sends the content of this length, and waits until the other side has all of it. */
+export async function transfer(from: End, to: End, bytes: number): Promise<void> {
+  from.side.tell({ do: 'send', id: from.id, bytes });
+  expect(await to.side.ask({ do: 'receive', id: to.id, bytes })).toEqual(arrived(bytes));
+  await from.side.next('send');
+}
+
+/** Ends a connection from both sides, one after the other, the stack's first unless told. */
+export async function part({ ours, theirs }: Ends, first: 'stack' | 'kernel' = 'stack'): Promise<void> {
+  const [one, other] = first === 'stack' ? [ours, theirs] : [theirs, ours];
+  await one.side.ask({ do: 'end', id: one.id });
+  await other.side.ask({ do: 'receive', id: other.id });
+  await other.side.ask({ do: 'end', id: other.id });
+  await one.side.ask({ do: 'receive', id: one.id });
+  await ours.side.next('close');
 }
 
 function expectRest(found: FixtureEvent, drops: readonly string[]): void {

@@ -1,7 +1,7 @@
 import { expect, onTestFinished } from 'vitest';
 import type { State } from '../../src/index.ts';
 import { ScriptWorld, handshake } from '../../src/sim/index.ts';
-import type { EstablishedOptions, Established as ScriptEstablished, Told, WorldOptions } from '../../src/sim/index.ts';
+import type { EstablishedOptions, Established as ScriptEstablished, WorldOptions } from '../../src/sim/index.ts';
 
 export type { EstablishedOptions, WorldOptions };
 

@@ -51,4 +51,23 @@ describe('Timestamps', () => {
     expect(timestamps.recent).toBe(99);
     expect(timestamps.acceptable(98, 26 * DAY)).toBe(false);
   });
+
+  it('[S-066] less than a round trip older, by the pace of its own clock, is only late', () => {
+    for (const tick of [MS, 100 * MS]) {
+      const timestamps = new Timestamps(true, 0);
+      timestamps.agree(true, 1000, 0);
+      const ticks = 5000;
+      timestamps.onSegment(1000 + ticks, 0, 0, ticks * tick);
+      const now = ticks * tick;
+      const accepted = (older: number, rtt: number): boolean =>
+        timestamps.acceptable(1000 + ticks - older, now, rtt * tick);
+      expect([0, 1, 19, 20, 21].map((older) => accepted(older, 20))).toEqual([true, true, true, false, false]);
+      // Nothing is known of the round trip, or of the clock.
+      expect(accepted(1, Infinity)).toBe(false);
+      expect(accepted(1, 6000)).toBe(false);
+      // It doesn't turn TS.Recent back.
+      timestamps.onSegment(1000 + ticks - 1, 0, 0, now);
+      expect(timestamps.recent).toBe(1000 + ticks);
+    }
+  });
 });
