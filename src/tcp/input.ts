@@ -51,7 +51,6 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   tcb.ecn.onSyn(segment.flags);
   if (!segment.has(TcpFlag.ACK)) {
     tcb.synDue = true;
-    tcb.touch();
     return false;
   }
   segment.trimFront(1);
@@ -106,7 +105,6 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
     segment.trimPayload(0);
     segment.flags &= ~TcpFlag.FIN;
     tcb.acker.ackNow();
-    tcb.touch();
     return true;
   }
   tcb.host.counters.add('tcp-out-of-window');
