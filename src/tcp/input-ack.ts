@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
+import { seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
