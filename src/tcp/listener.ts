@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Endpoints } from './control-block.ts';
 import type { FastOpenCookies } from './fast-open.ts';
-import { FastOpenQueue, judgeSyn, openEarly } from './fast-open-server.ts';
+import { FastOpenQueue, judgeSyn } from './fast-open-server.ts';
 import { recallSyn, sendCookie } from './cookie-handshake.ts';
 import { acceptSyn, peerMss } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
@@ -185,7 +185,7 @@ export class Listener {
     if (!judgeSyn(tcb, syn, this.#host.fastOpenCookies()) || tcb.fastOpen === undefined) return false;
     tcb.fastOpen.pending = true;
     queue.enter();
-    openEarly(tcb, syn);
+    tcb.connection.openEarly(syn);
     return true;
   }
 
