@@ -19,15 +19,16 @@ export class AckReport implements DeliverySink {
   /** Octets newly reported by SACK that had been sent only once, and the right edge of the highest block. */
   sackedOriginals: number = 0;
   sackedEnd: number = 0;
+  /** When the newest of what the ACK number covers and was sent more than once was last sent; −1 for none. */
+  repeatedAt: number = -1;
   readonly #rack: Rack;
   readonly #rate: DeliveryRate;
   #now: number = 0;
   #minRtt: number = 0;
   #echoAt: number = -1;
   #selective: boolean = false;
-  /** When the newest record that the ACK number covers was sent; −1 for none or when Karn forbids it. */
+  /** When the newest record that the ACK number covers and was sent once was sent; −1 for none. */
   #cumulativeSentAt: number = -1;
-  #ambiguous: boolean = false;
   /** The same for records reported by SACK. */
   #selectiveSentAt: number = -1;
 
@@ -46,7 +47,8 @@ export class AckReport implements DeliverySink {
     this.#now = now;
     this.#minRtt = minRtt;
     this.#echoAt = echoAt;
-    this.#selective = this.#ambiguous = false;
+    this.#selective = false;
+    this.repeatedAt = -1;
     this.#cumulativeSentAt = this.#selectiveSentAt = -1;
     this.#rack.begin();
     this.#rate.begin();
@@ -82,7 +84,7 @@ export class AckReport implements DeliverySink {
         this.#selectiveSentAt = Math.max(this.#selectiveSentAt, sentAt);
       } else this.#cumulativeSentAt = Math.max(this.#cumulativeSentAt, sentAt);
     } else if (!this.#selective) {
-      this.#ambiguous = true;
+      this.repeatedAt = Math.max(this.repeatedAt, sentAt);
     }
     // The echo was written before this transmission (RFC 8985 §6.2 step 2): in an earlier millisecond. Behind a gap it
     // says nothing: the echo is that of the last segment in front of it (RFC 7323 §4.3).
@@ -97,7 +99,7 @@ export class AckReport implements DeliverySink {
    * retransmission. What SACK reports has waited for nothing.
    */
   get rtt(): number {
-    if (!this.#ambiguous && this.#cumulativeSentAt >= 0) return this.#now - this.#cumulativeSentAt;
+    if (this.repeatedAt < 0 && this.#cumulativeSentAt >= 0) return this.#now - this.#cumulativeSentAt;
     return this.#selectiveSentAt >= 0 ? this.#now - this.#selectiveSentAt : -1;
   }
 }

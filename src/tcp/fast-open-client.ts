@@ -2,6 +2,7 @@ import { seqAdd, seqGt, seqLt } from '../buffer/seq.ts';
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { FastOpen } from './fast-open-state.ts';
+import { fitsSyn } from './handshake.ts';
 import type { Segment } from './segment.ts';
 
 /** Asks for a cookie. */
@@ -15,8 +16,8 @@ export function offerFastOpen(tcb: ControlBlock, now: number): void {
   const { local, remote } = path;
   const server = host.fastOpenCache.find(local, remote, remotePort, now);
   if (server !== undefined) {
-    // With nothing to send a handshake as ever loses no time.
-    if (sendQueue.length === 0) return;
+    // With nothing to send a handshake as ever loses no time. §4.2.2 step 1a: nor without room for the option.
+    if (sendQueue.length === 0 || !fitsSyn(tcb, server.cookie)) return;
     tcb.fastOpen = new FastOpen('sent', server.cookie);
     // RFC 7413 §4.1.3: the MSS that the server announced, of which TCP options take their part (RFC 6691 §2).
     tcb.fastOpen.room = Math.min(server.mss, path.mtu - path.headerLength - TCP_HEADER_LENGTH);

@@ -1,5 +1,5 @@
 import { seqAdd } from '../buffer/seq.ts';
-import { writeTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+import { TcpOptions, tcpOptionsLength, writeTcpOptions } from '../wire/tcp-options.ts';
 import { initialWindow } from './congestion/initial-window.ts';
 import { congestionByName } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -24,9 +24,23 @@ const synOptions = new TcpOptions();
  * A SYN offers window scaling, SACK and timestamps; a SYN-ACK answers only with what the SYN had (RFC 7323 §2.2, §3.2,
  * RFC 2018 §2).
  *
- * @param fastOpen a cookie of Fast Open, empty to ask for one: even the largest fits beside the others.
+ * @param fastOpen a cookie of Fast Open that fits beside the others, empty to ask for one.
  */
 export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: number, fastOpen?: Uint8Array): number {
+  fillSynOptions(tcb);
+  if (fastOpen !== undefined) synOptions.setFastOpen(fastOpen);
+  return writeTcpOptions(view, offset, synOptions);
+}
+
+/** Whether a cookie of Fast Open fits into our SYN beside the other options. */
+export function fitsSyn(tcb: ControlBlock, cookie: Uint8Array): boolean {
+  fillSynOptions(tcb);
+  const others = tcpOptionsLength(synOptions);
+  synOptions.setFastOpen(cookie);
+  return tcpOptionsLength(synOptions) > others;
+}
+
+function fillSynOptions(tcb: ControlBlock): void {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
@@ -38,8 +52,6 @@ export function writeSynOptions(tcb: ControlBlock, view: DataView, offset: numbe
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
   synOptions.tsEcho = timestamps.recent;
-  if (fastOpen !== undefined) synOptions.setFastOpen(fastOpen);
-  return writeTcpOptions(view, offset, synOptions);
 }
 
 /** What the peer's SYN says, or leaves unsaid, of the segments that it takes. */

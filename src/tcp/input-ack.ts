@@ -41,7 +41,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.echo = isEcho(tcb, segment);
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
-  const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  const echoAt = timestamps.writtenAt(options.tsEcho, now);
   report.begin(now, minRtt.value, echoAt);
   report.sackedEnd = segment.ack;
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
@@ -53,7 +53,8 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
   rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
   if (rate.rate >= 0) tcb.lastDeliveryRate = rate.rate;
-  if (tcb.spurious.active || tcb.frto.active) undoSpurious(tcb, segment, ack);
+  // RFC 3522 §3.2 step 5: that the peer sends D-SACKs is worth knowing at any time.
+  if (tcb.spurious.active || tcb.frto.active || report.dsacked > 0) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
   else recoverByDuplicates(tcb, ack);
   if (tcb.ecn.active) answerEcho(tcb, ack);
@@ -84,7 +85,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
     tcb.tuneSendBuffer();
     tellRoom(tcb);
   }
-  if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
+  if (tcb.finAcked) tcb.notices |= Notice.finished;
   return bytes;
 }
 
@@ -103,11 +104,21 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
   }
   // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0) {
+  if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now)) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
     tcb.sack?.tailProbe.onSample();
   } else if (advanced) tcb.rto.progress();
   return -1;
+}
+
+/**
+ * The echo is older than the last transmission: the one before has arrived. Was its ACK late, or was it lost and this
+ * one answers the last, which a receiver that has the data already doesn't echo (RFC 7323 §5.3: R2 comes before R3)? Time
+ * spent waiting for the timer is no round trip: on a bad line it would make the timer slower and slower.
+ */
+function isLateAnswer(tcb: ControlBlock, echoAt: number, now: number): boolean {
+  const { repeatedAt } = tcb.report;
+  return echoAt + 1000 <= repeatedAt && now - repeatedAt >= tcb.minRtt.value;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */

@@ -1,18 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { seqDiff } from '../../src/buffer/seq.ts';
 import type { PacketValue } from '../../src/wire/packet.ts';
-import { parsePacket } from '../../src/wire/packet.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
-import { parseTcpOptions } from '../../src/wire/tcp-option-list.ts';
+import { captureOn, optionOf } from '../support/kernel-capture.ts';
 import { KERNEL, PATIENTLY, STACK, withStack } from '../support/kernel.ts';
 import type { Namespace } from '../support/namespace.ts';
 import { canUseTun } from '../support/namespace.ts';
-import { readPcap } from '../support/pcap.ts';
 import { contentHash } from './fixtures/content.mjs';
 
-const unavailable = canUseTun('python3', 'tcpdump');
+const unavailable = canUseTun('ping', 'python3', 'sysctl', 'tcpdump');
 
 const KERNEL_SIDE = new URL('fixtures/fast-open.py', import.meta.url).pathname;
 const PORT = 5000;
@@ -28,38 +24,25 @@ interface SynSeen {
   cookie: number | undefined;
 }
 
-/** The SYNs that the kernel saw on tun0 while `play` ran, which makes `count` connections. */
-async function synsOf(ns: Namespace, count: number, play: () => Promise<void>): Promise<SynSeen[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'usernet-'));
-  try {
-    const file = join(folder, 'syns.pcap');
-    const filter = 'tcp[tcpflags] & tcp-syn != 0';
-    const tcpdump = ns.spawn('tcpdump', ['-i', 'tun0', '-w', file, '-U', '--immediate-mode', '-Z', 'root', filter]);
-    let said = '';
-    tcpdump.stderr.setEncoding('utf8').on('data', (text: string) => (said += text));
-    await expect.poll(() => said, PATIENTLY).toContain('listening on');
-    await play();
-    const seen = (): PacketValue[] => readPcap(readFileSync(file)).map((bytes) => parsePacket(bytes) as PacketValue);
-    await expect.poll(() => seen().length, PATIENTLY).toBe(2 * count);
-    tcpdump.kill('SIGTERM');
-    return describeSyns(seen());
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+/** The SYNs that passed tun0 while `play` ran. */
+async function synsOf(ns: Namespace, play: () => Promise<void>): Promise<SynSeen[]> {
+  const capture = await captureOn(ns);
+  await play();
+  const { packets } = await capture.stop();
+  return describeSyns(packets.filter(({ tcp }) => tcp !== undefined && (tcp.flags & TcpFlag.SYN) !== 0));
 }
 
 function describeSyns(packets: readonly PacketValue[]): SynSeen[] {
   let sequence = 0;
   return packets.map(({ ip, tcp }) => {
-    const { flags, options, payload, acknowledgment } = tcp!;
-    const option = parseTcpOptions(options).find(({ name }) => name === 'fastOpen');
-    const isAnswer = (flags & TcpFlag.ACK) !== 0;
-    if (!isAnswer) sequence = tcp!.sequence;
+    const segment = tcp!;
+    const isAnswer = (segment.flags & TcpFlag.ACK) !== 0;
+    if (!isAnswer) sequence = segment.sequence;
     return {
       from: ip.source.toString() === STACK ? 'stack' : 'kernel',
       kind: isAnswer ? 'SYN-ACK' : 'SYN',
-      data: isAnswer ? (acknowledgment - sequence - 1) >>> 0 : payload.length,
-      cookie: option?.name === 'fastOpen' ? option.cookie.byteLength : undefined,
+      data: isAnswer ? seqDiff(segment.acknowledgment, sequence) - 1 : segment.payload.length,
+      cookie: optionOf(segment, 'fastOpen')?.cookie.byteLength,
     };
   });
 }
@@ -86,7 +69,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: TCP Fast Open',
     await withStack(async ({ ns }) => {
       await enable(ns);
       let said = '';
-      const syns = await synsOf(ns, 2, async () => {
+      const syns = await synsOf(ns, async () => {
         const { stdout, stderr } = await ns.run('python3', [KERNEL_SIDE, 'client', STACK, '7', `${LENGTH}`, '2']);
         expect(stderr).toBe('');
         said = stdout;
@@ -104,7 +87,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: TCP Fast Open',
       server.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));
       await expect.poll(() => said, PATIENTLY).toContain('ready');
       const outcomes: unknown[] = [];
-      const syns = await synsOf(ns, 2, async () => {
+      const syns = await synsOf(ns, async () => {
         for (let i = 0; i < 2; i++) {
           const tcp = { fastOpen: true };
           const { id } = await stack.ask({ do: 'connect', host: KERNEL, port: PORT, tcp, first: LENGTH });
@@ -126,7 +109,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: TCP Fast Open',
     await withStack(async ({ ns, stack, startKernel }) => {
       await startKernel();
       const tcp = { fastOpen: true };
-      const syns = await synsOf(ns, 1, async () => {
+      const syns = await synsOf(ns, async () => {
         const { id } = await stack.ask({ do: 'connect', host: KERNEL, port: 7, tcp, first: LENGTH });
         await stack.ask({ do: 'end', id });
         const answer = { event: 'receive', bytes: LENGTH, hash: contentHash(LENGTH) };

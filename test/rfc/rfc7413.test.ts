@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ConnectOptions, Connection, ListenOptions } from '../../src/index.ts';
-import type { Told } from '../support/tcp-world.ts';
+import type { Told } from '../../src/sim/index.ts';
 import type { Expected, Heard, SegmentSpec, TcpPeer } from '../support/tcp-peer.ts';
 import { stream } from '../support/tcp-peer.ts';
 import { World } from '../support/tcp-world.ts';
@@ -161,6 +161,14 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
     const peer = world.peer();
     open(world, 5000);
     peer.expect({ flags: 'S', length: 1420, fastOpen: cookie });
+  });
+
+  it('[S-097] §4.2.2 step 1a: no room for the option: a handshake as ever', () => {
+    const world = withCookie({ mss: 1460, fastOpen: new Uint8Array(16) });
+    const peer = world.peer();
+    const { connection } = open(world, 100, { userTimeoutOption: true });
+    peer.expect({ flags: 'S', length: 0, fastOpen: undefined });
+    expect(outcome(connection)).toBe('none');
   });
 
   it('[S-097] the interface is smaller than what the server takes', () => {
