@@ -24,7 +24,15 @@ export function output(tcb: ControlBlock, now: number): void {
     followPathMtu(tcb, now);
     send(tcb, now);
   }
+  noteSent(tcb);
   setTimers(tcb, now);
+}
+
+/** What is on its way when the next batch comes. */
+function noteSent(tcb: ControlBlock): void {
+  const { snd, recovery } = tcb;
+  tcb.flightSent = seqDiff(snd.nxt, snd.una);
+  tcb.pipeSent = recovery.pipe(snd.una, snd.nxt);
 }
 
 function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
