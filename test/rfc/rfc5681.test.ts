@@ -5,6 +5,7 @@ import { initialWindow } from '../../src/tcp/congestion/initial-window.ts';
 import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
 import { congestionSample } from '../support/congestion.ts';
+import { ack, segments, twenty } from '../support/sack-world.ts';
 
 const SMSS = 1000;
 
@@ -232,5 +233,22 @@ describe('RFC 5681 §4.2: generating acknowledgements', () => {
     expect(acker.due(0)).toBe(false);
     acker.ackNow();
     expect(acker.due(0)).toBe(true);
+  });
+});
+
+describe('RFC 5681 §4.1 in a connection', () => {
+  it.each([
+    ['longer than a retransmission time-out: the initial window goes', true, 10],
+    ['for less: the window stays', false, 20],
+  ])('[S-069] idle %s', (_, long, burst) => {
+    const made = twenty();
+    const { world, connection } = made;
+    for (let n = 11; n <= 30; n++) ack(made, n);
+    segments(made);
+    world.advance(long ? 10_000_000 : 100_000);
+    world.write(connection, 60 * 1000);
+    const sent = segments(made).length;
+    if (long) expect(sent).toBe(burst);
+    else expect(sent).toBeGreaterThanOrEqual(burst);
   });
 });

@@ -128,6 +128,17 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     expect(events).toEqual(['error ECONNREFUSED', 'close']);
   });
 
+  it.each([
+    ['SYN_RECV', 'connect'],
+    ['ESTABLISHED', 'read'],
+  ] as const)('the error of a reset names the call that failed: in %s `%s`', (state, syscall) => {
+    const { peer, connection } = inState(state, { open: 'active' });
+    const calls: unknown[] = [];
+    connection.handler = { onError: (error) => void calls.push(error.syscall) };
+    peer.send({ flags: 'R', seq: 1 });
+    expect(calls).toEqual([syscall]);
+  });
+
   it('[MUST-11] RST in SYN-RECEIVED from a passive open: back to LISTEN, nobody is told', () => {
     const world = new World();
     const accepted = world.listen();

@@ -28,6 +28,17 @@ describe('room in the send buffer', () => {
   });
 });
 
+describe('options that change in an open connection', () => {
+  it('the send buffer is as large as it was told last', () => {
+    const { connection } = established();
+    connection.set('sendBuffer', 5000);
+    expect(connection.writableLength).toBe(5000);
+    connection.set('sendBuffer', 'auto');
+    connection.set('maxSendBuffer', 7000);
+    expect(connection.writableLength).toBe(7000);
+  });
+});
+
 describe('what an acknowledgment lets go', () => {
   it.each([true, false])(
     'the next segments, though the right edge of the window stays where it was; SACK: %s',
