@@ -41,7 +41,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.echo = isEcho(tcb, segment);
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
-  const echoAt = options.timestamps ? timestamps.writtenAt(options.tsEcho, now) : -1;
+  const echoAt = timestamps.writtenAt(options.tsEcho, now);
   report.begin(now, minRtt.value, echoAt);
   report.sackedEnd = segment.ack;
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
@@ -53,7 +53,8 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
   rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
   if (rate.rate >= 0) tcb.lastDeliveryRate = rate.rate;
-  if (tcb.spurious.active || tcb.frto.active) undoSpurious(tcb, segment, ack);
+  // RFC 3522 §3.2 step 5: that the peer sends D-SACKs is worth knowing at any time.
+  if (tcb.spurious.active || tcb.frto.active || report.dsacked > 0) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
   else recoverByDuplicates(tcb, ack);
   if (tcb.ecn.active) answerEcho(tcb, ack);
@@ -84,7 +85,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
     tcb.tuneSendBuffer();
     tellRoom(tcb);
   }
-  if (tcb.sendQueue.length === 0 && tcb.finAt !== undefined && tcb.finAcked) tcb.notices |= Notice.finished;
+  if (tcb.finAcked) tcb.notices |= Notice.finished;
   return bytes;
 }
 

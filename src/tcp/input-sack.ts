@@ -19,7 +19,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
   const { endSeq } = sack.tailProbe;
   const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, ack.bare);
-  const ended = ack.advanced && sack.ended(snd.una);
+  const ended = sack.ended(snd.una);
   if (ended) {
     sack.end(snd.una);
     if (tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);

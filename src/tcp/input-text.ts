@@ -196,7 +196,7 @@ function admit(tcb: ControlBlock, length: number): boolean {
 /** Eighth, check the FIN bit. */
 export function processFin(tcb: ControlBlock, segment: Segment): void {
   const { rcv } = tcb;
-  if (segment.has(TcpFlag.FIN) && mayReceive(tcb.state)) rcv.fin = segment.payloadEnd;
+  if (segment.has(TcpFlag.FIN)) rcv.fin = segment.payloadEnd;
   if (rcv.fin === undefined || !mayReceive(tcb.state)) {
     if (segment.has(TcpFlag.FIN)) tcb.acker.ackNow();
     return;

@@ -88,7 +88,7 @@ function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
 function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
   const { timestamps } = tcb;
   const { options } = segment;
-  if (timestamps.ok && options.timestamps && !segment.has(TcpFlag.RST) && acknowledges(tcb, segment)) {
+  if (options.timestamps && !segment.has(TcpFlag.RST) && acknowledges(tcb, segment)) {
     timestamps.onSegment(options.tsValue, segment.seq, tcb.rcv.acked, segment.now);
   }
 }
@@ -106,7 +106,7 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
   // A segment that ends at RCV.NXT or before is old, but what it acknowledges may be new: "special allowance should be
   // made to accept valid ACKs, URGs, and RSTs" for a zero window [MUST-66]; probes are answered as long as it lasts
   // [MAY-8].
-  if (tcb.receiveWindow.rightEdge === rcv.nxt && segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
+  if (segment.seq === rcv.nxt && !segment.has(TcpFlag.SYN)) {
     segment.trimPayload(0);
     segment.flags &= ~TcpFlag.FIN;
     tcb.acker.ackNow();

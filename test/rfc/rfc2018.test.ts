@@ -47,6 +47,18 @@ describe('RFC 2018 §2: SACK-permitted', () => {
   );
 });
 
+describe('RFC 2018 §3: the option of a peer that may not send it', () => {
+  it('[S-076] is ignored, the rest of the segment is not', () => {
+    const { world, peer, connection } = extended({ sack: false });
+    world.write(connection, 300);
+    peer.take();
+    peer.send({ flags: 'A', ack: 101, sack: [[201, 301]] });
+    expect(connection.info()).toMatchObject({ flight: 200, sacked: 0, sack: false });
+    peer.ack(301);
+    expect(connection.info().flight).toBe(0);
+  });
+});
+
 describe('RFC 2018 §4: what the receiver reports', () => {
   it('[S-076] the first block holds the segment that triggered the ACK, then the most recent others', () => {
     const made = extended();

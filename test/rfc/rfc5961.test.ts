@@ -160,6 +160,16 @@ describe('RFC 5961 §7: ACK throttling', () => {
     }
   });
 
+  it('[S-091] SYNs are no more often answered when the receive window is closed', () => {
+    const { world, peer } = established({ tcp: { receiveBuffer: 4096 } });
+    for (let i = 0; i < 4; i++) peer.send({ flags: 'A', data: 1024 });
+    world.advance(SECOND);
+    expect(peer.take().at(-1)).toMatchObject({ ack: 4097, wnd: 0 });
+    for (let i = 0; i < 10; i++) peer.send({ flags: 'S', seq: 4097 });
+    peer.expect({ flags: 'A', ack: 4097, wnd: 0 });
+    peer.expectNothing();
+  });
+
   it.each(['ESTABLISHED', 'CLOSE_WAIT', 'FIN_WAIT_2', 'TIME_WAIT'] as const)(
     '[S-091] two ends that disagree don’t answer each other for ever, in %s',
     (state) => {

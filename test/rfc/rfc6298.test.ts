@@ -5,6 +5,7 @@ import { DeliveryRate } from '../../src/tcp/delivery-rate.ts';
 import { Rack } from '../../src/tcp/rack.ts';
 import { RtoEstimator } from '../../src/tcp/rto.ts';
 import { Scoreboard } from '../../src/tcp/scoreboard.ts';
+import { established } from '../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
 /** What is on its way, and the round-trip time that an acknowledgement of it gives. */
@@ -261,5 +262,33 @@ describe('RFC 7323 §4.2: many samples in a round trip', () => {
     rto.sample(100_000, 0, 1000);
     rto.sample(100_000, 2 ** 31 + 1500, 2 ** 31 + 2500);
     expect(rto.rttvar).toBe(37_500);
+  });
+});
+
+describe('RFC 6298 §5, in a connection without timestamps', () => {
+  /** Two segments were sent, and the path was silent for two minutes. */
+  function outage(): ReturnType<typeof established> {
+    const made = established({ rtt: 100_000, tcp: { noDelay: true } });
+    made.world.write(made.connection, 2 * 1460);
+    made.world.advance(120 * SECOND);
+    made.peer.take();
+    expect(made.connection.info().rto).toBeGreaterThan(20_000);
+    return made;
+  }
+
+  it('[MUST-18] an ACK of what was sent twice gives no sample, but what was an outage does not outlast it (§5.7)', () => {
+    const { peer, connection } = outage();
+    const { rtt } = connection.info();
+    peer.ack(1 + 1460);
+    expect(connection.info()).toMatchObject({ rtt, rto: 3000 });
+    peer.take();
+  });
+
+  it('[S-062] §5.5: an ACK of nothing new leaves the back-off', () => {
+    const { peer, connection } = outage();
+    const { rto } = connection.info();
+    peer.ack(1);
+    expect(connection.info().rto).toBe(rto);
+    peer.take();
   });
 });

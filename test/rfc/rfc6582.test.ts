@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
 import { congestionSample } from '../support/congestion.ts';
+import { established } from '../support/tcp-world.ts';
 
 const SMSS = 1000;
 const ISS = 0xffff_f000;
@@ -159,5 +160,53 @@ describe('RFC 3042: limited transmit', () => {
     expect(recovery.inflation).toBe(2 * SMSS);
     recovery.onNewAck(at(1), SMSS, at(6), SMSS);
     expect(recovery.inflation).toBe(0);
+  });
+});
+
+describe('RFC 6582 §3.2 in a connection', () => {
+  const RTT = 100_000;
+
+  /** Ten segments are out, the first is sent again after three duplicate ACKs. */
+  function recovering(): ReturnType<typeof established> {
+    const made = established({ rtt: RTT, mss: SMSS, tcp: { congestion: 'reno', pathMtuDiscovery: 'icmp' } });
+    made.world.write(made.connection, 10 * SMSS);
+    expect(made.peer.take().length).toBe(10);
+    made.world.advance(RTT);
+    for (let i = 0; i < 3; i++) made.peer.ack(1);
+    made.peer.expect({ seq: 1, length: SMSS });
+    made.peer.expectNothing();
+    expect(made.connection.info().recovery).toBe('recovery');
+    return made;
+  }
+
+  it('[S-075] step 3: each partial ACK sends the next hole, the window does not grow', () => {
+    const { world, peer, connection } = recovering();
+    const { cwnd } = connection.info();
+    for (const segment of [1, 2, 3]) {
+      world.advance(RTT);
+      peer.ack(1 + segment * SMSS);
+      peer.expect({ seq: 1 + segment * SMSS, length: SMSS });
+      peer.expectNothing();
+      expect(connection.info().cwnd).toBe(cwnd);
+    }
+    peer.ack(1 + 10 * SMSS);
+    expect(connection.info().recovery).toBe('open');
+    // min(ssthresh, max(FlightSize, SMSS) + SMSS)
+    expect(connection.info().cwnd).toBe(2 * SMSS);
+  });
+
+  it('[S-075] step 3, "impatient": the first partial ACK restarts the timer, the second does not', () => {
+    const { world, peer, connection } = recovering();
+    world.advance(RTT);
+    peer.ack(1 + SMSS);
+    peer.expect({ seq: 1 + SMSS });
+    const rto = connection.info().rto * 1000;
+    world.advance(rto - 1000);
+    peer.ack(1 + 2 * SMSS);
+    peer.expect({ seq: 1 + 2 * SMSS });
+    expect(connection.info().timeouts).toBe(0);
+    world.advance(1000);
+    expect(connection.info().timeouts).toBe(1);
+    peer.take();
   });
 });

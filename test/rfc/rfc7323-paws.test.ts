@@ -124,6 +124,16 @@ describe('RFC 7323 §5.3: PAWS', () => {
     }
   });
 
+  it('[S-066] §5.2: what a RST says of time changes nothing, nor does a SYN without the option', () => {
+    const { world, peer, stamped } = after(0xf000_0000);
+    // Its number is an old one, its last octet lies in the window: no reset, a challenge.
+    stamped(0xf000_1000, { flags: 'R', seq: 91, data: 20 });
+    expect(stampOf(peer.expect({ flags: 'A', ack: 101, length: 0 }))?.echo).toBe(0xf000_0000);
+    world.advance(SECOND);
+    peer.send({ flags: 'S', seq: 101, mss: 1460 });
+    expect(stampOf(peer.expect({ flags: 'A', ack: 101, length: 0 }))?.echo).toBe(0xf000_0000);
+  });
+
   it('[S-066] timestamps are compared modulo 2³²', () => {
     const { peer, stamped } = after(0xffff_ffff);
     stamped(3, { flags: 'A', seq: 101, data: 100 });

@@ -539,6 +539,29 @@ describe('RFC 8985 §7.4: what the answer to a probe tells', () => {
     expect(made.connection.info()).toMatchObject({ cwnd, ssthresh });
   });
 
+  it('[S-080] §7.4.2 case 1: a D-SACK of something else says nothing of the probe', () => {
+    const made = probed();
+    const { ssthresh } = made.connection.info();
+    ack(made, 3, [0, 1]);
+    made.world.write(made.connection, 2 * MSS);
+    made.world.advance(RTT);
+    ack(made, 5);
+    segments(made);
+    expect(made.connection.info().ssthresh).toBeLessThan(ssthresh);
+  });
+
+  it('[S-080] §7.4.2 case 2: one with a SACK option tells of later data, not of the probe', () => {
+    const made = probed(2);
+    const { ssthresh } = made.connection.info();
+    ack(made, 3);
+    made.world.advance(RTT);
+    ack(made, 3, [4, 5]);
+    ack(made, 5);
+    segments(made);
+    expect(made.connection.info().ssthresh).toBeLessThan(ssthresh);
+    expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+
   it('[S-080] §7.4.2: neither, and more is acknowledged: the probe has repaired a loss, and the window shrinks', () => {
     const made = probed();
     const { ssthresh } = made.connection.info();

@@ -186,6 +186,27 @@ describe('RFC 9293 §3.6.1: half-closed connections', () => {
     expect(connection.state).toBe('CLOSE_WAIT');
   });
 
+  it('CLOSE-WAIT lasts as long as the owner likes, also when the FIN comes again', () => {
+    const { world, peer, connection } = inState('CLOSE_WAIT');
+    peer.send({ flags: 'FA', seq: 1 });
+    peer.expect({ flags: 'A', seq: 1, ack: 2, length: 0 });
+    world.advance(24 * 3600 * SECOND);
+    expect(connection.state).toBe('CLOSE_WAIT');
+    world.write(connection, 10);
+    peer.expect({ flags: 'PA', seq: 1, ack: 2, length: 10 });
+  });
+
+  it('the owner hears that all has arrived when the FIN is acknowledged, not before', () => {
+    const { world, peer, connection, events } = established();
+    world.write(connection, 100);
+    world.act(() => connection.shutdown());
+    peer.take();
+    peer.ack(101);
+    expect(events).toEqual([]);
+    peer.ack(102);
+    expect(events).toEqual(['finished']);
+  });
+
   it('FIN-WAIT-2 with an owner lasts as long as the peer keeps its side open', () => {
     const { world, peer, connection } = inState('FIN_WAIT_2');
     world.advance(24 * 3600 * SECOND);

@@ -107,6 +107,20 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     expect(connection.state).toBe('SYN_RECV');
   });
 
+  it('[MUST-10] [S-089] simultaneous open: another SYN is challenged, and the connection stays', () => {
+    const { peer, connection } = inState('SYN_RECV', { open: 'active' });
+    peer.send({ flags: 'S', seq: 50 });
+    peer.expect({ flags: 'A', seq: 1, ack: 1, length: 0 });
+    expect(connection.state).toBe('SYN_RECV');
+  });
+
+  it('a SYN that comes again with RST is not answered', () => {
+    const { peer, connection } = inState('SYN_RECV');
+    peer.send({ flags: 'SR', seq: 0 });
+    peer.expectNothing();
+    expect(connection.state).toBe('SYN_RECV');
+  });
+
   it('[MUST-11] RST in SYN-RECEIVED from an active open: the user hears "connection refused"', () => {
     const { peer, connection, events } = inState('SYN_RECV', { open: 'active' });
     peer.send({ flags: 'R', seq: 1 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { stream } from '../support/tcp-peer.ts';
 import type { TcpPeer } from '../support/tcp-peer.ts';
 import { established } from '../support/tcp-world.ts';
 import type { Established, EstablishedOptions } from '../support/tcp-world.ts';
@@ -6,6 +7,40 @@ import type { Established, EstablishedOptions } from '../support/tcp-world.ts';
 const MILLISECOND = 1000;
 const SECOND = 1_000_000;
 const MSS = 1460;
+
+describe('room in the send buffer', () => {
+  it('the owner hears of it when a third is free, once, and only when a write was cut short', () => {
+    const { world, peer, connection, events } = established({ tcp: { sendBuffer: 30_000 } });
+    const first = 4 * MSS;
+    world.write(connection, first);
+    peer.take();
+    peer.ack(1 + first);
+    expect(events).toEqual([]);
+    world.act(() => expect(connection.write(stream(first, 40_000))).toBe(30_000));
+    for (let acked = first + MSS; acked < first + 10_000; acked += MSS) {
+      peer.ack(1 + acked);
+      expect(events).toEqual([]);
+    }
+    peer.ack(1 + first + 10_000);
+    peer.ack(1 + first + 20_000);
+    peer.take();
+    expect(events).toEqual(['writable']);
+  });
+});
+
+describe('what an acknowledgment lets go', () => {
+  it.each([true, false])(
+    'the next segments, though the right edge of the window stays where it was; SACK: %s',
+    (sack) => {
+      const { world, peer, connection } = established({ sack, wnd: 60_000 });
+      world.write(connection, 40 * MSS);
+      expect(peer.take().length).toBe(10);
+      // The peer's application does not read: what is acknowledged is missing from the window.
+      peer.ack(1 + 2 * MSS, { wnd: 60_000 - 2 * MSS });
+      expect(peer.take().length).toBeGreaterThanOrEqual(2);
+    },
+  );
+});
 
 describe('RFC 9293 §3.7.4: the Nagle algorithm', () => {
   it('[SHLD-7] while data is unacknowledged small writes are gathered', () => {

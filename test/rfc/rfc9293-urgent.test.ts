@@ -66,6 +66,21 @@ describe('RFC 9293 §3.8.5: urgent data is received', () => {
     peer.take();
   });
 
+  it('[MUST-32] the pointer means nothing without URG, nor behind the FIN', () => {
+    const world = new World();
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, data: 10, urgent: 5 });
+    peer.expect({ flags: 'SA' });
+    peer.send({ flags: 'A', ack: 1, urgent: 5 });
+    peer.take();
+    expect(accepted[0]?.events).toEqual(['readable']);
+    const late = inState('CLOSE_WAIT');
+    late.peer.send({ flags: 'AU', urgent: 5 });
+    expect(late.events).toEqual([]);
+    late.peer.take();
+  });
+
   it('also of text that is out of order, or partly old', () => {
     const { world, peer, connection, events } = established();
     peer.send({ flags: 'AU', seq: 101, urgent: 50, data: 100 });

@@ -5,7 +5,7 @@ import { chance, uniform } from '../../src/time/seeded-random.ts';
 
 export const SECOND = 1_000_000;
 
-export function between(random: Random, least: number, most: number): number {
+function between(random: Random, least: number, most: number): number {
   return least + uniform(random, most - least + 1);
 }
 

@@ -118,9 +118,10 @@ function drawEvents(random: Random, options: readonly ConnectionOptions[], mtu: 
     if (what === 'spike') events.push({ what, at, until: passes, end, size: pick(random, [50, 400, 3000]) });
     if (what === 'resize') events.push({ what, at, until: passes, end, size: pick(random, [296, 576, 1400]) });
     if (what === 'black-hole') {
-      // Who only listens to routers never learns of a hole that stays.
-      const silent = options.every(({ pathMtuDiscovery }) => pathMtuDiscovery !== 'icmp') && chance(random, 0.5);
-      events.push({ what, at, until: silent ? Infinity : passes, end, size: pick(random, HOLES) });
+      // Who only listens to routers never learns of a hole that stays. And every path carries 576 bytes (RFC 1122 §3.3.2).
+      const size = pick(random, HOLES);
+      const found = options.every(({ pathMtuDiscovery }) => pathMtuDiscovery !== 'icmp') && size >= 576;
+      events.push({ what, at, until: found && chance(random, 0.5) ? Infinity : passes, end, size });
     }
   }
   return events.filter(({ what, size }) => what !== 'resize' || size < mtu);

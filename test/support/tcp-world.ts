@@ -1,9 +1,9 @@
 import { expect, onTestFinished } from 'vitest';
 import type { State } from '../../src/index.ts';
 import { ScriptWorld, handshake } from '../../src/sim/index.ts';
-import type { EstablishedOptions, Established as ScriptEstablished, Told, WorldOptions } from '../../src/sim/index.ts';
+import type { EstablishedOptions, Established as ScriptEstablished, WorldOptions } from '../../src/sim/index.ts';
 
-export type { EstablishedOptions, Told, WorldOptions };
+export type { EstablishedOptions, WorldOptions };
 
 /** The stage of a packet script, which when the test ends must be left empty, its stack at rest. */
 export class World extends ScriptWorld {

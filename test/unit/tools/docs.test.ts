@@ -14,12 +14,13 @@ const PAGES = [
   'CHANGELOG.md',
   'CONTRIBUTING.md',
   'docs/architecture.md',
+  'docs/congestion.md',
   'docs/defaults.md',
   'docs/plan.md',
 ] as const;
 
-/** The JavaScript that README.md shows. */
-const snippets = (): string[] => [...read('README.md').matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
+/** The JavaScript that a page shows. */
+const snippets = (page: string): string[] => [...read(page).matchAll(/^```js\n(.*?)^```$/gms)].map(([, code]) => code!);
 
 /** Does a pattern of `files` take in this path? Only `*` in a file's name is known. */
 function covers(pattern: string, path: string): boolean {
@@ -38,7 +39,6 @@ function run(example: string): string {
 
 describe('the examples', () => {
   it('say hello: the README’s own', () => {
-    expect(snippets()[0]).toBe(read('examples/echo.mjs'));
     expect(run('examples/echo.mjs')).toBe('10.0.0.2 says: hello, userspace\n\n');
   });
 
@@ -50,6 +50,29 @@ describe('the examples', () => {
     expect(run('examples/lossy.mjs')).toBe(story);
   });
 
+  it('tell what happens on a bad line, the same at every run', () => {
+    const story = run('examples/impaired.mjs');
+    expect(story).toMatch(/^[\d.]+ s: loss sack$/m);
+    expect(story).toMatch(/^[\d.]+ s: loss timeout$/m);
+    expect(story).toMatch(/^\d\.\d\d Mbit\/s; \d+ packets lost, \d+ found the queue full\n\d+ sent again; .*$/m);
+    expect(run('examples/impaired.mjs')).toBe(story);
+  });
+
+  it('play a packet script', () => {
+    expect(run('examples/script.mjs')).toBe('as the script says\n');
+  });
+
+  it('compare a congestion controller that yields to nothing with those that do', () => {
+    const [head, ...rows] = run('examples/congestion.mjs').trimEnd().split('\n');
+    expect(head).toMatch(/^loss +bbr +cubic +reno +fixed$/);
+    expect(rows.length).toBe(3);
+    const [, bbr, cubic, reno, fixed] = rows
+      .at(-1)!
+      .split(/ +(?!%)/)
+      .map(Number);
+    expect(Math.min(bbr!, fixed!)).toBeGreaterThan(Math.max(cubic!, reno!));
+  });
+
   it('draw the same ladder at every run', () => {
     const ladder = run('examples/virtual-time.mjs');
     expect(ladder).toMatch(/^60000\.000 +CLOSED │/m);
@@ -58,8 +81,9 @@ describe('the examples', () => {
 });
 
 describe('README.md', () => {
-  it('shows the TUN example whole', () => {
-    expect(snippets().slice(1)).toEqual([read('examples/tun.mjs')]);
+  it('shows whole examples', () => {
+    const shown = ['echo', 'tun', 'impaired', 'script'].map((name) => read(`examples/${name}.mjs`));
+    expect(snippets('README.md')).toEqual(shown);
   });
 
   it('links to nothing that the package leaves out', () => {
@@ -67,6 +91,25 @@ describe('README.md', () => {
     const links = [...read('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path!);
     expect(links.length).toBeGreaterThan(4);
     expect(links.filter((path) => !files.some((pattern) => covers(pattern, path)))).toEqual([]);
+  });
+});
+
+describe('docs/plan.md', () => {
+  it('names tests that exist', () => {
+    const named = [...read('docs/plan.md').matchAll(/`((?:unit|rfc|sim|fuzz|interop)\/[\w/-]+)`/g)].map(
+      ([, name]) => name!,
+    );
+    expect(named.length).toBeGreaterThan(50);
+    expect(named.filter((name) => !existsSync(join(root, `test/${name}.test.ts`)))).toEqual([]);
+  });
+});
+
+describe('docs/congestion.md', () => {
+  it('shows the controller of the example', () => {
+    const example = read('examples/congestion.mjs');
+    const shown = snippets('docs/congestion.md');
+    expect(shown.length).toBe(1);
+    for (const code of shown) expect(example).toContain(code);
   });
 });
 
