@@ -349,6 +349,11 @@ export class ControlBlock {
     return Math.max(0, seqDiff(this.dataEnd, this.snd.nxt));
   }
 
+  /** Asked again after an event: whoever observes may have aborted. */
+  get closed(): boolean {
+    return this.state === 'CLOSED';
+  }
+
   /** Our FIN has been sent at least once. */
   get finSent(): boolean {
     return this.finAt !== undefined && seqGt(this.snd.nxt, this.finAt);

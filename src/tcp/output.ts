@@ -78,7 +78,7 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     // Whoever observes retransmissions may have aborted: nothing is left to be sent.
-    if (isClosed(tcb)) return false;
+    if (tcb.closed) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
     // RFC 6675 §6, as Linux: the timer that ran for the segment that was lost is too short for its repetition.
     if (tcb.sack?.phase === 'recovery' && seq === snd.una) tcb.retransmitAt = now + tcb.rto.rto;
@@ -86,10 +86,6 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
   }
   tcb.mustRetransmit = false;
   return true;
-}
-
-function isClosed(tcb: ControlBlock): boolean {
-  return tcb.state === 'CLOSED';
 }
 
 /** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
@@ -114,7 +110,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.
   tcb.tailProbeStale = false;
-  return !isClosed(tcb);
+  return !tcb.closed;
 }
 
 /** Sends one segment, or one super-segment, of new data; false when there is nothing (more) to send now. */

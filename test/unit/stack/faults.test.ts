@@ -3,7 +3,7 @@ import { NO_OFFLOAD, Stack, batchOf, cable, impair, congestionControls } from '.
 import type { Connection, ConnectionOptions, Link, LinkHost } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { Reno } from '../../../src/tcp/congestion/reno.ts';
-import { established } from '../../support/tcp-world.ts';
+import { World, established } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
 
@@ -208,6 +208,47 @@ describe('an observer that aborts', () => {
       });
     }
   }
+
+  for (const to of [
+    'SYN_RECV',
+    'ESTABLISHED',
+    'FIN_WAIT_1',
+    'FIN_WAIT_2',
+    'CLOSE_WAIT',
+    'LAST_ACK',
+    'CLOSING',
+  ] as const) {
+    it(`as soon as it is in ${to}: nothing is left of it`, () => {
+      const world = new World();
+      world.stack.on('tcp-state', (event) => {
+        if (event.to === to) event.connection.abort();
+      });
+      const accepted = world.listen();
+      const peer = world.client();
+      peer.send({ flags: 'S', mss: 1460, data: 100 });
+      peer.send({ flags: 'A', seq: 101 });
+      const shutdown = (): void => world.act(() => accepted[0]?.connection.shutdown());
+      if (to !== 'CLOSE_WAIT' && to !== 'LAST_ACK') shutdown();
+      if (to === 'FIN_WAIT_2') peer.ack(2);
+      peer.send({ flags: 'FA', seq: 101, ack: 1, data: 10 });
+      if (to === 'LAST_ACK') shutdown();
+      expect(world.stack.tcp.connections).toEqual([]);
+      peer.take();
+    });
+  }
+
+  it('as soon as both have sent a SYN', () => {
+    const world = new World();
+    world.stack.on('tcp-state', (event) => {
+      if (event.to === 'SYN_RECV') event.connection.abort();
+    });
+    const peer = world.peer();
+    world.connect();
+    peer.expect({ flags: 'S' });
+    peer.send({ flags: 'S', mss: 1460, data: 100 });
+    expect(world.stack.tcp.connections).toEqual([]);
+    peer.take();
+  });
 
   it('at a time-out, and at the repetition that follows', () => {
     for (const type of ['loss', 'retransmit'] as const) {
