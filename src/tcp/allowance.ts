@@ -1,3 +1,5 @@
+import { usageError } from '../errors.ts';
+import type { CongestionController } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
 
 /** What keeps a sender from sending more at the moment. */
@@ -8,6 +10,7 @@ export function quota(tcb: ControlBlock): number {
   const { snd, congestion, recovery } = tcb;
   const { una, nxt } = snd;
   if (congestion === undefined) return snd.mss - recovery.pipe(una, nxt);
+  if (!(congestion.cwnd > 0)) throw unusable(congestion, 'cwnd');
   // RFC 5682 §2.1 step 2b: whether the timeout was spurious only new data can tell.
   if (tcb.frtoCredit > 0) return tcb.frtoCredit;
   // A controller with a model of the path says itself what may be in flight during recovery.
@@ -23,11 +26,22 @@ export function quota(tcb: ControlBlock): number {
 export function paced(tcb: ControlBlock, now: number): number {
   const { pacer, congestion } = tcb;
   const rate = congestion?.pacingRate;
-  if (rate === undefined) return Infinity;
+  if (congestion === undefined || rate === undefined) return Infinity;
+  if (!(rate > 0)) throw unusable(congestion, 'pacingRate');
   pacer.setRate(rate, now);
   const bytes = pacer.available(now);
   if (bytes === 0) tcb.paceAt = pacer.deadline;
   return bytes;
+}
+
+/** With such a number nothing would ever be sent, or, NaN, without an end: it costs the connection, as an exception does. */
+function unusable(congestion: CongestionController, name: 'cwnd' | 'pacingRate'): Error {
+  const { name: controller, [name]: value } = congestion;
+  return usageError(
+    'ERR_OUT_OF_RANGE',
+    `the congestion controller '${controller}' has a ${name} of ${value}`,
+    RangeError,
+  );
 }
 
 /** Sending has come to an end for now: says why, and whether delivery rates are the application's doing. */

@@ -5,6 +5,7 @@ import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { deliver, dueNotices, endUnread } from './deliver.ts';
+import { openEarly } from './fast-open-server.ts';
 import type { ConnectionHandler } from './handler.ts';
 import { icmpErrorArrives } from './icmp-error.ts';
 import type { ConnectionInfo } from './info.ts';
@@ -309,6 +310,15 @@ export class Connection {
     tcb.touch();
   }
 
+  /** @internal Fast Open: the owner gets the connection with this SYN already. */
+  openEarly(syn: Segment): void {
+    try {
+      openEarly(this.#tcb, syn);
+    } catch (error) {
+      this.#broken(error);
+    }
+  }
+
   /**
    * @internal In TIME-WAIT: gives the ports up for this SYN, if that is safe, and returns SND.NXT.
    *
@@ -377,7 +387,8 @@ export class Connection {
     } catch (error) {
       this.#broken(error);
     }
-    tcb.timer.arm(tcb.nextDeadline());
+    // Whoever observed may have aborted it amid all that; what was set behind that means nothing.
+    tcb.timer.arm(tcb.state === 'CLOSED' ? Infinity : tcb.nextDeadline());
   }
 
   /** @internal The wheel's timer has come. */

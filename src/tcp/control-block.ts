@@ -259,6 +259,12 @@ export class ControlBlock {
   bytesAcked: number = 0;
   segmentsReceived: number = 0;
   segmentsSent: number = 0;
+  /**
+   * SND.NXT − SND.UNA, and what of it was in the network, when `output` was last done. Nothing goes out between the ACKs
+   * of one batch, so each finds less than the one before: a sender that answered every ACK would have kept this much.
+   */
+  flightSent: number = 0;
+  pipeSent: number = 0;
   segmentsRetransmitted: number = 0;
   duplicateAcksReceived: number = 0;
   timeouts: number = 0;
@@ -341,6 +347,11 @@ export class ControlBlock {
   /** Bytes written and not yet sent for the first time. */
   get unsent(): number {
     return Math.max(0, seqDiff(this.dataEnd, this.snd.nxt));
+  }
+
+  /** Asked again after an event: whoever observes may have aborted. */
+  get closed(): boolean {
+    return this.state === 'CLOSED';
   }
 
   /** Our FIN has been sent at least once. */

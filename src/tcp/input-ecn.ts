@@ -23,7 +23,7 @@ export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
   // RFC 3168 §6.1.2: a window of one segment can't be halved; the next one waits for as long as a retransmission would.
   if (congestion.cwnd <= snd.mss) ecn.resumeAt = ack.now + tcb.rto.rto;
   const sample = ackSample(tcb, ack, 0);
-  sample.flight = Math.min(sample.flight, congestion.cwnd);
+  sample.flight = Math.min(Math.max(sample.flight, tcb.flightSent), congestion.cwnd);
   congestion.onCongestion('ecn', sample);
   reportLoss(tcb, 'ecn', 0);
 }

@@ -27,8 +27,10 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
   const spared = scoreboard.hasLost && sizeProbeFailed(tcb, ack.now);
   const sample = ackSample(tcb, ack, spared ? 0 : lost);
-  if (ended && sack.congested) congestion.onRecovered(sample);
-  else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
+  if (ended && sack.congested) {
+    sample.pipe = Math.max(sample.pipe, tcb.pipeSent);
+    congestion.onRecovered(sample);
+  } else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
   if (spared) tcb.mustRetransmit = true;
   else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
@@ -65,8 +67,10 @@ export function reportLoss(tcb: ControlBlock, cause: LossCause, lost: number): v
 function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: CongestionSample, cause: LossCause): void {
   const { snd, scoreboard, congestion } = tcb;
   if (congestion === undefined) return;
+  // What ACKs before this one, in the same batch, have acknowledged has not been made up for yet.
+  const earlier = Math.max(0, tcb.flightSent - sample.flight);
   // What SACK has let go beyond the window counts no more than RFC 5681's limited transmit does.
-  sample.flight = Math.min(sample.flight, congestion.cwnd);
+  sample.flight = Math.min(Math.max(sample.flight, tcb.flightSent), congestion.cwnd);
   sample.recovering = true;
   // RFC 3168 §6.1.2: one answer in a window of data, be it to marks or to losses.
   if (tcb.ecn.onLoss(snd.una, snd.nxt)) {
@@ -75,7 +79,7 @@ function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: Congestion
   }
   reportLoss(tcb, cause, sample.lost);
   const recoverFlight = recoverFlightSize(seqDiff(snd.nxt, snd.una), scoreboard.sacked, sample.delivered);
-  sack.enter(snd.nxt, recoverFlight, congestion.ssthresh, snd.mss);
+  sack.enter(snd.nxt, recoverFlight, congestion.ssthresh, snd.mss, earlier);
   tcb.mustRetransmit = true;
 }
 

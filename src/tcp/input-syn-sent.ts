@@ -40,6 +40,8 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   } else {
     // [MUST-10] RFC 9293 §3.5: simultaneous open. Our SYN goes out again, now with an ACK.
     tcb.enter('syn');
+    // Whoever was told of the new state may have aborted.
+    if (tcb.closed) return;
     keepSynText(tcb, segment);
     tcb.synDue = true;
   }

@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqLe, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -79,11 +79,15 @@ function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
   return false;
 }
 
-/** What the next segments echo ([S-066] RFC 7323 §5.3 R3). */
+/**
+ * What the next segments echo ([S-066] RFC 7323 §5.3 R3). Not of a segment whose ACK will not do: whoever guesses a number
+ * of our window could else set TS.Recent so far ahead that PAWS drops all that the peer sends (Linux: tcp_ack, where
+ * tcp_replace_ts_recent comes behind the test of RFC 5961 §5).
+ */
 function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
   const { timestamps } = tcb;
   const { options } = segment;
-  if (options.timestamps && !segment.has(TcpFlag.RST)) {
+  if (options.timestamps && !segment.has(TcpFlag.RST) && acknowledges(tcb, segment)) {
     timestamps.onSegment(options.tsValue, segment.seq, tcb.rcv.acked, segment.now);
   }
 }
@@ -197,13 +201,21 @@ function checkAck(tcb: ControlBlock, segment: Segment): boolean {
     snd.wnd = segment.window(snd.scale);
   }
   if (tcb.probed && segment.ack === seqAdd(snd.nxt, 1)) acceptProbed(tcb, segment.now);
-  // [S-090] [MAY-12] RFC 5961 §5.2: SND.UNA − MAX.SND.WND ≤ SEG.ACK ≤ SND.NXT, else a challenge ACK and nothing more.
-  if (seqGt(segment.ack, snd.nxt) || seqDiff(snd.una, segment.ack) > snd.maxWnd) {
+  if (!acknowledges(tcb, segment)) {
     challenge(tcb, segment.now);
     return false;
   }
   processAck(tcb, segment);
   return tcb.state !== 'CLOSED';
+}
+
+/**
+ * [S-090] [MAY-12] RFC 5961 §5.2: SND.UNA − MAX.SND.WND ≤ SEG.ACK ≤ SND.NXT, else a challenge ACK and nothing more. A
+ * zero-window probe has carried the octet at SND.NXT.
+ */
+function acknowledges({ snd, probed }: ControlBlock, segment: Segment): boolean {
+  const end = probed ? seqAdd(snd.nxt, 1) : snd.nxt;
+  return segment.has(TcpFlag.ACK) && seqLe(segment.ack, end) && seqDiff(snd.una, segment.ack) <= snd.maxWnd;
 }
 
 /** The octet of a zero-window probe was taken after all: it counts as sent. */

@@ -7,7 +7,7 @@ import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Endpoints } from './control-block.ts';
 import type { FastOpenCookies } from './fast-open.ts';
-import { FastOpenQueue, judgeSyn, openEarly } from './fast-open-server.ts';
+import { FastOpenQueue, judgeSyn } from './fast-open-server.ts';
 import { recallSyn, sendCookie } from './cookie-handshake.ts';
 import { acceptSyn, peerMss } from './handshake.ts';
 import type { ConnectionHandler } from './handler.ts';
@@ -162,6 +162,8 @@ export class Listener {
     const generated = host.initialSequence(ends.path, ends.localPort, ends.remotePort);
     // [MAY-2] RFC 9293 §3.6.1: larger than any number of the connection before; it may have sent faster than M ticks.
     const tcb = this.#make(ends, segment, least === undefined ? generated : seqMax(generated, least));
+    // Whoever was told of the new state may have aborted.
+    if (tcb.closed) return;
     tcb.connectBy = segment.now + this.#options.connectTimeout * 1000;
     tcb.synDue = true;
     if (!this.#openFast(tcb, segment)) {
@@ -185,7 +187,7 @@ export class Listener {
     if (!judgeSyn(tcb, syn, this.#host.fastOpenCookies()) || tcb.fastOpen === undefined) return false;
     tcb.fastOpen.pending = true;
     queue.enter();
-    openEarly(tcb, syn);
+    tcb.connection.openEarly(syn);
     return true;
   }
 
@@ -196,10 +198,10 @@ export class Listener {
     // Nobody holds it yet: a handshake under way does not keep the process alive.
     connection.unref();
     tcb.listener = this;
+    this.#host.enlist(tcb);
     tcb.enter('passive-open');
     tcb.enter('syn');
     acceptSyn(tcb, syn);
-    this.#host.enlist(tcb);
     return tcb;
   }
 

@@ -3,8 +3,11 @@ import type { UndoCause } from './undo.ts';
 /** What told of a loss: duplicate ACKs, SACK with RACK, the reordering or the retransmission timer, a tail loss probe, ECN. */
 export type LossCause = 'duplicate-acks' | 'sack' | 'reordering-timer' | 'timeout' | 'tail-loss-probe' | 'ecn';
 
-/** Why something was sent again. */
-export type RetransmitCause = 'loss' | 'timeout' | 'tail-loss-probe' | 'handshake';
+/**
+ * Why something was sent again. `path`: what was on its way is gone for another reason than congestion: the path takes
+ * only smaller packets now, the link was down, Fast Open's data was not taken.
+ */
+export type RetransmitCause = 'loss' | 'timeout' | 'tail-loss-probe' | 'path' | 'handshake';
 
 /** What loss recovery has found or done, as told to whoever observes. Sizes are bytes. */
 export type RecoveryEvent =

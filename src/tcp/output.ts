@@ -24,7 +24,15 @@ export function output(tcb: ControlBlock, now: number): void {
     followPathMtu(tcb, now);
     send(tcb, now);
   }
+  noteSent(tcb);
   setTimers(tcb, now);
+}
+
+/** What is on its way when the next batch comes. */
+function noteSent(tcb: ControlBlock): void {
+  const { snd, recovery } = tcb;
+  tcb.flightSent = seqDiff(snd.nxt, snd.una);
+  tcb.pipeSent = recovery.pipe(snd.una, snd.nxt);
 }
 
 function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
@@ -69,6 +77,8 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     if (!tcb.mustRetransmit && (tcb.frto.active || length > quota(tcb) || paced(tcb, now) === 0)) break;
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
+    // Whoever observes retransmissions may have aborted: nothing is left to be sent.
+    if (tcb.closed) return false;
     recovery.onRetransmitted(seqAdd(seq, length + (fin ? 1 : 0)));
     // RFC 6675 §6, as Linux: the timer that ran for the segment that was lost is too short for its repetition.
     if (tcb.sack?.phase === 'recovery' && seq === snd.una) tcb.retransmitAt = now + tcb.rto.rto;
@@ -100,7 +110,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.
   tcb.tailProbeStale = false;
-  return true;
+  return !tcb.closed;
 }
 
 /** Sends one segment, or one super-segment, of new data; false when there is nothing (more) to send now. */
@@ -152,6 +162,8 @@ function sendSizeProbe(tcb: ControlBlock, length: number, now: number): boolean 
 
 /** May a segment that is not full go behind full ones that are still on their way? */
 function tailMayGo(tcb: ControlBlock): boolean {
+  // RFC 5682 §2.1 step 2b: F-RTO's new data is all that can be answered now (Linux: tcp_process_loss turns Nagle off).
+  if (tcb.frtoCredit > 0) return true;
   // The end and urgent data wait for nothing (as Linux, tcp_nagle_test).
   if (tcb.finAt !== undefined || tcb.urgentOut.ahead(tcb.snd.nxt) > 0) return true;
   return tcb.options.cork ? !tcb.cork.holds : tcb.options.noDelay;

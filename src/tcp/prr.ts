@@ -42,11 +42,16 @@ export class Prr {
   /** What is left of `SndCnt`: bytes that may be sent before the next ACK. */
   credit: number = 0;
 
-  /** A recovery, or a new answer to congestion within one, begins: the fast retransmit may go. */
-  start(recoverFlight: number, ssthresh: number, mss: number): void {
+  /**
+   * A recovery, or a new answer to congestion within one, begins: the fast retransmit may go.
+   *
+   * @param earlier bytes delivered before the ACK that begins it, since something was last sent: they count as the
+   * recovery's own, or the flight would stay smaller by them.
+   */
+  start(recoverFlight: number, ssthresh: number, mss: number, earlier: number = 0): void {
     this.ssthresh = ssthresh;
-    this.recoverFlight = Math.max(recoverFlight, 1);
-    this.delivered = 0;
+    this.recoverFlight = Math.max(recoverFlight + earlier, 1);
+    this.delivered = earlier;
     this.out = 0;
     this.credit = mss;
   }

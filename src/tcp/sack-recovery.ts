@@ -107,12 +107,12 @@ export class SackRecovery implements LossRecovery {
     return board.losses - before;
   }
 
-  /** Losses were found: fast recovery begins. The controller has given its answer, `ssthresh`. */
-  enter(nxt: number, recoverFlight: number, ssthresh: number, mss: number): void {
+  /** Losses were found: fast recovery begins. The controller has given its answer, `ssthresh`; `earlier`: see `Prr`. */
+  enter(nxt: number, recoverFlight: number, ssthresh: number, mss: number, earlier: number): void {
     this.phase = 'recovery';
     this.congested = true;
     this.recover = nxt;
-    this.prr.start(recoverFlight, ssthresh, mss);
+    this.prr.start(recoverFlight, ssthresh, mss, earlier);
     this.tailProbe.clear();
   }
 

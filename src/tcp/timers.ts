@@ -131,6 +131,7 @@ export function resume(tcb: ControlBlock, now: number): void {
     recovery.onPathChanged(snd.una, snd.nxt);
     tcb.spurious.stop();
     tcb.frto.cancel();
+    tcb.frtoCredit = 0;
     tcb.mustRetransmit = true;
   }
   rto.resetBackOff();

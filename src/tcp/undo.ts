@@ -1,3 +1,4 @@
+import { seqAdd, seqDiff } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -34,6 +35,7 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   // tcp_try_undo_partial). From now on loss detection waits.
   if (tcb.recovery.phase === 'recovery') tcb.rack.reorderingSeen = true;
   tcb.frto.cancel();
+  tcb.frtoCredit = 0;
   tcb.spurious.stop();
   tcb.scoreboard.forgetLost();
   tcb.recovery.undo(snd.una);
@@ -62,7 +64,9 @@ function findSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): UndoC
   frtoAck.duplicate = ack.duplicate;
   frtoAck.sackedOriginal = report.sackedOriginals;
   frtoAck.sackedEnd = report.sackedEnd;
-  frtoAck.canSendNew = tcb.unsent > 0 && tcb.usable > 0;
+  // The window as this ACK has it, which is taken in later; one too small to use (silly-window avoidance) is none.
+  const usable = seqDiff(seqAdd(segment.ack, segment.window(snd.scale)), snd.nxt);
+  frtoAck.canSendNew = tcb.unsent > 0 && usable >= Math.min(tcb.unsent, snd.mss);
   const action = frto.onAck(frtoAck);
   // RFC 5682 §2.1 step 2b: two new segments, whatever the window says.
   tcb.frtoCredit = action === 'send-new' ? 2 * snd.mss : 0;

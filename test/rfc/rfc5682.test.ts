@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Frto, type FrtoAck } from '../../src/tcp/frto.ts';
+import { established } from '../support/tcp-world.ts';
 
 const MSS = 1000;
 
@@ -202,5 +203,31 @@ describe('RFC 5682: properties', () => {
         },
       ),
     );
+  });
+});
+
+describe('RFC 5682 §2.1 step 2b on a connection', () => {
+  it('[S-081] the new data waits for no Nagle: nothing else is sent that could be answered', () => {
+    const { world, peer, connection } = established({ rtt: 100_000 });
+    world.write(connection, 3 * 1460 + 100);
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1, 1461, 2921]);
+    world.advance(2_000_000);
+    expect(peer.take().every(({ seq }) => seq === 1)).toBe(true);
+    peer.ack(1461);
+    peer.expect({ flags: 'PA', seq: 4381, length: 100 });
+    // It tells that the rest was lost.
+    peer.ack(1461);
+    peer.expect({ flags: 'A', seq: 1461, length: 1460 });
+  });
+
+  it('[S-081] step 2a where the window has room only for what silly-window avoidance keeps back', () => {
+    const { world, peer, connection } = established({ rtt: 100_000, wnd: 4380 });
+    world.write(connection, 10 * 1460);
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1, 1461, 2921]);
+    world.advance(2_000_000);
+    peer.take();
+    peer.ack(1461, { wnd: 4380 - 1460 + 100 });
+    // Conventional recovery, in slow start: what was sent before, again.
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1461, 2921]);
   });
 });

@@ -121,6 +121,19 @@ describe('RFC 7323 §5.3: PAWS', () => {
     expect(stampOf(peer.expect({ flags: 'A', ack: 101, length: 0 }))?.echo).toBe(0xf000_0000);
   });
 
+  it('[S-066] [S-090] R3: not of a segment whose ACK is for nothing, or whoever guesses our window poisons TS.Recent', () => {
+    for (const ack of [0x2000_0000, -0x1000_0000]) {
+      const made = after(10_000);
+      const { peer, connection } = made;
+      made.stamped(10_000 + 0x7000_0000, { flags: 'A', data: 100, ack });
+      expect(stampOf(peer.expect({ flags: 'A', ack: 101, length: 0 }))?.echo).toBe(10_000);
+      peer.next = 101;
+      made.stamped(10_001, { flags: 'A', data: 100 });
+      peer.expect({ flags: 'A', ack: 201 });
+      expect(connection.readableLength).toBe(200);
+    }
+  });
+
   it('[S-066] timestamps are compared modulo 2³²', () => {
     const { peer, stamped } = after(0xffff_ffff);
     stamped(3, { flags: 'A', seq: 101, data: 100 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { congestionControls } from '../../src/index.ts';
 import type { ConnectOptions, Connection, ListenOptions } from '../../src/index.ts';
 import type { Told } from '../../src/sim/index.ts';
 import type { Expected, Heard, SegmentSpec, TcpPeer } from '../support/tcp-peer.ts';
@@ -643,6 +644,21 @@ describe('RFC 7413 §5.1: limits', () => {
     peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
     peer.expect({ ...refused, fastOpen: undefined });
     expect(drops(world, 'tcp-syn-cookies-sent')).toBe(1);
+    expect(accepted).toEqual([]);
+  });
+
+  it('a congestion controller that can not be made costs this connection, and holds no place', () => {
+    congestionControls.register('test-unmakeable', () => {
+      throw new Error('my factory');
+    });
+    const { world, accepted, cookie } = listening({ fastOpen: 1, congestion: 'test-unmakeable' });
+    for (const port of [40_001, 40_002]) {
+      const peer = world.client(port);
+      expect(() => peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 })).toThrow('my factory');
+      expect(world.stack.tcp.connections).toEqual([]);
+      world.advance(61 * SECOND);
+      peer.take();
+    }
     expect(accepted).toEqual([]);
   });
 

@@ -80,3 +80,20 @@ describe('RFC 9937 on a flight of twenty segments', () => {
     expect(repairs(made)).toEqual({ retransmits: 17, timeouts: 0 });
   });
 });
+
+describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between them', () => {
+  it('[S-067] [S-079] the flight before the batch is halved, and what is left of it is kept on its way', () => {
+    const made = twenty({}, 100);
+    const { peer, connection } = made;
+    // Segments 10 to 21 arrive, 22 does not, the rest does.
+    const cumulative = range(11, 23).map((n) => ({ flags: 'A', ack: 1 + n * MSS }));
+    const selective = range(24, 31).map((n) => ({
+      flags: 'A',
+      ack: 1 + 22 * MSS,
+      sack: [[1 + 23 * MSS, 1 + n * MSS]] as [number, number][],
+    }));
+    peer.sendAll([...cumulative, ...selective]);
+    expect(connection.info()).toMatchObject({ ssthresh: 10 * MSS, pipe: 10 * MSS });
+    expect(segments(made)).toHaveLength(10);
+  });
+});

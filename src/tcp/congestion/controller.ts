@@ -57,11 +57,11 @@ export type CongestionKind = 'loss' | 'timeout' | 'ecn';
  */
 export interface CongestionController {
   readonly name: string;
-  /** The congestion window. */
+  /** The congestion window, above 0. */
   readonly cwnd: number;
   /** The slow-start threshold. */
   readonly ssthresh: number;
-  /** Bytes a second at which segments leave; absent or Infinity: as the window allows. */
+  /** Bytes a second at which segments leave, above 0; absent or Infinity: as the window allows. */
   readonly pacingRate?: number;
   /** It does nothing about ECN marks: then nothing is sent that may be marked (RFC 3168 §6.1.2 asks for an answer). */
   readonly ignoresEcn?: boolean;

@@ -2,6 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { NO_OFFLOAD, Stack, batchOf, cable, impair, congestionControls } from '../../../src/index.ts';
 import type { Connection, ConnectionOptions, Link, LinkHost } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { Reno } from '../../../src/tcp/congestion/reno.ts';
+import { World, established } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
 
@@ -162,6 +164,103 @@ describe('a part of the user’s that throws', () => {
     clock.advance(SECOND);
     expect(events).toEqual(['ECONNRESET', 'close']);
     expect(bob.tcp.connections).toEqual([]);
+  });
+});
+
+describe('a congestion controller with a number that makes no sense', () => {
+  for (const [name, numbers] of [
+    ['a window of NaN', { cwnd: NaN }],
+    ['no window', { cwnd: 0 }],
+    ['a rate of NaN', { pacingRate: NaN }],
+    ['no rate', { pacingRate: 0 }],
+  ] as const) {
+    it(`ends its own connection: ${name}`, () => {
+      congestionControls.register('test-senseless', (start) => Object.assign(new Reno(start), numbers));
+      const { clock, alice, bob } = pair();
+      sink(bob, 7);
+      const { events } = source(alice, 7, 100_000, { congestion: 'test-senseless' });
+      expect(() => clock.advance(SECOND)).toThrow(/congestion controller 'reno' has a/);
+      clock.advance(SECOND);
+      expect(events).toEqual(['ECONNABORTED', 'close']);
+      alice.assertQuiescent();
+    });
+  }
+});
+
+describe('an observer that aborts', () => {
+  for (const sack of [true, false]) {
+    for (const type of ['loss', 'retransmit', 'recovered'] as const) {
+      it(`ends the connection in the middle of its doing: ${type}, ${sack ? 'with' : 'without'} SACK`, () => {
+        const { world, peer, connection } = established({ rtt: 100_000, sack });
+        let told = 0;
+        world.stack.on('tcp-recovery', (event) => {
+          if (++told > 100) throw new Error('it goes on and on');
+          if (event.type === type) event.connection.abort();
+        });
+        world.write(connection, 14_600);
+        world.advance(100_000);
+        if (sack) peer.ack(1, { sack: [[1461, 1461 + 3 * 1460]] });
+        else for (let i = 0; i < 3; i++) peer.ack(1);
+        if (type === 'recovered') peer.ack(14_601);
+        expect(connection.state).toBe('CLOSED');
+        peer.take();
+        world.advance(3600 * SECOND);
+      });
+    }
+  }
+
+  for (const to of [
+    'SYN_RECV',
+    'ESTABLISHED',
+    'FIN_WAIT_1',
+    'FIN_WAIT_2',
+    'CLOSE_WAIT',
+    'LAST_ACK',
+    'CLOSING',
+  ] as const) {
+    it(`as soon as it is in ${to}: nothing is left of it`, () => {
+      const world = new World();
+      world.stack.on('tcp-state', (event) => {
+        if (event.to === to) event.connection.abort();
+      });
+      const accepted = world.listen();
+      const peer = world.client();
+      peer.send({ flags: 'S', mss: 1460, data: 100 });
+      peer.send({ flags: 'A', seq: 101 });
+      const shutdown = (): void => world.act(() => accepted[0]?.connection.shutdown());
+      if (to !== 'CLOSE_WAIT' && to !== 'LAST_ACK') shutdown();
+      if (to === 'FIN_WAIT_2') peer.ack(2);
+      peer.send({ flags: 'FA', seq: 101, ack: 1, data: 10 });
+      if (to === 'LAST_ACK') shutdown();
+      expect(world.stack.tcp.connections).toEqual([]);
+      peer.take();
+    });
+  }
+
+  it('as soon as both have sent a SYN', () => {
+    const world = new World();
+    world.stack.on('tcp-state', (event) => {
+      if (event.to === 'SYN_RECV') event.connection.abort();
+    });
+    const peer = world.peer();
+    world.connect();
+    peer.expect({ flags: 'S' });
+    peer.send({ flags: 'S', mss: 1460, data: 100 });
+    expect(world.stack.tcp.connections).toEqual([]);
+    peer.take();
+  });
+
+  it('at a time-out, and at the repetition that follows', () => {
+    for (const type of ['loss', 'retransmit'] as const) {
+      const { world, peer, connection } = established({ rtt: 100_000, sack: true });
+      world.stack.on('tcp-recovery', (event) => {
+        if (event.type === type) event.connection.abort();
+      });
+      world.write(connection, 1000);
+      world.advance(3600 * SECOND);
+      expect(connection.state).toBe('CLOSED');
+      peer.take();
+    }
   });
 });
 

@@ -26,6 +26,16 @@ describe('Prr', () => {
     expect(prr.onAck(sack(MSS, 9 * MSS))).toBe(MSS);
   });
 
+  it('counts what a batch has delivered before the ACK that begins it', () => {
+    const [each, batch] = [started(20 * MSS, 10 * MSS), new Prr()];
+    for (let i = 0; i < 12; i++) each.onSent(each.onAck(sack(MSS, 19 * MSS)));
+    batch.start(8 * MSS, 10 * MSS, MSS, 12 * MSS);
+    // Of twenty outstanding twelve are delivered: at once or one by one, the flight goes down to ssthresh.
+    expect(batch.recoverFlight).toBe(20 * MSS);
+    expect(batch.onAck(sack(MSS, 7 * MSS))).toBe(3 * MSS);
+    expect(each.out).toBeGreaterThanOrEqual(6 * MSS);
+  });
+
   it('lets go of credit with what is sent and never below 0', () => {
     const prr = started(10 * MSS, 5 * MSS);
     prr.onSent(400);
