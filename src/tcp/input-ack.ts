@@ -52,7 +52,8 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   }
   ack.rtt = measure(tcb, ack.advanced, echoAt, now);
   rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
-  if (rate.rate >= 0) tcb.lastDeliveryRate = rate.rate;
+  // The one octet of a SYN tells how long the round trip is, not how much the path can take.
+  if (rate.rate >= 0 && (tcb.bytesAcked > 0 || tcb.scoreboard.sacked > 0)) tcb.lastDeliveryRate = rate.rate;
   // RFC 3522 §3.2 step 5: that the peer sends D-SACKs is worth knowing at any time.
   if (tcb.spurious.active || tcb.frto.active || report.dsacked > 0) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);

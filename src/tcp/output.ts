@@ -48,6 +48,8 @@ function send(tcb: ControlBlock, now: number): void {
     if (!sendLost(tcb, now)) return;
     if (tcb.tailProbeDue && !sendTailProbe(tcb, now)) return;
     while (sendNew(tcb, now));
+    // The application is not to blame while what was lost waits to go again.
+    if (tcb.limit === 'application' && tcb.recovery.findLost()) noteLimit(tcb, lossLimit(tcb));
   }
   if (isSynchronized(tcb.state) && tcb.acker.due(now)) sendAck(tcb);
 }
@@ -86,6 +88,13 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
   }
   tcb.mustRetransmit = false;
   return true;
+}
+
+/** What keeps a retransmission back: `paceAt` is set when only pacing does. */
+function lossLimit(tcb: ControlBlock): FlowLimit {
+  const { snd, recovery } = tcb;
+  if (seqDiff(seqAdd(snd.una, snd.wnd), recovery.lostNext) <= 0) return 'receive-window';
+  return tcb.paceAt === Infinity ? 'congestion-window' : 'pacing';
 }
 
 /** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
