@@ -16,9 +16,7 @@ import { challenge, sendAck } from './transmit.ts';
  */
 export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
   tcb.segmentsReceived++;
-  tcb.heardAt = segment.now;
   tcb.timestamps.tick(segment.now);
-  tcb.keepalive.onActivity(segment.now);
   if (tcb.state === 'SYN_SENT') synSentArrives(tcb, segment);
   else if (tcb.state !== 'CLOSED') otherStates(tcb, segment);
 }
@@ -28,6 +26,9 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (tcb.state === 'SYN_RECV' && !crossedSyn(tcb, segment)) return;
   if (!checkTimestamp(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
+  // A sign of life is only what fits (Linux: tcp_ack): others could keep a dead peer's connection alive.
+  tcb.heardAt = segment.now;
+  tcb.keepalive.onActivity(segment.now);
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;

@@ -201,7 +201,9 @@ function setTimers(tcb: ControlBlock, now: number): void {
   const { snd, persist } = tcb;
   tcb.cork.update(tcb.options.cork, tcb.unsent, now);
   const outstanding = snd.una !== snd.nxt;
-  const waiting = tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent);
+  // What waits for pacing, or after an ECN mark, has a timer of its own.
+  const held = tcb.paceAt !== Infinity || tcb.ecn.resumeAt !== Infinity;
+  const waiting = !held && (tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent));
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();
