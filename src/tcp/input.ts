@@ -51,6 +51,8 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN) || segment.has(TcpFlag.RST) || segment.seq !== tcb.rcv.irs) return true;
   tcb.ecn.onSyn(segment.flags);
   if (!segment.has(TcpFlag.ACK)) {
+    // [S-064] RFC 7323 §4.3: or the answer would seem to have taken as long as the peer has tried.
+    noteTimestamp(tcb, segment);
     tcb.synDue = true;
     tcb.touch();
     return false;
