@@ -352,6 +352,7 @@ export class Connection {
     } catch (error) {
       this.#broken(error);
     }
+    // Whatever the segment has changed: the owner hears of it and `output` follows, once for a batch.
     tcb.touch();
   }
 

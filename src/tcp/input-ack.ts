@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
+import { seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
@@ -61,7 +61,6 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   else recoverByDuplicates(tcb, ack);
   if (tcb.ecn.active) answerEcho(tcb, ack);
   if (ack.advanced) restartTimer(tcb, now);
-  if (ack.advanced || report.delivered > 0) tcb.touch();
 }
 
 /** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. Returns the bytes of payload. */
@@ -161,14 +160,12 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);
-  const opened = seqGt(seqAdd(segment.ack, wnd), seqAdd(snd.wl2, snd.wnd));
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);
   snd.wl1 = segment.seq;
   snd.wl2 = segment.ack;
   if (wnd > 0) tcb.persist.stop();
   else tcb.persist.onAck();
-  if (opened) tcb.touch();
 }
 
 /** Our FIN is acknowledged: the closing states move on. */

@@ -40,5 +40,4 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
     reportLoss(tcb, 'duplicate-acks', snd.mss);
     tcb.mustRetransmit = true;
   }
-  tcb.touch();
 }

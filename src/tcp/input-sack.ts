@@ -38,7 +38,6 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   }
   if (sack.phase === 'recovery') sack.prr.onAck(sample);
   if (report.delivered > 0 || lost > 0) congestion.onDelivery?.(sample);
-  if (lost > 0) tcb.touch();
 }
 
 /** The reordering timer has expired: what is overdue counts as lost (RFC 8985 §6.3). */

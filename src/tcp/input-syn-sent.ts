@@ -45,5 +45,4 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
     keepSynText(tcb, segment);
     tcb.synDue = true;
   }
-  tcb.touch();
 }

@@ -54,7 +54,6 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
     // [S-064] RFC 7323 §4.3: or the answer would seem to have taken as long as the peer has tried.
     noteTimestamp(tcb, segment);
     tcb.synDue = true;
-    tcb.touch();
     return false;
   }
   segment.trimFront(1);
@@ -113,7 +112,6 @@ function checkSequence(tcb: ControlBlock, segment: Segment): boolean {
     segment.trimPayload(0);
     segment.flags &= ~TcpFlag.FIN;
     tcb.acker.ackNow();
-    tcb.touch();
     return true;
   }
   tcb.host.counters.add('tcp-out-of-window');

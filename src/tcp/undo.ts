@@ -46,7 +46,6 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   if (byTimer) tcb.timerUndoneAt = ack.now;
   tcb.undos++;
   if (tcb.host.observed()) tcb.host.observe(tcb, { type: 'undo', cause });
-  tcb.touch();
 }
 
 function findSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): UndoCause | undefined {
@@ -73,6 +72,5 @@ function findSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): UndoC
   tcb.frtoCredit = action === 'send-new' ? 2 * snd.mss : 0;
   // Step 2a, 3a: it was a loss; the first hole is sent again, and slow start goes on from there.
   if (action === 'conventional') tcb.mustRetransmit = true;
-  if (action !== 'none') tcb.touch();
   return cause ?? (action === 'spurious' ? 'frto' : undefined);
 }

@@ -6,6 +6,7 @@ import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { NewRenoRecovery } from '../../src/tcp/recovery.ts';
 import { congestionSample } from '../support/congestion.ts';
 import { ack, segments, twenty } from '../support/sack-world.ts';
+import { established } from '../support/tcp-world.ts';
 
 const SMSS = 1000;
 
@@ -242,13 +243,25 @@ describe('RFC 5681 §4.1 in a connection', () => {
     ['for less: the window stays', false, 20],
   ])('[S-069] idle %s', (_, long, burst) => {
     const made = twenty();
-    const { world, connection } = made;
     for (let n = 11; n <= 30; n++) ack(made, n);
     segments(made);
-    world.advance(long ? 10_000_000 : 100_000);
-    world.write(connection, 60 * 1000);
+    made.world.advance(long ? 10_000_000 : 100_000);
+    made.world.write(made.connection, 60 * 1000);
     const sent = segments(made).length;
     if (long) expect(sent).toBe(burst);
     else expect(sent).toBeGreaterThanOrEqual(burst);
+  });
+});
+
+describe('RFC 5681 §4.2: segments that arrive as one batch', () => {
+  it('[S-070] are acknowledged together, but each 64 KB by themselves, for senders that ACKs clock', () => {
+    const { peer } = established({ windowScale: 7, mss: 1460, tcp: { receiveBuffer: 1 << 20 } });
+    peer.send({ flags: 'A', data: 1460 });
+    expect(peer.take().at(-1)?.window).toBeGreaterThan(200_000);
+    peer.sendAll(Array.from({ length: 100 }, () => ({ flags: 'A', data: 1460 })));
+    const acks = peer.take().map((heard) => heard.ack);
+    expect(acks.length).toBe(3);
+    expect(acks.at(-1)).toBe(1 + 101 * 1460);
+    for (const [i, upTo] of acks.entries()) expect(upTo - (acks[i - 1] ?? 1461)).toBeLessThan(65_536 + 1460);
   });
 });

@@ -251,6 +251,15 @@ describe('RFC 9293 §3.6.1: half-closed connections', () => {
     expect(connection.state).toBe('TIME_WAIT');
   });
 
+  it('nor does one that is closed when its FIN is acknowledged already', () => {
+    const { world, connection } = inState('FIN_WAIT_2');
+    world.act(() => connection.close());
+    world.advance(60 * SECOND - 1);
+    expect(connection.state).toBe('FIN_WAIT_2');
+    world.advance(1);
+    expect(connection.state).toBe('CLOSED');
+  });
+
   it('an orphan does not wait for the peer’s FIN for ever (Linux: tcp_fin_timeout)', () => {
     const { world, peer, connection } = established();
     world.act(() => connection.close());

@@ -266,6 +266,19 @@ describe('RFC 9293 §3.5: establishing a connection', () => {
     peer.expect({ flags: 'SA', ack: 51 });
   });
 
+  it('data with a SYN is left to its retransmission when it would take more than half of the memory', () => {
+    const world = new World({ memory: 2000 });
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, data: 1001 });
+    peer.expect({ flags: 'SA', seq: 0, ack: 1 });
+    expect(world.stack.statistics().drops['tcp-syn-text-dropped']).toBe(1);
+    peer.send({ flags: 'A', seq: 1, ack: 1, data: 1001 });
+    peer.expect({ flags: 'A', ack: 1002 });
+    expect(world.read(accepted[0]!.connection)).toBe(1001);
+    peer.take();
+  });
+
   it('data and FIN in a SYN,ACK are processed with it (§3.10.7.3)', () => {
     const world = new World();
     const peer = world.peer();
