@@ -404,7 +404,9 @@ export class Connection {
 
   /** An exception, as from a congestion controller of the user's, costs this connection and no other. */
   #broken(error: unknown): void {
-    this.#tcb.fail('ECONNABORTED');
-    this.#tcb.host.broken(this.#tcb, error);
+    const tcb = this.#tcb;
+    if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
+    tcb.fail('ECONNABORTED');
+    tcb.host.broken(tcb, error);
   }
 }

@@ -54,7 +54,7 @@ export interface ConnectionInfo {
   /** Segments have overtaken each other: loss detection waits for them (RFC 8985). */
   reorderingSeen: boolean;
   bytesAcked: number;
-  /** Octets delivered, in order or not, each once. */
+  /** Octets delivered, in order or not, each once; SYN and FIN count as one each. */
   delivered: number;
   /** The last delivery rate measured, and the rate at which segments leave (Infinity when not paced), in bits a second. */
   deliveryRate: number;
@@ -83,6 +83,8 @@ export interface ConnectionInfo {
 /** Reads a connection's numbers off its control block. */
 export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
   const { snd, rcv, rto, congestion } = tcb;
+  // What became of each octet is forgotten then; `flight` still tells how much was not acknowledged.
+  const closed = tcb.state === 'CLOSED';
   return {
     state: tcb.state,
     rtt: rto.srtt / 1000,
@@ -95,8 +97,8 @@ export function connectionInfo(tcb: ControlBlock): ConnectionInfo {
     recovery: tcb.recovery.phase,
     limitedBy: tcb.limit,
     flight: seqDiff(snd.nxt, snd.una),
-    pipe: tcb.recovery.pipe(snd.una, snd.nxt),
-    lost: tcb.scoreboard.lost,
+    pipe: closed ? 0 : tcb.recovery.pipe(snd.una, snd.nxt),
+    lost: closed ? 0 : tcb.recovery.lost(snd.una),
     sacked: tcb.scoreboard.sacked,
     unsent: tcb.unsent,
     unread: tcb.receiveQueue.length,

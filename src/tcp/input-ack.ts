@@ -36,6 +36,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   const ack = event;
   ack.now = now;
   const repeats = repeatsUna(tcb, segment);
+  const handshake = !tcb.synAcked;
   ack.duplicate = repeats && snd.una !== snd.nxt;
   ack.bare = repeats && options.sackCount === 0;
   ack.echo = isEcho(tcb, segment);
@@ -50,9 +51,10 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
     const lies = sack.takeBlocks(options, segment.ack, snd.una, snd.nxt, report);
     if (lies > 0) tcb.host.counters.add('tcp-sack-invalid', lies);
   }
-  ack.rtt = measure(tcb, ack.advanced, echoAt, now);
+  ack.rtt = measure(tcb, ack.advanced, echoAt, now, handshake);
   rate.finish(now, minRtt.value === Infinity ? 0 : minRtt.value);
-  if (rate.rate >= 0) tcb.lastDeliveryRate = rate.rate;
+  // The one octet of a SYN tells how long the round trip is, not how much the path can take.
+  if (rate.rate >= 0 && (tcb.bytesAcked > 0 || tcb.scoreboard.sacked > 0)) tcb.lastDeliveryRate = rate.rate;
   // RFC 3522 §3.2 step 5: that the peer sends D-SACKs is worth knowing at any time.
   if (tcb.spurious.active || tcb.frto.active || report.dsacked > 0) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
@@ -89,7 +91,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
 }
 
 /** The round-trip time that an ACK gives, in microseconds; −1 for none. */
-function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: number): number {
+function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: number, handshake: boolean): number {
   const { rtt } = tcb.report;
   if (rtt >= 0) {
     tcb.minRtt.sample(rtt, now);
@@ -103,7 +105,7 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
   }
   // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
-  if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now)) {
+  if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now, handshake)) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
     tcb.sack?.tailProbe.onSample();
   } else if (advanced) tcb.rto.progress();
@@ -113,11 +115,15 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
 /**
  * The echo is older than the last transmission: the one before has arrived. Was its ACK late, or was it lost and this
  * one answers the last, which a receiver that has the data already doesn't echo (RFC 7323 §5.3: R2 comes before R3)? Time
- * spent waiting for the timer is no round trip: on a bad line it would make the timer slower and slower.
+ * spent waiting for the timer is no round trip: on a bad line it would make the timer slower and slower. Of a SYN nobody
+ * can tell, no round trip is known yet, and many receivers answer each with the timestamp of the first (Linux does): it
+ * gives no sample, and RFC 6298 §5.7 says what to do. Data without one is believed, or a path as slow as that is never
+ * measured.
  */
-function isLateAnswer(tcb: ControlBlock, echoAt: number, now: number): boolean {
+function isLateAnswer(tcb: ControlBlock, echoAt: number, now: number, handshake: boolean): boolean {
   const { repeatedAt } = tcb.report;
-  return echoAt + 1000 <= repeatedAt && now - repeatedAt >= tcb.minRtt.value;
+  if (echoAt + 1000 > repeatedAt) return false;
+  return handshake || now - repeatedAt >= tcb.minRtt.value;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */

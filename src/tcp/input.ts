@@ -16,9 +16,7 @@ import { challenge, sendAck } from './transmit.ts';
  */
 export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
   tcb.segmentsReceived++;
-  tcb.heardAt = segment.now;
   tcb.timestamps.tick(segment.now);
-  tcb.keepalive.onActivity(segment.now);
   if (tcb.state === 'SYN_SENT') synSentArrives(tcb, segment);
   else if (tcb.state !== 'CLOSED') otherStates(tcb, segment);
 }
@@ -28,6 +26,9 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (tcb.state === 'SYN_RECV' && !crossedSyn(tcb, segment)) return;
   if (!checkTimestamp(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
+  // A sign of life is only what fits (Linux: tcp_ack): others could keep a dead peer's connection alive.
+  tcb.heardAt = segment.now;
+  tcb.keepalive.onActivity(segment.now);
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
@@ -50,6 +51,8 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN) || segment.has(TcpFlag.RST) || segment.seq !== tcb.rcv.irs) return true;
   tcb.ecn.onSyn(segment.flags);
   if (!segment.has(TcpFlag.ACK)) {
+    // [S-064] RFC 7323 §4.3: or the answer would seem to have taken as long as the peer has tried.
+    noteTimestamp(tcb, segment);
     tcb.synDue = true;
     return false;
   }

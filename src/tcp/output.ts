@@ -48,6 +48,8 @@ function send(tcb: ControlBlock, now: number): void {
     if (!sendLost(tcb, now)) return;
     if (tcb.tailProbeDue && !sendTailProbe(tcb, now)) return;
     while (sendNew(tcb, now));
+    // The application is not to blame while what was lost waits to go again.
+    if (tcb.limit === 'application' && tcb.recovery.findLost()) noteLimit(tcb, lossLimit(tcb));
   }
   if (isSynchronized(tcb.state) && tcb.acker.due(now)) sendAck(tcb);
 }
@@ -86,6 +88,13 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
   }
   tcb.mustRetransmit = false;
   return true;
+}
+
+/** What keeps a retransmission back: `paceAt` is set when only pacing does. */
+function lossLimit(tcb: ControlBlock): FlowLimit {
+  const { snd, recovery } = tcb;
+  if (seqDiff(seqAdd(snd.una, snd.wnd), recovery.lostNext) <= 0) return 'receive-window';
+  return tcb.paceAt === Infinity ? 'congestion-window' : 'pacing';
 }
 
 /** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
@@ -192,7 +201,9 @@ function setTimers(tcb: ControlBlock, now: number): void {
   const { snd, persist } = tcb;
   tcb.cork.update(tcb.options.cork, tcb.unsent, now);
   const outstanding = snd.una !== snd.nxt;
-  const waiting = tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent);
+  // What waits for pacing, or after an ECN mark, has a timer of its own.
+  const held = tcb.paceAt !== Infinity || tcb.ecn.resumeAt !== Infinity;
+  const waiting = !held && (tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent));
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();

@@ -251,10 +251,11 @@ export class PathMtu {
   #suspectBlackHole(size: number, timeouts: number): void {
     const { base, floor, harmless } = this.#numbers;
     const { limit } = this;
-    // A small segment, while larger ones are allowed, is not lost for its size.
-    if (size <= harmless && (size < limit || timeouts < LAST_RESORT)) return;
+    // Every path should carry a small segment, also one that larger ones are allowed beside: it is not lost for its size.
+    if (size <= harmless && timeouts < LAST_RESORT) return;
     // Not even the smallest gets through: size is not the reason.
     if (limit <= floor) return this.#startSearch(base);
+    if (size <= floor) return;
     const least = timeouts < LAST_RESORT ? harmless : floor;
     let low = limit;
     if (!this.search.active && this.#maxAcked > base && this.#maxAcked < Math.min(limit, size)) low = this.#maxAcked;

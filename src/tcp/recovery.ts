@@ -34,6 +34,8 @@ export interface LossRecovery {
   quota(cwnd: number, una: number, nxt: number): number;
   /** Estimate of the bytes in the network. */
   pipe(una: number, nxt: number): number;
+  /** Bytes deemed lost and not acknowledged yet, sent again or not. */
+  lost(una: number): number;
   /** Bytes have left, new ones or again. */
   onSent(bytes: number): void;
   /** Lost bytes up to `end` have been sent again. */
@@ -142,6 +144,11 @@ export class NewRenoRecovery implements LossRecovery {
   /** Estimate of the bytes in the network. */
   pipe(una: number, nxt: number): number {
     return seqDiff(nxt, una) - seqDiff(this.lostEnd, this.lostNext);
+  }
+
+  /** In fast recovery the hole at `una`, after a time-out all that was outstanding. */
+  lost(una: number): number {
+    return this.phase === 'open' ? 0 : Math.max(0, seqDiff(this.lostEnd, una));
   }
 
   /** [S-075] RFC 6582 §3.2 step 3, §4: of the partial ACKs only the first restarts the timer ("impatient"). */

@@ -58,6 +58,10 @@ export class SackRecovery implements LossRecovery {
     return this.#board.pipe(una, nxt);
   }
 
+  lost(): number {
+    return this.#board.lost;
+  }
+
   onSent(bytes: number): void {
     if (this.phase === 'recovery') this.prr.onSent(bytes);
   }

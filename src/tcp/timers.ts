@@ -110,7 +110,8 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
   const lost = scoreboard.losses - before;
   if (tcb.progressed) {
     congestion?.onCongestion('timeout', timerSample(tcb, now, lost, flight));
-    reportLoss(tcb, 'timeout', lost);
+    // Without SACK everything that is outstanding is deemed lost (RFC 6582 §3.2 step 4), unknown to the scoreboard.
+    reportLoss(tcb, 'timeout', sack === undefined ? flight : lost);
   }
   tcb.ecn.onTimeout(snd.nxt);
   tcb.progressed = tcb.tailProbeDue = false;

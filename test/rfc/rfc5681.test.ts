@@ -14,7 +14,7 @@ function sample(values: Partial<CongestionSample> = {}): CongestionSample {
   return congestionSample({ flight: 20 * SMSS, ...values });
 }
 
-function connection(window: number = 10 * SMSS): Reno {
+function sender(window: number = 10 * SMSS): Reno {
   return new Reno({ mss: SMSS, initialWindow: window, now: 0 });
 }
 
@@ -28,11 +28,11 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
   });
 
   it('the initial ssthresh is as high as the largest window', () => {
-    expect(connection().ssthresh).toBe(2 ** 30);
+    expect(sender().ssthresh).toBe(2 ** 30);
   });
 
   it('[S-067] slow start: cwnd += min(N, SMSS) for an ACK of up to one segment', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onAck(sample({ acked: SMSS }));
     expect(reno.cwnd).toBe(11_000);
     reno.onAck(sample({ acked: 10 }));
@@ -40,7 +40,7 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
   });
 
   it('[S-074] RFC 3465 §2.3: an ACK of more adds two segments at most', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onAck(sample({ acked: 2 * SMSS }));
     expect(reno.cwnd).toBe(12_000);
     reno.onAck(sample({ acked: 10 * SMSS }));
@@ -48,22 +48,22 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
   });
 
   it('[S-074] RFC 3465 §2.3: in slow start after a timeout, one segment at most', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('timeout', sample({ flight: 40 * SMSS }));
     reno.onAck(sample({ acked: 10 * SMSS }));
     expect(reno.cwnd).toBe(2000);
   });
 
   it('[S-067] ACK division does not inflate cwnd', () => {
-    const whole = connection();
+    const whole = sender();
     whole.onAck(sample({ acked: SMSS }));
-    const divided = connection();
+    const divided = sender();
     for (let i = 0; i < 10; i++) divided.onAck(sample({ acked: SMSS / 10 }));
     expect(divided.cwnd).toBe(whole.cwnd);
   });
 
   it('[S-067] congestion avoidance: at most one SMSS for each cwnd of bytes acknowledged, and no less', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('loss', sample({ flight: 20 * SMSS }));
     expect(reno.cwnd).toBe(10_000);
     for (let window = 10; window < 20; window++) {
@@ -75,29 +75,29 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
   });
 
   it('[S-067] a timeout sets ssthresh = max(FlightSize / 2, 2 SMSS), from what is in flight and not from cwnd', () => {
-    const reno = connection(100 * SMSS);
+    const reno = sender(100 * SMSS);
     reno.onCongestion('timeout', sample({ flight: 12 * SMSS }));
     expect(reno.ssthresh).toBe(6000);
-    const little = connection();
+    const little = sender();
     little.onCongestion('timeout', sample({ flight: SMSS }));
     expect(little.ssthresh).toBe(2 * SMSS);
   });
 
   it('[S-067] [MUST-19] a timeout sets cwnd to the loss window of one segment, whatever IW is', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('timeout', sample());
     expect(reno.cwnd).toBe(SMSS);
   });
 
   it('[S-067] a repeated timeout of the same segment holds ssthresh constant', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('timeout', sample({ flight: 20 * SMSS }));
     reno.onCongestion('timeout', sample({ flight: 4 * SMSS }));
     expect([reno.cwnd, reno.ssthresh]).toEqual([SMSS, 10 * SMSS]);
   });
 
   it('[S-067] after a timeout slow start leads up to ssthresh, then congestion avoidance takes over', () => {
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('timeout', sample({ flight: 8 * SMSS }));
     const seen: number[] = [];
     for (let i = 0; i < 8; i++) {
@@ -108,7 +108,7 @@ describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
   });
 
   it('[S-083] a window that is not used does not grow', () => {
-    const reno = connection();
+    const reno = sender();
     for (let i = 0; i < 50; i++) reno.onAck(sample({ limited: false, flight: 5 * SMSS }));
     expect(reno.cwnd).toBe(10_000);
   });
@@ -147,7 +147,7 @@ describe('RFC 5681 §3.2: fast retransmit and fast recovery', () => {
     recovery.onDuplicateAck(1, 1 + 10 * SMSS, SMSS);
     recovery.onDuplicateAck(1, 1 + 11 * SMSS, SMSS);
     recovery.onDuplicateAck(1, 1 + 12 * SMSS, SMSS);
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('loss', sample({ flight: recovery.flightAtLoss(1, 1 + 12 * SMSS) }));
     expect(reno.ssthresh).toBe(5 * SMSS);
   });
@@ -155,7 +155,7 @@ describe('RFC 5681 §3.2: fast retransmit and fast recovery', () => {
   it('[S-068] step 3: the segment at SND.UNA is retransmitted and cwnd = ssthresh + 3 SMSS', () => {
     const { recovery } = duplicates(3);
     expect([recovery.lostNext, recovery.lostEnd]).toEqual([1, 1 + SMSS]);
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('loss', sample({ flight: recovery.flightAtLoss(1, 1 + 10 * SMSS) }));
     expect(reno.cwnd + recovery.inflation).toBe(5 * SMSS + 3 * SMSS);
   });
@@ -170,7 +170,7 @@ describe('RFC 5681 §3.2: fast retransmit and fast recovery', () => {
 
   it('[S-068] step 6: the ACK of new data deflates the window', () => {
     const { recovery } = duplicates(8);
-    const reno = connection();
+    const reno = sender();
     reno.onCongestion('loss', sample({ flight: 10 * SMSS }));
     expect(recovery.onNewAck(1 + 10 * SMSS, 10 * SMSS, 1 + 14 * SMSS, SMSS)).toBe('recovered');
     reno.onRecovered(sample({ flight: 14 * SMSS, acked: 10 * SMSS }));
@@ -180,7 +180,7 @@ describe('RFC 5681 §3.2: fast retransmit and fast recovery', () => {
 
 describe('RFC 5681 §4.1: restarting idle connections', () => {
   it('[S-069] after more than one RTO without sending, cwnd is at most min(IW, cwnd)', () => {
-    const reno = connection(4 * SMSS);
+    const reno = sender(4 * SMSS);
     for (let i = 0; i < 20; i++) reno.onAck(sample());
     reno.onIdle(1_000_000, 1_000_000);
     expect(reno.cwnd).toBe(24 * SMSS);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { established } from '../support/tcp-world.ts';
+import { World, established } from '../support/tcp-world.ts';
 
 const MSS = 1448;
 const RTT = 100_000;
@@ -39,5 +39,43 @@ describe('RFC 7323 §4.1: round-trip time measurement by timestamps', () => {
     // RFC 6298 §2.3: SRTT moves by an eighth of the difference; the timestamp is right to a millisecond.
     expect(connection.info().rtt).toBeGreaterThanOrEqual(last.rtt + (sample - last.rtt) / 8);
     expect(connection.info().rtt).toBeLessThanOrEqual(last.rtt + (sample + 1 - last.rtt) / 8);
+  });
+});
+
+describe('RFC 7323 §4.1: a SYN that was sent more than once', () => {
+  it('[S-065] gives no sample when the answer echoes the first of them: how long it waited for the timer is unknown', () => {
+    const world = new World({ tcp: { timestamps: true } });
+    const peer = world.peer();
+    const { connection } = world.connect();
+    const syn = peer.expect({ flags: 'S', seq: 0 });
+    world.advance(7_100_000);
+    expect(peer.take().length).toBe(3);
+    peer.send({ flags: 'SA', mss: 1460, tsval: 1, tsecr: syn.tsval ?? 0 });
+    peer.expect({ flags: 'A', seq: 1 });
+    // RFC 6298 §5.7: three seconds where the timer has expired for a SYN.
+    expect(connection.info()).toMatchObject({ rtt: 0, rto: 3000 });
+  });
+
+  it('[S-065] gives one when the answer echoes the last', () => {
+    const world = new World({ tcp: { timestamps: true } });
+    const peer = world.peer();
+    const { connection } = world.connect();
+    world.advance(7_000_000);
+    const last = peer.take().at(-1);
+    world.advance(100_000);
+    peer.send({ flags: 'SA', mss: 1460, tsval: 1, tsecr: last?.tsval ?? 0 });
+    peer.expect({ flags: 'A', seq: 1 });
+    expect(connection.info().rtt).toBe(100);
+  });
+
+  it('[S-064] §4.3: a listener echoes the newest', () => {
+    const world = new World({ tcp: { timestamps: true } });
+    world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, tsval: 1000, tsecr: 0 });
+    peer.expect({ flags: 'SA', tsecr: 1000 });
+    peer.send({ flags: 'S', seq: 0, mss: 1460, tsval: 2000, tsecr: 0 });
+    peer.expect({ flags: 'SA', tsecr: 2000 });
+    peer.send({ flags: 'R', seq: 1 });
   });
 });

@@ -487,3 +487,16 @@ describe('the least retransmission time-out', () => {
     expect(Math.round(connection.info().rto * 1000)).toBe(expected);
   });
 });
+
+describe('a sign of life', () => {
+  it('[MUST-26] is no segment that lies outside of the window: whoever forges such keeps nobody alive', () => {
+    const keepAlive = { keepAlive: true, keepAliveIdle: 10_000, keepAliveInterval: 1000, keepAliveCount: 2 };
+    const { world, peer, connection } = established({ tcp: keepAlive });
+    for (let n = 0; n < 20 && connection.state === 'ESTABLISHED'; n++) {
+      world.advance(SECOND);
+      peer.send({ flags: 'A', seq: 1 + 1_000_000 });
+    }
+    peer.take();
+    expect(connection.state).toBe('CLOSED');
+  });
+});

@@ -34,15 +34,20 @@ interface Flow {
   drops(): Record<string, number>;
 }
 
-/** One stack sends to another as fast as it goes, over a path of 20 ms that swallows packets above `size` bytes. */
-function bulk(size: number, tcp: ConnectionOptions = {}): Flow {
+/**
+ * One stack sends to another as fast as it goes, over a path of 20 ms that swallows packets above `size` bytes.
+ *
+ * @param total bytes to send
+ * @param loss share of the other packets that are lost, in both directions
+ */
+function bulk(size: number, tcp: ConnectionOptions = {}, total: number = Infinity, loss: number = 0): Flow {
   const clock = new VirtualClock();
   const hole = { size };
   const [a, b] = cable({ mtu: 1500 });
   const options = { sendBuffer: 65_536, receiveBuffer: 65_536, ...tcp };
   const sender = new Stack({ clock, random: seededRandom(1), tcp: options });
   const receiver = new Stack({ clock, random: seededRandom(2), tcp: options });
-  sender.attach(impair(swallowing(a, hole), { delay: 10, seed: 3 }), { addresses: ['10.0.0.1/24'] });
+  sender.attach(impair(swallowing(a, hole), { delay: 10, loss, seed: 3 }), { addresses: ['10.0.0.1/24'] });
   receiver.attach(b, { addresses: ['10.0.0.2/24'] });
   clock.advance(0);
   let received = 0;
@@ -54,8 +59,10 @@ function bulk(size: number, tcp: ConnectionOptions = {}): Flow {
     };
   });
   const chunk = new Uint8Array(16_384);
+  let left = total;
   const fill = (c: Connection): void => {
-    while (c.write(chunk) > 0);
+    for (let taken = 1; taken > 0 && left > 0; left -= taken)
+      taken = c.write(chunk.subarray(0, Math.min(left, 16_384)));
   };
   const to = { remoteAddress: '10.0.0.2', remotePort: 7 };
   const client = sender.tcp.connect(to, { onConnect: fill, onWritable: fill });
@@ -111,5 +118,29 @@ describe('RFC 4821: a bulk transfer over a path that swallows large packets', ()
     run(20 * SECOND);
     expect(client.info().pathMtu).toBeLessThanOrEqual(1300);
     expect(client.info().pathMtu).toBeGreaterThan(1292);
+  });
+
+  // RFC 1122 §3.3.2: every path should carry 576 bytes, RFC 791 §3.2: every link carries 68.
+  it.each([
+    { total: 200_000, what: 'full segments' },
+    { total: 450, what: 'a segment that is smaller than 576 bytes' },
+  ])('[S-054] §7.7: a path that does not even carry 576 bytes is found out by the last resort: $what', ({ total }) => {
+    for (const sack of [true, false]) {
+      const { client, received, run } = bulk(300, { sack }, total);
+      run(200 * SECOND);
+      expect(received()).toBe(0);
+      run(400 * SECOND);
+      expect(received()).toBe(total);
+      expect(client.info().pathMtu).toBeLessThanOrEqual(300);
+    }
+  });
+
+  it.each([450, 2000])('[S-054] §7.7: and where a fifth of all packets is lost as well: %s bytes', (total) => {
+    for (const sack of [true, false]) {
+      const { client, received, run } = bulk(300, { sack }, total, 0.2);
+      run(900 * SECOND);
+      expect(received()).toBe(total);
+      expect(client.info().pathMtu).toBeLessThanOrEqual(300);
+    }
   });
 });
