@@ -17,6 +17,13 @@ export type { ConnectionInfo } from './tcp/info.ts';
 export type { Listener, SynCookiesOption } from './tcp/listener.ts';
 export type { ConnectionOptions } from './tcp/options.ts';
 export type { State, StateEvent } from './tcp/states.ts';
+export type { FlowLimit } from './tcp/allowance.ts';
+export type { EcnMode } from './tcp/ecn.ts';
+export type { FastOpenStatus } from './tcp/fast-open-state.ts';
+export type { LossCause, RecoveryEvent, RetransmitCause } from './tcp/observer.ts';
+export type { PathMtuMode } from './tcp/path-mtu.ts';
+export type { RecoveryPhase } from './tcp/recovery.ts';
+export type { UndoCause } from './tcp/undo.ts';
 export { congestionControls } from './tcp/congestion/registry.ts';
 export type {
   CongestionController,

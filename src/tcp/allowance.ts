@@ -39,7 +39,7 @@ function unusable(congestion: CongestionController, name: 'cwnd' | 'pacingRate')
   const { name: controller, [name]: value } = congestion;
   return usageError(
     'ERR_OUT_OF_RANGE',
-    `the congestion controller '${controller}' has a ${name} of ${value}`,
+    `the congestion controller '${controller}' has a ${name} of ${value}: it must be above 0`,
     RangeError,
   );
 }

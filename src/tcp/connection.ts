@@ -267,6 +267,9 @@ export class Connection {
    * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_VALUE
    */
   set<Name extends keyof ConnectionOptions>(name: Name, value: Required<ConnectionOptions>[Name]): void {
+    if (typeof name !== 'string') {
+      throw usageError('ERR_INVALID_ARG_TYPE', "set takes the name of an option and its value: set('noDelay', true)");
+    }
     checkOption(name, value);
     if (FIXED_OPTIONS.has(name)) {
       throw usageError(

@@ -1,7 +1,7 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { TcpOptions, tcpOptionsLength, writeTcpOptions } from '../wire/tcp-options.ts';
 import { initialWindow } from './congestion/initial-window.ts';
-import { congestionByName } from './congestion/registry.ts';
+import { makeCongestion } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './control-block.ts';
 import { ReceiveWindow } from './receive-window.ts';
@@ -96,7 +96,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
 /** Congestion control starts: when the handshake is complete, or before where Fast Open lets data go. */
 export function startCongestion(tcb: ControlBlock, now: number): void {
   const { snd, options, synLost } = tcb;
-  tcb.congestion = congestionByName(options.congestion)({
+  tcb.congestion = makeCongestion(options.congestion, {
     mss: snd.mss,
     initialWindow: initialWindow(snd.mss, synLost),
     now,

@@ -52,7 +52,8 @@ function crossedSyn(tcb: ControlBlock, segment: Segment): boolean {
   tcb.ecn.onSyn(segment.flags);
   if (!segment.has(TcpFlag.ACK)) {
     // [S-064] RFC 7323 §4.3: or the answer would seem to have taken as long as the peer has tried.
-    noteTimestamp(tcb, segment);
+    const { options } = segment;
+    if (options.timestamps) tcb.timestamps.onSegment(options.tsValue, segment.seq, tcb.rcv.acked, segment.now);
     tcb.synDue = true;
     return false;
   }

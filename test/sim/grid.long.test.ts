@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { LONG_BUDGET } from '../support/budget.ts';
 import { GRID, expected, measure, nameOf } from './grid.ts';
 
-const BUDGET = Number(process.env['USERNET_BUDGET_MINUTES'] ?? 15) * 60_000;
 /** Has no common divisor with 180: a budget that ends early has still seen all corners of the grid. */
 const STRIDE = 77;
 
@@ -11,11 +11,12 @@ describe('the whole grid', () => {
     const seconds = (): string => `${((performance.now() - start) / 1000).toFixed(0)} s`;
     const differences: string[] = [];
     let done = 0;
-    for (; done < GRID.length && performance.now() - start < BUDGET; done++) {
+    for (; done < GRID.length && performance.now() - start < LONG_BUDGET; done++) {
       const cell = GRID[(done * STRIDE) % GRID.length]!;
       const measured = measure(cell);
       const wanted = expected(cell, measured);
-      if (measured !== wanted) differences.push(`${nameOf(cell)}: ${measured}, expected ${wanted}`);
+      if (wanted === undefined) console.log(`grid: ${nameOf(cell)}: ${measured}, which the snapshot does not have yet`);
+      else if (measured !== wanted) differences.push(`${nameOf(cell)}: ${measured}, expected ${wanted}`);
       if (done % 10 === 9) console.log(`grid: ${done + 1} of ${GRID.length} cells, ${seconds()}`);
     }
     console.log(`grid: ${done} of ${GRID.length} cells measured in ${seconds()}`);

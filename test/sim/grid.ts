@@ -70,15 +70,15 @@ export function measure({ loss, rtt, reorder, rate }: Cell): string {
   return (runPath({ ...path, warmup: WARMUP, duration: DURATION }).goodput / 1e6).toFixed(3);
 }
 
-/** What the snapshot says of a cell that was measured; updates it when that is wished. */
-export function expected(cell: Cell, measured: string): string {
+/** What the snapshot says of a cell that was measured, undefined for nothing; updates it when that is wished. */
+export function expected(cell: Cell, measured: string): string | undefined {
   const snapshot = readSnapshot();
   const key = keyOf(cell);
   if (process.env['USERNET_UPDATE_GRID'] === '1') {
     snapshot.set(key, measured);
     writeSnapshot(snapshot);
   }
-  return snapshot.get(key) ?? 'not measured yet: USERNET_UPDATE_GRID=1 does';
+  return snapshot.get(key);
 }
 
 function keyOf({ loss, rtt, reorder, rate }: Cell): string {

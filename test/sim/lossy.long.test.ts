@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { LONG_BUDGET } from '../support/budget.ts';
 import { repeats, runSchedule } from './schedules.ts';
 
-const BUDGET = Number(process.env['USERNET_BUDGET_MINUTES'] ?? 15) * 60_000;
 /** Behind those of the short run. */
 const FIRST_SEED = Number(process.env['USERNET_SIM_SEED'] ?? 10_000);
 const MOST = Number(process.env['USERNET_SIM_RUNS'] ?? Infinity);
@@ -11,7 +11,7 @@ describe('connections over bad lines, thousands of them', () => {
     const start = performance.now();
     let runs = 0;
     const failed: string[] = [];
-    for (; runs < MOST && failed.length < 10 && performance.now() - start < BUDGET; runs++) {
+    for (; runs < MOST && failed.length < 10 && performance.now() - start < LONG_BUDGET; runs++) {
       const seed = FIRST_SEED + runs;
       try {
         runSchedule(seed);

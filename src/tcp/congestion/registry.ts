@@ -1,5 +1,5 @@
 import { usageError } from '../../errors.ts';
-import type { CongestionFactory } from './controller.ts';
+import type { CongestionController, CongestionFactory, CongestionStart } from './controller.ts';
 import { bbr } from './bbr/bbr.ts';
 import { cubic } from './cubic.ts';
 import { reno } from './reno.ts';
@@ -51,7 +51,30 @@ export class CongestionControls {
 /** The controllers that the option `congestion` names. */
 export const congestionControls: CongestionControls = new CongestionControls();
 
-/** The factory that the option `congestion` names; throws as `get` does. */
-export function congestionByName(name: string): CongestionFactory {
-  return congestionControls.get(name);
+const NUMBERS = ['cwnd', 'ssthresh'] as const;
+const METHODS = ['onAck', 'onCongestion', 'onRecovered', 'onIdle'] as const;
+
+/**
+ * Makes the controller that the option `congestion` names.
+ *
+ * @throws as `get` does; ERR_INVALID_ARG_TYPE when what the factory made is no controller
+ */
+export function makeCongestion(name: string, start: CongestionStart): CongestionController {
+  const made: unknown = congestionControls.get(name)(start);
+  const lacks = missing(made);
+  if (lacks === undefined) return made as CongestionController;
+  throw usageError('ERR_INVALID_ARG_TYPE', `the factory of the congestion control '${name}' must return ${lacks}`);
+}
+
+/** What a controller must have and `made` has not; a controller of the user's may be of JavaScript. */
+function missing(made: unknown): string | undefined {
+  if (typeof made !== 'object' || made === null) return `a controller, not ${String(made)}`;
+  for (const name of NUMBERS) {
+    const value: unknown = Reflect.get(made, name);
+    if (typeof value !== 'number') return `a controller whose ${name} is a number, not ${typeof value}`;
+  }
+  for (const name of METHODS) {
+    if (typeof Reflect.get(made, name) !== 'function') return `a controller with a method ${name}`;
+  }
+  return undefined;
 }

@@ -4,7 +4,7 @@ import { Bbr } from '../../../../src/tcp/congestion/bbr/bbr.ts';
 import { GAIN_CYCLE } from '../../../../src/tcp/congestion/bbr/parameters.ts';
 import { MaxFilter } from '../../../../src/tcp/congestion/bbr/max-filter.ts';
 import type { CongestionSample, CongestionStart } from '../../../../src/tcp/congestion/controller.ts';
-import { congestionByName } from '../../../../src/tcp/congestion/registry.ts';
+import { makeCongestion } from '../../../../src/tcp/congestion/registry.ts';
 import { seededRandom } from '../../../../src/time/seeded-random.ts';
 import { congestionSample } from '../../../support/congestion.ts';
 
@@ -60,7 +60,7 @@ class Feeder {
 
 describe('BBR at the beginning', () => {
   it('is known by its name', () => {
-    expect(congestionByName('bbr')({ mss: MSS, initialWindow: 10 * MSS, now: 0 }).name).toBe('bbr');
+    expect(makeCongestion('bbr', { mss: MSS, initialWindow: 10 * MSS, now: 0 }).name).toBe('bbr');
   });
 
   it('paces the initial window over the handshake’s round trip, times 2/ln 2', () => {

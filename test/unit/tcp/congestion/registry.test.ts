@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type { CongestionFactory } from '../../../../src/tcp/congestion/controller.ts';
-import { CongestionControls, congestionByName, congestionControls } from '../../../../src/tcp/congestion/registry.ts';
+import type {
+  CongestionController,
+  CongestionFactory,
+  CongestionStart,
+} from '../../../../src/tcp/congestion/controller.ts';
+import { CongestionControls, congestionControls, makeCongestion } from '../../../../src/tcp/congestion/registry.ts';
 import { reno } from '../../../../src/tcp/congestion/reno.ts';
+
+const START: CongestionStart = { mss: 1000, initialWindow: 10_000, now: 0 };
 
 /** A controller of a user, as short as it can be. */
 const fixed: CongestionFactory = ({ mss }) => ({
@@ -16,7 +22,7 @@ const fixed: CongestionFactory = ({ mss }) => ({
 
 describe('CongestionControls', () => {
   it('knows reno', () => {
-    expect(congestionByName('reno')).toBe(reno);
+    expect(congestionControls.get('reno')).toBe(reno);
     expect(congestionControls.names()).toContain('reno');
     expect(congestionControls.has('reno')).toBe(true);
   });
@@ -24,14 +30,25 @@ describe('CongestionControls', () => {
   it('takes a controller of the user’s own', () => {
     const controls = new CongestionControls();
     controls.register('fixed', fixed);
-    expect(controls.get('fixed')({ mss: 100, initialWindow: 1000, now: 0 }).cwnd).toBe(2000);
+    expect(controls.get('fixed')({ ...START, mss: 100 }).cwnd).toBe(2000);
     expect(controls.names()).toEqual([...new CongestionControls().names(), 'fixed']);
     expect(new CongestionControls().has('fixed')).toBe(false);
   });
 
   it('names what there is when a name is unknown', () => {
-    expect(() => congestionByName('vegas')).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
-    expect(() => congestionByName('vegas')).toThrow(/'vegas'.*reno/);
+    expect(() => makeCongestion('vegas', START)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+    expect(() => makeCongestion('vegas', START)).toThrow(/'vegas'.*reno/);
+  });
+
+  it.each([
+    ['nothing', undefined, /must return a controller, not undefined/],
+    ['no ssthresh', { ...fixed(START), ssthresh: undefined }, /ssthresh is a number, not undefined/],
+    ['a window of letters', { ...fixed(START), cwnd: '14600' }, /cwnd is a number, not string/],
+    ['no onAck', { ...fixed(START), onAck: undefined }, /a method onAck/],
+  ])('refuses a factory that returns %s', (name, made: unknown, message) => {
+    congestionControls.register(name, () => made as CongestionController);
+    expect(() => makeCongestion(name, START)).toThrow(message);
+    expect(() => makeCongestion(name, START)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   });
 
   it('refuses what is no factory and what is no name', () => {
