@@ -12,10 +12,10 @@ export const MBIT = 1e6;
 
 /** What reordering leaves of the goodput that the same path has without it, from 0 to 1. */
 export function leftByReordering(path: PathOptions & Times, reorder: number): number {
-  // A window of twice what the path holds: it is kept full, and no queue overflows.
-  const receiver = { receiveBuffer: Math.round((2 * (path.rate ?? 0) * path.rtt) / 8000) };
-  const clean = runPath({ receiver, ...path });
-  return runPath({ receiver, ...path, reorder }).goodput / clean.goodput;
+  // A window of twice what the path holds, and a queue for the half that it does not: kept full, it drops nothing.
+  const bdp = Math.round(((path.rate ?? 0) * path.rtt) / 8000);
+  const full = { receiver: { receiveBuffer: 2 * bdp }, queue: 2 * bdp, ...path };
+  return runPath({ ...full, reorder }).goodput / runPath(full).goodput;
 }
 
 /** Loss of the data, not of the ACKs, as the formula has it. */
