@@ -1,4 +1,5 @@
 import type { Random } from '../time/clock.ts';
+import type { AddressWords } from '../wire/address.ts';
 
 /**
  * SipHash-2-4 (Aumasson and Bernstein, 2012) over 32-bit words with a random key: a hash that nobody outside can
@@ -90,4 +91,20 @@ export class KeyedHash {
     this.high = (h0 ^ h1 ^ h2 ^ h3) >>> 0;
     return (l0 ^ l1 ^ l2 ^ l3) >>> 0;
   }
+}
+
+/** Words that `loadTuple` writes. */
+export const TUPLE_WORDS = 9;
+
+/** Writes what a connection is known by at the front of `words`: two addresses of four words each, and one for ports. */
+export function loadTuple(words: Int32Array, local: AddressWords, remote: AddressWords, ports: number): void {
+  words[0] = local.a;
+  words[1] = local.b;
+  words[2] = local.c;
+  words[3] = local.d;
+  words[4] = remote.a;
+  words[5] = remote.b;
+  words[6] = remote.c;
+  words[7] = remote.d;
+  words[8] = ports;
 }

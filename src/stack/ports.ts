@@ -1,4 +1,4 @@
-import { KeyedHash } from '../buffer/keyed-hash.ts';
+import { KeyedHash, TUPLE_WORDS, loadTuple } from '../buffer/keyed-hash.ts';
 import type { Random } from '../time/clock.ts';
 import { uniform } from '../time/seeded-random.ts';
 import type { AddressWords } from '../wire/address.ts';
@@ -23,7 +23,7 @@ export class EphemeralPorts {
   readonly #offset: KeyedHash;
   readonly #index: KeyedHash;
   readonly #table: Uint32Array = new Uint32Array(TABLE_LENGTH);
-  readonly #words: Int32Array = new Int32Array(9);
+  readonly #words: Int32Array = new Int32Array(TUPLE_WORDS);
   /** Peers towards whom every port was in use, oldest first, with the ports that were given back since. */
   readonly #exhausted = new Map<string, number[]>();
 
@@ -45,8 +45,8 @@ export class EphemeralPorts {
     const freed = this.#exhausted.size === 0 ? undefined : this.#exhausted.get(words.join());
     // The whole range was walked in vain: only what was given back since is worth a look, oldest first.
     if (freed !== undefined) return firstFree(freed, isFree);
-    const offset = this.#offset.hash(words, 9);
-    const index = this.#index.hash(words, 9) % TABLE_LENGTH;
+    const offset = this.#offset.hash(words, TUPLE_WORDS);
+    const index = this.#index.hash(words, TUPLE_WORDS) % TABLE_LENGTH;
     for (let tries = 0; tries < COUNT; tries++) {
       const port = EPHEMERAL_PORTS.first + ((offset + this.#table[index]!++) % COUNT);
       if (isFree(port)) return port;
@@ -72,15 +72,7 @@ export class EphemeralPorts {
 
   #load(local: AddressWords, remote: AddressWords, remotePort: number): Int32Array {
     const words = this.#words;
-    words[0] = local.a;
-    words[1] = local.b;
-    words[2] = local.c;
-    words[3] = local.d;
-    words[4] = remote.a;
-    words[5] = remote.b;
-    words[6] = remote.c;
-    words[7] = remote.d;
-    words[8] = remotePort;
+    loadTuple(words, local, remote, remotePort);
     return words;
   }
 

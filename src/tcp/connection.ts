@@ -3,7 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import { requireBytes, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice } from './notice.ts';
 import { deliver, dueNotices, endUnread } from './deliver.ts';
 import { openEarly } from './fast-open-server.ts';
 import type { ConnectionHandler } from './handler.ts';

@@ -18,6 +18,7 @@ import type { TcpHost } from './host.ts';
 import { Ecn } from './ecn.ts';
 import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
+import { Notice } from './notice.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
 import { Pacer } from './pacer.ts';
 import { PathMtu } from './path-mtu.ts';
@@ -33,6 +34,7 @@ import { SackBlocks } from './sack-blocks.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { FIRST_SEND_BUFFER, SendAutotuning } from './send-autotuning.ts';
+import type { ReceiveSequence, SendSequence } from './sequence-variables.ts';
 import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
@@ -53,59 +55,6 @@ const ORPHAN_HOLD_US = 60_000_000;
  * send would else wait for each other. Linux: net.ipv4.tcp_rmem, the first value.
  */
 export const RECEIVE_FLOOR = 4096;
-
-/** What the owner is still to be told, one bit each; delivered in this order. */
-export const Notice = {
-  accept: 1,
-  connect: 2,
-  urgent: 4,
-  readable: 8,
-  end: 16,
-  writable: 32,
-  finished: 64,
-  softError: 128,
-  error: 256,
-  close: 512,
-} as const;
-
-/** RFC 9293 §3.3.1, table 2: the send sequence variables. Sequence numbers are unsigned 32-bit numbers. */
-export interface SendSequence {
-  /** Initial send sequence number. */
-  iss: number;
-  /** Oldest unacknowledged sequence number. */
-  una: number;
-  /** Next sequence number to be sent for the first time: never moves back, also not for retransmissions. */
-  nxt: number;
-  /** Send window in bytes, scaled. */
-  wnd: number;
-  /** SEG.SEQ and SEG.ACK of the segment that last updated the window. */
-  wl1: number;
-  wl2: number;
-  /** The largest window the peer ever offered (RFC 5961 §5, and silly-window avoidance). */
-  maxWnd: number;
-  /** Snd.Wind.Shift of RFC 7323 §2: the peer's shift. */
-  scale: number;
-  /** The MSS that the peer announced; what RFC 9293 §3.7.1 assumes when it did not. */
-  peerMss: number;
-  /** Effective send MSS: payload bytes of a full segment, TCP options taken off. */
-  mss: number;
-}
-
-/** RFC 9293 §3.3.1, table 3: the receive sequence variables. */
-export interface ReceiveSequence {
-  /** Initial receive sequence number. */
-  irs: number;
-  /** Next sequence number expected. */
-  nxt: number;
-  /** Rcv.Wind.Shift of RFC 7323 §2: our shift, 0 before it is agreed. */
-  scale: number;
-  /** RCV.NXT as last acknowledged: Last.ACK.sent of RFC 7323. */
-  acked: number;
-  /** Payload bytes of a full segment from the peer: the MSS that we announced, TCP options taken off. */
-  mss: number;
-  /** Where the peer's FIN stands, once it is known (it may arrive before the data in front of it). */
-  fin: number | undefined;
-}
 
 /** What a control block knows of its listener. */
 export interface Acceptor {

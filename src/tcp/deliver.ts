@@ -1,5 +1,5 @@
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice } from './notice.ts';
 
 /**
  * Tells the owner what has happened, in the order of `Notice`. Each notice is taken off before its callback runs: a

@@ -1,5 +1,5 @@
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice } from './notice.ts';
 import type { FastOpenCookies } from './fast-open.ts';
 import { FastOpen } from './fast-open-state.ts';
 import { startCongestion } from './handshake.ts';

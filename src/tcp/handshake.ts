@@ -3,7 +3,7 @@ import { TcpOptions, tcpOptionsLength, writeTcpOptions } from '../wire/tcp-optio
 import { initialWindow } from './congestion/initial-window.ts';
 import { makeCongestion } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice } from './notice.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { SackRecovery } from './sack-recovery.ts';
 import { announcedMss, effectiveMss } from './segment-size.ts';

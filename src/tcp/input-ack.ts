@@ -2,7 +2,7 @@ import { seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
-import { Notice } from './control-block.ts';
+import { Notice } from './notice.ts';
 import { synAcknowledged } from './fast-open-client.ts';
 import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';

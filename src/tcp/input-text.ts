@@ -1,7 +1,8 @@
 import { seqAdd, seqDiff, seqLt, seqMin } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
-import { Notice, RECEIVE_FLOOR } from './control-block.ts';
+import { RECEIVE_FLOOR } from './control-block.ts';
+import { Notice } from './notice.ts';
 import type { Segment } from './segment.ts';
 import { mayReceive } from './states.ts';
 import { sendAck, sendReset } from './transmit.ts';

@@ -1,11 +1,9 @@
-import { KeyedHash } from '../buffer/keyed-hash.ts';
+import { KeyedHash, TUPLE_WORDS, loadTuple } from '../buffer/keyed-hash.ts';
 import type { Random } from '../time/clock.ts';
 import type { AddressWords } from '../wire/address.ts';
 
 /** Microseconds a tick. */
 const TICK = 4;
-/** Words that are hashed: two addresses and the ports. */
-const WORDS = 9;
 
 /**
  * Initial sequence numbers: `ISN = M + F(localip, localport, remoteip, remoteport, secretkey)` (RFC 6528 §3). A new
@@ -13,7 +11,7 @@ const WORDS = 9;
  */
 export class IsnGenerator {
   readonly #hash: KeyedHash;
-  readonly #words: Int32Array = new Int32Array(WORDS);
+  readonly #words: Int32Array = new Int32Array(TUPLE_WORDS);
 
   /** @param random gives the secret key, 128 bits ([MUST-9] RFC 9293 §3.4.1). */
   constructor(random: Random) {
@@ -40,15 +38,7 @@ export class IsnGenerator {
 
   #f(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): number {
     const words = this.#words;
-    words[0] = local.a;
-    words[1] = local.b;
-    words[2] = local.c;
-    words[3] = local.d;
-    words[4] = remote.a;
-    words[5] = remote.b;
-    words[6] = remote.c;
-    words[7] = remote.d;
-    words[8] = (localPort << 16) | remotePort;
-    return this.#hash.hash(words, WORDS);
+    loadTuple(words, local, remote, (localPort << 16) | remotePort);
+    return this.#hash.hash(words, TUPLE_WORDS);
   }
 }

@@ -1,4 +1,6 @@
 import { seqDiff, seqGe, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
+import type { Rows } from './scoreboard-rows.ts';
+import { copyRow, giveRows, growRows, moveRows, takeRows } from './scoreboard-rows.ts';
 
 /** What is known of a record. */
 export const Mark = {
@@ -42,42 +44,11 @@ export interface DeliverySink {
   ): void;
 }
 
-/** Rows of records; the arrays have the same length. */
-interface Rows {
-  /** The sequence number behind the record's last byte; the record begins where the one before it ends. */
-  end: Uint32Array;
-  /** When the record was last sent. */
-  sentAt: Float64Array;
-  marks: Uint8Array;
-  /** Segments that it was sent as. */
-  segments: Uint16Array;
-  delivered: Float64Array;
-  deliveredAt: Float64Array;
-  firstSentAt: Float64Array;
-}
-
-const FIRST_CAPACITY = 16;
 /**
  * Records at most: bounds what tiny segments and SACK blocks that cut them can cost (CVE-2019-11478). Beyond, pushes
  * are merged into the last record, and a block that would cut one is taken without its edges.
  */
 const MAX_RECORDS = 16_384;
-/** Rows of boards that ran empty wait here for the next that fills: a connection that pings allocates nothing. */
-const spareRows: Rows[] = [];
-const MAX_SPARE_ROWS = 64;
-
-function makeRows(capacity: number): Rows {
-  return {
-    end: new Uint32Array(capacity),
-    sentAt: new Float64Array(capacity),
-    marks: new Uint8Array(capacity),
-    segments: new Uint16Array(capacity),
-    delivered: new Float64Array(capacity),
-    deliveredAt: new Float64Array(capacity),
-    firstSentAt: new Float64Array(capacity),
-  };
-}
-
 /**
  * What has been sent and not yet acknowledged, as contiguous ranges of sequence numbers with the time they were last
  * sent and what is known of them: RFC 6675's scoreboard. It knows no bytes: those stay in the send queue.
@@ -453,32 +424,24 @@ export class Scoreboard {
   #makeRoom(): void {
     const rows = this.#rows!;
     const end = this.#first + this.length;
-    if (this.#first >= rows.end.length / 2) {
-      moveRows(rows, this.#first, end, 0);
-    } else {
-      const grown = makeRows(rows.end.length * 2);
-      for (const name of COLUMNS) grown[name].set(rows[name].subarray(this.#first, end));
-      this.#rows = grown;
-    }
+    if (this.#first >= rows.end.length / 2) moveRows(rows, this.#first, end, 0);
+    else this.#rows = growRows(rows, this.#first, end);
     this.#first = 0;
   }
 
   #open(seq: number): void {
-    this.#rows = spareRows.pop() ?? makeRows(FIRST_CAPACITY);
+    this.#rows = takeRows();
     this.#first = 0;
     this.#una = seq;
     this.#lostFrom = seq;
   }
 
   #close(): void {
-    const rows = this.#rows!;
-    if (rows.end.length === FIRST_CAPACITY && spareRows.length < MAX_SPARE_ROWS) spareRows.push(rows);
+    giveRows(this.#rows!);
     this.#rows = undefined;
     this.#reset();
   }
 }
-
-const COLUMNS = ['end', 'sentAt', 'marks', 'segments', 'delivered', 'deliveredAt', 'firstSentAt'] as const;
 
 /** Of these two neighbours the same is known: SACKed ones need no time any more. */
 function alike(rows: Rows, a: number, b: number): boolean {
@@ -486,20 +449,4 @@ function alike(rows: Rows, a: number, b: number): boolean {
   return (
     rows.marks[a] === Mark.sacked || (rows.sentAt[a] === rows.sentAt[b] && rows.delivered[a] === rows.delivered[b])
   );
-}
-
-function copyRow(rows: Rows, from: number, to: number): void {
-  rows.end[to] = rows.end[from]!;
-  rows.sentAt[to] = rows.sentAt[from]!;
-  rows.marks[to] = rows.marks[from]!;
-  rows.segments[to] = rows.segments[from]!;
-  rows.delivered[to] = rows.delivered[from]!;
-  rows.deliveredAt[to] = rows.deliveredAt[from]!;
-  rows.firstSentAt[to] = rows.firstSentAt[from]!;
-}
-
-/** Moves rows `[from, end)` so that they begin at `to`. */
-function moveRows(rows: Rows, from: number, end: number, to: number): void {
-  if (from >= end || from === to) return;
-  for (const name of COLUMNS) rows[name].copyWithin(to, from, end);
 }

@@ -1,4 +1,4 @@
-import { KeyedHash } from '../buffer/keyed-hash.ts';
+import { KeyedHash, TUPLE_WORDS, loadTuple } from '../buffer/keyed-hash.ts';
 import { seqAdd, seqGt } from '../buffer/seq.ts';
 import type { Random } from '../time/clock.ts';
 import type { AddressWords } from '../wire/address.ts';
@@ -17,7 +17,7 @@ const VALID_US = 2 * TICK_US;
 export const COOKIE_MSS: readonly number[] = [48, 536, 1220, 1360, 1440, 1460, 8960, 65_495];
 
 /** Words that are hashed: two addresses, the ports, the peer's ISN, and what the cookie says itself. */
-const WORDS = 11;
+const WORDS = TUPLE_WORDS + 2;
 
 /** The addresses and ports of a handshake, as a `Path` and `Endpoints` have them. */
 export interface CookieAddresses {
@@ -91,27 +91,19 @@ export class SynCookies {
 
   #pack(tick: number, index: number): number {
     const words = this.#words;
-    words[10] = tick * COOKIE_MSS.length + index;
+    words[TUPLE_WORDS + 1] = tick * COOKIE_MSS.length + index;
     return (((tick & 31) << 27) | (index << 24) | (this.#mac.hash(words, WORDS) & 0xff_ffff)) >>> 0;
   }
 
   #base(): number {
     const words = this.#words;
-    return seqAdd(this.#offset.hash(words, 9), words[9]!);
+    return seqAdd(this.#offset.hash(words, TUPLE_WORDS), words[TUPLE_WORDS]!);
   }
 
   #fill({ local, remote }: CookieAddresses, { localPort, remotePort }: CookiePorts, irs: number): void {
     const words = this.#words;
-    words[0] = local.a;
-    words[1] = local.b;
-    words[2] = local.c;
-    words[3] = local.d;
-    words[4] = remote.a;
-    words[5] = remote.b;
-    words[6] = remote.c;
-    words[7] = remote.d;
-    words[8] = (localPort << 16) | remotePort;
-    words[9] = irs;
+    loadTuple(words, local, remote, (localPort << 16) | remotePort);
+    words[TUPLE_WORDS] = irs;
   }
 }
 

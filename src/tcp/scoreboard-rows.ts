@@ -1,0 +1,65 @@
+/** Rows of records; the arrays have the same length. */
+export interface Rows {
+  /** The sequence number behind the record's last byte; the record begins where the one before it ends. */
+  end: Uint32Array;
+  /** When the record was last sent. */
+  sentAt: Float64Array;
+  marks: Uint8Array;
+  /** Segments that it was sent as. */
+  segments: Uint16Array;
+  delivered: Float64Array;
+  deliveredAt: Float64Array;
+  firstSentAt: Float64Array;
+}
+
+const COLUMNS = ['end', 'sentAt', 'marks', 'segments', 'delivered', 'deliveredAt', 'firstSentAt'] as const;
+
+const FIRST_CAPACITY = 16;
+/** Rows of boards that ran empty wait here for the next that fills: a connection that pings allocates nothing. */
+const spareRows: Rows[] = [];
+const MAX_SPARE_ROWS = 64;
+
+function makeRows(capacity: number): Rows {
+  return {
+    end: new Uint32Array(capacity),
+    sentAt: new Float64Array(capacity),
+    marks: new Uint8Array(capacity),
+    segments: new Uint16Array(capacity),
+    delivered: new Float64Array(capacity),
+    deliveredAt: new Float64Array(capacity),
+    firstSentAt: new Float64Array(capacity),
+  };
+}
+
+/** Empty rows. */
+export function takeRows(): Rows {
+  return spareRows.pop() ?? makeRows(FIRST_CAPACITY);
+}
+
+/** The rows are not needed any more. */
+export function giveRows(rows: Rows): void {
+  if (rows.end.length === FIRST_CAPACITY && spareRows.length < MAX_SPARE_ROWS) spareRows.push(rows);
+}
+
+/** Twice as many rows, with rows `[from, end)` at the front. */
+export function growRows(rows: Rows, from: number, end: number): Rows {
+  const grown = makeRows(rows.end.length * 2);
+  for (const name of COLUMNS) grown[name].set(rows[name].subarray(from, end));
+  return grown;
+}
+
+export function copyRow(rows: Rows, from: number, to: number): void {
+  rows.end[to] = rows.end[from]!;
+  rows.sentAt[to] = rows.sentAt[from]!;
+  rows.marks[to] = rows.marks[from]!;
+  rows.segments[to] = rows.segments[from]!;
+  rows.delivered[to] = rows.delivered[from]!;
+  rows.deliveredAt[to] = rows.deliveredAt[from]!;
+  rows.firstSentAt[to] = rows.firstSentAt[from]!;
+}
+
+/** Moves rows `[from, end)` so that they begin at `to`. */
+export function moveRows(rows: Rows, from: number, end: number, to: number): void {
+  if (from >= end || from === to) return;
+  for (const name of COLUMNS) rows[name].copyWithin(to, from, end);
+}
