@@ -9,7 +9,7 @@
 //     --totals          run nothing: add up the reports that are there
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -18,7 +18,7 @@ const PROJECTS = ['unit', 'rfc', 'sim', 'fuzz', 'interop', 'apps'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(root, 'reports');
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Totals */
+/** @typedef {{ passed: number, failed: number, skipped: number, failures: string[] }} Totals failures: titles */
 
 /**
  * Reads a report of vitest. A file that could not be loaded has no tests and counts as one failure.
@@ -28,27 +28,41 @@ const reports = join(root, 'reports');
  */
 function readReport(file) {
   const report = JSON.parse(readFileSync(file, 'utf8'));
-  let failed = report.numFailedTests;
-  for (const { status, assertionResults } of report.testResults) {
-    if (status === 'failed' && assertionResults.length === 0) failed++;
+  const failures = [];
+  for (const { name, status, assertionResults, message } of report.testResults) {
+    const path = relative(root, name);
+    if (status === 'failed' && assertionResults.length === 0) failures.push(`${path}: ${firstLine(message)}`);
+    for (const test of assertionResults) {
+      if (test.status !== 'failed') continue;
+      failures.push(`${path}: ${test.fullName}: ${firstLine(test.failureMessages[0])}`);
+    }
   }
-  return { passed: report.numPassedTests, failed, skipped: report.numPendingTests + report.numTodoTests };
+  const skipped = report.numPendingTests + report.numTodoTests;
+  return { passed: report.numPassedTests, failed: failures.length, skipped, failures };
+}
+
+/** @param {string | undefined} message */
+function firstLine(message) {
+  return message?.split('\n', 1)[0] ?? '';
 }
 
 /** @param {Totals} totals */
-function printTotals({ passed, failed, skipped }) {
+function printTotals({ passed, failed, skipped, failures }) {
+  for (const failure of failures) console.log(`failed: ${failure}`);
   console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 }
 
 /** Adds up all reports in reports/. */
 function sumReports() {
-  const sum = { passed: 0, failed: 0, skipped: 0 };
+  /** @type {Totals} */
+  const sum = { passed: 0, failed: 0, skipped: 0, failures: [] };
   for (const name of readdirSync(reports)) {
     if (!name.endsWith('.json')) continue;
-    const { passed, failed, skipped } = readReport(join(reports, name));
+    const { passed, failed, skipped, failures } = readReport(join(reports, name));
     sum.passed += passed;
     sum.failed += failed;
     sum.skipped += skipped;
+    for (const failure of failures) sum.failures.push(`${name.replace('.json', '')}: ${failure}`);
   }
   return sum;
 }
@@ -141,7 +155,7 @@ if (values.long) {
 }
 
 /** @type {Totals} */
-let totals = { passed: 0, failed: 0, skipped: 0 };
+let totals = { passed: 0, failed: 0, skipped: 0, failures: [] };
 try {
   totals = readReport(report);
 } catch (error) {
