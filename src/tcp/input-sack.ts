@@ -17,8 +17,8 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
   if (congestion === undefined) return;
   if (ack.duplicate) tcb.duplicateAcksReceived++;
   rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
-  const { endSeq } = sack.tailProbe;
-  const probe = sack.tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === endSeq, ack.bare);
+  const { tailProbe } = sack;
+  const probe = tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === tailProbe.end, ack.bare);
   const ended = sack.ended(snd.una);
   if (ended) {
     sack.end(snd.una);

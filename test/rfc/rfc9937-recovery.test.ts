@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MSS, RTT, ack, range, repairs, segments, twenty } from '../support/sack-world.ts';
+import { MSS, RTT, ack, connected, range, repairs, segments, twenty } from '../support/sack-world.ts';
 import type { Established } from '../support/tcp-world.ts';
 
 /** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
@@ -95,5 +95,44 @@ describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between
     peer.sendAll([...cumulative, ...selective]);
     expect(connection.info()).toMatchObject({ ssthresh: 10 * MSS, pipe: 10 * MSS });
     expect(segments(made)).toHaveLength(10);
+  });
+});
+
+describe('RFC 9937 where little or nothing is left in the network to bring ACKs', () => {
+  it('[S-079] nothing is in flight: one segment may go, however few octets were delivered', () => {
+    const made = connected({ tcp: { congestion: 'reno', noDelay: true } });
+    const { world, peer, connection } = made;
+    // A (lost), B, C, D of 100 octets each, E (lost) a full segment, F of 100.
+    for (const length of [100, 100, 100, 100, MSS, 100]) {
+      world.write(connection, length);
+      world.advance(1000);
+    }
+    expect(peer.take().map(({ length }) => length)).toEqual([100, 100, 100, 100, MSS, 100]);
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 1, sack: [[101, 401]] });
+    peer.expect({ seq: 1, length: 100 });
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 401, sack: [[1401, 1501]] });
+    peer.expect({ seq: 401, length: MSS });
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
+  });
+
+  it('[S-079] [SHLD-16] a window that was closed opens in fast recovery: what waits needs no timeout', () => {
+    const made = twenty({}, 100);
+    const { world, peer, connection } = made;
+    // 10 and 11 are lost: 10 goes again, for 11 too little was delivered.
+    ack(made, 10, [12, 15]);
+    expect(segments(made)).toEqual([10]);
+    // The peer has run out of memory: what arrives from here on it throws away.
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS, wnd: 0, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
+    world.advance(RTT);
+    expect(segments(made)).toEqual([]);
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
+    expect(segments(made)).toEqual([11]);
+    // It was sent last: that it arrives shows what is missing.
+    world.advance(RTT);
+    ack(made, 10, [11, 15]);
+    expect(segments(made)[0]).toBe(10);
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', timeouts: 0 });
   });
 });
