@@ -114,7 +114,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
     const fin = tcb.finSent && usable >= 0;
     const sentEnd = tcb.finSent ? seqAdd(snd.nxt, -1) : snd.nxt;
     const dataEnd = seqMin(sentEnd, seqAdd(snd.una, snd.wnd));
-    const seq = seqMax(seqLt(tail, dataEnd) ? tail : tcb.dataStart, seqAdd(dataEnd, -snd.mss));
+    const seq = seqMax(fin || seqLt(tail, dataEnd) ? tail : tcb.dataStart, seqAdd(dataEnd, -snd.mss));
     const length = seqDiff(dataEnd, seq);
     if (!sendData(tcb, seq, length, fin, now)) return false;
     sack.tailProbe.onSent(snd.nxt, seqAdd(seq, length + (fin ? 1 : 0)), true);

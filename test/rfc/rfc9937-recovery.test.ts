@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { ConnectionOptions } from '../../src/index.ts';
 import { MSS, RTT, ack, connected, range, repairs, segments, twenty } from '../support/sack-world.ts';
 import type { Established } from '../support/tcp-world.ts';
+import { World } from '../support/tcp-world.ts';
 
 /** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
 function acks(made: Established, lost: readonly number[]): number[][] {
@@ -95,6 +97,65 @@ describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between
     peer.sendAll([...cumulative, ...selective]);
     expect(connection.info()).toMatchObject({ ssthresh: 10 * MSS, pipe: 10 * MSS });
     expect(segments(made)).toHaveLength(10);
+  });
+});
+
+describe('RFC 9937 §4: an ECN mark is answered as a loss is, for one round trip of ACKs', () => {
+  /** Segments 10 to 29 are in flight, and a hundred more wait. */
+  function marked(tcp: ConnectionOptions = {}): Established {
+    const world = new World({ tcp: { congestion: 'reno', pathMtuDiscovery: 'icmp', ...tcp } });
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SEC', mss: MSS, sackPermitted: true });
+    peer.expect({ flags: 'SAE' });
+    world.advance(RTT);
+    peer.send({ flags: 'A' });
+    const made = { world, peer, ...accepted[0]! };
+    world.write(made.connection, 130 * MSS);
+    world.advance(RTT);
+    for (const n of range(1, 11)) ack(made, n);
+    expect(segments(made)).toHaveLength(30);
+    world.advance(RTT);
+    return made;
+  }
+
+  it('[S-079] [S-086] one segment for every other ACK, and half of the flight is left', () => {
+    const made = marked();
+    const { peer, connection } = made;
+    peer.send({ flags: 'AE', ack: 1 + 11 * MSS });
+    expect(connection.info()).toMatchObject({ cwnd: 10 * MSS, ssthresh: 10 * MSS, recovery: 'open' });
+    const counts = [segments(made).length];
+    for (const n of range(12, 31)) {
+      ack(made, n);
+      counts.push(segments(made).length);
+    }
+    // RFC 3168 §6.1.2: CWR goes with the first, at once.
+    expect(counts[0]).toBe(1);
+    expect(Math.max(...counts)).toBe(1);
+    for (let i = 0; i + 2 < counts.length; i++) expect(counts[i]! + counts[i + 1]! + counts[i + 2]!).toBeGreaterThan(0);
+    expect(connection.info()).toMatchObject({ cwnd: 10 * MSS, pipe: 10 * MSS });
+    // The round trip is over: cwnd is used and grows as ever.
+    for (const n of range(31, 42)) ack(made, n);
+    expect(connection.info().cwnd).toBe(11 * MSS);
+    segments(made);
+  });
+
+  it('[S-079] a loss meanwhile goes on with the same reduction', () => {
+    const made = marked();
+    const { peer, connection } = made;
+    peer.send({ flags: 'AE', ack: 1 + 11 * MSS });
+    let sent = segments(made).length;
+    // 11 is lost.
+    for (const n of range(13, 31)) {
+      ack(made, 11, [12, n]);
+      sent += segments(made).length;
+    }
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh: 10 * MSS });
+    expect(sent).toBeGreaterThanOrEqual(9);
+    expect(sent).toBeLessThanOrEqual(11);
+    ack(made, 31);
+    expect(connection.info()).toMatchObject({ recovery: 'open', cwnd: 10 * MSS });
+    segments(made);
   });
 });
 
