@@ -55,6 +55,8 @@ export class Cubic implements CongestionController {
   #unusedSince: number = -1;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** As it was before the last congestion event. */
@@ -87,6 +89,7 @@ export class Cubic implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, kept, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#endStage();
@@ -98,7 +101,8 @@ export class Cubic implements CongestionController {
       this.#afterTimeout = false;
       return;
     }
-    this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+    // Nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, this.ssthresh);
     this.#endStage();
   }
 

@@ -33,6 +33,8 @@ export class Reno implements CongestionController {
   #counted: number = 0;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** Both windows before the last congestion event. */
@@ -64,6 +66,7 @@ export class Reno implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, half, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#counted = 0;
@@ -75,7 +78,8 @@ export class Reno implements CongestionController {
       this.#afterTimeout = false;
       return;
     }
-    this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+    // Nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, this.ssthresh);
     this.#counted = 0;
   }
 
