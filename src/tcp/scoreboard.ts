@@ -69,6 +69,8 @@ export class Scoreboard {
   retransmitted: number = 0;
   /** Octets ever deemed lost: each time counts. */
   losses: number = 0;
+  /** Octets ever sent more than once: each octet counts once. */
+  repeated: number = 0;
   /** After `findLost`: the first range that is lost and was not sent again. */
   lostStart: number = 0;
   lostEnd: number = 0;
@@ -147,6 +149,7 @@ export class Scoreboard {
       const marks = this.#marks(i);
       if (marks & Mark.sacked) continue;
       const bytes = this.#bytes(i);
+      if (!(marks & Mark.repeated)) this.repeated += bytes;
       if (!(marks & Mark.retransmitted)) {
         this.retransmitted += bytes;
         if (marks & Mark.lost) this.#waiting -= bytes;
