@@ -1,6 +1,6 @@
 import { seqDiff, seqGe, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
 import type { Rows } from './scoreboard-rows.ts';
-import { copyRow, giveRows, growRows, moveRows, takeRows } from './scoreboard-rows.ts';
+import { copyRow, giveRows, growRows, moveRows, sizeOfRows, takeRows } from './scoreboard-rows.ts';
 
 /** What is known of a record. */
 export const Mark = {
@@ -84,6 +84,11 @@ export class Scoreboard {
   /** Octets that are lost and not sent again; none of them lies below `#lostFrom`. */
   #waiting: number = 0;
   #lostFrom: number = 0;
+
+  /** What the board occupies, in bytes: SACK blocks that cut records make it grow. */
+  get allocated(): number {
+    return this.#rows === undefined ? 0 : sizeOfRows(this.#rows);
+  }
 
   /** When the oldest record was last sent; −1 when nothing is outstanding. */
   get oldestSentAt(): number {
