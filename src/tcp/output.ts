@@ -25,6 +25,8 @@ export function output(tcb: ControlBlock, now: number): void {
     send(tcb, now);
   }
   noteSent(tcb);
+  // The scoreboard follows what was sent, and what SACK has told of it.
+  tcb.account();
   setTimers(tcb, now);
 }
 

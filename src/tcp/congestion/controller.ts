@@ -31,6 +31,8 @@ export interface CongestionSample {
    * trip is over when it reaches the `totalDelivered` that was noted at the round's beginning.
    */
   priorDelivered: number;
+  /** Bytes sent more than once on this connection so far; what was sent again repeatedly counts once. */
+  resent: number;
   /** Delivery rate over the last flight, in bytes a second; −1 when this ACK gives no sample. */
   deliveryRate: number;
   /** The rate was limited by the application: it is a lower bound. */
