@@ -75,6 +75,7 @@ export function timerSample(tcb: ControlBlock, now: number, lost: number, flight
   sample.limited = true;
   sample.totalDelivered = tcb.rate.delivered;
   sample.appLimited = false;
-  sample.recovering = recovery.phase !== 'open';
+  // What it has to tell of is a loss.
+  sample.recovering = true;
   return sample;
 }

@@ -22,7 +22,7 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   else if (phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
   if (outcome === 'recovered' && tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
-  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+  if (outcome === 'partial') tcb.mustRetransmit = true;
 }
 
 function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
