@@ -78,6 +78,7 @@ export function timerSample(tcb: ControlBlock, now: number, lost: number, flight
   sample.totalDelivered = tcb.rate.delivered;
   sample.resent = tcb.scoreboard.repeated;
   sample.appLimited = false;
-  sample.recovering = recovery.phase !== 'open';
+  // What it has to tell of is a loss.
+  sample.recovering = true;
   return sample;
 }

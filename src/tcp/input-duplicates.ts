@@ -23,7 +23,7 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   else if (phase !== 'recovery' && !tcb.ecn.reducing && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
   if (ended) reportEnd(tcb);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
-  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+  if (outcome === 'partial') tcb.mustRetransmit = true;
 }
 
 function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {

@@ -110,7 +110,7 @@ export class NewRenoRecovery implements LossRecovery {
     if (this.phase === 'open') {
       this.inflation = 0;
       // Keeps `recover` close behind, so that it is never half the sequence space away. It still counts as covered.
-      if (seqLt(this.recover, una)) this.recover = seqAdd(una, -1);
+      this.recover = seqAdd(una, -1);
       return 'none';
     }
     if (seqLe(this.recover, una)) {
@@ -219,7 +219,7 @@ export class NewRenoRecovery implements LossRecovery {
   /** Whether three duplicate ACKs tell of a loss, and not of segments that were sent again for nothing. */
   #isNewLoss(una: number, mss: number): boolean {
     // After a timeout all that is outstanding is marked lost already: first that is sent again.
-    if (this.phase === 'loss' && this.lostNext !== this.lostEnd) return false;
+    if (this.findLost()) return false;
     // [S-075] RFC 6582 §3.2 step 2: the acknowledgement covers more than recover.
     if (seqLt(this.recover, una)) return true;
     // RFC 6582 §4.1 (step 2*): needless retransmissions are acknowledged by a jump of more than four segments. A step

@@ -1,4 +1,4 @@
-import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../buffer/seq.ts';
+import { seqDiff, seqGe, seqLe, seqLt, seqMax } from '../buffer/seq.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { AckReport } from './ack-report.ts';
 import { Prr } from './prr.ts';
@@ -88,12 +88,11 @@ export class SackRecovery implements LossRecovery {
         if (seqLt(left, right) && seqDiff(una, left) < OLDEST_DSACK && seqLe(right, nxt)) {
           report.onDuplicate(left, right);
         } else refused++;
-      } else if (seqLt(left, right) && seqLe(right, nxt) && seqGt(right, una)) {
+      } else if (seqLt(left, right) && seqLe(right, nxt)) {
+        // What lies below SND.UNA is just old: the scoreboard knows it no more.
         this.#board.sack(left, right, report);
         report.sackedEnd = seqMax(report.sackedEnd, right);
-      } else if (seqGt(right, una) || !seqLt(left, right)) {
-        refused++;
-      }
+      } else refused++;
     }
     return refused;
   }
@@ -106,7 +105,6 @@ export class SackRecovery implements LossRecovery {
     const board = this.#board;
     const rack = this.#rack;
     this.reorderAt = Infinity;
-    if (rack.xmitTs < 0 || board.length === 0) return 0;
     const before = board.losses;
     const window = rack.reorderingWindow(board.sackedSegments, this.phase !== 'open', finite(minRtt), srtt);
     const wait = board.markOlder(rack.xmitTs, rack.endSeq, rack.rtt + window, now);

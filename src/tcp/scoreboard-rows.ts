@@ -68,6 +68,6 @@ export function copyRow(rows: Rows, from: number, to: number): void {
 
 /** Moves rows `[from, end)` so that they begin at `to`. */
 export function moveRows(rows: Rows, from: number, end: number, to: number): void {
-  if (from >= end || from === to) return;
+  if (from >= end) return;
   for (const name of COLUMNS) rows[name].copyWithin(to, from, end);
 }

@@ -188,20 +188,18 @@ export class Scoreboard {
 
   /** `[left, right)` is reported as received by SACK; what lies outside of what is outstanding is left alone. */
   sack(left: number, right: number, sink: DeliverySink): void {
-    if (this.#rows === undefined || seqLe(right, this.#una)) return;
     // Mostly a block repeats what is known.
     const known = this.#find(left);
     if (known < this.length && this.#marks(known) & Mark.sacked && seqLe(right, this.#end(known))) return;
     const from = this.#cut(left, true);
     const to = this.#cut(right, false);
     for (let i = from; i < to; i++) {
-      if (this.#marks(i) & Mark.sacked) continue;
-      const bytes = this.#bytes(i);
-      const row = this.#first + i;
+      // Of what was SACKed before, this takes out what is put back right below.
       this.#deliver(i, this.#begin(i), this.#end(i), sink);
-      this.sacked += bytes;
-      this.sackedSegments += this.#rows.segments[row]!;
-      this.#rows.marks[row] = Mark.sacked;
+      const row = this.#first + i;
+      this.sacked += this.#bytes(i);
+      this.sackedSegments += this.#rows!.segments[row]!;
+      this.#rows!.marks[row] = Mark.sacked;
     }
     this.#join(from, to);
   }
@@ -235,11 +233,9 @@ export class Scoreboard {
     for (let i = from; i < to; i++) if (!(this.#marks(i) & Mark.sacked)) this.#lose(i);
   }
 
-  /** The first record that is not SACKed is lost. */
+  /** The oldest record is lost; it must not be one that SACK has reported. */
   markFirstLost(): void {
-    let i = 0;
-    while (i < this.length && this.#marks(i) & Mark.sacked) i++;
-    if (i < this.length) this.#lose(i);
+    if (this.length > 0) this.#lose(0);
   }
 
   /** Forgets what SACK has reported: the peer may have thrown it away (RFC 2018 §8). */
@@ -366,7 +362,7 @@ export class Scoreboard {
    * that holds `seq`, or with `up` the next.
    */
   #cut(seq: number, up: boolean): number {
-    if (this.length === 0 || seqLe(seq, this.#una)) return 0;
+    if (seqLe(seq, this.#una)) return 0;
     const index = this.#find(seq);
     if (index === this.length || this.#begin(index) === seq) return index;
     if (this.length >= MAX_RECORDS) return up ? index + 1 : index;
@@ -399,7 +395,6 @@ export class Scoreboard {
 
   /** Makes one of neighbours of which the same is known, from the one before `from` to the one at `to`. */
   #join(from: number, to: number): void {
-    if (this.length === 0) return;
     let kept = Math.max(from - 1, 0);
     const last = Math.min(to, this.length - 1);
     const rows = this.#rows!;

@@ -672,3 +672,33 @@ describe('A single loss', () => {
     expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
   });
 });
+
+describe('RFC 8985 §6.3: the reordering timer in fast recovery', () => {
+  it('[S-080] what it finds is sent again at once, though PRR has given everything to new data', () => {
+    const made = reordered(10);
+    const { world, connection } = made;
+    world.write(connection, 40 * MSS);
+    segments(made);
+    ack(made, 2, [3, 8]);
+    // The path is known to reorder: 2 is lost when the timer says so.
+    world.advance(REO_WND);
+    expect(segments(made)).toContain(2);
+    expect(connection.info().recovery).toBe('recovery');
+    world.advance(5 * MS);
+    ack(made, 2, [3, 12]);
+    const fresh = segments(made);
+    expect(fresh.length).toBeGreaterThan(0);
+    world.advance(RTT - 5 * MS);
+    ack(made, 2, [3, fresh[0]!]);
+    segments(made);
+    world.advance(5 * MS);
+    // What was sent 5 ms after 2 was sent again has arrived, and 2 has not.
+    ack(made, 2, [3, fresh.at(-1)! + 1]);
+    expect(segments(made)).not.toContain(2);
+    world.advance(REO_WND - 5 * MS - 1);
+    expect(segments(made)).toEqual([]);
+    world.advance(1);
+    expect(segments(made)).toContain(2);
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
+  });
+});
