@@ -1,5 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
-import { NO_OFFLOAD, Stack, batchOf } from '../../src/index.ts';
+import { Checksum, NO_OFFLOAD, Stack, batchOf } from '../../src/index.ts';
+import type { LinkOffload } from '../../src/link/link.ts';
 import type { Batch, Clock, Connection, ConnectionOptions, Link, LinkHost, ListenOptions } from '../../src/index.ts';
 import { ScriptPeer, VirtualClock, seededRandom, stream } from '../../src/sim/index.ts';
 import type { Timer } from '../../src/time/clock.ts';
@@ -65,8 +66,10 @@ class WatchedClock implements Clock {
 class Gate implements Link {
   readonly medium = 'ip';
   readonly mtu = 1500;
-  readonly up = true;
-  readonly offload = NO_OFFLOAD;
+  up: boolean = true;
+  offload: LinkOffload = NO_OFFLOAD;
+  /** What the link was given: lengths, the segment size noted, the mark of the checksum. */
+  readonly given: { length: number; segmentSize: number; checksum: number }[] = [];
   shut: boolean = false;
   host: LinkHost | undefined;
   readonly #heard: (bytes: Uint8Array) => void;
@@ -81,7 +84,12 @@ class Gate implements Link {
 
   send(batch: Batch): number {
     if (this.shut) return 0;
-    for (const bytes of batch) this.#heard(bytes.slice());
+    for (let row = 0; this.up && row < batch.count; row++) {
+      const [length, segmentSize, checksum] = [batch.length[row]!, batch.segmentSize[row]!, batch.checksum[row]!];
+      this.given.push({ length, segmentSize, checksum });
+      const offset = batch.offset[row]!;
+      if (checksum === Checksum.none) this.#heard(batch.memory[row]!.bytes.slice(offset, offset + length));
+    }
     return batch.count;
   }
 
@@ -97,6 +105,12 @@ export interface Gated {
   fill(): void;
   /** Until now. */
   open(): void;
+  /** The link is up or down; what it is given while it is down is lost. */
+  carrier(up: boolean): void;
+  /** From here on the link completes checksums and cuts super-segments: the peer hears nothing any more. */
+  cutting(): void;
+  /** What the link was given so far. */
+  given: { length: number; segmentSize: number; checksum: number }[];
   /** A process with this stack would not end by itself. */
   keepsAlive(): boolean;
 }
@@ -136,8 +150,17 @@ export function gated(tcp: ConnectionOptions = {}): Gated {
     gate.host!.writable();
     clock.advance(0);
   };
+  const cutting = (): void => {
+    gate.offload = { checksum: true, tso: 65_535, uso: 0 };
+    gate.host!.changed();
+  };
+  const carrier = (up: boolean): void => {
+    gate.up = up;
+    gate.host!.changed();
+    clock.advance(0);
+  };
   onTestFinished(() => stack.destroy());
-  return { clock, stack, peer, fill, open, keepsAlive: () => watched.keepsAlive };
+  return { clock, stack, peer, fill, open, carrier, cutting, given: gate.given, keepsAlive: () => watched.keepsAlive };
 }
 
 /** The same with a connection. */
