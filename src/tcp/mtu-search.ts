@@ -102,7 +102,7 @@ export class MtuSearch {
     if (cwnd < size - headers) return 0;
     if (wnd - flight >= needed && cwnd - flight >= size - headers) return size;
     // §7.4: "returning ACKs can be used to prevent the window from falling by more than the probe needs".
-    return flight > 0 ? HOLD : 0;
+    return HOLD;
   }
 
   /** The packet that `next` asked for has been sent. */
@@ -194,7 +194,7 @@ function between(low: number, high: number, ceiling: number): number {
   let best = 0;
   for (const size of COMMON_SIZES) {
     const near = Math.abs(size - middle);
-    if (4 * near <= range && (best === 0 || near < Math.abs(best - middle))) best = size;
+    if (4 * near <= range && near < Math.abs(best - middle)) best = size;
   }
   return best === 0 ? middle : best;
 }

@@ -212,8 +212,8 @@ function setTimers(tcb: ControlBlock, now: number): void {
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
   if (!probing) persist.stop();
-  else if (persist.deadline === Infinity) persist.start(now, tcb.rto.rto);
-  if (!outstanding || (probing && snd.wnd === 0)) {
+  else persist.start(now, tcb.rto.rto);
+  if (!outstanding || probing) {
     // RFC 8985 §8: exclusive of the zero-window probe.
     tcb.retransmitAt = tcb.tailProbeAt = Infinity;
     tcb.tailProbeStale = true;
@@ -233,7 +233,7 @@ function armTailProbe(tcb: ControlBlock, now: number): void {
   tcb.tailProbeStale = false;
   tcb.tailProbeAt = Infinity;
   const quiet = sack !== undefined && sack.phase === 'open' && scoreboard.sacked === 0 && !scoreboard.hasLost;
-  if (!quiet || snd.una === snd.nxt || !sack.tailProbe.ready) return;
+  if (!quiet || !sack.tailProbe.ready) return;
   const lone = seqDiff(snd.nxt, snd.una) <= snd.mss;
   const due = now + TailLossProbe.timeout(rto.srtt, lone, host.clock.resolution);
   tcb.tailProbeAt = Math.min(due, tcb.retransmitAt);

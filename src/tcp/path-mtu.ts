@@ -134,7 +134,6 @@ export class PathMtu {
    * offload; then `onSent` and `onProbeSent` are told.
    */
   probeSize(now: number, available: number, wnd: number, cwnd: number, flight: number, headers: number): number {
-    if (!this.search.active) return 0;
     return this.search.next(now, available, wnd, cwnd, flight, headers);
   }
 

@@ -122,12 +122,11 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
 /** The link was down and is up again: what was on its way is lost, which says nothing of congestion. */
 export function resume(tcb: ControlBlock, now: number): void {
   const { snd, recovery, rto } = tcb;
+  // Data that waits for a closed window is not on its way: only the next probe tells that it is open by now.
+  if (tcb.persist.deadline !== Infinity) return probe(tcb, now);
   if (snd.una === snd.nxt) return;
   if (!tcb.synAcked) {
     tcb.synDue = true;
-  } else if (tcb.persist.deadline !== Infinity) {
-    probe(tcb, now);
-    return;
   } else {
     recovery.onPathChanged(snd.una, snd.nxt);
     tcb.spurious.stop();

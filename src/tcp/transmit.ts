@@ -139,7 +139,6 @@ export function sendData(
   tcb.recovery.onSent(length);
   if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
   if (seqGt(end, snd.nxt)) {
-    if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
     scoreboard.push(snd.nxt, end, segment, now, rate);
     snd.nxt = end;
     tcb.probed = false;
@@ -165,7 +164,7 @@ function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
 /** A zero-window probe: one octet that the window does not allow for (RFC 9293 §3.8.6.1). */
 export function sendProbe(tcb: ControlBlock): boolean {
   const { snd } = tcb;
-  const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
+  const seq = snd.una;
   const isFin = seq === tcb.finAt;
   const flags = isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH;
   if (!transmit(tcb, seq, isFin ? 0 : 1, flags, snd.mss)) return false;
