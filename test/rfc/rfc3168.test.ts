@@ -440,7 +440,8 @@ describe('RFC 3168 §6.1.2: marks and losses of one window, with SACK', () => {
     expect(ssthresh).toBe(5 * MSS);
     const lost = 1 + MSS;
     for (const n of [3, 4, 5]) peer.send({ flags: 'AE', ack: lost, sack: [[lost + MSS, 1 + n * MSS]] });
-    expect(peer.take()[0]).toMatchObject({ seq: lost, length: MSS });
+    // PRR has sent new data for the mark, and now what was lost.
+    expect(peer.take()).toContainEqual(expect.objectContaining({ seq: lost, length: MSS }));
     expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
     // Marks that come meanwhile are answered by the recovery, even when they are of the next window.
     peer.send({ flags: 'AE', ack: 1 + 5 * MSS, sack: [[1 + 6 * MSS, 1 + 10 * MSS]] });
