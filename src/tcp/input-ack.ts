@@ -65,18 +65,21 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
 
 /** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. Returns the bytes of payload. */
 function advance(tcb: ControlBlock, segment: Segment): number {
-  const { snd } = tcb;
+  const { snd, report } = tcb;
+  const handshake = !tcb.synAcked;
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
   tcb.pathMtu.onAcked(snd.una);
-  if (!tcb.synAcked) synAcknowledged(tcb, snd.una);
+  if (handshake) synAcknowledged(tcb, snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);
     tcb.account();
   }
   tcb.bytesAcked += bytes;
-  tcb.scoreboard.acknowledge(snd.una, tcb.report);
+  tcb.scoreboard.acknowledge(snd.una, report);
+  // A SYN takes nothing of the window (RFC 7413 §4.2.2 step 6), and gives nothing.
+  if (handshake && report.delivered > 0) report.delivered--;
   tcb.softError = undefined;
   tcb.stalledSince = segment.now;
   tcb.progressed = true;

@@ -29,7 +29,8 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
 function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
   tcb.duplicateAcksReceived++;
-  if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
+  const flightSent = Math.min(tcb.flightSent, congestion?.cwnd ?? 0);
+  if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss, flightSent) === 'enter') {
     // Without SACK nobody knows whether more is lost (RFC 4821 §7.6.4): it counts as congestion all the same.
     sizeProbeSuspected(tcb, ack.now);
     // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.

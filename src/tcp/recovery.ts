@@ -70,23 +70,27 @@ export class NewRenoRecovery implements LossRecovery {
   partialAcks: number = 0;
   /** How far `una` moved at its last step: the heuristic of RFC 6582 §4.1. */
   #lastStep: number = 0;
-  /** SND.NXT at the first duplicate ACK, before limited transmit. */
-  #nxtBeforeLimited: number = 0;
+  /** What was outstanding at the first duplicate ACK, before limited transmit. */
+  #flightBeforeLimited: number = 0;
 
   /** @param iss the initial send sequence number ([S-075] RFC 6582 §3.2 step 1). */
   constructor(iss: number) {
     this.recover = iss;
   }
 
-  /** A duplicate ACK as RFC 5681 §2 defines it has come; `una`, `nxt` and `mss` as they are now. */
-  onDuplicateAck(una: number, nxt: number, mss: number): DuplicateAckAction {
+  /**
+   * A duplicate ACK as RFC 5681 §2 defines it has come; `una`, `nxt` and `mss` as they are now.
+   *
+   * @param flightSent what was outstanding when something could last be sent: before the ACKs of the same batch.
+   */
+  onDuplicateAck(una: number, nxt: number, mss: number, flightSent: number = 0): DuplicateAckAction {
     this.dupAcks++;
     if (this.phase === 'recovery') {
       // RFC 5681 §3.2 step 4; no more segments can have left than were there (its defence against forged ACKs).
       this.inflation = Math.min(this.inflation + mss, seqDiff(nxt, una));
       return 'inflate';
     }
-    if (this.dupAcks === 1) this.#nxtBeforeLimited = nxt;
+    if (this.dupAcks === 1) this.#flightBeforeLimited = Math.max(seqDiff(nxt, una), flightSent);
     if (this.dupAcks < DUPLICATE_THRESHOLD) return this.#limitedTransmit(mss);
     if (this.dupAcks > DUPLICATE_THRESHOLD || !this.#isNewLoss(una, mss)) {
       this.inflation = 0;
@@ -189,7 +193,7 @@ export class NewRenoRecovery implements LossRecovery {
 
   /** What was outstanding when the loss was seen, for ssthresh: without what limited transmit added (RFC 5681 §3.2). */
   flightAtLoss(una: number, nxt: number): number {
-    return seqDiff(this.dupAcks > 0 ? this.#nxtBeforeLimited : nxt, una);
+    return this.dupAcks > 0 ? this.#flightBeforeLimited : seqDiff(nxt, una);
   }
 
   /** Begins anew, as for a connection with another initial sequence number. */

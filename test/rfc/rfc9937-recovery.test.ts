@@ -98,6 +98,23 @@ describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between
     expect(connection.info()).toMatchObject({ ssthresh: 10 * MSS, pipe: 10 * MSS });
     expect(segments(made)).toHaveLength(10);
   });
+
+  it.each([
+    ['all of it in the batch', 0],
+    ['the first duplicate before it', 1],
+  ])('[S-067] [S-068] without SACK, too: %s', (_, before) => {
+    const made = twenty({ sack: false }, 100);
+    const { peer, connection } = made;
+    // Segments 10 to 21 arrive, 22 does not, of the rest some do.
+    const acks = [...range(11, 23), 22, 22, 22].map((n) => ({ flags: 'A', ack: 1 + n * MSS }));
+    if (before > 0) {
+      peer.sendAll(acks.slice(0, -2));
+      expect(segments(made)).not.toEqual([]);
+      peer.sendAll(acks.slice(-2));
+    } else peer.sendAll(acks);
+    expect(connection.info().ssthresh).toBe(10 * MSS);
+    expect(segments(made)[0]).toBe(22);
+  });
 });
 
 describe('RFC 9937 §4: an ECN mark is answered as a loss is, for one round trip of ACKs', () => {
