@@ -56,6 +56,8 @@ export class Cubic implements CongestionController {
   #unusedSince: number = -1;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** As it was before the last congestion event. */
@@ -89,6 +91,7 @@ export class Cubic implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, kept, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#endStage();
@@ -101,8 +104,13 @@ export class Cubic implements CongestionController {
       this.#afterTimeout = false;
       return;
     }
+<<<<<<< HEAD
     if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
     this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
+=======
+    // Nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+>>>>>>> main
     this.#endStage();
   }
 

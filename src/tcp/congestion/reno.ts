@@ -34,6 +34,8 @@ export class Reno implements CongestionController {
   #counted: number = 0;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** Both windows before the last congestion event. */
@@ -66,6 +68,7 @@ export class Reno implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, half, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#counted = 0;
@@ -78,8 +81,13 @@ export class Reno implements CongestionController {
       this.#afterTimeout = false;
       return;
     }
+<<<<<<< HEAD
     if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
     this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
+=======
+    // Nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+>>>>>>> main
     this.#counted = 0;
   }
 
