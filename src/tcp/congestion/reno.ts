@@ -81,13 +81,9 @@ export class Reno implements CongestionController {
       this.#afterTimeout = false;
       return;
     }
-<<<<<<< HEAD
     if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
-    this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
-=======
     // Nothing was missing that held ACKs back: the window is not larger than the flight.
-    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, this.ssthresh);
->>>>>>> main
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
     this.#counted = 0;
   }
 
