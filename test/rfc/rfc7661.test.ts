@@ -4,6 +4,7 @@ import { Cubic } from '../../src/tcp/congestion/cubic.ts';
 import { Reno } from '../../src/tcp/congestion/reno.ts';
 import { WindowValidation } from '../../src/tcp/congestion/window-validation.ts';
 import { congestionSample } from '../support/congestion.ts';
+import * as sack from '../support/sack-world.ts';
 
 const MSS = 1000;
 const RTT = 100_000;
@@ -360,3 +361,35 @@ for (const make of [() => new Reno(START), () => new Cubic(START)]) {
     });
   });
 }
+
+describe('RFC 7661: on a connection', () => {
+  it('[S-083] what was used of a preserved window answers a loss: (pipeACK − R) / 2', () => {
+    const made = sack.twenty();
+    const { world, connection } = made;
+    for (let n = 11; n <= 30; n++) sack.ack(made, n);
+    expect(connection.info().cwnd).toBe(40 * sack.MSS);
+    world.advance(sack.RTT);
+    // From now on six segments a round trip, for more than a second.
+    let acked = 30;
+    const turn = (): void => {
+      world.write(connection, 6 * sack.MSS);
+      sack.segments(made);
+      world.advance(sack.RTT);
+    };
+    for (let i = 0; i < 14; i++) {
+      turn();
+      acked += 6;
+      sack.ack(made, acked);
+    }
+    // Twice the twenty that were used, and what the ACK that got there has added.
+    expect(connection.info().cwnd).toBe(42 * sack.MSS);
+    turn();
+    // The first two are lost.
+    for (let i = 2; i < 6; i++) sack.ack(made, acked, [acked + 2, acked + i + 1]);
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh: 3 * sack.MSS });
+    world.advance(sack.RTT);
+    sack.segments(made);
+    sack.ack(made, acked + 6);
+    expect(connection.info()).toMatchObject({ recovery: 'open', ssthresh: 2 * sack.MSS, cwnd: 2 * sack.MSS });
+  });
+});

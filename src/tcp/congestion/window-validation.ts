@@ -69,7 +69,7 @@ export class WindowValidation {
    * The window is about to be reduced. Returns the bytes that are kept: `share`, which the controller keeps of the
    * flight. In the non-validated phase half of the flight, or of pipeACK where that is more (§4.4.1): a pause just before
    * the loss was noticed doesn't matter. Then the phase is over, and pipeACK is undefined until something was measured
-   * that is sent after recovery (with marks: from now on).
+   * that is sent after recovery.
    */
   onCongestion(kind: CongestionKind, sample: CongestionSample, share: number): number {
     // [S-083] RFC 7661 §4.4: a timeout ends the phase, too, and is answered as ever.
@@ -77,13 +77,13 @@ export class WindowValidation {
     const used = Math.max(this.pipeAck, sample.flight);
     this.#used = unproven && kind === 'loss' ? used : -1;
     this.#resent = sample.resent;
-    this.#forget(kind === 'ecn' ? sample.totalDelivered : Infinity);
+    this.#forget(Infinity);
     return unproven ? used / 2 : share;
   }
 
   /**
-   * Recovery is over, of a timeout's losses too: what the window becomes when the loss came in the non-validated phase, −1 otherwise.
-   * RFC 7661 §4.4.1: (max(pipeACK, LossFlightSize) − R) / 2, where R is what had to be sent again.
+   * Recovery is over, of a timeout's losses too: what the window becomes when the loss came in the non-validated phase,
+   * −1 otherwise. RFC 7661 §4.4.1: (max(pipeACK, LossFlightSize) − R) / 2, where R is what had to be sent again.
    */
   onRecovered(sample: CongestionSample): number {
     const used = this.#used;
