@@ -65,7 +65,7 @@ class WatchedClock implements Clock {
 /** A link that takes nothing while it is shut. */
 class Gate implements Link {
   readonly medium = 'ip';
-  readonly mtu = 1500;
+  mtu: number = 1500;
   up: boolean = true;
   offload: LinkOffload = NO_OFFLOAD;
   /** What the link was given: lengths, the segment size noted, the mark of the checksum. */
@@ -107,6 +107,8 @@ export interface Gated {
   open(): void;
   /** The link is up or down; what it is given while it is down is lost. */
   carrier(up: boolean): void;
+  /** The link has another MTU. */
+  resize(mtu: number): void;
   /** From here on the link completes checksums and cuts super-segments: the peer hears nothing any more. */
   cutting(): void;
   /** What the link was given so far. */
@@ -154,13 +156,29 @@ export function gated(tcp: ConnectionOptions = {}): Gated {
     gate.offload = { checksum: true, tso: 65_535, uso: 0 };
     gate.host!.changed();
   };
+  const resize = (mtu: number): void => {
+    gate.mtu = mtu;
+    gate.host!.changed();
+    clock.advance(0);
+  };
   const carrier = (up: boolean): void => {
     gate.up = up;
     gate.host!.changed();
     clock.advance(0);
   };
   onTestFinished(() => stack.destroy());
-  return { clock, stack, peer, fill, open, carrier, cutting, given: gate.given, keepsAlive: () => watched.keepsAlive };
+  return {
+    clock,
+    stack,
+    peer,
+    fill,
+    open,
+    carrier,
+    resize,
+    cutting,
+    given: gate.given,
+    keepsAlive: () => watched.keepsAlive,
+  };
 }
 
 /** The same with a connection. */

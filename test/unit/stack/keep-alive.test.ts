@@ -47,6 +47,18 @@ describe('a listener', () => {
   });
 });
 
+describe('a listener that is closed twice', () => {
+  it('does not free the port of the next one', () => {
+    const { stack } = gated();
+    const first = stack.tcp.listen({ port: 7 }, () => {});
+    first.close();
+    stack.tcp.listen({ port: 7 }, () => {});
+    first.close();
+    expect(stack.tcp.listeners.map(({ port }) => port)).toEqual([7]);
+    expect(() => stack.tcp.listen({ port: 7 }, () => {})).toThrow(/EADDRINUSE/);
+  });
+});
+
 describe('a connection', () => {
   it('keeps the process alive from the beginning to the end', () => {
     const { stack, clock, keepsAlive } = gated();

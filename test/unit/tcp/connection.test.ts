@@ -166,13 +166,13 @@ describe('stack.destroy', () => {
   it('says nothing to the peer of a connection that is over, or that has not begun', () => {
     const over = inState('TIME_WAIT');
     over.peer.take();
-    over.world.act(() => over.world.stack.destroy());
+    over.world.act(() => void over.world.stack.destroy());
     over.peer.expectNothing();
     const world = new World();
     const peer = world.peer();
     world.connect();
     peer.expect({ flags: 'S' });
-    world.act(() => world.stack.destroy());
+    world.act(() => void world.stack.destroy());
     peer.expectNothing();
   });
 });
