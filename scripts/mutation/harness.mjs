@@ -1,6 +1,6 @@
 // @ts-check
 // What test files import instead of vitest: it collects tests as functions that can be run again and again in one process.
-import { expect } from 'vitest';
+import { expect, vi } from 'vitest';
 import { format } from 'node:util';
 
 /** @typedef {() => unknown} Hook */
@@ -88,5 +88,5 @@ export async function runTest(test) {
   return failure;
 }
 
-export { expect };
+export { expect, vi };
 export { describe as suite, it as test };

@@ -143,7 +143,8 @@ export class Connection {
     requireBytes('chunks', chunks);
     const urgent = options !== undefined && isUrgent(options);
     const tcb = this.#tcb;
-    if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return 0;
+    // Behind a FIN, which TIME-WAIT has behind it, nothing is written.
+    if (tcb.finAt !== undefined || tcb.state === 'CLOSED') return 0;
     let room = this.writableLength;
     let taken = 0;
     const list = chunks instanceof Uint8Array ? [chunks] : chunks;
@@ -201,7 +202,7 @@ export class Connection {
   /** Half-close (RFC 9293 §3.10.4): FIN goes out behind everything written; bytes may still arrive. Idempotent. */
   shutdown(): void {
     const tcb = this.#tcb;
-    if (tcb.finAt !== undefined || tcb.state === 'CLOSED' || tcb.state === 'TIME_WAIT') return;
+    if (tcb.finAt !== undefined || tcb.state === 'CLOSED') return;
     tcb.finAt = tcb.dataEnd;
     // Before the handshake is complete the CLOSE is queued: `established` comes back to it.
     if (isSynchronized(tcb.state)) tcb.enter('send-fin');

@@ -93,7 +93,7 @@ export class ControlBlock {
   /** Bytes written and not yet acknowledged; its head stands at `dataStart`. */
   readonly sendQueue: ByteQueue;
   readonly receiveQueue: ReceiveQueue;
-  readonly reassembly: Reassembly;
+  readonly reassembly: Reassembly = new Reassembly();
   readonly receiveWindow: ReceiveWindow;
   readonly receiveTuning: ReceiveAutotuning;
   readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
@@ -244,7 +244,6 @@ export class ControlBlock {
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
-    this.reassembly = new Reassembly(host.receiveMemory.small);
     this.receiveTuning = ReceiveAutotuning.from(options);
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
@@ -333,7 +332,8 @@ export class ControlBlock {
 
   /** Brings the stack's memory budget up to date with what the queues hold. */
   account(): void {
-    const held = this.sendQueue.allocated + this.receiveQueue.allocated + this.reassembly.allocated;
+    const { sendQueue, scoreboard, receiveQueue, reassembly } = this;
+    const held = sendQueue.allocated + scoreboard.allocated + receiveQueue.allocated + reassembly.allocated;
     if (held === this.#accounted) return;
     this.host.budget.adjust(held - this.#accounted);
     this.#accounted = held;

@@ -160,12 +160,20 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);
+  if (wnd < snd.wnd && isOvertaken(tcb, segment)) return;
+  if (snd.wnd === 0 && wnd > 0 && tcb.sack?.phase === 'recovery') tcb.sack.prr.onWindowOpened(snd.mss);
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);
   snd.wl1 = segment.seq;
   snd.wl2 = segment.ack;
   if (wnd > 0) tcb.persist.stop();
   else tcb.persist.onAck();
+}
+
+/** The numbers are those that the window was last taken from, but its timestamp says that this segment was sent before. */
+function isOvertaken({ snd, timestamps }: ControlBlock, segment: Segment): boolean {
+  if (!timestamps.ok || segment.seq !== snd.wl1 || segment.ack !== snd.wl2) return false;
+  return seqLt(segment.options.tsValue, timestamps.recent);
 }
 
 /** Our FIN is acknowledged: the closing states move on. */

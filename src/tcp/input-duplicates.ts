@@ -1,7 +1,7 @@
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
-import { RECOVERED, reportLoss } from './input-sack.ts';
+import { reportEnd, reportLoss } from './input-sack.ts';
 import { sizeProbeSuspected } from './segment-size.ts';
 
 /** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
@@ -14,15 +14,16 @@ export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
 
 function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
-  const { phase } = newReno;
+  const { phase, congested } = newReno;
   const outcome = newReno.onNewAck(snd.una, ack.acked, snd.nxt, snd.mss);
   const sample = ackSample(tcb, ack, 0);
+  const ended = (outcome === 'recovered' && congested) || tcb.ecn.ended(snd.una);
   // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
-  if (outcome === 'recovered' && newReno.congested) congestion?.onRecovered(sample);
-  else if (phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
-  if (outcome === 'recovered' && tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
+  if (ended) congestion?.onRecovered(sample);
+  else if (phase !== 'recovery' && !tcb.ecn.reducing && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
+  if (ended) reportEnd(tcb);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
-  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+  if (outcome === 'partial') tcb.mustRetransmit = true;
 }
 
 function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
@@ -37,6 +38,7 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
       congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
       tcb.spurious.start(snd.una, snd.nxt);
     }
+    tcb.ecn.reducing = false;
     reportLoss(tcb, 'duplicate-acks', snd.mss);
     tcb.mustRetransmit = true;
   }

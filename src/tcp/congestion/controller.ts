@@ -31,6 +31,8 @@ export interface CongestionSample {
    * trip is over when it reaches the `totalDelivered` that was noted at the round's beginning.
    */
   priorDelivered: number;
+  /** Bytes sent more than once on this connection so far; what was sent again repeatedly counts once. */
+  resent: number;
   /** Delivery rate over the last flight, in bytes a second; −1 when this ACK gives no sample. */
   deliveryRate: number;
   /** The rate was limited by the application: it is a lower bound. */
@@ -69,7 +71,10 @@ export interface CongestionController {
   onAck(sample: CongestionSample): void;
   /** Once per event: for a loss or ECN mark when its recovery is entered, for a timeout at the first expiry. */
   onCongestion(kind: CongestionKind, sample: CongestionSample): void;
-  /** All that was outstanding at the loss or timeout is acknowledged. `onAck` is not called for the same ACK. */
+  /**
+   * All that was outstanding at the loss, timeout or mark is acknowledged: once for each, unless `onSpurious` takes it
+   * back, or another comes before. `onAck` is called neither for the same ACK nor between a mark and this.
+   */
   onRecovered(sample: CongestionSample): void;
   /** About to send after `idleFor` microseconds without sending; `rto` is the current timeout (RFC 5681 §4.1). */
   onIdle(idleFor: number, rto: number): void;

@@ -155,3 +155,57 @@ describe('a transfer over a path', () => {
     expect(sent).toBe(512 * KIB);
   });
 });
+
+describe('ReceiveAutotuning: the round-trip time', () => {
+  const tuning = () => new ReceiveAutotuning(131_072, 6 * MIB);
+
+  it('by timestamps is smoothed, an eighth of each sample', () => {
+    const tune = tuning();
+    tune.onInOrder(1000, 10_000, 8 * MS, 0);
+    tune.onInOrder(2000, 10_000, 16 * MS, 1);
+    expect(tune.rtt).toBe(9 * MS);
+  });
+
+  it('by timestamps is not shortened by how soon a window is filled', () => {
+    const tune = tuning();
+    tune.onInOrder(0, 10_000, 50 * MS, 0);
+    tune.onInOrder(10_000, 10_000, 50 * MS, 10 * MS);
+    expect(tune.rtt).toBe(50 * MS);
+  });
+});
+
+describe('ReceiveAutotuning: growth', () => {
+  const MSS = 1000;
+
+  /** A buffer with a round-trip time of 10 ms. */
+  const tuning = (size: number) => {
+    const tune = new ReceiveAutotuning(size, 6 * MIB);
+    tune.onInOrder(0, size, 10 * MS, 0);
+    return tune;
+  };
+
+  it('needs a round-trip time', () => {
+    const tune = new ReceiveAutotuning(20_000, 6 * MIB);
+    expect(tune.onRead(500_000, MSS, 6 * MIB, 10_000 * MS)).toBe(false);
+    expect(tune.size).toBe(20_000);
+  });
+
+  it('begins when more is read in a round trip than an initial window of ten segments', () => {
+    expect(tuning(20_000).onRead(10 * MSS, MSS, 6 * MIB, 10 * MS)).toBe(false);
+    expect(tuning(20_000).onRead(10 * MSS + 1, MSS, 6 * MIB, 10 * MS)).toBe(true);
+  });
+
+  it('goes on when more is read than in the best round trip before', () => {
+    const tune = tuning(20_000);
+    expect(tune.onRead(50_000, MSS, 60_000, 10 * MS)).toBe(true);
+    expect(tune.onRead(90_000, MSS, 6 * MIB, 20 * MS)).toBe(false);
+    expect(tune.size).toBe(60_000);
+    expect(tune.onRead(141_000, MSS, 6 * MIB, 30 * MS)).toBe(true);
+  });
+
+  it('never makes the buffer smaller, where less would do', () => {
+    const tune = tuning(1_000_000);
+    expect(tune.onRead(12_000, MSS, 6 * MIB, 10 * MS)).toBe(false);
+    expect(tune.size).toBe(1_000_000);
+  });
+});
