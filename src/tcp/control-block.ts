@@ -385,10 +385,10 @@ export class ControlBlock {
     this.host.keepAlive(on ? 1 : -1);
   }
 
-  /** The error as the owner is to see it. */
-  errorOf(code: ErrorCode): SystemError {
+  /** The error as the owner is to see it; `cause` is what has been thrown, if anything. */
+  errorOf(code: ErrorCode, cause?: unknown): SystemError {
     const connecting = this.state === 'SYN_SENT' || (this.state === 'SYN_RECV' && !this.passive);
-    const place = { address: this.path.remote.toString(), port: this.remotePort };
+    const place = { address: this.path.remote.toString(), port: this.remotePort, cause };
     return systemError(code, connecting ? 'connect' : 'read', place);
   }
 
@@ -400,9 +400,9 @@ export class ControlBlock {
   }
 
   /** Ends the connection with an error for its owner. */
-  fail(code: ErrorCode): void {
+  fail(code: ErrorCode, cause?: unknown): void {
     if (this.state === 'CLOSED') return;
-    this.error ??= this.errorOf(code);
+    this.error ??= this.errorOf(code, cause);
     this.notices |= Notice.error;
     this.release('end');
   }
