@@ -31,6 +31,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     sample.pipe = Math.max(sample.pipe, tcb.pipeSent);
     congestion.onRecovered(sample);
   } else if (sack.phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
+  else if (sack.phase !== 'recovery' && report.delivered > 0 && !ack.advanced) congestion.onSelectiveAck?.(sample);
   if (spared) tcb.mustRetransmit = true;
   else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
