@@ -349,7 +349,8 @@ export class ControlBlock {
   /** Room is wanted and something was acknowledged: the send buffer follows the congestion window. */
   tuneSendBuffer(): void {
     const { sendTuning, congestion, snd, host, minRtt } = this;
-    const inFlight = Math.min(congestion?.cwnd ?? 0, snd.maxWnd);
+    // What SACK has reported stands in the buffer, too, until SND.UNA has passed it: that is not in the window.
+    const inFlight = Math.min(Math.max(congestion?.cwnd ?? 0, seqDiff(snd.nxt, snd.una)), snd.maxWnd);
     sendTuning.onAck(inFlight, growthLimit(sendTuning.size, sendTuning.maximum, minRtt.value, host.budget.room));
   }
 

@@ -29,6 +29,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     congestion.onRecovered(sample);
     sample.pipe = pipe;
   } else if (sack.phase !== 'recovery' && !tcb.ecn.reducing && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
+  else if (sack.phase !== 'recovery' && report.delivered > 0 && !ack.advanced) congestion.onSelectiveAck?.(sample);
   if (spared) tcb.mustRetransmit = true;
   else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');

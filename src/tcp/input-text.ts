@@ -170,7 +170,7 @@ function noteRange(tcb: ControlBlock, seq: number): boolean {
   if (!tcb.sackPermitted) return false;
   // A bound of the queue may have dropped what lay farthest ahead.
   sackBlocks.trim(rcv.nxt, reassembly.endFrom(rcv.nxt));
-  return reassembly.rangeOf(seq) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
+  return reassembly.rangeOf(seq, sackBlocks) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
 }
 
 /** Is there memory for so much more? Under pressure this connection's out-of-order data goes first, then the segment is dropped. */

@@ -7,8 +7,19 @@ import { PieceStorage } from './piece-storage.ts';
 export interface ReassemblyOptions {
   /** Bytes kept at most; beyond, what lies farthest ahead is dropped and comes again. Default 1 GiB. */
   maxBytes?: number;
-  /** Pieces kept at most: bounds what one-byte segments cost. Default 1024. */
+  /**
+   * Pieces kept at most, beside one for each 512 bytes kept: bounds what one-byte segments cost. Default 1024. Ordinary
+   * segments are bounded by the window alone: what SACK has reported must not be dropped without need (RFC 2018 §8).
+   */
   maxPieces?: number;
+}
+
+/** Gapless ranges found before, all of which are still kept: `SackBlocks`. */
+export interface KnownRanges {
+  /** Is `seq` in one of them? Then it is `[left, right)`. */
+  holds(seq: number): boolean;
+  readonly left: number;
+  readonly right: number;
 }
 
 /** Where delivered bytes go: a `ReceiveQueue`. The bytes are never rewritten. */
@@ -19,6 +30,8 @@ export interface ReassemblyTarget {
   push(memory: Memory, offset: number, length: number, retained: boolean): void;
 }
 
+/** A piece for each so many bytes doesn't count for `maxPieces`: less than the payload of a default MSS, 536. */
+const ORDINARY_PIECE = 512;
 /** What a piece costs beside its bytes, for the memory budget: the object and its place in the list, measured with V8. */
 const PIECE_OVERHEAD = 112;
 /** A piece that is a smaller part of its slab than one in so many is copied when it is delivered: it must not hold it. */
@@ -129,14 +142,19 @@ export class Reassembly {
     return seqDiff(next, nxt);
   }
 
-  /** Finds the gapless range that holds byte `seq`, for a SACK block: true with `rangeStart` and `rangeEnd` set. */
-  rangeOf(seq: number): boolean {
+  /**
+   * Finds the gapless range that holds byte `seq`, for a SACK block: true with `rangeStart` and `rangeEnd` set. With
+   * what is `known` beside the piece it need not go from piece to piece, of which a range may have thousands.
+   */
+  rangeOf(seq: number, known?: KnownRanges): boolean {
     const index = this.#find(seq);
     const piece = this.#pieces[index];
     if (piece === undefined || seqLt(seq, piece.seq)) return false;
     let first = index;
+    if (known?.holds(seqAdd(piece.seq, -1)) === true) first = this.#find(known.left);
     while (first > 0 && this.#pieces[first - 1]!.end === this.#pieces[first]!.seq) first--;
     let last = index;
+    if (known?.holds(piece.end) === true) last = this.#find(seqAdd(known.right, -1));
     while (last + 1 < this.#pieces.length && this.#pieces[last]!.end === this.#pieces[last + 1]!.seq) last++;
     this.rangeStart = this.#pieces[first]!.seq;
     this.rangeEnd = this.#pieces[last]!.end;
@@ -148,7 +166,13 @@ export class Reassembly {
     let index = this.#find(seq);
     const first = this.#pieces[index];
     if (first === undefined || seqLe(end, first.seq)) return false;
-    while (index + 1 < this.#pieces.length && this.#pieces[index]!.end === this.#pieces[index + 1]!.seq) index++;
+    while (
+      seqLt(this.#pieces[index]!.end, end) &&
+      index + 1 < this.#pieces.length &&
+      this.#pieces[index]!.end === this.#pieces[index + 1]!.seq
+    ) {
+      index++;
+    }
     const to = this.#pieces[index]!.end;
     this.rangeStart = seqMax(seq, first.seq);
     this.rangeEnd = seqMin(end, to);
@@ -192,9 +216,13 @@ export class Reassembly {
     this.bytes += length;
   }
 
+  get #piecesAllowed(): number {
+    return this.#maxPieces + Math.floor(this.bytes / ORDINARY_PIECE);
+  }
+
   /** Drops what lies farthest ahead until `length` bytes fit at `index`: what is nearest to the gap is needed first. */
   #makeRoom(index: number, length: number): boolean {
-    while (this.bytes + length > this.#maxBytes || this.#pieces.length >= this.#maxPieces) {
+    while (this.bytes + length > this.#maxBytes || this.#pieces.length >= this.#piecesAllowed) {
       this.dropped++;
       if (this.#pieces.length <= index) return false;
       const farthest = this.#pieces.pop()!;

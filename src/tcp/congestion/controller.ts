@@ -69,6 +69,12 @@ export interface CongestionController {
   readonly ignoresEcn?: boolean;
   /** New data acknowledged outside fast recovery (while a timeout's losses are repaired, too). */
   onAck(sample: CongestionSample): void;
+  /**
+   * Outside fast recovery, SACK alone has told of something new: SND.UNA stands still, `acked` is 0, and `rtt` is that
+   * of what was reported. Where packets are reordered most round-trip times come this way: those that `onAck` brings
+   * are those of what was late.
+   */
+  onSelectiveAck?(sample: CongestionSample): void;
   /** Once per event: for a loss or ECN mark when its recovery is entered, for a timeout at the first expiry. */
   onCongestion(kind: CongestionKind, sample: CongestionSample): void;
   /**

@@ -79,6 +79,11 @@ export class Cubic implements CongestionController {
     else if (this.#unusedSince < 0) this.#unusedSince = sample.now;
   }
 
+  /** The window waits for SND.UNA (RFC 5681 §3.1), HyStart++ doesn't: "for each arriving ACK in slow start". */
+  onSelectiveAck(sample: CongestionSample): void {
+    if (this.cwnd < this.ssthresh) this.#watchDelay(sample);
+  }
+
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-084] RFC 9438 §4.6: ssthresh = flight_size * β_cubic; a timeout's as well (§4.8). Exact for whole segments.
@@ -152,8 +157,13 @@ export class Cubic implements CongestionController {
     const first = this.ssthresh === MAX_WINDOW;
     const divisor = first ? this.#hystart.growthDivisor : 1;
     if (mayGrow) this.#grow(this.#slowStart.onAck(sample, this.cwnd, this.#afterTimeout) / divisor, this.ssthresh);
+    this.#watchDelay(sample);
+  }
+
+  /** HyStart++: has the delay risen for long enough to end slow start? */
+  #watchDelay(sample: CongestionSample): void {
     // [S-085] RFC 9406 §4.3: only in the first slow start, while ssthresh is as high as it began.
-    if (!first || !this.#hystart.onAck(sample)) return;
+    if (this.ssthresh !== MAX_WINDOW || !this.#hystart.onAck(sample)) return;
     this.ssthresh = this.cwnd;
     // RFC 9438 §4.10: W_max is undefined, cwnd_prior is cwnd.
     this.#curve.cwndPrior = this.cwnd;
