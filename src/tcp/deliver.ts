@@ -71,7 +71,7 @@ function close(tcb: ControlBlock): void {
 
 /** The end of the stream is told when every byte before it has been read; `read` comes back to it. */
 function end(tcb: ControlBlock): void {
-  if (tcb.endDelivered || tcb.receiveQueue.length > 0 || !tcb.endReceived) return;
+  if (tcb.endDelivered || tcb.receiveQueue.length > 0) return;
   tcb.endDelivered = true;
   tcb.connection.handler.onEnd?.(tcb.connection);
 }

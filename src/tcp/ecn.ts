@@ -29,6 +29,8 @@ export class Ecn {
   resumeAt: number = Infinity;
   /** An ACK has told of a mark since the last reduction for a loss: that can't be taken back any more (RFC 4015 §3.1). */
   marked: boolean = false;
+  /** A mark is being answered: congestion control is owed the end of the window of data. */
+  reducing: boolean = false;
   /** Segments, or super-segments, that came with CE, and ACKs with ECE. */
   marks: number = 0;
   echoes: number = 0;
@@ -109,6 +111,13 @@ export class Ecn {
     if (seqGt(una, this.#recover)) this.#reduced = 'none';
   }
 
+  /** True once, when the window of data in which a mark was answered is acknowledged up to `una`. */
+  ended(una: number): boolean {
+    if (!this.reducing || seqLt(una, this.#recover)) return false;
+    this.reducing = false;
+    return true;
+  }
+
   /**
    * An ACK says ECE: whether to reduce the window for it. [S-086] RFC 3168 §6.1.2: once for all marks and losses of a
    * window of data.
@@ -116,6 +125,7 @@ export class Ecn {
   onEcho(nxt: number): boolean {
     if (!this.active || this.#reduced !== 'none') return false;
     this.#reduce('mark', nxt);
+    this.reducing = true;
     return true;
   }
 
@@ -130,6 +140,7 @@ export class Ecn {
 
   /** The retransmission timer has expired, for which the window is always reduced. */
   onTimeout(nxt: number): void {
+    this.reducing = false;
     if (this.active) this.#reduce('loss', nxt);
   }
 

@@ -108,7 +108,7 @@ export class ReceiveWindow {
     // [SHLD-14] RFC 9293 §3.8.6, RFC 7323 §2.4: rounded up, so that the edge stays or moves by less than a unit. Where
     // tiny segments have moved it by an eighth of the buffer beyond what is free, down: the edge kept here still holds.
     const up = offered + ((unit - (offered % unit)) % unit);
-    const kept = up === offered || up <= free + this.bufferSize / 8 ? up : offered - (offered % unit);
+    const kept = up <= free + this.bufferSize / 8 ? up : offered - (offered % unit);
     return Math.min(kept, limit);
   }
 }

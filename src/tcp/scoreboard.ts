@@ -1,6 +1,6 @@
 import { seqDiff, seqGe, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
 import type { Rows } from './scoreboard-rows.ts';
-import { copyRow, giveRows, growRows, moveRows, takeRows } from './scoreboard-rows.ts';
+import { copyRow, giveRows, growRows, moveRows, sizeOfRows, takeRows } from './scoreboard-rows.ts';
 
 /** What is known of a record. */
 export const Mark = {
@@ -69,6 +69,8 @@ export class Scoreboard {
   retransmitted: number = 0;
   /** Octets ever deemed lost: each time counts. */
   losses: number = 0;
+  /** Octets ever sent more than once: each octet counts once. */
+  repeated: number = 0;
   /** After `findLost`: the first range that is lost and was not sent again. */
   lostStart: number = 0;
   lostEnd: number = 0;
@@ -82,6 +84,11 @@ export class Scoreboard {
   /** Octets that are lost and not sent again; none of them lies below `#lostFrom`. */
   #waiting: number = 0;
   #lostFrom: number = 0;
+
+  /** What the board occupies, in bytes: SACK blocks that cut records make it grow. */
+  get allocated(): number {
+    return this.#rows === undefined ? 0 : sizeOfRows(this.#rows);
+  }
 
   /** When the oldest record was last sent; −1 when nothing is outstanding. */
   get oldestSentAt(): number {
@@ -147,6 +154,7 @@ export class Scoreboard {
       const marks = this.#marks(i);
       if (marks & Mark.sacked) continue;
       const bytes = this.#bytes(i);
+      if (!(marks & Mark.repeated)) this.repeated += bytes;
       if (!(marks & Mark.retransmitted)) {
         this.retransmitted += bytes;
         if (marks & Mark.lost) this.#waiting -= bytes;

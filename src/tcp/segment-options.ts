@@ -66,7 +66,6 @@ export function writeSegmentOptions(tcb: ControlBlock, view: DataView, offset: n
 function blocksThatFit(tcb: ControlBlock, length: number): number {
   if (length === 0) return MOST_BLOCKS;
   const { path, timestamps, snd } = tcb;
-  if (length > snd.mss) return 0;
   const room = path.mtu - path.headerLength - TCP_HEADER_LENGTH - timestamps.length - length;
   return Math.floor((Math.min(room, snd.mss - length) - SACK_HEADER) / SACK_BLOCK);
 }

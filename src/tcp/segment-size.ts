@@ -85,7 +85,7 @@ export function sizeProbeFailed(tcb: ControlBlock, now: number): boolean {
     return true;
   }
   // Further ACKs of the batch come before it is sent again.
-  return search.failedSeq !== search.failedEnd && onlyLoss(tcb, search.failedSeq, search.failedEnd);
+  return onlyLoss(tcb, search.failedSeq, search.failedEnd);
 }
 
 /** Nothing but `[seq, end)` is lost, and no recovery under way. */
@@ -96,8 +96,8 @@ function onlyLoss({ scoreboard, recovery }: ControlBlock, seq: number, end: numb
 
 /** Without SACK duplicate ACKs ask for the octet at SND.UNA, and no more is known: is it a probe? Linux does so, too. */
 export function sizeProbeSuspected(tcb: ControlBlock, now: number): void {
-  const { probeSize, probeSeq } = tcb.pathMtu.search;
-  if (probeSize > 0 && probeSeq === tcb.snd.una) tcb.pathMtu.onProbeLost(now, nextLoss(tcb));
+  const { pathMtu, snd } = tcb;
+  if (pathMtu.search.probeSeq === snd.una) pathMtu.onProbeLost(now, nextLoss(tcb));
 }
 
 /** RFC 4821 §7.6.2: the next loss by congestion is expected after as many round trips as cwnd has segments. */

@@ -98,7 +98,7 @@ function excessive(tcb: ControlBlock, unanswered: number): void {
 /** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
 function lossTimeout(tcb: ControlBlock, now: number): void {
   const { snd, sack, newReno, scoreboard, congestion } = tcb;
-  const { phase } = tcb.recovery;
+  const { phase, congested } = tcb.recovery;
   const flight = seqDiff(snd.nxt, snd.una);
   if (phase === 'open') tcb.spurious.start(snd.una, snd.nxt);
   tcb.frto.onTimeout(snd.una, snd.nxt, phase, sack !== undefined);
@@ -106,9 +106,9 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
   const before = scoreboard.losses;
   if (sack === undefined) newReno.onTimeout(snd.una, snd.nxt);
   else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
-  // RFC 5681 §3.1: held constant while the same data is lost again and again.
+  // RFC 5681 §3.1: held constant while the same data is lost again and again; unless the last answer was taken back.
   const lost = scoreboard.losses - before;
-  if (tcb.progressed) {
+  if (tcb.progressed || !congested) {
     congestion?.onCongestion('timeout', timerSample(tcb, now, lost, flight));
     // Without SACK everything that is outstanding is deemed lost (RFC 6582 §3.2 step 4), unknown to the scoreboard.
     reportLoss(tcb, 'timeout', sack === undefined ? flight : lost);
@@ -122,12 +122,11 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
 /** The link was down and is up again: what was on its way is lost, which says nothing of congestion. */
 export function resume(tcb: ControlBlock, now: number): void {
   const { snd, recovery, rto } = tcb;
+  // Data that waits for a closed window is not on its way: only the next probe tells that it is open by now.
+  if (tcb.persist.deadline !== Infinity) return probe(tcb, now);
   if (snd.una === snd.nxt) return;
   if (!tcb.synAcked) {
     tcb.synDue = true;
-  } else if (tcb.persist.deadline !== Infinity) {
-    probe(tcb, now);
-    return;
   } else {
     recovery.onPathChanged(snd.una, snd.nxt);
     tcb.spurious.stop();

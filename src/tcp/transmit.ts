@@ -139,7 +139,6 @@ export function sendData(
   tcb.recovery.onSent(length);
   if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
   if (seqGt(end, snd.nxt)) {
-    if (seq !== snd.nxt) scoreboard.markRetransmitted(seq, snd.nxt, now, rate);
     scoreboard.push(snd.nxt, end, segment, now, rate);
     snd.nxt = end;
     tcb.probed = false;
@@ -158,15 +157,14 @@ function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
   tcb.spurious.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
   tcb.frto.onRetransmitted(end);
   if (!host.observed()) return;
-  const repair = recovery.phase !== 'loss' ? 'loss' : recovery.congested ? 'timeout' : 'path';
-  const cause = tailProbeDue ? 'tail-loss-probe' : repair;
+  const cause = tailProbeDue ? 'tail-loss-probe' : recovery.repairs;
   host.observe(tcb, { type: 'retransmit', cause, sequence: seqDiff(seq, snd.iss) >>> 0, length: seqDiff(end, seq) });
 }
 
 /** A zero-window probe: one octet that the window does not allow for (RFC 9293 §3.8.6.1). */
 export function sendProbe(tcb: ControlBlock): boolean {
   const { snd } = tcb;
-  const seq = snd.una === snd.nxt ? snd.nxt : snd.una;
+  const seq = snd.una;
   const isFin = seq === tcb.finAt;
   const flags = isFin ? TcpFlag.ACK | TcpFlag.FIN : TcpFlag.ACK | TcpFlag.PSH;
   if (!transmit(tcb, seq, isFin ? 0 : 1, flags, snd.mss)) return false;

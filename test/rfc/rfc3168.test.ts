@@ -442,7 +442,8 @@ describe('RFC 3168 §6.1.2: marks and losses of one window, with SACK', () => {
     expect(peer.take().at(-1)!.seq).toBeGreaterThan(1 + 10 * MSS);
     const lost = 1 + 8 * MSS;
     for (const n of [10, 11, 12]) peer.send({ flags: 'AE', ack: lost, sack: [[lost + MSS, 1 + n * MSS]] });
-    expect(peer.take()[0]).toMatchObject({ seq: lost, length: MSS });
+    // PRR has sent new data for the mark, and now what was lost.
+    expect(peer.take()).toContainEqual(expect.objectContaining({ seq: lost, length: MSS }));
     expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
     // Marks that come meanwhile are answered by the recovery, even when they are of the next window.
     peer.send({ flags: 'AE', ack: 1 + 12 * MSS });

@@ -251,11 +251,60 @@ describe('RFC 4987 §2: the flood', () => {
     expect(accepted.length).toBe(5);
     expect(world.stack.tcp.connections.length).toBe(backlog + 5);
     const after = world.stack.statistics();
-    // Text of the first handshakes, while half of the backlog was free.
-    expect(after.memory.used - memory.used).toBeLessThan(backlog * 200);
+    // Text of the first handshakes, while half of the backlog was free, and what is known of each SYN-ACK on its way.
+    expect(after.memory.used - memory.used).toBeLessThan(backlog * 200 + (backlog + 5) * 2100);
     expect(after.drops['tcp-syn-cookies-sent']).toBeGreaterThan(19_000);
     // Nobody heard the answers: they went to made-up addresses.
     expect(world.strays.length).toBeGreaterThanOrEqual(20_000);
     world.strays.length = 0;
+  });
+});
+
+describe('RFC 4987 §3.6: what a cookie can not hold', () => {
+  it('[S-096] SACK is not offered by a listener that does not use it', () => {
+    const world = new World();
+    world.listen({ synCookies: 'always', sack: false });
+    expect(handshake(world.client(), { mss: 1460, sackPermitted: true, timestamps: true })).toMatchObject({
+      sackPermitted: false,
+      timestamps: true,
+    });
+  });
+
+  it('[S-096] nor ECN by one that uses no timestamps, in which it would be remembered', () => {
+    const world = new World();
+    world.listen({ synCookies: 'always', timestamps: false, ecn: 'accept' });
+    const peer = world.client();
+    peer.send({ flags: 'SEC', mss: 1460, timestamps: true });
+    peer.expect({ flags: 'SA', timestamps: false });
+  });
+
+  it('[S-062] a time-out: data begins with the first of RFC 6298, as where no SYN was lost', () => {
+    const world = new World();
+    const accepted = world.listen({ synCookies: 'always' });
+    const peer = world.client();
+    handshake(peer);
+    peer.send({ flags: 'A', ack: 1 });
+    world.write(accepted[0]!.connection, 100);
+    peer.expect({ length: 100 });
+    world.advance(SECOND);
+    peer.expect({ seq: 1, length: 100 });
+  });
+
+  it('[S-096] [MAY-2] a new incarnation gets a number above the old one’s, and no cookie', () => {
+    const world = new World();
+    const accepted = world.listen({ synCookies: 'always' });
+    const drops = (): number => world.stack.statistics().drops['tcp-syn-cookies-sent'] ?? 0;
+    const peer = world.client();
+    handshake(peer);
+    peer.send({ flags: 'A', ack: 1 });
+    const { connection } = accepted[0]!;
+    world.act(() => connection.shutdown());
+    peer.send({ flags: 'FA', ack: 2 });
+    expect(connection.state).toBe('TIME_WAIT');
+    peer.take();
+    expect(drops()).toBe(1);
+    peer.send({ flags: 'S', seq: 1_000_000, mss: 1460 });
+    peer.expect({ flags: 'SA', ack: 1_000_001 });
+    expect(drops()).toBe(1);
   });
 });

@@ -66,6 +66,7 @@ describe('RFC 6191 §2: SYN segments received in TIME-WAIT', () => {
 
   it.each([
     ['timestamps, whatever the number', 1, BELOW],
+    ['timestamps that look old, whatever the number', 0x9000_0000, BELOW],
     ['no timestamps, a greater number', undefined, ABOVE],
   ])('[SHLD-4] [S-095] after timestamps were not used, honored: %s', (_, tsValue, seq) => {
     const { peer, connection } = inTimeWait({ tsValue: undefined });

@@ -287,7 +287,7 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
 });
 
 describe('RFC 7413 §4.1.3.1: a client remembers what failed', () => {
-  it('[S-097] the SYN timer fires: again without data and option; then no Fast Open for an hour', () => {
+  it('[S-097] the SYN timer fires: again without data and option; then no Fast Open for a minute, in a row for longer', () => {
     const world = withCookie();
     const peer = world.peer();
     const { connection } = open(world, 100);
@@ -302,10 +302,42 @@ describe('RFC 7413 §4.1.3.1: a client remembers what failed', () => {
     open(world, 100);
     next.expect({ flags: 'S', length: 0, fastOpen: undefined });
     reset(world, next);
-    world.advance(HOUR);
+    world.advance(60 * SECOND);
     const later = world.peer();
     open(world, 100);
     later.expect({ flags: 'S', length: 100, fastOpen: COOKIE });
+    world.advance(SECOND);
+    later.expect({ flags: 'S', seq: 0, length: 0, fastOpen: undefined });
+    later.send({ flags: 'SA', ack: 1, mss: 1460 });
+    later.expect({ flags: 'PA', seq: 1, length: 100 });
+    reset(world, later);
+    world.advance(119 * SECOND);
+    const still = world.peer();
+    open(world, 100);
+    still.expect({ flags: 'S', length: 0, fastOpen: undefined });
+    reset(world, still);
+    world.advance(SECOND);
+    const again = world.peer();
+    open(world, 100);
+    again.expect({ flags: 'S', length: 100, fastOpen: COOKIE });
+  });
+
+  it('[S-097] a lost SYN, and nothing comes behind the handshake either: that is more than a lost SYN', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 100);
+    peer.take();
+    world.advance(SECOND);
+    peer.take();
+    peer.send({ flags: 'SA', ack: 1, mss: 1460 });
+    world.advance(60 * SECOND);
+    expect(connection.info().timeouts).toBeGreaterThan(3);
+    peer.take();
+    reset(world, peer);
+    world.advance(30 * 60 * SECOND);
+    const next = world.peer();
+    open(world, 100);
+    next.expect({ flags: 'S', length: 0, fastOpen: undefined });
   });
 
   it('[S-097] a late SYN-ACK that takes the data: no failure', () => {
@@ -683,5 +715,151 @@ describe('RFC 7413 §5.1: limits', () => {
     expect(() => stack.tcp.listen({ fastOpen: -1 }, () => {})).toThrow(/fastOpen/);
     expect(() => stack.tcp.listen({ fastOpen: 'yes' as never }, () => {})).toThrow(/fastOpen/);
     expect(() => open(new World(), 0, { fastOpen: 1 as never })).toThrow(/fastOpen/);
+  });
+});
+
+describe('RFC 7413: what became of it', () => {
+  it('[S-097] a request is told as such, on both sides, also when the handshake is over', () => {
+    const world = new World();
+    const peer = world.peer();
+    const { connection } = open(world, 0);
+    peer.expect({ flags: 'S', fastOpen: 'request' });
+    peer.send({ flags: 'SA', ack: 1, mss: 1460, fastOpen: COOKIE });
+    peer.take();
+    expect(connection.info().fastOpen).toBe('requested');
+    const server = listening();
+    const client = server.world.client();
+    client.send({ flags: 'S', mss: 1460, fastOpen: 'request' });
+    client.expect({ flags: 'SA' });
+    client.ack();
+    expect(server.accepted[0]!.connection.info().fastOpen).toBe('requested');
+  });
+
+  it('[S-097] accepted: nothing is lost, nothing goes again', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 100);
+    peer.expect({ flags: 'S', length: 100 });
+    peer.send({ flags: 'SA', ack: 101, mss: 1460 });
+    peer.expect({ flags: 'A', length: 0 });
+    expect(connection.info()).toMatchObject({ fastOpen: 'accepted', recovery: 'open', lost: 0, retransmits: 0 });
+  });
+
+  it('[S-097] a server’s early data is no loss because the handshake’s ACK was faster', () => {
+    const { world, accepted, cookie } = listening();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
+    peer.expect({ flags: 'SA', ack: 101 });
+    const { connection } = accepted[0]!;
+    world.write(connection, 100);
+    peer.expect({ flags: 'PA', seq: 1, length: 100 });
+    peer.ack(1);
+    peer.expectNothing();
+    expect(connection.info()).toMatchObject({ recovery: 'open', lost: 0, fastOpen: 'accepted' });
+    peer.ack();
+    expect(connection.info().fastOpen).toBe('accepted');
+  });
+
+  it('[S-097] a server that gives no cookie is asked again: that is no failure', () => {
+    const world = new World();
+    const peer = world.peer();
+    open(world, 0);
+    peer.expect({ flags: 'S', fastOpen: 'request' });
+    peer.send({ flags: 'SA', ack: 1, mss: 1460 });
+    peer.take();
+    reset(world, peer);
+    const again = world.peer();
+    open(world, 0);
+    again.expect({ flags: 'S', fastOpen: 'request' });
+    again.send({ flags: 'RA', ack: 1 });
+  });
+
+  it('[S-097] §4.1.3.1: no answer at all is one failure, at the third time-out as at the end', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { events } = open(world, 100);
+    world.advance(2000 * SECOND);
+    expect(events).toEqual(['error ETIMEDOUT']);
+    peer.take();
+    world.advance(HOUR);
+    const next = world.peer();
+    open(world, 100);
+    next.expect({ flags: 'S', length: 100 });
+    next.send({ flags: 'RA', ack: 101 });
+  });
+
+  it('[S-097] §4.1.3.1: a path that breaks after something came through has not swallowed Fast Open', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 100);
+    peer.expect({ flags: 'S', length: 100 });
+    peer.send({ flags: 'SA', ack: 101, mss: 1460 });
+    peer.send({ flags: 'A', data: 10 });
+    world.write(connection, 100);
+    world.advance(30 * SECOND);
+    expect(connection.info().timeouts).toBeGreaterThanOrEqual(3);
+    reset(world, peer);
+    const next = world.peer();
+    open(world, 100);
+    next.expect({ flags: 'S', length: 100 });
+    next.send({ flags: 'RA', ack: 101 });
+  });
+
+  it('[S-097] §4.1.3.1: success ends the row of failures: the next one costs an hour again', () => {
+    const world = withCookie();
+    const attempt = (answered: boolean): void => {
+      const peer = world.peer();
+      open(world, 100);
+      peer.expect({ flags: 'S', length: 100 });
+      if (!answered) world.advance(SECOND);
+      peer.take();
+      peer.send({ flags: 'SA', ack: answered ? 101 : 1, mss: 1460 });
+      reset(world, peer);
+    };
+    attempt(false);
+    world.advance(HOUR);
+    attempt(true);
+    attempt(false);
+    world.advance(HOUR);
+    attempt(true);
+  });
+
+  it('[S-097] a client that does not answer says nothing of the server that it may be', () => {
+    const { world, cookie } = listening();
+    const peer = world.client(40_005);
+    peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
+    peer.take();
+    world.advance(2000 * SECOND);
+    peer.take();
+    const server = world.peer({ port: 40_005 });
+    open(world, 0, { remotePort: 40_005 });
+    server.expect({ flags: 'S', fastOpen: 'request' });
+    server.send({ flags: 'RA', ack: 1 });
+  });
+
+  it('[S-097] a listener without Fast Open counts no queue of it', () => {
+    const world = new World();
+    world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, fastOpen: COOKIE, data: 10 });
+    peer.expect({ flags: 'SA', ack: 1 });
+    expect(drops(world, 'tcp-fast-open-queue-full')).toBe(0);
+  });
+
+  it('[S-097] an owner who has the connection already hears of its end as of any other’s; a stack that ends tells the peer', () => {
+    const { world, accepted, cookie } = listening();
+    const syscalls: string[] = [];
+    const early = (port: number): TcpPeer => {
+      const peer = world.client(port);
+      peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
+      peer.expect({ flags: 'SA', ack: 101 });
+      accepted.at(-1)!.connection.handler = { onError: ({ syscall }) => syscalls.push(syscall) };
+      return peer;
+    };
+    early(40_001).send({ flags: 'R', seq: 101 });
+    expect(syscalls).toEqual(['read']);
+    const other = early(40_002);
+    world.act(() => void world.stack.destroy());
+    other.expect({ flags: 'RA' });
   });
 });

@@ -450,6 +450,49 @@ describe('RFC 8985 §7.3: sending a loss probe', () => {
     expect(segments(made)).toEqual([4]);
   });
 
+  describe.each([
+    ['inside of a segment', 2 * MSS + 500, [[1 + MSS + 500, MSS]]],
+    ['between segments', 3 * MSS, [[1 + 2 * MSS, MSS]]],
+    ['inside of the first', 300, [[1, 300]]],
+  ])('[S-080] [SHLD-16] the window shrank, its edge %s', (_, wnd, expected) => {
+    function probed(fin: boolean): Established {
+      const made = connected();
+      made.world.write(made.connection, 5 * MSS);
+      if (fin) made.world.act(() => made.connection.shutdown());
+      expect(made.peer.take()).toHaveLength(fin ? 6 : 5);
+      made.peer.send({ flags: 'A', ack: 1, wnd });
+      made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+      return made;
+    }
+
+    it('the last octets inside of it, without the FIN', () => {
+      const { peer } = probed(true);
+      const heard = peer.take();
+      expect(heard.map(({ seq, length }) => [seq, length])).toEqual(expected);
+      expect(heard[0]!.flags).not.toContain('F');
+    });
+
+    it('a D-SACK of the probe tells that nothing was lost', () => {
+      const made = probed(false);
+      const { seq, length } = made.peer.take()[0]!;
+      const { cwnd } = made.connection.info();
+      made.world.advance(RTT);
+      made.peer.send({ flags: 'A', ack: 1 + 5 * MSS, sack: [[seq, seq + length]] });
+      made.world.write(made.connection, MSS);
+      expect(segments(made)).toEqual([5]);
+      ack(made, 6);
+      expect(made.connection.info().cwnd).toBeGreaterThanOrEqual(cwnd);
+    });
+  });
+
+  it('[S-080] new data that does not fit the window whole is none', () => {
+    const made = connected({ wnd: 5 * MSS + 200 });
+    made.world.write(made.connection, 10 * MSS);
+    expect(segments(made)).toEqual(range(0, 5));
+    made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([4]);
+  });
+
   it('[S-080] a last segment that is small, and the FIN with it', () => {
     const made = connected();
     made.world.write(made.connection, 2 * MSS + 300);

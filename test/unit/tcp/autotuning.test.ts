@@ -4,6 +4,7 @@ import type { Connection, ConnectionOptions } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { ReceiveAutotuning, growthLimit } from '../../../src/tcp/receive-autotuning.ts';
 import { SendAutotuning } from '../../../src/tcp/send-autotuning.ts';
+import { PathWorld } from '../../support/path-world.ts';
 
 const MS = 1000;
 const KIB = 1024;
@@ -93,6 +94,26 @@ describe('SendAutotuning', () => {
   });
 });
 
+describe('the send buffer in fast recovery', () => {
+  it('has room for what SACK has reported, too: a sender with a window to fill never waits for it', () => {
+    // Slow start overflows the queue of a path that reorders: the repair takes some round trips, in which SND.UNA stands.
+    const world = new PathWorld({ rtt: 300, rate: 10e6, reorder: 0.1 });
+    const seen = { recovery: 0, starved: 0, sacked: 0 };
+    for (let ms = 0; ms < 5000; ms += 10) {
+      world.advance(10);
+      const info = world.flows[0]!.connection?.info();
+      if (info?.recovery !== 'recovery') continue;
+      seen.recovery++;
+      if (info.limitedBy === 'application') seen.starved++;
+      seen.sacked = Math.max(seen.sacked, info.sacked);
+    }
+    world.end();
+    expect(seen.recovery).toBeGreaterThan(50);
+    expect(seen.sacked).toBeGreaterThan(512 * KIB);
+    expect(seen.starved).toBe(0);
+  });
+});
+
 describe('a transfer over a path', () => {
   /** Sends 30 MB over a path with a round trip of `rtt` ms; returns both ends' sizes and how long it took, in seconds. */
   function transfer(rtt: number, tcp: ConnectionOptions = {}): { seconds: number; sent: number; received: number } {
@@ -153,5 +174,59 @@ describe('a transfer over a path', () => {
     const { sent, received } = transfer(0.2);
     expect(received).toBeLessThanOrEqual(512 * KIB);
     expect(sent).toBe(512 * KIB);
+  });
+});
+
+describe('ReceiveAutotuning: the round-trip time', () => {
+  const tuning = () => new ReceiveAutotuning(131_072, 6 * MIB);
+
+  it('by timestamps is smoothed, an eighth of each sample', () => {
+    const tune = tuning();
+    tune.onInOrder(1000, 10_000, 8 * MS, 0);
+    tune.onInOrder(2000, 10_000, 16 * MS, 1);
+    expect(tune.rtt).toBe(9 * MS);
+  });
+
+  it('by timestamps is not shortened by how soon a window is filled', () => {
+    const tune = tuning();
+    tune.onInOrder(0, 10_000, 50 * MS, 0);
+    tune.onInOrder(10_000, 10_000, 50 * MS, 10 * MS);
+    expect(tune.rtt).toBe(50 * MS);
+  });
+});
+
+describe('ReceiveAutotuning: growth', () => {
+  const MSS = 1000;
+
+  /** A buffer with a round-trip time of 10 ms. */
+  const tuning = (size: number) => {
+    const tune = new ReceiveAutotuning(size, 6 * MIB);
+    tune.onInOrder(0, size, 10 * MS, 0);
+    return tune;
+  };
+
+  it('needs a round-trip time', () => {
+    const tune = new ReceiveAutotuning(20_000, 6 * MIB);
+    expect(tune.onRead(500_000, MSS, 6 * MIB, 10_000 * MS)).toBe(false);
+    expect(tune.size).toBe(20_000);
+  });
+
+  it('begins when more is read in a round trip than an initial window of ten segments', () => {
+    expect(tuning(20_000).onRead(10 * MSS, MSS, 6 * MIB, 10 * MS)).toBe(false);
+    expect(tuning(20_000).onRead(10 * MSS + 1, MSS, 6 * MIB, 10 * MS)).toBe(true);
+  });
+
+  it('goes on when more is read than in the best round trip before', () => {
+    const tune = tuning(20_000);
+    expect(tune.onRead(50_000, MSS, 60_000, 10 * MS)).toBe(true);
+    expect(tune.onRead(90_000, MSS, 6 * MIB, 20 * MS)).toBe(false);
+    expect(tune.size).toBe(60_000);
+    expect(tune.onRead(141_000, MSS, 6 * MIB, 30 * MS)).toBe(true);
+  });
+
+  it('never makes the buffer smaller, where less would do', () => {
+    const tune = tuning(1_000_000);
+    expect(tune.onRead(12_000, MSS, 6 * MIB, 10 * MS)).toBe(false);
+    expect(tune.size).toBe(1_000_000);
   });
 });

@@ -81,6 +81,26 @@ describe('FastOpenCache', () => {
     expect(cache.find(local, remote, 443, now + HOUR)).toBeUndefined();
   });
 
+  it('[S-097] RFC 7413 §4.1.3.1: after a SYN that was lost for a minute only, longer when that happens again', () => {
+    const cache = new FastOpenCache();
+    cache.learn(local, remote, 80, COOKIE, 1460);
+    const minute = HOUR / 60;
+    let now = 0;
+    for (const minutes of [1, 2, 4, 8, 16, 32, 64, 64]) {
+      cache.failed(local, remote, 80, now, true);
+      expect(cache.find(local, remote, 80, now + minutes * minute - 1)).toBeUndefined();
+      now += minutes * minute;
+      expect(cache.find(local, remote, 80, now)).toBeDefined();
+    }
+    cache.succeeded(local, remote, 80);
+    cache.failed(local, remote, 80, now, true);
+    expect(cache.find(local, remote, 80, now + minute)).toBeDefined();
+    // A lost SYN does not shorten the rest after what is worse.
+    cache.failed(local, remote, 443, now);
+    cache.failed(local, remote, 443, now, true);
+    expect(cache.mayAsk(local, remote, 443, now + HOUR - 1)).toBe(false);
+  });
+
   it('[S-097] is bounded: the server heard of longest ago gives way', () => {
     const cache = new FastOpenCache();
     for (let port = 1; port <= 256; port++) cache.learn(local, remote, port, COOKIE, 1460);
@@ -90,5 +110,46 @@ describe('FastOpenCache', () => {
     expect(cache.find(local, remote, 1, 0)).toBeDefined();
     expect(cache.find(local, remote, 2, 0)).toBeUndefined();
     expect(cache.find(local, remote, 3, 0)).toBeDefined();
+  });
+});
+
+describe('keys and addresses', () => {
+  it('[S-097] a key that made cookies hours ago is no longer believed, though none was asked for meanwhile', () => {
+    const cookies = new FastOpenCookies(seededRandom(1), 0);
+    const cookie = cookies.cookieFor(remote, 0).slice();
+    expect(cookies.check(remote, cookie, 2 * HOUR)).toBe('invalid');
+  });
+
+  it('[S-097] after idleness a new key lasts for an hour, too', () => {
+    const cookies = new FastOpenCookies(seededRandom(1), 0);
+    const cookie = cookies.cookieFor(remote, 5 * HOUR).slice();
+    expect(cookies.check(remote, cookie, 6 * HOUR - 1)).toBe('valid');
+    expect(cookies.check(remote, cookie, 6 * HOUR)).toBe('old');
+  });
+
+  it('[S-097] keys change on the hour, however late that is noticed', () => {
+    const cookies = new FastOpenCookies(seededRandom(1), 0);
+    const cookie = cookies.cookieFor(remote, 1.5 * HOUR).slice();
+    expect(cookies.check(remote, cookie, 2 * HOUR)).toBe('old');
+  });
+
+  it('[S-097] a cookie with bytes behind it is another', () => {
+    const cookies = new FastOpenCookies(seededRandom(1), 0);
+    const cookie = cookies.cookieFor(remote, 0).slice();
+    expect(cookies.check(remote, Uint8Array.of(...cookie, 0), 0)).toBe('invalid');
+  });
+
+  it.each(['::1:ffff:0:0', '::ffff:0:0:0', '1::ffff:0:0', '::1:0:0:1'])('§4.1.3: %s is no IPv4 address', (text) => {
+    const cache = new FastOpenCache();
+    const six = Address.parse(text);
+    cache.learn(local, six, 80, COOKIE, 65_000);
+    expect(cache.find(local, six, 80, 0)?.mss).toBe(1440);
+  });
+
+  it('success with a server that is not remembered any more says nothing', () => {
+    const cache = new FastOpenCache();
+    cache.succeeded(local, remote, 80);
+    expect(cache.size).toBe(0);
+    expect(cache.mayAsk(local, remote, 80, 0)).toBe(true);
   });
 });

@@ -135,3 +135,13 @@ describe('Pacer', () => {
     expect(pacer.quantum).toBe(18_000);
   });
 });
+
+describe('Pacer.deadline', () => {
+  it('is none while something may leave, also when the rate changes', () => {
+    const pacer = new Pacer(0, MSS);
+    pacer.setRate(10_000_000, 0);
+    expect(pacer.available(0)).toBeGreaterThan(0);
+    pacer.setRate(20_000_000, 0);
+    expect(pacer.deadline).toBe(Infinity);
+  });
+});

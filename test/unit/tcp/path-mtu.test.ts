@@ -133,7 +133,7 @@ describe('RFC 4821 as a closed loop: sender and path', () => {
     const model = new Model(1400);
     model.run(60 * SECOND);
     model.hole = 600;
-    model.run(120 * SECOND);
+    model.run(300 * SECOND);
     expect(model.mtu.limit).toBeLessThanOrEqual(600);
     expect(model.mtu.limit).toBeGreaterThan(592);
   });
@@ -333,7 +333,55 @@ describe('RFC 4821 §7.7: the full-stop timeout', () => {
     mtu.onSent(end, seqAdd(end, 8960), 9000);
     timeout(mtu, 3);
     expect(mtu.limit).toBe(1440);
+    // That it did so must be over first.
     timeout(mtu, 4);
+    expect(mtu.limit).toBe(1440);
+    timeout(mtu, 5);
+    expect(mtu.limit).toBe(1064);
+  });
+
+  it('[S-054] packets as large as some that got through must be lost more often: a bad line does that, too', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    const end = seqAdd(ISS, 1460);
+    mtu.onSent(ISS, end, 1500);
+    mtu.onAcked(end);
+    for (let i = 1; i < 5; i++) expect(timeout(mtu, i)).toBe(false);
+    expect(timeout(mtu, 5)).toBe(true);
+    expect(mtu.limit).toBe(1064);
+  });
+
+  /** A sender of packets of 1,500 bytes, which got through, after five timeouts; what it would probe with two segments. */
+  function doubtful(): { mtu: PathMtu; probe(now: number): number } {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    mtu.onSent(ISS, seqAdd(ISS, 1460), 1500);
+    mtu.onAcked(seqAdd(ISS, 1460));
+    timeout(mtu, 5);
+    return { mtu, probe: (now) => mtu.probeSize(now, 1 << 20, 1 << 20, 2048, 0, HEADERS) };
+  }
+
+  it('[S-054] what got through before is tried first, with however small a window, and is the size again', () => {
+    const { mtu, probe } = doubtful();
+    expect(probe(0)).toBe(1500);
+    const end = seqAdd(ISS, 2920);
+    mtu.onSent(seqAdd(ISS, 1460), end, 1500);
+    mtu.onProbeSent(seqAdd(ISS, 1460), end, 1500);
+    expect(mtu.onAcked(end)).toBe(true);
+    expect(mtu.limit).toBe(1500);
+    expect(mtu.search.active).toBe(false);
+  });
+
+  it('[S-054] it is believed to be over when three probes are lost: then the search begins', () => {
+    const { mtu, probe } = doubtful();
+    let now = 0;
+    for (let i = 0; i < 3; i++) {
+      expect(probe(now)).toBe(1500);
+      mtu.onProbeSent(seqAdd(ISS, 1460), seqAdd(ISS, 2920), 1500);
+      mtu.onProbeLost(now, 2 * RTT);
+      expect(probe(now)).toBe(0);
+      now += 2 * RTT;
+    }
+    expect(probe(now)).toBe(0);
+    expect(mtu.probeSize(now, 1 << 20, 1 << 20, 40_000, 0, HEADERS)).toBe(1280);
     expect(mtu.limit).toBe(1064);
   });
 
@@ -378,5 +426,208 @@ describe('what the link allows', () => {
     const mtu = new PathMtu(4, 'auto', 1500);
     mtu.onSent(ISS, seqAdd(ISS, 1460), 1500);
     expect([mtu.follow(0, 1500, 1400), mtu.oversized]).toEqual([1400, false]);
+  });
+});
+
+/** Sends one packet of `size` at `seq`; returns its end. */
+function send(mtu: PathMtu, seq: number, size: number): number {
+  const end = seqAdd(seq, size - HEADERS);
+  mtu.onSent(seq, end, size);
+  return end;
+}
+
+describe('RFC 5927 §7.2: maxsizesent', () => {
+  it('[S-092] is the largest, not the last: an error about it is true', () => {
+    const mtu = new PathMtu(4, 'icmp', 1500);
+    send(mtu, send(mtu, ISS, 1500), 140);
+    expect(mtu.onTooBig(0, 1400, 1500, ISS)).toBe('lowered');
+  });
+});
+
+describe('RFC 5927 §7.2: maxsizeacked, below which an error is only believed when nothing gets through', () => {
+  const verdict = (mtu: PathMtu, una: number) => {
+    send(mtu, una, 1500);
+    return mtu.onTooBig(0, 1000, 1500, una);
+  };
+
+  it('[S-092] rises with the acknowledgment of the whole packet, not of a part', () => {
+    const part = new PathMtu(4, 'icmp', 1500);
+    const end = send(part, ISS, 1500);
+    part.onAcked(seqAdd(end, -1));
+    expect(part.onTooBig(0, 1000, 1500, ISS)).toBe('lowered');
+    const whole = new PathMtu(4, 'icmp', 1500);
+    whole.onAcked(send(whole, ISS, 1500));
+    expect(verdict(whole, end)).toBe('pending');
+  });
+
+  it('[S-092] does not fall with a smaller packet that is acknowledged later', () => {
+    const mtu = new PathMtu(4, 'icmp', 1500);
+    const large = send(mtu, ISS, 1500);
+    mtu.onAcked(large);
+    const small = send(mtu, large, 140);
+    mtu.onAcked(small);
+    expect(verdict(mtu, small)).toBe('pending');
+  });
+
+  it('[S-092] rises also when a smaller one follows, or what was sent before goes again', () => {
+    const mtu = new PathMtu(4, 'icmp', 1500);
+    const before = seqAdd(ISS, -100);
+    send(mtu, before, 140);
+    const end = send(mtu, ISS, 1500);
+    send(mtu, before, 140);
+    const last = send(mtu, end, 600);
+    mtu.onAcked(last);
+    expect(verdict(mtu, last)).toBe('pending');
+  });
+
+  it('[S-092] says nothing of a packet that went again in smaller ones', () => {
+    const mtu = new PathMtu(4, 'icmp', 1500);
+    const end = send(mtu, ISS, 1500);
+    mtu.onSent(ISS, end, 900);
+    mtu.onAcked(end);
+    expect(verdict(mtu, end)).toBe('lowered');
+  });
+});
+
+describe('RFC 4821 §7.2: the limits of a search that change', () => {
+  /** All sizes that are tried from now on, each of them lost or not. */
+  const sizes = (mtu: PathMtu, passes: (size: number) => boolean): number[] => {
+    const tried: number[] = [];
+    for (let now = 0, seq = ISS; tried.length < 30 && ask(mtu, now) > 0; now += SECOND) {
+      tried.push(ask(mtu, now));
+      const end = sendProbe(mtu, seq, now);
+      if (passes(tried.at(-1)!)) mtu.onAcked(end);
+      else mtu.onProbeLost(now, 0);
+      seq = end;
+    }
+    return tried;
+  };
+
+  it('[S-054] what was not tried yet is tried when link and peer allow more', () => {
+    const mtu = searching();
+    mtu.follow(0, 9000, 9000);
+    expect(sizes(mtu, () => true).at(-1)).toBe(9000);
+  });
+
+  it('[S-054] what has failed is not tried again because they allow another size', () => {
+    const mtu = searching();
+    sendProbe(mtu, ISS);
+    mtu.onProbeLost(0, 0);
+    mtu.follow(0, 1400, 1400);
+    expect(Math.max(...sizes(mtu, () => true))).toBeLessThan(1280);
+  });
+
+  it('[S-054] nothing above a limit that has fallen below what has failed', () => {
+    const mtu = searching();
+    sendProbe(mtu, ISS);
+    mtu.onProbeLost(0, 0);
+    mtu.follow(0, 1200, 1200);
+    expect(Math.max(...sizes(mtu, () => true))).toBe(1200);
+  });
+
+  it('[S-054] in mode `probe` a larger link is searched as the first was, not followed', () => {
+    const mtu = searching();
+    sizes(mtu, () => true);
+    expect(mtu.limit).toBe(1500);
+    expect(mtu.follow(0, 9000, 9000)).toBe(1500);
+    expect(ask(mtu, 0)).toBeGreaterThan(1500);
+  });
+
+  it('[S-054] §7.3: of several common sizes the one next to the middle', () => {
+    expect(ask(new PathMtu(6, 'probe', 1599), 0)).toBe(1440);
+  });
+});
+
+describe('RFC 4821 §7.4, §7.6: what is no probe', () => {
+  it('[S-054] nothing waits for a probe that the window will never hold, nor once there is none to send', () => {
+    const needed = 1280 - HEADERS + 4 * 1024;
+    expect(searching().probeSize(0, 1 << 20, needed - 1, 1 << 20, 100, HEADERS)).toBe(0);
+    const mtu = searching();
+    mtu.follow(0, 1064, 1064);
+    expect(mtu.probeSize(0, 1 << 20, 20_000, 1 << 20, 19_999, HEADERS)).toBe(0);
+  });
+
+  it('[S-054] a loss while there is none on its way says nothing of a size', () => {
+    const mtu = searching();
+    mtu.onProbeLost(0, RTT);
+    expect(ask(mtu, 0)).toBe(1280);
+    sendProbe(mtu, ISS);
+    mtu.onSent(ISS, seqAdd(ISS, 1024), 1064);
+    mtu.onTimeout(0, ISS, 1, 1064, false, RTT);
+    expect(ask(mtu, 0)).toBe(1280);
+  });
+
+  it('[S-054] sent again in one piece, its acknowledgment still proves its size', () => {
+    const mtu = searching();
+    const end = sendProbe(mtu, ISS);
+    mtu.onSent(ISS, end, 1280);
+    expect(mtu.onAcked(end)).toBe(true);
+    expect(mtu.limit).toBe(1280);
+  });
+
+  it('[S-054] a failed one is remembered until its last byte was sent again, or acknowledged', () => {
+    const failed = () => {
+      const mtu = searching();
+      const end = sendProbe(mtu, ISS);
+      mtu.onProbeLost(0, 0);
+      return { mtu, end, pending: () => mtu.search.failedSeq !== mtu.search.failedEnd };
+    };
+    const again = failed();
+    send(again.mtu, again.end, 1064);
+    again.mtu.onSent(ISS, seqAdd(ISS, 1024), 1064);
+    expect(again.pending()).toBe(true);
+    again.mtu.onSent(seqAdd(ISS, 1024), again.end, 256);
+    expect(again.pending()).toBe(false);
+    const late = failed();
+    late.mtu.onAcked(seqAdd(late.end, -1));
+    expect(late.pending()).toBe(true);
+    late.mtu.onAcked(late.end);
+    expect(late.pending()).toBe(false);
+  });
+
+  it('[S-092] an error about other data of its flight, or about data that a probe once was, lowers the limit', () => {
+    const other = searching();
+    const end = sendProbe(other, ISS);
+    send(other, end, 1064);
+    expect(other.onTooBig(0, 1000, 1064, end)).toBe('lowered');
+    expect([other.limit, other.oversized]).toEqual([1000, true]);
+    const former = searching();
+    sendProbe(former, ISS);
+    former.onSent(ISS, seqAdd(ISS, 1024), 1064);
+    expect(former.onTooBig(0, 1000, 1064, ISS)).toBe('lowered');
+    expect([former.limit, former.oversized]).toEqual([1000, true]);
+  });
+});
+
+describe('RFC 4821 §7.7: time-outs that tell nothing', () => {
+  it('[S-054] of a segment that is as small as any search goes, however many', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    expect(mtu.onTimeout(0, ISS, 12, 88, false, RTT)).toBe(false);
+    expect(mtu.limit).toBe(1500);
+  });
+
+  it('[S-054] of a packet larger than what is sent by now', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    send(mtu, ISS, 1500);
+    mtu.onTooBig(0, 1000, 1500, ISS);
+    expect(mtu.onTimeout(0, ISS, 3, 1500, false, RTT)).toBe(false);
+    expect([mtu.limit, mtu.search.active]).toEqual([1000, false]);
+  });
+});
+
+describe('a link whose MTU falls', () => {
+  it('[SHLD-6] has dropped nothing where nothing larger was sent', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    send(mtu, ISS, 1400);
+    expect([mtu.follow(0, 1400, 1400), mtu.oversized]).toEqual([1400, false]);
+  });
+
+  it('[SHLD-6] has dropped it once: what was sent again is not sent again for it', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    send(mtu, ISS, 1500);
+    mtu.follow(0, 1400, 1400);
+    mtu.oversized = false;
+    mtu.follow(0, 1400, 1300);
+    expect([mtu.limit, mtu.oversized]).toEqual([1300, false]);
   });
 });

@@ -166,3 +166,38 @@ describe('ReceiveWindow', () => {
     expect(received).toBeLessThanOrEqual(4096 * 1.125);
   });
 });
+
+describe('RFC 9293 §3.10.7.4: the acceptability test', () => {
+  it('with a window of zero a segment without text is acceptable at RCV.NXT, and nowhere else', () => {
+    const window = new ReceiveWindow(1000, 0);
+    window.advertise(0, 0, MSS);
+    window.advertise(1000, 1000, MSS);
+    expect([999, 1000, 1001].map((seq) => window.acceptable(1000, seq, 0))).toEqual([false, true, false]);
+    expect(window.acceptable(1000, 1000, 1)).toBe(false);
+  });
+});
+
+describe('RFC 7323 §2.4: a window that its scale can not express', () => {
+  it('[SHLD-14] RFC 9293 §3.8.6: what was offered once stays acceptable where the field must say less', () => {
+    const window = new ReceiveWindow(1000, 7);
+    let edge = 0;
+    for (let received = 0; received < 400; received++) {
+      window.advertise(received, received, MSS);
+      expect(window.rightEdge).toBeGreaterThanOrEqual(edge);
+      edge = window.rightEdge;
+    }
+  });
+
+  it('[SHLD-14] opening it by less than a unit takes nothing back', () => {
+    const window = new ReceiveWindow(131_072, 14);
+    window.advertise(0, 0, MSS);
+    // 18,000 bytes are free, 17,000 of them offered already: rounded down it would be 16,384.
+    expect(window.advertise(114_072, 113_072, MSS)).toBe(2 * 16_384);
+  });
+
+  it('[MUST-39] rounding up is no reason to tell the peer of more room', () => {
+    const window = new ReceiveWindow(10_000, 4);
+    window.advertise(0, 0, MSS);
+    expect(window.updateDue(8999, 7000, 9000)).toBe(false);
+  });
+});

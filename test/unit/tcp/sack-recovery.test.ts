@@ -112,7 +112,7 @@ describe('RFC 8985 §6.2: what is found to be lost', () => {
   it('[S-080] step 4: in recovery without delay, as long as no reordering was seen; else by the timer', () => {
     for (const recovering of [false, true]) {
       const flight = new Flight();
-      if (recovering) flight.sack.enter(flight.nxt, 10 * MSS, 5 * MSS, MSS, 0);
+      if (recovering) flight.sack.enter(flight.nxt);
       flight.blocks(0, [MSS, 2 * MSS]);
       expect(flight.sack.detectLoss(RTT, RTT, RTT)).toBe(recovering ? MSS : 0);
       // 0 was sent at 1 µs, and the round trip of what came instead was 2 µs shorter than it is late.

@@ -90,3 +90,17 @@ describe('an offer in a timestamp', () => {
     );
   });
 });
+
+describe('the ends of what a cookie remembers', () => {
+  it('an MSS below the least believed is remembered as that', () => {
+    const cookies = new SynCookies(seededRandom(1));
+    const cookie = cookies.make(addresses, ports, 7, 20, 0);
+    expect(cookies.check(addresses, ports, 7, cookie, 0)).toBe(COOKIE_MSS[0]);
+  });
+
+  it('a timestamp goes back by no more than it must', () => {
+    const offer = { windowScale: 0, sackPermitted: false, ecn: false };
+    expect(rememberOffer(127, offer)).toBe(64);
+    expect(rememberOffer(64, { ...offer, windowScale: 1 })).toBe(1);
+  });
+});

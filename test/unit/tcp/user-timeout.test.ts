@@ -73,3 +73,23 @@ describe('UserTimeout', () => {
     expect(made.due).toBe(true);
   });
 });
+
+describe('UserTimeout: what counts', () => {
+  it('[S-098] §3.4: the reserved zero does not undo what the peer has told before', () => {
+    const made = timeout();
+    made.onOption(1800);
+    expect(made.onOption(0)).toBe(false);
+    expect([made.value, made.remote]).toEqual([1800 * SECOND, 1800 * SECOND]);
+  });
+
+  it('[S-098] switched off, what the peer has told no longer counts', () => {
+    const made = timeout();
+    made.onOption(1800);
+    made.configure(0, false, 2 * HOUR);
+    expect(made.value).toBe(DEFAULT);
+  });
+
+  it('[S-098] U_LIMIT bounds what a peer asks for, not our own default', () => {
+    expect(timeout(0, true, LEAST_ADAPTED).value).toBe(DEFAULT);
+  });
+});

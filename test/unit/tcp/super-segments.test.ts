@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { Checksum } from '../../../src/index.ts';
+import type { ListenOptions } from '../../../src/index.ts';
+import { connected } from '../../support/tcp-gate.ts';
+
+const MSS = 1460;
+const HEADERS = 40;
+
+/** A connection over a link that completes checksums and cuts super-segments. */
+function offloading(options: ListenOptions = {}, syn: Parameters<typeof connected>[1] = {}) {
+  const made = connected(options, syn);
+  made.cutting();
+  made.given.length = 0;
+  const payloads = () => made.given.splice(0).map(({ length }) => length - HEADERS);
+  return { ...made, payloads };
+}
+
+describe('a link that cuts super-segments', () => {
+  it('is given them whole, with the size of the pieces, and checksums to complete', () => {
+    const { write, given } = offloading();
+    write(5 * MSS);
+    expect(given).toEqual([{ length: HEADERS + 5 * MSS, segmentSize: MSS, checksum: Checksum.partial }]);
+  });
+
+  it('[SHLD-28] in whole segments while more is to come: what is left over waits for it', () => {
+    const { write, payloads } = offloading({}, { wnd: 5000 });
+    write(8000);
+    expect(payloads()).toEqual([3 * MSS]);
+  });
+
+  it('[SHLD-7] Nagle: the tail of a super-segment waits as any small segment does', () => {
+    const { write, payloads } = offloading();
+    write(MSS);
+    write(5000);
+    expect(payloads()).toEqual([MSS, 3 * MSS]);
+  });
+
+  it('[MUST-17] without Nagle the tail goes with it', () => {
+    const { write, payloads } = offloading({ noDelay: true });
+    write(MSS);
+    write(5000);
+    expect(payloads()).toEqual([MSS, 5000]);
+  });
+
+  it('[MUST-31] urgent data goes in single segments: each has a pointer of its own', () => {
+    const { clock, connection, payloads } = offloading();
+    connection.write(new Uint8Array(2 * MSS), { urgent: true });
+    clock.advance(0);
+    expect(payloads()).toEqual([MSS, MSS]);
+  });
+});
