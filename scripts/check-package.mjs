@@ -3,7 +3,7 @@
 // loads each subpath there by `import` and by `require`.
 //
 //   node scripts/check-package.mjs     (after npm run build)
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +24,23 @@ const modules = Object.keys(manifest.exports)
  */
 function run(cwd, program, ...args) {
   return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
+
+/**
+ * Installs without network or scripts to review: npm must have nothing to say about the package.
+ *
+ * @param {string} folder
+ * @param {string} tarball
+ */
+function install(folder, tarball) {
+  const args = ['install', '--offline', '--no-audit', '--no-fund', tarball];
+  const { status, stderr } = spawnSync('npm', args, { cwd: folder, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`npm install failed:\n${stderr}`);
+  const warnings = stderr.split('\n').filter((line) => /\bwarn\b/i.test(line) && line.includes(manifest.name));
+  if (warnings.length > 0) throw new Error(`npm warns whoever installs the package:\n${warnings.join('\n')}`);
+  const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
+  const installed = Object.keys(packages).filter((path) => path !== '');
+  if (installed.length !== 1) throw new Error(`more than the package is installed: ${installed.join(' ')}`);
 }
 
 /** @param {string} folder */
@@ -56,8 +73,9 @@ function checkFiles(files) {
   if (surplus.length > 0) throw new Error(`not meant for the tarball: ${surplus.join(' ')}`);
   // Without a compiler the addon may be missing from a developer's build, never from a release.
   if (process.env['CI'] && !files.some((file) => file.endsWith('.node'))) throw new Error('the addon is missing');
-  for (const script of ['preinstall', 'install', 'postinstall']) {
-    if (manifest.scripts[script]) throw new Error(`users would run a script: ${script}`);
+  // npm runs `prepare` for nobody who installs a tarball, but warns of it. `dependencies` builds in a clone, and only there.
+  for (const script of ['preinstall', 'install', 'postinstall', 'prepublish', 'preprepare', 'prepare', 'postprepare']) {
+    if (manifest.scripts[script]) throw new Error(`users would run, or be warned of, a script: ${script}`);
   }
   if (manifest.dependencies) throw new Error('usernet has no runtime dependencies');
 }
@@ -80,7 +98,7 @@ function linksOf(page) {
  */
 function checkInstall(folder, tarball) {
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  run(folder, 'npm', 'install', '--offline', '--no-audit', '--no-fund', tarball);
+  install(folder, tarball);
   const script = `
     for (const name of ${JSON.stringify(modules)}) {
       const names = Object.keys(require(name)).sort();

@@ -60,6 +60,8 @@ export interface ErrorPlace {
   port?: number | undefined;
   /** A sentence that says what to do, appended to the message. */
   hint?: string | undefined;
+  /** What brought it about: `error.cause`. */
+  cause?: unknown;
 }
 
 /**
@@ -69,10 +71,11 @@ export interface ErrorPlace {
  * throw systemError('EADDRINUSE', 'listen', { address: '0.0.0.0', port: 80 });
  */
 export function systemError(code: ErrorCode, syscall: string, place: ErrorPlace = {}): SystemError {
-  const { address, port, hint } = place;
+  const { address, port, hint, cause } = place;
   let where = '';
   if (address !== undefined) where = port === undefined ? ` ${address}` : ` ${address}:${port}`;
-  const error = new Error(`${syscall} ${code}${where}${hint === undefined ? '' : `: ${hint}`}`) as SystemError;
+  const message = `${syscall} ${code}${where}${hint === undefined ? '' : `: ${hint}`}`;
+  const error = new Error(message, cause === undefined ? undefined : { cause }) as SystemError;
   error.errno = ERRNO[code];
   error.code = code;
   error.syscall = syscall;
@@ -128,6 +131,31 @@ export function requireOptions(where: string, options: unknown, known: readonly 
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
   throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no option '${unknown}'; there are ${names}`);
+}
+
+/**
+ * Throws unless `callbacks` is an object of functions, all optional, none of which has a name that nobody would call.
+ * It may have whatever else it likes: only names like `onReadable` are looked at, its own and those of its class.
+ *
+ * @param where the call, for the message: `stack.tcp.connect`
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+ */
+export function requireCallbacks(where: string, callbacks: unknown, known: readonly string[]): void {
+  const names = known.join(', ');
+  if (typeof callbacks !== 'object' || callbacks === null || Array.isArray(callbacks)) {
+    const message = `${where}: the callbacks must be an object (of ${names}), not ${described(callbacks)}`;
+    throw usageError('ERR_INVALID_ARG_TYPE', message);
+  }
+  let own: object | null = callbacks;
+  for (; own !== null && own !== Object.prototype; own = Object.getPrototypeOf(own) as object | null) {
+    const unknown = Object.getOwnPropertyNames(own).find((name) => /^on[A-Z]/.test(name) && !known.includes(name));
+    if (unknown === undefined) continue;
+    throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no callback '${unknown}'; there are ${names}`);
+  }
+  for (const name of known) {
+    const value: unknown = Reflect.get(callbacks, name);
+    if (value !== undefined) requireType(`${where}: ${name}`, value, 'function');
+  }
 }
 
 /**

@@ -45,9 +45,12 @@ export function impair(link: Link, options: ImpairOptions = {}): ImpairedLink {
   requireLink(link);
   checkChanges('impair', options, true);
   const { clock, random, seed } = options;
+  if (seed !== undefined && random !== undefined) {
+    throw usageError('ERR_INVALID_ARG_VALUE', 'impair: give `seed` or `random`, not both');
+  }
   if (clock !== undefined) requireMethods('clock', clock, ['now', 'timer'], 'a Clock');
   if (random !== undefined) requireMethods('random', random, ['uint32'], 'a Random');
-  if (seed === undefined || random !== undefined) return new Impaired(link, options, { send: random, receive: random });
+  if (seed === undefined) return new Impaired(link, options, { send: random, receive: random });
   // A stream for each direction: what goes one way has no influence on the faults of the other.
   const seeds = seededRandom(seed);
   const randoms = { send: seededRandom(seeds.uint32()), receive: seededRandom(seeds.uint32()) };
@@ -102,7 +105,7 @@ class Impaired implements ImpairedLink {
   }
 
   set(changes: ImpairChanges): void {
-    checkChanges('set', changes, false);
+    checkChanges('impair, set', changes, false);
     this.#sendOptions = directed(this.#sendOptions, changes, 'send');
     this.#receiveOptions = directed(this.#receiveOptions, changes, 'receive');
     if (this.#lanes === undefined) return;

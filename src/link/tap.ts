@@ -1,4 +1,5 @@
 import type { Batch } from '../buffer/batch.ts';
+import { requireCallbacks } from '../errors.ts';
 import type { Link, LinkHost, LinkOffload } from './link.ts';
 import { requireLink } from './link.ts';
 
@@ -15,15 +16,23 @@ export interface LinkObserver {
   onReceive?(batch: Batch, count: number): void;
 }
 
+const OBSERVER_CALLBACKS: readonly string[] = Object.keys({
+  onOpen: true,
+  onSend: true,
+  onReceive: true,
+} satisfies Record<keyof LinkObserver, true>);
+
 /**
  * Wraps a link so that an observer sees its packets in both directions; otherwise the link behaves as without.
  * What the link refuses for the moment is not seen until it takes it; what it takes while down not at all.
  *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @example
  * const watched = tap(link, { onSend: (batch, count) => (sent += count) });
  */
 export function tap(link: Link, observer: LinkObserver): Link {
   requireLink(link);
+  requireCallbacks('tap', observer, OBSERVER_CALLBACKS);
   return new Tap(link, observer);
 }
 

@@ -1,7 +1,7 @@
 import { badPort, invalidArgType, outOfRange } from './net-errors.ts';
 
 /** The longest delay of a timer, in milliseconds: 2³¹−1. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
 /** `(options)`, `(port, host)`, `(path)`, each with further arguments and a callback at the end, brought to one shape. */
 export function normalizeArguments<Options extends object>(
@@ -48,6 +48,11 @@ export function checkBoolean(value: unknown, name: string): void {
 
 export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
+}
+
+export function checkSignal(value: unknown, name: string): void {
+  if (typeof value === 'object' && value !== null && 'aborted' in value) return;
+  throw invalidArgType(name, 'an instance of AbortSignal', value);
 }
 
 /** A delay in milliseconds; what is longer than a timer can be becomes the longest. */

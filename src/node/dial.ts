@@ -2,8 +2,8 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import { requireOptions, systemError } from '../errors.ts';
-import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
+import { systemError } from '../errors.ts';
+import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
 import { checkBoolean, checkFunction, checkNumber, toPort } from './arguments.ts';
@@ -43,6 +43,7 @@ export class Dial {
   #next: number = 0;
   readonly #errors: Error[] = [];
   #connection: Connection | undefined;
+  #last: Connection | undefined;
   #timer: Timer | undefined;
   #cancelled: boolean = false;
   #referenced: boolean = true;
@@ -56,7 +57,7 @@ export class Dial {
     this.#options = options;
     this.#name = options.host || 'localhost';
     const { port, localAddress, localPort, autoSelectFamily, tcp } = options;
-    if (tcp !== undefined) requireOptions('options.tcp', tcp, CONNECTION_OPTIONS);
+    if (tcp !== undefined) checkConnectionOptions('options.tcp', tcp);
     if (localAddress && isIP(localAddress) === 0) throw invalidIpAddress(localAddress);
     if (localPort) {
       checkNumber(localPort, 'options.localPort');
@@ -94,6 +95,11 @@ export class Dial {
   /** The attempt that is under way. */
   get connection(): Connection | undefined {
     return this.#connection;
+  }
+
+  /** That of the latest attempt, which may be over. */
+  get last(): Connection | undefined {
+    return this.#last;
   }
 
   #lookup(): void {
@@ -137,7 +143,7 @@ export class Dial {
     this.#owner.emit('connectionAttempt', target.address, this.#port, target.family);
     if (this.#cancelled) return;
     try {
-      this.#connection = this.#connect(target);
+      this.#connection = this.#last = this.#connect(target);
       if (!this.#referenced) this.#connection.unref();
       if (this.#connection.get('fastOpen')) this.#owner.early(this.#connection);
     } catch (error) {
@@ -208,7 +214,8 @@ export class Dial {
     const { localAddress, localPort } = this.#options;
     if (!isSystemError(thrown) || !(localAddress || localPort)) return asNodeError(thrown);
     if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EADDRNOTAVAIL') return asNodeError(thrown);
-    return systemError(thrown.code, 'bind', { address: localAddress || '0.0.0.0', port: localPort });
+    const place = { address: localAddress || '0.0.0.0', port: localPort };
+    return systemError(thrown.code, 'bind', { ...place, cause: thrown });
   }
 
   #summary(): Error {

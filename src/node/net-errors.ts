@@ -72,7 +72,7 @@ export function endedByPeer(): UsageError {
 /** The core's error as `server.listen` reports it: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 export function listenError(error: unknown, address: string, port: number): Error {
   if (!isSystemError(error)) return error instanceof Error ? error : new Error(String(error));
-  const shaped = systemError(error.code, 'listen', { address, port });
+  const shaped = systemError(error.code, 'listen', { address, port, cause: error });
   const description = DESCRIPTIONS[error.code];
   const where = port > 0 ? `${address}:${port}` : address;
   if (description !== undefined) shaped.message = `listen ${error.code}: ${description} ${where}`;
@@ -83,11 +83,14 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }
 
-/** What a call threw, as an `Error` to emit; system errors in Node's words, without the core's hints. */
+/**
+ * What a call threw, as an `Error` to emit; system errors in Node's words. The core's own, which may say what to do, is
+ * the cause.
+ */
 export function asNodeError(thrown: unknown): Error {
   if (!isSystemError(thrown)) return asError(thrown);
   const { code, syscall, address, port } = thrown;
-  return systemError(code, syscall, { address, port });
+  return systemError(code, syscall, { address, port, cause: thrown });
 }
 
 /** What a call threw, as an `Error` to emit. */

@@ -2,9 +2,9 @@ import * as nodeNet from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { requireOptions } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
-import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
+import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import { checkBoolean, checkNumber, checkStack, normalizeArguments } from './arguments.ts';
+import { checkBoolean, checkFunction, checkNumber, checkStack, normalizeArguments } from './arguments.ts';
 import { outOfRange } from './net-errors.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
@@ -69,7 +69,8 @@ const SHORTEST_ATTEMPT = 10;
 /**
  * Makes a module shaped like `node:net` out of a stack.
  *
- * @throws ERR_INVALID_ARG_TYPE for what is no stack, ERR_INVALID_ARG_VALUE for an unknown option
+ * @throws ERR_INVALID_ARG_TYPE for what is no stack; for options ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE,
+ * ERR_OUT_OF_RANGE
  * @example
  * const net = createNet(stack);
  * net.createServer((socket) => socket.pipe(socket)).listen(7);
@@ -78,7 +79,8 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   checkStack(stack);
   requireOptions('createNet', options, ['lookup', 'tcp']);
   const { lookup, tcp = {} } = options;
-  requireOptions('createNet, tcp', tcp, CONNECTION_OPTIONS);
+  if (lookup !== undefined) checkFunction(lookup, 'options.lookup');
+  checkConnectionOptions('createNet, tcp', tcp);
   const autoSelect = {
     family: nodeNet.getDefaultAutoSelectFamily(),
     attemptTimeout: nodeNet.getDefaultAutoSelectFamilyAttemptTimeout(),

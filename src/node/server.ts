@@ -2,15 +2,15 @@ import dns from 'node:dns';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { requireOptions, usageError } from '../errors.ts';
-import { CONNECTION_OPTIONS } from '../stack/tcp.ts';
+import { usageError } from '../errors.ts';
+import { checkAcceptedOptions } from '../stack/tcp.ts';
 import type { ListenOptions as TcpListenOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { addressInfo, familyName } from './address-info.ts';
-import { checkNumber, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
-import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
+import { checkNumber, checkSignal, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
+import { invalidArgType, invalidArgValue, listenError, outOfRange } from './net-errors.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
 
@@ -56,6 +56,8 @@ export interface DropArgument {
   remoteFamily: string;
 }
 
+const MOST_BACKLOG = 0x7fff_ffff;
+
 /** A TCP server in the shape of Node's `net.Server`. */
 export class Server extends EventEmitter {
   /** Connections above this many are closed at once, with the event 'drop'. */
@@ -89,7 +91,7 @@ export class Server extends EventEmitter {
     if (typeof listener === 'function') this.on('connection', listener as (socket: Socket) => void);
     this.#host = host;
     this.#tcp = options.tcp ?? {};
-    requireOptions('options.tcp', this.#tcp, CONNECTION_OPTIONS);
+    checkAcceptedOptions('options.tcp', this.#tcp);
     this.allowHalfOpen = options.allowHalfOpen || false;
     this.pauseOnConnect = Boolean(options.pauseOnConnect);
     this.noDelay = Boolean(options.noDelay);
@@ -106,7 +108,8 @@ export class Server extends EventEmitter {
   /**
    * Begins to listen: 'listening' or 'error' (EADDRINUSE, EADDRNOTAVAIL) follows. Port 0 or none is an ephemeral one.
    *
-   * @throws ERR_SERVER_ALREADY_LISTEN, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE
+   * @throws ERR_SERVER_ALREADY_LISTEN, ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE,
+   * ERR_OUT_OF_RANGE
    */
   listen(port?: number | string, host?: string, backlog?: number, listeningListener?: () => void): this;
   listen(port?: number | string, host?: string, listeningListener?: () => void): this;
@@ -121,7 +124,10 @@ export class Server extends EventEmitter {
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
     const port = listenPort(args, options);
-    const backlog = options.backlog || toBacklog(args[1]) || toBacklog(args[2]);
+    const backlog = options.backlog
+      ? toBacklog(options.backlog)
+      : (argumentBacklog(args[1]) ?? argumentBacklog(args[2]));
+    if (options.signal !== undefined) checkSignal(options.signal, 'options.signal');
     if (listener !== undefined) this.once('listening', listener);
     const attempt = ++this.#attempt;
     this.#closeOnAbort(options.signal);
@@ -259,9 +265,17 @@ function listenPort(args: readonly unknown[], options: ListenOptions): number {
   throw invalidArgValue('options', options, missing ? 'must have the property "port" or "path"' : 'is invalid');
 }
 
-function toBacklog(value: unknown): number | undefined {
-  const backlog = Number(value);
-  return typeof value !== 'function' && backlog > 0 ? Math.trunc(backlog) : undefined;
+/** The argument of `listen` that may be a host, a backlog or a callback. */
+function argumentBacklog(value: unknown): number | undefined {
+  return typeof value !== 'function' && Number(value) > 0 ? toBacklog(value) : undefined;
+}
+
+/** As Node takes it: a number, which may have a fraction, or a string that reads as one. */
+function toBacklog(value: unknown): number {
+  if (typeof value !== 'string') checkNumber(value, 'options.backlog');
+  const backlog = Math.trunc(Number(value));
+  if (backlog >= 0 && backlog <= MOST_BACKLOG) return backlog;
+  throw outOfRange('options.backlog', `>= 0 && <= ${MOST_BACKLOG}`, value);
 }
 
 function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {

@@ -5,7 +5,7 @@ import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Address } from '../wire/address.ts';
 import { addressInfo, familyName } from './address-info.ts';
-import { checkFunction, normalizeArguments, toDelay, toInitialDelay } from './arguments.ts';
+import { LONGEST_TIMER, checkFunction, normalizeArguments, toDelay, toInitialDelay } from './arguments.ts';
 import { Dial } from './dial.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { closedBeforeConnected, endedByPeer, invalidArgValue, socketClosed } from './net-errors.ts';
@@ -44,6 +44,8 @@ export class Socket extends Duplex {
   #gone: (() => void) | undefined;
   #dial: Dial | undefined;
   #pump: SocketPump | undefined;
+  /** What the socket stood on when it was destroyed. */
+  #last: Connection | undefined;
   /** The stream asked for bytes before there was a connection. */
   #wantsBytes: boolean = false;
   #held: HeldWrite | undefined;
@@ -77,8 +79,15 @@ export class Socket extends Duplex {
     else this.read(0);
   }
 
-  /** The core connection beneath, while there is one. */
+  /**
+   * The core connection beneath; while connecting, that of the attempt under way. When the socket is closed it is the
+   * last one, for a last `info()`, until the socket connects again.
+   */
   get tcp(): Connection | undefined {
+    return this.#live ?? this.#last;
+  }
+
+  get #live(): Connection | undefined {
     return this.#pump?.connection ?? this.#dial?.connection;
   }
 
@@ -119,22 +128,23 @@ export class Socket extends Duplex {
   }
 
   get localAddress(): string | undefined {
-    return this.tcp?.localAddress.toString();
+    return this.#live?.localAddress.toString();
   }
 
   get localPort(): number | undefined {
-    return this.tcp?.localPort;
+    return this.#live?.localPort;
   }
 
   get localFamily(): string | undefined {
-    return this.tcp && familyName(this.tcp.localAddress);
+    const live = this.#live;
+    return live && familyName(live.localAddress);
   }
 
   /** The local end; an empty object while there is none. */
   address(): AddressInfo | {} {
-    const { tcp } = this;
-    if (tcp === undefined) return {};
-    return addressInfo(tcp.localAddress, tcp.localPort);
+    const live = this.#live;
+    if (live === undefined) return {};
+    return addressInfo(live.localAddress, live.localPort);
   }
 
   /**
@@ -252,6 +262,7 @@ export class Socket extends Duplex {
     const wasOpen = this.#pump !== undefined || this.connecting;
     this.connecting = false;
     this.#idle.set(0);
+    this.#last = this.#pump?.connection ?? this.#dial?.last;
     this.#dial?.cancel();
     this.#dial = undefined;
     this.#releasePump(error);
@@ -283,8 +294,8 @@ export class Socket extends Duplex {
     const held: HeldWrite = { chunks, send, callback, taken: 0 };
     this.#held = held;
     this.once('connect', send);
-    const { tcp } = this;
-    if (tcp?.get('fastOpen')) this.#writeEarly(tcp);
+    const attempt = this.#dial?.connection;
+    if (attempt?.get('fastOpen')) this.#writeEarly(attempt);
   }
 
   /** Each attempt gets it anew: what the one before had taken is lost with it. */
@@ -342,7 +353,7 @@ export class Socket extends Duplex {
   }
 
   #applyKeepAlive(connection: Connection): void {
-    const delay = Math.trunc(this.#keepAliveDelay);
+    const delay = Math.min(Math.trunc(this.#keepAliveDelay), LONGEST_TIMER);
     if (this.#keepAlive && delay > 0) connection.set('keepAliveIdle', delay);
     connection.set('keepAlive', this.#keepAlive);
   }
@@ -386,6 +397,7 @@ export class Socket extends Duplex {
     this.#dial?.cancel();
     this.#releasePump(null);
     this.#wantsBytes = false;
+    this.#last = undefined;
     this.#peer = undefined;
     this.#bytesRead = 0;
     this.#bytesWritten = 0;

@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import { usageError } from '../errors.ts';
+import { requireOptions, usageError } from '../errors.ts';
 
 /** How `openTun` opens a device. */
 export interface TunOptions {
@@ -31,6 +31,16 @@ export interface TunOptions {
   offload?: 'auto' | false;
 }
 
+const TUN_OPTIONS: readonly string[] = Object.keys({
+  name: true,
+  mode: true,
+  kernelAddresses: true,
+  mtu: true,
+  queue: true,
+  up: true,
+  offload: true,
+} satisfies Record<keyof TunOptions, true>);
+
 /** An address of the kernel's end, its parts checked. */
 export interface KernelAddress {
   address: string;
@@ -51,7 +61,7 @@ export function checkTunOptions(options: TunOptions): {
   mode: 'tun' | 'tap';
   addresses: KernelAddress[];
 } {
-  if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  requireOptions('openTun', options, TUN_OPTIONS);
   const { name, mode = 'tun', kernelAddresses = [], mtu, queue, up, offload } = options;
   if (name !== undefined) checkName(name);
   if (mode !== 'tun' && mode !== 'tap') throw wrongValue('mode', "'tun' or 'tap'", mode);
@@ -97,8 +107,7 @@ function checkInteger(what: string, value: unknown, min: number, max: number): v
 
 function wrongType(what: string, wanted: string, value: unknown): Error {
   const found = value === null ? 'null' : typeof value;
-  const place = what === 'options' ? what : `options.${what}`;
-  return usageError('ERR_INVALID_ARG_TYPE', `${place} must be ${wanted}, not ${found}`);
+  return usageError('ERR_INVALID_ARG_TYPE', `options.${what} must be ${wanted}, not ${found}`);
 }
 
 function wrongValue(what: string, wanted: string, value: unknown): Error {

@@ -1,5 +1,5 @@
 import type { Batch } from '../buffer/batch.ts';
-import { usageError } from '../errors.ts';
+import { requireOptions, usageError } from '../errors.ts';
 import type { Link } from '../link/link.ts';
 import { tap } from '../link/tap.ts';
 import type { StackEvents } from '../stack/events.ts';
@@ -61,8 +61,9 @@ export class Ladder {
   /** Packets that are not TCP. */
   #others: number = 0;
 
-  /** @throws ERR_OUT_OF_RANGE */
+  /** @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
   constructor(options: LadderOptions = {}) {
+    requireOptions('new Ladder', options, ['width', 'limit']);
     const { width = 100, limit = 1000 } = options;
     if (!(width >= MIN_LADDER_WIDTH)) {
       throw usageError('ERR_OUT_OF_RANGE', `width must be at least ${MIN_LADDER_WIDTH}, not ${width}`, RangeError);

@@ -1,28 +1,12 @@
+import { requireOptions, usageError } from '../errors.ts';
+import { STAGE_OPTIONS } from './script-options.ts';
+import type { EstablishedOptions, HandshakeOptions } from './script-options.ts';
 import type { ScriptPeer } from './script-peer.ts';
 import type { SegmentSpec } from './script-segment.ts';
 import { ScriptWorld } from './script-world.ts';
-import type { Told, WorldOptions } from './script-world.ts';
+import type { Told } from './script-world.ts';
 
-export interface HandshakeOptions {
-  /** Who opens: `passive` (the default), the peer; `active`, the stack. */
-  open?: 'passive' | 'active';
-  /** Time from the stack's SYN or SYN-ACK to its answer, in microseconds. Default 0. */
-  rtt?: number;
-  /** Of the peer's SYN. Default 1460; `undefined` for none. */
-  mss?: number | undefined;
-  /** Of the peer's SYN. Default none. */
-  windowScale?: number | undefined;
-  /** The peer's SYN permits SACK. Default false. */
-  sack?: boolean;
-  /** The peer's SYN has timestamps; if the stack's has them too, so has every segment of the peer. Default false. */
-  timestamps?: boolean;
-  /** Window field of the peer, from its SYN on. */
-  wnd?: number;
-  /** The peer's initial sequence number. */
-  iss?: number;
-}
-
-export interface EstablishedOptions extends WorldOptions, HandshakeOptions {}
+const OPENERS: readonly string[] = ['passive', 'active'];
 
 /** A connection after the three-way handshake, between a world's stack and a peer. */
 export interface Established<W extends ScriptWorld = ScriptWorld> extends Told {
@@ -33,18 +17,29 @@ export interface Established<W extends ScriptWorld = ScriptWorld> extends Told {
 /**
  * Makes a world and goes through the handshake.
  *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
  * @example
  * const { world, peer, connection } = established({ sack: true, timestamps: true, windowScale: 7, rtt: 100_000 });
  * world.write(connection, 100);
  * peer.expect({ flags: 'PA', seq: 1, length: 100 });
  */
 export function established(options: EstablishedOptions = {}): Established {
+  requireOptions('established', options, STAGE_OPTIONS);
   return handshake(new ScriptWorld(options), options);
 }
 
-/** Goes through the handshake in a new world: its stack listens on port 7, or connects to the peer's. */
+/**
+ * Goes through the handshake in a new world: its stack listens on port 7, or connects to the peer's.
+ *
+ * @param options those that the world was made with may be among them.
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+ */
 export function handshake<W extends ScriptWorld>(world: W, options: HandshakeOptions = {}): Established<W> {
+  requireOptions('handshake', options, STAGE_OPTIONS);
   const { open = 'passive', rtt = 0, wnd, iss } = options;
+  if (!OPENERS.includes(open)) {
+    throw usageError('ERR_INVALID_ARG_VALUE', `handshake: open is one of ${OPENERS.join(', ')}, not ${open}`);
+  }
   const syn = synOptions(options);
   if (open === 'passive') {
     const accepted = world.listen();

@@ -1,11 +1,20 @@
 import { seqAdd } from '../buffer/seq.ts';
+import { requireOptions, requireType } from '../errors.ts';
 import { formatPacket } from '../wire/packet.ts';
 import type { PacketValue } from '../wire/packet.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
 import { differences, valueText } from './script-compare.ts';
-import { controlLength, flagsFrom, ipPacket, optionBytes, readSegment } from './script-segment.ts';
+import {
+  EXPECTED_FIELDS,
+  SEGMENT_FIELDS,
+  controlLength,
+  flagsFrom,
+  ipPacket,
+  optionBytes,
+  readSegment,
+} from './script-segment.ts';
 import type { Ect, Expected, Heard, SegmentSpec } from './script-segment.ts';
 import { differsFromStream, stream } from './script-stream.ts';
 import { segmentText } from './script-text.ts';
@@ -113,8 +122,14 @@ export class ScriptPeer {
     this.send({ flags: 'A', ack, ...rest });
   }
 
-  /** The packet that `send` sends; the peer's stream goes on behind it. */
+  /**
+   * The packet that `send` sends; the peer's stream goes on behind it.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
   make(spec: SegmentSpec): PacketValue {
+    requireOptions('peer.send', spec, SEGMENT_FIELDS);
+    requireType('flags', spec.flags, 'string');
     const { seq = this.next, ack = this.heardUpTo, wnd = this.wnd, data = 0, urgent = 0, ect = this.ect } = spec;
     const { from = this.address, to = this.#host.stackAddress } = spec;
     const flags = flagsFrom(spec.flags);
@@ -145,9 +160,10 @@ export class ScriptPeer {
   /**
    * Takes the next segment from the stack and compares what `expected` names.
    *
-   * @throws Error when none has come, or another one
+   * @throws Error when none has come, or another one; ERR_INVALID_ARG_VALUE for a field that there is not
    */
   expect(expected: Expected): Heard {
+    requireOptions('peer.expect', expected, EXPECTED_FIELDS);
     const heard = this.#unheard.shift();
     if (heard === undefined) {
       throw this.#host.failure(`Nothing came from the stack.\n  expected  ${valueText(expected)}`);

@@ -56,6 +56,29 @@ export interface SegmentSpec {
   to?: string;
 }
 
+/** The names of its fields. */
+export const SEGMENT_FIELDS: readonly string[] = Object.keys({
+  flags: true,
+  seq: true,
+  ack: true,
+  wnd: true,
+  data: true,
+  urgent: true,
+  mss: true,
+  windowScale: true,
+  sackPermitted: true,
+  sack: true,
+  timestamps: true,
+  tsval: true,
+  tsecr: true,
+  fastOpen: true,
+  userTimeout: true,
+  options: true,
+  ect: true,
+  from: true,
+  to: true,
+} satisfies Record<keyof SegmentSpec, true>);
+
 /** A segment that came from the stack, with relative numbers; `ack` is 0 without A. */
 export interface Heard {
   flags: string;
@@ -92,6 +115,31 @@ export interface Heard {
 
 /** What a segment must be like; fields left out may be anything. `undefined` means that an option must be absent. */
 export type Expected = Partial<Omit<Heard, 'packet'>>;
+
+/** The names of its fields. */
+export const EXPECTED_FIELDS: readonly string[] = Object.keys({
+  flags: true,
+  seq: true,
+  ack: true,
+  wnd: true,
+  window: true,
+  length: true,
+  urgent: true,
+  mss: true,
+  windowScale: true,
+  sackPermitted: true,
+  sack: true,
+  timestamps: true,
+  tsval: true,
+  tsecr: true,
+  fastOpen: true,
+  userTimeout: true,
+  options: true,
+  ect: true,
+  ttl: true,
+  trafficClass: true,
+  at: true,
+} satisfies Record<keyof Expected, true>);
 
 const LETTERS: readonly [letter: string, flag: number][] = [
   ['S', TcpFlag.SYN],

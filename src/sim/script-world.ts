@@ -1,15 +1,17 @@
 import { batchOf } from '../buffer/batch.ts';
+import { requireOptions } from '../errors.ts';
 import { cable } from '../link/cable.ts';
 import type { Link } from '../link/link.ts';
 import { Stack } from '../stack/stack.ts';
 import type { ConnectOptions, ListenOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
-import type { ConnectionOptions } from '../tcp/options.ts';
 import { seededRandom } from '../time/seeded-random.ts';
 import { VirtualClock } from '../time/virtual-clock.ts';
 import { describePacket } from '../wire/describe.ts';
 import { parsePacket } from '../wire/packet.ts';
+import { STAGE_OPTIONS } from './script-options.ts';
+import type { WorldOptions } from './script-options.ts';
 import { ScriptPeer } from './script-peer.ts';
 import type { PeerHost, PeerOptions } from './script-peer.ts';
 import { differsFromStream, stream } from './script-stream.ts';
@@ -21,19 +23,6 @@ const PEER = '10.0.0.2';
 const PORT = 7;
 /** Lines of the conversation that a failure shows. */
 const SHOWN = 40;
-
-export interface WorldOptions {
-  /** Of the stack's randomness. Default 1. */
-  seed?: number;
-  /** Of the cable. Default 1500. */
-  mtu?: number;
-  /** Of the stack on the cable. Default 10.0.0.1/24. */
-  addresses?: readonly string[];
-  /** Of all connections of the stack. */
-  tcp?: ConnectionOptions;
-  /** The stack's memory budget in bytes. */
-  memory?: number;
-}
 
 /** A connection of the stack with what its owner was told: `connect`, `readable`, `error ECONNRESET`, … */
 export interface Told {
@@ -77,7 +66,12 @@ export class ScriptWorld {
   readonly #read = new Map<Connection, number>();
   readonly #notes: Note[] = [];
 
+  /**
+   * @param options those of a handshake may be among them, for which they are kept.
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
+   */
   constructor(options: WorldOptions = {}) {
+    requireOptions('new ScriptWorld', options, STAGE_OPTIONS);
     const { seed = 1, mtu = 1500, tcp = {}, memory, addresses = [`${STACK}/24`] } = options;
     const [near, far] = cable({ mtu });
     this.#link = far;
@@ -108,6 +102,7 @@ export class ScriptWorld {
 
   /** A peer (10.0.0.2, port 7). Without `stackPort` it waits for the stack's SYN. */
   peer(options: Partial<PeerOptions> = {}): ScriptPeer {
+    requireOptions('world.peer', options, ['address', 'port', 'stackPort', 'iss']);
     const host: PeerHost = {
       stackAddress: STACK,
       now: () => this.clock.now(),

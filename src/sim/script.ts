@@ -1,3 +1,4 @@
+import { requireOptions, requireType, usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectOptions, ListenOptions } from '../stack/tcp.ts';
 import type { Established } from './script-establish.ts';
@@ -54,7 +55,7 @@ export interface ScriptOptions {
  *
  * @returns the scene, to go on with: by calls, or by another script
  * @throws Error that names the line, with the conversation so far
- * @throws ERR_INVALID_ARG_VALUE for a script that can't be read
+ * @throws ERR_INVALID_ARG_VALUE for a script that can't be read; ERR_INVALID_ARG_TYPE
  * @example
  * const { connection } = runScript(new ScriptWorld(), `
  *   listen
@@ -73,6 +74,9 @@ export interface ScriptOptions {
  * `);
  */
 export function runScript(on: ScriptWorld | Established, script: string, options: ScriptOptions = {}): Scene {
+  requireStage(on);
+  requireType('script', script, 'string');
+  requireOptions('runScript', options, ['listen', 'connect', 'iss']);
   const steps = parseScript(script);
   const scene = on instanceof Scene ? on : new Scene(on);
   for (const step of steps) {
@@ -169,6 +173,15 @@ export class Scene implements Established {
     this.#peer = this.world.peer(iss === undefined ? {} : { iss });
     this.#told = this.world.connect(connect);
   }
+}
+
+/** @throws ERR_INVALID_ARG_TYPE */
+function requireStage(on: unknown): void {
+  const { world } = (on ?? {}) as Partial<Established>;
+  if (on instanceof ScriptWorld || world instanceof ScriptWorld) return;
+  const given = on === null ? 'null' : typeof on;
+  const message = `runScript plays on a ScriptWorld, or on what established() returns, not ${given}`;
+  throw usageError('ERR_INVALID_ARG_TYPE', message);
 }
 
 function perform(scene: Scene, step: ScriptStep, options: ScriptOptions): void {

@@ -32,7 +32,7 @@ import type { LingeringLimits } from './lingering.ts';
 import { findUnrest } from './quiescence.ts';
 import type { StackStatistics } from './statistics.ts';
 import { takeStatistics } from './statistics.ts';
-import { CONNECTION_OPTIONS, StackTcp } from './tcp.ts';
+import { StackTcp, checkConnectionOptions } from './tcp.ts';
 import { Turn } from './turn.ts';
 import { StackUdp } from './udp.ts';
 
@@ -94,7 +94,7 @@ export class Stack {
     this.random = options.random ?? hostRandom();
     requireMethods('clock', this.clock, ['now', 'wallTime', 'timer', 'defer'], 'a Clock, such as a VirtualClock');
     requireMethods('random', this.random, ['fill', 'uint32'], 'a Random, such as seededRandom(1)');
-    if (options.tcp !== undefined) requireOptions('new Stack, tcp', options.tcp, CONNECTION_OPTIONS);
+    if (options.tcp !== undefined) checkConnectionOptions('new Stack, tcp', options.tcp);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     const { maxTimeWait = DEFAULT_LIMITS.maxTimeWait, maxOrphans = DEFAULT_LIMITS.maxOrphans } = options;
     requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);

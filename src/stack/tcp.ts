@@ -2,11 +2,20 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Path } from '../buffer/path.ts';
-import { requireInteger, requireOptions, requirePort, requireType, systemError, usageError } from '../errors.ts';
+import {
+  requireCallbacks,
+  requireInteger,
+  requireOptions,
+  requirePort,
+  requireType,
+  systemError,
+  usageError,
+} from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import { refuse } from '../tcp/closed.ts';
 import { Connection } from '../tcp/connection.ts';
 import { ControlBlock } from '../tcp/control-block.ts';
+import { CONNECTION_CALLBACKS } from '../tcp/handler.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
 import { FastOpenCache, FastOpenCookies } from '../tcp/fast-open.ts';
 import type { TcpHost } from '../tcp/host.ts';
@@ -61,7 +70,7 @@ export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'ti
 }
 
 /** The names of the options of a connection, of `connect` and of `listen`. */
-export const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
+const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
 const CONNECT_OPTIONS = ['remoteAddress', 'remotePort', 'localAddress', 'localPort', ...CONNECTION_OPTIONS];
 const LISTEN_OPTIONS = ['address', 'port', 'backlog', 'synCookies', ...CONNECTION_OPTIONS];
 
@@ -148,9 +157,7 @@ export class StackTcp {
     const { remotePort, localPort = 0 } = options;
     requirePort('remotePort', remotePort, 1);
     requirePort('localPort', localPort, 0);
-    if (typeof handler !== 'object' || handler === null) {
-      throw usageError('ERR_INVALID_ARG_TYPE', 'handler must be an object of callbacks, which may be empty');
-    }
+    requireCallbacks('stack.tcp.connect', handler, CONNECTION_CALLBACKS);
     const remote = toAddress(options.remoteAddress);
     const local = options.localAddress === undefined ? undefined : toAddress(options.localAddress);
     const resolved = resolveOptions(options, this.#defaults);
@@ -328,6 +335,25 @@ export class StackTcp {
     else this.#listeners.delete(listener.port);
     this.#ports.releaseAll();
   }
+}
+
+/**
+ * Throws unless these may be given to a connection: names and values.
+ *
+ * @param where the call, for the message: `new Stack, tcp`
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
+ */
+export function checkConnectionOptions(where: string, options: ConnectionOptions): void {
+  requireOptions(where, options, CONNECTION_OPTIONS);
+  resolveOptions(options);
+}
+
+/** The same for the connections of a listener, whose `fastOpen` is an option of its own. */
+export function checkAcceptedOptions(where: string, options: Omit<ListenOptions, 'address' | 'port'>): void {
+  requireOptions(where, options, CONNECTION_OPTIONS);
+  const { fastOpen = false, ...others } = options;
+  toFastOpenLimit(fastOpen, DEFAULT_BACKLOG);
+  resolveOptions(others);
 }
 
 function requireSynCookies(value: SynCookiesOption): void {

@@ -2,9 +2,10 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { MemoryBudget } from '../buffer/memory-budget.ts';
-import { requireOptions, requirePort, requireType, systemError } from '../errors.ts';
+import { requireCallbacks, requireOptions, requirePort, requireType, systemError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { Random } from '../time/clock.ts';
+import { UDP_CALLBACKS } from '../udp/handler.ts';
 import type { UdpHandler } from '../udp/handler.ts';
 import type { UdpHost } from '../udp/host.ts';
 import type { UdpOptions } from '../udp/options.ts';
@@ -186,10 +187,10 @@ export class StackUdp {
   }
 }
 
-/** @throws ERR_INVALID_ARG_TYPE */
-function requireHandler(handler: unknown): void {
-  const { onMessage } = (handler ?? {}) as { onMessage?: unknown };
-  requireType('onMessage', onMessage, 'function');
+/** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+function requireHandler(handler: UdpHandler): void {
+  requireCallbacks('stack.udp.bind', handler, UDP_CALLBACKS);
+  if (!('onMessage' in handler)) requireType('stack.udp.bind: onMessage', undefined, 'function');
 }
 
 /** How well a socket fits a datagram: 0 not at all, more for a peer and for an address of its own. */

@@ -35,6 +35,7 @@ const sample: CongestionSample = {
   limited: false,
   totalDelivered: 0,
   priorDelivered: -1,
+  resent: 0,
   deliveryRate: -1,
   appLimited: false,
   recovering: false,
@@ -55,6 +56,7 @@ export function ackSample(tcb: ControlBlock, ack: AckEvent, lost: number): Conge
   sample.limited = congestion !== undefined && ack.flight + snd.mss > congestion.cwnd;
   sample.totalDelivered = rate.delivered;
   sample.priorDelivered = rate.priorDelivered;
+  sample.resent = tcb.scoreboard.repeated;
   sample.deliveryRate = rate.rate;
   sample.appLimited = rate.appLimited;
   sample.recovering = recovery.phase !== 'open';
@@ -74,7 +76,9 @@ export function timerSample(tcb: ControlBlock, now: number, lost: number, flight
   sample.srtt = tcb.rto.srtt;
   sample.limited = true;
   sample.totalDelivered = tcb.rate.delivered;
+  sample.resent = tcb.scoreboard.repeated;
   sample.appLimited = false;
-  sample.recovering = recovery.phase !== 'open';
+  // What it has to tell of is a loss.
+  sample.recovering = true;
   return sample;
 }

@@ -47,7 +47,7 @@ function unusable(congestion: CongestionController, name: 'cwnd' | 'pacingRate')
 /** Sending has come to an end for now: says why, and whether delivery rates are the application's doing. */
 export function noteLimit(tcb: ControlBlock, limit: FlowLimit): void {
   tcb.limit = limit;
-  if (limit !== 'application' || tcb.congestion === undefined || tcb.scoreboard.hasLost) return;
+  if (limit !== 'application' || tcb.congestion === undefined || tcb.recovery.findLost()) return;
   const pipe = tcb.recovery.pipe(tcb.snd.una, tcb.snd.nxt);
   if (pipe < tcb.congestion.cwnd) tcb.rate.onAppLimited(pipe);
 }

@@ -1,18 +1,19 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { ErrorCode } from '../errors.ts';
-import { requireBytes, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
+import { requireBytes, requireCallbacks, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { Notice } from './notice.ts';
 import { deliver, dueNotices, endUnread } from './deliver.ts';
 import { openEarly } from './fast-open-server.ts';
+import { CONNECTION_CALLBACKS } from './handler.ts';
 import type { ConnectionHandler } from './handler.ts';
 import { icmpErrorArrives } from './icmp-error.ts';
 import type { ConnectionInfo } from './info.ts';
 import { connectionInfo } from './info.ts';
 import { segmentArrives } from './input.ts';
 import type { ConnectionOptions } from './options.ts';
-import { checkOption } from './options.ts';
+import { FIXED_OPTIONS, checkOption, requireOptionName } from './options.ts';
 import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
@@ -20,22 +21,6 @@ import { isSynchronized, mayReceive } from './states.ts';
 import { mayReopen } from './time-wait.ts';
 import { resume, timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
-
-/** Options that only mean something before the connection exists. */
-const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
-  'mss',
-  'receiveBuffer',
-  'maxReceiveBuffer',
-  'sack',
-  'timestamps',
-  'congestion',
-  'pathMtuDiscovery',
-  'ecn',
-  'fastOpen',
-  'connectTimeout',
-  'minimumRto',
-  'userTimeoutOption',
-]);
 
 /** How bytes are written. */
 export interface WriteOptions {
@@ -72,18 +57,31 @@ const SEND_FLOOR = 2048;
  * });
  */
 export class Connection {
-  /** Who is told; may be replaced at any time, by `onConnection` of a listener at the latest. */
-  handler: ConnectionHandler;
   /** @internal Waits for the stack's turn; kept by the stack. */
   touched: boolean = false;
   readonly #tcb: ControlBlock;
+  #handler: ConnectionHandler;
 
   /** @internal Made by `stack.tcp.connect` and by listeners. */
   constructor(tcb: ControlBlock, handler: ConnectionHandler) {
     this.#tcb = tcb;
-    this.handler = handler;
+    this.#handler = handler;
     tcb.connection = this;
     tcb.setReferenced(true);
+  }
+
+  /**
+   * Who is told; may be replaced at any time, by `onConnection` of a listener at the latest.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
+  get handler(): ConnectionHandler {
+    return this.#handler;
+  }
+
+  set handler(handler: ConnectionHandler) {
+    requireCallbacks('connection.handler', handler, CONNECTION_CALLBACKS);
+    this.#handler = handler;
   }
 
   get state(): State {
@@ -287,7 +285,13 @@ export class Connection {
     if (tcb.state !== 'CLOSED') tcb.touch();
   }
 
+  /**
+   * An option as it is now.
+   *
+   * @throws ERR_INVALID_ARG_VALUE
+   */
   get<Name extends keyof ConnectionOptions>(name: Name): Required<ConnectionOptions>[Name] {
+    requireOptionName(name);
     return this.#tcb.options[name];
   }
 
@@ -406,11 +410,11 @@ export class Connection {
     tcb.touch();
   }
 
-  /** An exception, as from a congestion controller of the user's, costs this connection and no other. */
+  /** An exception, as from a congestion controller of the user's, costs this connection and no other: it is the cause. */
   #broken(error: unknown): void {
     const tcb = this.#tcb;
     if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
-    tcb.fail('ECONNABORTED');
+    tcb.fail('ECONNABORTED', error);
     tcb.host.broken(tcb, error);
   }
 }

@@ -93,7 +93,7 @@ export class ControlBlock {
   /** Bytes written and not yet acknowledged; its head stands at `dataStart`. */
   readonly sendQueue: ByteQueue;
   readonly receiveQueue: ReceiveQueue;
-  readonly reassembly: Reassembly;
+  readonly reassembly: Reassembly = new Reassembly();
   readonly receiveWindow: ReceiveWindow;
   readonly receiveTuning: ReceiveAutotuning;
   readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
@@ -244,7 +244,6 @@ export class ControlBlock {
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
-    this.reassembly = new Reassembly(host.receiveMemory.small);
     this.receiveTuning = ReceiveAutotuning.from(options);
     this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
     this.configureSendBuffer();
@@ -333,7 +332,8 @@ export class ControlBlock {
 
   /** Brings the stack's memory budget up to date with what the queues hold. */
   account(): void {
-    const held = this.sendQueue.allocated + this.receiveQueue.allocated + this.reassembly.allocated;
+    const { sendQueue, scoreboard, receiveQueue, reassembly } = this;
+    const held = sendQueue.allocated + scoreboard.allocated + receiveQueue.allocated + reassembly.allocated;
     if (held === this.#accounted) return;
     this.host.budget.adjust(held - this.#accounted);
     this.#accounted = held;
@@ -349,7 +349,8 @@ export class ControlBlock {
   /** Room is wanted and something was acknowledged: the send buffer follows the congestion window. */
   tuneSendBuffer(): void {
     const { sendTuning, congestion, snd, host, minRtt } = this;
-    const inFlight = Math.min(congestion?.cwnd ?? 0, snd.maxWnd);
+    // What SACK has reported stands in the buffer, too, until SND.UNA has passed it: that is not in the window.
+    const inFlight = Math.min(Math.max(congestion?.cwnd ?? 0, seqDiff(snd.nxt, snd.una)), snd.maxWnd);
     sendTuning.onAck(inFlight, growthLimit(sendTuning.size, sendTuning.maximum, minRtt.value, host.budget.room));
   }
 
@@ -385,10 +386,10 @@ export class ControlBlock {
     this.host.keepAlive(on ? 1 : -1);
   }
 
-  /** The error as the owner is to see it. */
-  errorOf(code: ErrorCode): SystemError {
+  /** The error as the owner is to see it; `cause` is what has been thrown, if anything. */
+  errorOf(code: ErrorCode, cause?: unknown): SystemError {
     const connecting = this.state === 'SYN_SENT' || (this.state === 'SYN_RECV' && !this.passive);
-    const place = { address: this.path.remote.toString(), port: this.remotePort };
+    const place = { address: this.path.remote.toString(), port: this.remotePort, cause };
     return systemError(code, connecting ? 'connect' : 'read', place);
   }
 
@@ -400,9 +401,9 @@ export class ControlBlock {
   }
 
   /** Ends the connection with an error for its owner. */
-  fail(code: ErrorCode): void {
+  fail(code: ErrorCode, cause?: unknown): void {
     if (this.state === 'CLOSED') return;
-    this.error ??= this.errorOf(code);
+    this.error ??= this.errorOf(code, cause);
     this.notices |= Notice.error;
     this.release('end');
   }

@@ -29,13 +29,14 @@ export class Ecn {
   resumeAt: number = Infinity;
   /** An ACK has told of a mark since the last reduction for a loss: that can't be taken back any more (RFC 4015 §3.1). */
   marked: boolean = false;
+  /** A mark is being answered: congestion control is owed the end of the window of data. */
+  reducing: boolean = false;
   /** Segments, or super-segments, that came with CE, and ACKs with ECE. */
   marks: number = 0;
   echoes: number = 0;
   readonly #mode: EcnMode;
   #sentSetup: boolean = false;
   #sentPlain: boolean = false;
-  #heardSetup: boolean = false;
   #heardPlain: boolean = false;
   /** Why the window was last reduced; `none` again as soon as data behind `#recover` is acknowledged. */
   #reduced: 'none' | 'mark' | 'loss' = 'none';
@@ -63,20 +64,19 @@ export class Ecn {
 
   /** RFC 3168 §6.1.1: a SYN-ACK agrees only to what a SYN has asked for; one that was sent without ECN is the last word. */
   get #accepts(): boolean {
-    return this.#mode !== 'off' && this.#heardSetup && !this.#heardPlain && !this.#sentPlain;
+    return this.#mode !== 'off' && !this.#heardPlain && !this.#sentPlain;
   }
 
   /** The peer's SYN has come, or its SYN-ACK, or either of them again. */
   onSyn(flags: number): void {
     const bits = flags & SETUP_SYN;
     // [S-086] RFC 3168 §6.1.1.2: a SYN-ACK with both bits comes from one who reflects what he does not know.
-    if (bits === (flags & TcpFlag.ACK ? TcpFlag.ECE : SETUP_SYN)) this.#heardSetup = true;
-    else this.#heardPlain = true;
+    if (bits !== (flags & TcpFlag.ACK ? TcpFlag.ECE : SETUP_SYN)) this.#heardPlain = true;
   }
 
   /** Our SYN was refused: whether that may be because of ECN, and another without it is worth a try (RFC 3168 §6.1.1.1). */
   get mayRetry(): boolean {
-    return this.#sentSetup && !this.#sentPlain;
+    return !this.#sentPlain;
   }
 
   /**
@@ -85,8 +85,8 @@ export class Ecn {
    * @param reacts congestion control answers to marks: without that nothing is sent that may be marked.
    */
   agree(reacts: boolean): void {
-    // RFC 3168 §6.1.1: at least one SYN with, none without, of either side.
-    this.active = reacts && this.#sentSetup && this.#heardSetup && !this.#sentPlain && !this.#heardPlain;
+    // RFC 3168 §6.1.1: at least one SYN with, none without, of either side. Each has sent one.
+    this.active = reacts && !this.#sentPlain && !this.#heardPlain;
   }
 
   /** Acceptable data, or a window probe, has come with CE, or any acceptable segment with CWR. */
@@ -108,7 +108,14 @@ export class Ecn {
   /** An ACK has moved SND.UNA to `una`. */
   onAck(una: number): void {
     // An ACK of `#recover` itself may have left before CWR, which stands right behind, got there.
-    if (this.#reduced !== 'none' && seqGt(una, this.#recover)) this.#reduced = 'none';
+    if (seqGt(una, this.#recover)) this.#reduced = 'none';
+  }
+
+  /** True once, when the window of data in which a mark was answered is acknowledged up to `una`. */
+  ended(una: number): boolean {
+    if (!this.reducing || seqLt(una, this.#recover)) return false;
+    this.reducing = false;
+    return true;
   }
 
   /**
@@ -118,6 +125,7 @@ export class Ecn {
   onEcho(nxt: number): boolean {
     if (!this.active || this.#reduced !== 'none') return false;
     this.#reduce('mark', nxt);
+    this.reducing = true;
     return true;
   }
 
@@ -132,6 +140,7 @@ export class Ecn {
 
   /** The retransmission timer has expired, for which the window is always reduced. */
   onTimeout(nxt: number): void {
+    this.reducing = false;
     if (this.active) this.#reduce('loss', nxt);
   }
 

@@ -46,7 +46,8 @@ export function learnCookie(tcb: ControlBlock, synAck: Segment): void {
   } else if (fastOpen.status === 'sent' || tcb.synLost) {
     // RFC 7413 §4.1.3.1: data that was not acknowledged, though the cookie was not refused for a newer one; §4.2.1: or a
     // request that was answered only when it was repeated without the option.
-    noteFastOpenFailure(tcb, synAck.now);
+    // A lost SYN proves little of either.
+    noteFastOpenFailure(tcb, synAck.now, tcb.synLost);
   }
   if (accepted) host.fastOpenCache.succeeded(path.local, path.remote, remotePort);
 }
@@ -68,12 +69,17 @@ export function synAcknowledged(tcb: ControlBlock, ack: number): void {
   tcb.mustRetransmit = true;
 }
 
-/** RFC 7413 §4.1.3.1: the cache remembers that the server, or the path to it, does not take it; once a connection. */
-export function noteFastOpenFailure(tcb: ControlBlock, now: number): void {
+/**
+ * RFC 7413 §4.1.3.1: the cache remembers that the server, or the path to it, does not take it; once a connection.
+ *
+ * @param lost see `FastOpenCache.failed`
+ */
+export function noteFastOpenFailure(tcb: ControlBlock, now: number, lost: boolean = false): void {
   const { fastOpen, host, path, remotePort } = tcb;
   if (fastOpen === undefined || tcb.passive || fastOpen.failed) return;
-  fastOpen.failed = true;
-  host.fastOpenCache.failed(path.local, path.remote, remotePort, now);
+  // What comes after a lost SYN may still tell more.
+  fastOpen.failed = !lost;
+  host.fastOpenCache.failed(path.local, path.remote, remotePort, now, lost);
 }
 
 /** The retransmission timer has expired for the `timeouts`-th time in a row: something on the way may drop it all. */

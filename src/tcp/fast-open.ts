@@ -91,6 +91,8 @@ interface Known {
 const MOST_SERVERS = 256;
 /** After a failure Fast Open rests for so long, doubled with each in a row. Linux: tcp_fastopen_blackhole_timeout. */
 const BACK_OFF_US = 3_600_000_000;
+/** After a SYN that was lost, perhaps by chance, for so long, doubled with each in a row. Linux: tcp_metrics' syn_loss. */
+const LOSS_BACK_OFF_US = 60_000_000;
 const MOST_DOUBLINGS = 6;
 /** More than what Ethernet carries may confuse what is on the way (RFC 7413 §4.1.3: 1460 for IPv4, 1440 for IPv6). */
 const MOST_MSS = { 4: 1460, 6: 1440 } as const;
@@ -134,10 +136,16 @@ export class FastOpenCache {
     known.notBefore = -Infinity;
   }
 
-  /** The SYN with data or with the option was not answered, or its data not acknowledged. */
-  failed(local: AddressWords, remote: AddressWords, remotePort: number, now: number): void {
+  /**
+   * The data of a SYN was not acknowledged, or nothing came back at all.
+   *
+   * @param lost only once: the SYN was answered when it was repeated, without data and option. Most such are lost by
+   * chance; what always drops them is known after a few.
+   */
+  failed(local: AddressWords, remote: AddressWords, remotePort: number, now: number, lost: boolean = false): void {
     const known = this.#touch(keyOf(local, remote, remotePort));
-    known.notBefore = now + BACK_OFF_US * 2 ** Math.min(known.failures, MOST_DOUBLINGS);
+    const rest = lost ? LOSS_BACK_OFF_US : BACK_OFF_US;
+    known.notBefore = Math.max(known.notBefore, now + rest * 2 ** Math.min(known.failures, MOST_DOUBLINGS));
     known.failures++;
   }
 

@@ -34,3 +34,16 @@ export interface ConnectionHandler {
   /** The last callback. The connection is CLOSED or in TIME-WAIT, nothing more will be received or sent for its owner. */
   onClose?(connection: Connection): void;
 }
+
+/** The names of the callbacks. */
+export const CONNECTION_CALLBACKS: readonly string[] = Object.keys({
+  onConnect: true,
+  onUrgent: true,
+  onReadable: true,
+  onWritable: true,
+  onEnd: true,
+  onFinished: true,
+  onSoftError: true,
+  onError: true,
+  onClose: true,
+} satisfies Record<keyof ConnectionHandler, true>);

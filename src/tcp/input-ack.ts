@@ -65,18 +65,21 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
 
 /** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. Returns the bytes of payload. */
 function advance(tcb: ControlBlock, segment: Segment): number {
-  const { snd } = tcb;
+  const { snd, report } = tcb;
+  const handshake = !tcb.synAcked;
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
   tcb.pathMtu.onAcked(snd.una);
-  if (!tcb.synAcked) synAcknowledged(tcb, snd.una);
+  if (handshake) synAcknowledged(tcb, snd.una);
   tcb.synAcked = true;
   if (bytes > 0) {
     tcb.sendQueue.drop(bytes);
     tcb.account();
   }
   tcb.bytesAcked += bytes;
-  tcb.scoreboard.acknowledge(snd.una, tcb.report);
+  tcb.scoreboard.acknowledge(snd.una, report);
+  // A SYN takes nothing of the window (RFC 7413 §4.2.2 step 6), and gives nothing.
+  if (handshake && report.delivered > 0) report.delivered--;
   tcb.softError = undefined;
   tcb.stalledSince = segment.now;
   tcb.progressed = true;
@@ -160,12 +163,20 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);
+  if (wnd < snd.wnd && isOvertaken(tcb, segment)) return;
+  if (snd.wnd === 0 && wnd > 0 && tcb.sack?.phase === 'recovery') tcb.sack.prr.onWindowOpened(snd.mss);
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);
   snd.wl1 = segment.seq;
   snd.wl2 = segment.ack;
   if (wnd > 0) tcb.persist.stop();
   else tcb.persist.onAck();
+}
+
+/** The numbers are those that the window was last taken from, but its timestamp says that this segment was sent before. */
+function isOvertaken({ snd, timestamps }: ControlBlock, segment: Segment): boolean {
+  if (!timestamps.ok || segment.seq !== snd.wl1 || segment.ack !== snd.wl2) return false;
+  return seqLt(segment.options.tsValue, timestamps.recent);
 }
 
 /** Our FIN is acknowledged: the closing states move on. */

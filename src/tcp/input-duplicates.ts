@@ -1,7 +1,7 @@
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
-import { RECOVERED, reportLoss } from './input-sack.ts';
+import { reportEnd, reportLoss } from './input-sack.ts';
 import { sizeProbeSuspected } from './segment-size.ts';
 
 /** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
@@ -14,21 +14,23 @@ export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
 
 function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
-  const { phase } = newReno;
+  const { phase, congested } = newReno;
   const outcome = newReno.onNewAck(snd.una, ack.acked, snd.nxt, snd.mss);
   const sample = ackSample(tcb, ack, 0);
+  const ended = (outcome === 'recovered' && congested) || tcb.ecn.ended(snd.una);
   // In fast recovery the window stands still; after a time-out it grows by slow start (RFC 5681 §3.1).
-  if (outcome === 'recovered' && newReno.congested) congestion?.onRecovered(sample);
-  else if (phase !== 'recovery' && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
-  if (outcome === 'recovered' && tcb.host.observed()) tcb.host.observe(tcb, RECOVERED);
+  if (ended) congestion?.onRecovered(sample);
+  else if (phase !== 'recovery' && !tcb.ecn.reducing && ack.acked > 0 && !ack.echo) congestion?.onAck(sample);
+  if (ended) reportEnd(tcb);
   // RFC 6582 §3.2 step 3: a partial acknowledgment retransmits the next hole at once.
-  if (outcome === 'partial' && phase === 'recovery') tcb.mustRetransmit = true;
+  if (outcome === 'partial') tcb.mustRetransmit = true;
 }
 
 function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
   const { snd, newReno, congestion } = tcb;
   tcb.duplicateAcksReceived++;
-  if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss) === 'enter') {
+  const flightSent = Math.min(tcb.flightSent, congestion?.cwnd ?? 0);
+  if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss, flightSent) === 'enter') {
     // Without SACK nobody knows whether more is lost (RFC 4821 §7.6.4): it counts as congestion all the same.
     sizeProbeSuspected(tcb, ack.now);
     // [S-068] RFC 5681 §3.2: the third duplicate starts fast retransmit.
@@ -37,6 +39,7 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
       congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
       tcb.spurious.start(snd.una, snd.nxt);
     }
+    tcb.ecn.reducing = false;
     reportLoss(tcb, 'duplicate-acks', snd.mss);
     tcb.mustRetransmit = true;
   }

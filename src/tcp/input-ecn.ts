@@ -3,7 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
-import { reportLoss } from './input-sack.ts';
+import { reduce, reportLoss } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 
 /** The ACK says ECE and is not old; the bit of a SYN-ACK means something else (RFC 3168 §6.1.1). */
@@ -16,7 +16,7 @@ export function isEcho(tcb: ControlBlock, segment: Segment): boolean {
 
 /** [S-086] RFC 3168 §6.1.2: a mark is answered as a loss is, but that nothing has to be sent again. */
 export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
-  const { ecn, recovery, congestion, snd } = tcb;
+  const { ecn, recovery, congestion, snd, sack } = tcb;
   ecn.onAck(snd.una);
   // Fast recovery, or a timeout, has reduced the window for the same data.
   if (!ack.echo || congestion === undefined || recovery.phase !== 'open' || !ecn.onEcho(snd.nxt)) return;
@@ -25,5 +25,10 @@ export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
   const sample = ackSample(tcb, ack, 0);
   sample.flight = Math.min(Math.max(sample.flight, tcb.flightSent), congestion.cwnd);
   congestion.onCongestion('ecn', sample);
+  if (sack !== undefined) {
+    // RFC 9937 §4: for one round trip, to the window that the mark has left; it may be smaller than ssthresh.
+    reduce(tcb, sack, congestion.cwnd, ack.flight, sample.delivered);
+    sack.prr.onAck(sample);
+  }
   reportLoss(tcb, 'ecn', 0);
 }

@@ -67,9 +67,9 @@ export function keepSynText(tcb: ControlBlock, segment: Segment): void {
   const { budget } = tcb.host;
   // Nobody has proved yet that the peer is there: such text never takes more than half of the memory.
   if (payloadLength > 0) {
-    if (budget.used + payloadLength > budget.limit / 2) return tcb.host.counters.add('tcp-syn-text-dropped');
-    const { memory, payloadOffset, datagram } = segment;
-    tcb.reassembly.insert(segment.seq, memory, payloadOffset, payloadLength, datagram.retained);
+    if (budget.used + tcb.reassembly.cost(payloadLength) > budget.limit / 2)
+      return tcb.host.counters.add('tcp-syn-text-dropped');
+    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, payloadLength);
     tcb.account();
   }
   if (segment.has(TcpFlag.FIN)) tcb.rcv.fin = segment.payloadEnd;
@@ -153,14 +153,8 @@ function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */
 function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
   let told = false;
-  if (admit(tcb, segment.payloadLength)) {
-    tcb.reassembly.insert(
-      segment.seq,
-      segment.memory,
-      segment.payloadOffset,
-      segment.payloadLength,
-      segment.datagram.retained,
-    );
+  if (admit(tcb, tcb.reassembly.cost(segment.payloadLength))) {
+    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, segment.payloadLength);
     tcb.account();
     told = noteRange(tcb, segment.seq);
   }
@@ -176,10 +170,10 @@ function noteRange(tcb: ControlBlock, seq: number): boolean {
   if (!tcb.sackPermitted) return false;
   // A bound of the queue may have dropped what lay farthest ahead.
   sackBlocks.trim(rcv.nxt, reassembly.endFrom(rcv.nxt));
-  return reassembly.rangeOf(seq) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
+  return reassembly.rangeOf(seq, sackBlocks) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
 }
 
-/** Is there memory for these bytes? Under pressure this connection's out-of-order data goes first, then the segment is dropped. */
+/** Is there memory for so much more? Under pressure this connection's out-of-order data goes first, then the segment is dropped. */
 function admit(tcb: ControlBlock, length: number): boolean {
   const { budget, counters } = tcb.host;
   if (budget.fits(length)) return true;

@@ -77,10 +77,23 @@ function checkTimestamp(tcb: ControlBlock, segment: Segment): boolean {
     return false;
   }
   if (timestamps.acceptable(options.tsValue, segment.now, tcb.minRtt.value)) return true;
+  if (isOvertakenAck(tcb, segment)) return true;
   // [S-066] RFC 7323 §5.3 R1.
   host.counters.add('tcp-paws');
   answerUnacceptable(tcb, segment);
   return false;
+}
+
+/**
+ * A bare ACK that the network has held back while later ones went by: it acknowledges nothing new and opens no window, so
+ * that one of an earlier turn of the numbers could do no harm, but its SACK blocks may be all that tells of an arrival.
+ * PAWS spares it when it is late by less than a retransmission timeout (Linux: tcp_disordered_ack).
+ */
+function isOvertakenAck(tcb: ControlBlock, segment: Segment): boolean {
+  const { snd, rcv, timestamps, rto } = tcb;
+  if (!tcb.synAcked || segment.length > 0 || !segment.has(TcpFlag.ACK)) return false;
+  if (segment.seq !== rcv.nxt || segment.ack !== snd.una || segment.window(snd.scale) > snd.wnd) return false;
+  return timestamps.acceptable(segment.options.tsValue, segment.now, rto.rto);
 }
 
 /**

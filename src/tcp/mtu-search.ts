@@ -15,6 +15,9 @@ const FOLLOWERS = 4;
 /** A probe that was lost by a timeout costs so many times the pause of any other (RFC 4821 §7.6.3). */
 const TIMEOUT_PAUSES = 5;
 
+/** So many probes of a size that used to get through must fail until that is believed to be over. */
+const DOUBTS = 3;
+
 /** What `MtuSearch.next` says when new data is to wait for an ACK or two, until there is room for a probe. */
 export const HOLD = -1;
 
@@ -41,11 +44,24 @@ export class MtuSearch {
   #ceiling: number = 0;
   /** No probe before this. */
   #notBefore: number = 0;
+  /** A size that had got through until timeouts put it in doubt, and how many probes it may still lose; 0: no such size. */
+  #proven: number = 0;
+  #doubts: number = 0;
   /** When a search that has ended starts over. */
   #restartAt: number = Infinity;
 
-  /** Begins between what is believed to get through and what link and peer allow. */
-  start(low: number, ceiling: number): void {
+  /**
+   * Begins between what is believed to get through and what link and peer allow.
+   *
+   * @param proven the size that got through before. A bad line loses the same segment again and again, too: it is tried
+   * first, more than once, and with however small a window.
+   */
+  start(low: number, ceiling: number, proven: number = 0): void {
+    // Of several falls in a row the first knows most.
+    if (this.#proven === 0 && proven > low) {
+      this.#proven = proven;
+      this.#doubts = DOUBTS;
+    }
     this.active = true;
     this.#ceiling = ceiling;
     this.low = Math.min(low, ceiling);
@@ -81,7 +97,9 @@ export class MtuSearch {
     const needed = size - headers + FOLLOWERS * mss;
     // [S-054] RFC 4821 §7.4: enough data, and enough window for the probe and what shows its loss.
     if (available < needed || wnd < needed) return 0;
-    if (cwnd < Math.max(LEAST_WINDOW * mss, 2 * (size - headers))) return 0;
+    // Where losses are many no window is large.
+    if (size !== this.#proven && cwnd < Math.max(LEAST_WINDOW * mss, 2 * (size - headers))) return 0;
+    if (cwnd < size - headers) return 0;
     if (wnd - flight >= needed && cwnd - flight >= size - headers) return size;
     // §7.4: "returning ACKs can be used to prevent the window from falling by more than the probe needs".
     return HOLD;
@@ -101,6 +119,7 @@ export class MtuSearch {
     // [S-054] RFC 4821 §7.6.1
     this.low = Math.min(this.probeSize, this.#ceiling);
     this.probeSize = 0;
+    if (this.low >= this.#proven) this.#proven = 0;
     return true;
   }
 
@@ -135,13 +154,20 @@ export class MtuSearch {
 
   /** [S-054] RFC 4821 §7.6.2: only the size is to blame. Probes must fail less often than congestion makes losses. */
   #fail(now: number, pause: number): void {
+    if (this.probeSize === this.#proven && --this.#doubts > 0) return this.#rest(now, pause);
+    if (this.probeSize <= this.#proven) this.#proven = 0;
     this.high = Math.max(this.low, Math.min(this.high, this.probeSize - 1));
+    this.#rest(now, pause);
+  }
+
+  #rest(now: number, pause: number): void {
     this.#notBefore = now + Math.min(pause, INTERVAL_US);
     this.probeSize = 0;
   }
 
   /** The next size to try; 0 while there is none. */
   #candidate(now: number): number {
+    if (this.#proven > this.low && this.#proven <= this.high) return this.#proven;
     const size = between(this.low, this.high, this.#ceiling);
     if (size > 0) {
       this.#restartAt = Infinity;

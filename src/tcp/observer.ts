@@ -15,7 +15,10 @@ export type RecoveryEvent =
   | { type: 'loss'; cause: LossCause; lost: number; cwnd: number; ssthresh: number }
   /** `length` octets from `sequence` on, counted from ISS, were sent again. */
   | { type: 'retransmit'; cause: RetransmitCause; sequence: number; length: number }
-  /** Everything that was outstanding when the loss was found is acknowledged. */
+  /**
+   * Everything that was outstanding when the loss was found, or the mark answered, is acknowledged. One for each `loss`, or
+   * row of them; none when `undo` has taken it back, or the connection ends first.
+   */
   | { type: 'recovered' }
   /** It had been no loss: congestion control is as it was before. */
   | { type: 'undo'; cause: UndoCause };

@@ -131,6 +131,22 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   fastOpen: false,
 };
 
+/** Options that only mean something before the connection exists; `connection.set` changes the others. */
+export const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
+  'mss',
+  'receiveBuffer',
+  'maxReceiveBuffer',
+  'sack',
+  'timestamps',
+  'congestion',
+  'pathMtuDiscovery',
+  'ecn',
+  'fastOpen',
+  'connectTimeout',
+  'minimumRto',
+  'userTimeoutOption',
+]);
+
 /** Smallest and largest value of each numeric option. */
 const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: number, max: number]>>> = {
   sendBuffer: [2048, 1 << 30],
@@ -158,16 +174,20 @@ const WORDS: Readonly<Partial<Record<keyof ConnectionOptions, readonly string[]>
   ecn: ECN_MODES,
 };
 
+/** @throws ERR_INVALID_ARG_VALUE */
+export function requireOptionName(name: string): void {
+  if (Object.hasOwn(DEFAULT_CONNECTION_OPTIONS, name)) return;
+  const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
+  throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
+}
+
 /**
  * Throws what Node would for a value that an option can't have.
  *
  * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_VALUE
  */
 export function checkOption(name: keyof ConnectionOptions, value: unknown): void {
-  if (!Object.hasOwn(DEFAULT_CONNECTION_OPTIONS, name)) {
-    const known = Object.keys(DEFAULT_CONNECTION_OPTIONS).join(', ');
-    throw usageError('ERR_INVALID_ARG_VALUE', `There is no connection option '${name}'; there are ${known}`);
-  }
+  requireOptionName(name);
   if (AUTOMATIC.has(name) && value === 'auto') return;
   if (name === 'linger' && value === undefined) return;
   const range = RANGES[name];

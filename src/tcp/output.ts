@@ -1,4 +1,4 @@
-import { seqAdd, seqDiff, seqMax } from '../buffer/seq.ts';
+import { seqAdd, seqDiff, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { FlowLimit } from './allowance.ts';
 import { noteLimit, paced, quota } from './allowance.ts';
@@ -25,6 +25,8 @@ export function output(tcb: ControlBlock, now: number): void {
     send(tcb, now);
   }
   noteSent(tcb);
+  // The scoreboard follows what was sent, and what SACK has told of it.
+  tcb.account();
   setTimers(tcb, now);
 }
 
@@ -97,7 +99,7 @@ function lossLimit(tcb: ControlBlock): FlowLimit {
   return tcb.paceAt === Infinity ? 'congestion-window' : 'pacing';
 }
 
-/** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. */
+/** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. [SHLD-16] in the window. */
 function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const { snd, sack, scoreboard } = tcb;
   const tail = scoreboard.tailStart;
@@ -105,16 +107,19 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
     tcb.tailProbeDue = false;
     return true;
   }
-  const fresh = Math.min(tcb.unsent, tcb.usable, snd.mss);
-  if (fresh > 0) {
+  const { usable } = tcb;
+  const fresh = Math.min(tcb.unsent, snd.mss);
+  if (fresh > 0 && fresh <= usable) {
     if (!sendData(tcb, snd.nxt, fresh, false, now)) return false;
-    sack.tailProbe.onSent(snd.nxt, false);
+    sack.tailProbe.onSent(snd.nxt, snd.nxt, false);
   } else {
-    const fin = tcb.finSent;
-    const dataEnd = fin ? seqAdd(snd.nxt, -1) : snd.nxt;
-    const seq = seqMax(tail, seqAdd(dataEnd, -snd.mss));
-    if (!sendData(tcb, seq, seqDiff(dataEnd, seq), fin, now)) return false;
-    sack.tailProbe.onSent(snd.nxt, true);
+    const fin = tcb.finSent && usable >= 0;
+    const sentEnd = tcb.finSent ? seqAdd(snd.nxt, -1) : snd.nxt;
+    const dataEnd = seqMin(sentEnd, seqAdd(snd.una, snd.wnd));
+    const seq = seqMax(fin || seqLt(tail, dataEnd) ? tail : tcb.dataStart, seqAdd(dataEnd, -snd.mss));
+    const length = seqDiff(dataEnd, seq);
+    if (!sendData(tcb, seq, length, fin, now)) return false;
+    sack.tailProbe.onSent(snd.nxt, seqAdd(seq, length + (fin ? 1 : 0)), true);
   }
   tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.

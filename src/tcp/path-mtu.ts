@@ -42,6 +42,11 @@ const AGE_US = 600_000_000;
 /** MAXSEGRTO of RFC 5927 §7.2 is 1. After so many timeouts in a row a black hole is suspected: R1, net.ipv4.tcp_retries1. */
 const FULL_STOP = 3;
 /**
+ * So many where packets of this size have got through before, as often as on a line that loses a third of all packets in
+ * either direction less than one timeout in twenty comes. Linux, for all sizes: three seconds, which is 4 or 5.
+ */
+const FULL_STOP_PROVEN = 5;
+/**
  * And after so many, minutes later, even a path that does not carry what every path should. RFC 4821 §7.7 and Linux would
  * go so deep at once; but on a bad line timeouts come in rows, and tiny segments make it worse.
  */
@@ -174,7 +179,8 @@ export class PathMtu {
       return true;
     }
     // [S-054] RFC 4821 §7.7: a full-stop timeout without an ICMP message that gives another reason.
-    if (this.#mode === 'icmp' || timeouts < FULL_STOP || explained) return false;
+    if (this.#mode === 'icmp' || explained) return false;
+    if (timeouts < (size <= this.#maxAcked ? FULL_STOP_PROVEN : FULL_STOP)) return false;
     const { limit } = this;
     this.#suspectBlackHole(size, timeouts);
     return this.limit < limit;
@@ -241,8 +247,8 @@ export class PathMtu {
     this.#maxAcked = Math.max(this.#numbers.minimum, Math.min(this.#maxAcked, this.#ceiling));
   }
 
-  #startSearch(low: number): void {
-    this.search.start(low, this.#ceiling);
+  #startSearch(low: number, proven: number = 0): void {
+    this.search.start(low, this.#ceiling, proven);
     this.limit = this.search.low;
   }
 
@@ -260,9 +266,11 @@ export class PathMtu {
     if (!this.search.active && this.#maxAcked > base && this.#maxAcked < Math.min(limit, size)) low = this.#maxAcked;
     while (low >= size && low > least) low = low > base ? base : Math.max(least, low >>> 1);
     if (low >= limit) return;
+    // The path has carried as much before: it is asked soon whether that is over.
+    const proven = Math.min(this.#maxAcked, limit);
     this.#maxAcked = Math.min(this.#maxAcked, low);
     this.#markSize = 0;
-    this.#startSearch(low);
+    this.#startSearch(low, proven);
   }
 }
 

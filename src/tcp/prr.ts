@@ -58,12 +58,14 @@ export class Prr {
 
   /** Returns the bytes that may be sent now: `credit`. */
   onAck({ acked, delivered, lost, pipe, mss }: PrrSample): number {
-    // RFC 9937 §6.2: an ACK that delivers nothing clocks nothing.
-    if (delivered <= 0) return this.credit;
+    // RFC 9937 §6.2: an ACK that delivers nothing clocks nothing; but what it finds lost has left the flight.
+    if (delivered <= 0) return lost > 0 ? this.onLossTimer(pipe, mss) : this.credit;
     this.delivered += delivered;
     // §4, SafeACK: SND.UNA advances and no further loss is indicated.
     const safe = acked > 0 && lost === 0;
     this.#clock(pipe, delivered, safe ? mss : 0);
+    // §3: data may be sent while inflight is below cwnd. With nothing in flight a part of a segment would wait for ever.
+    if (pipe === 0) this.credit = Math.max(this.credit, mss);
     // §6.2: the first retransmission waits for nothing. Bytes, not segments: a part of one is as good as none.
     if (this.out === 0) this.credit = Math.max(this.credit, mss);
     return this.credit;
@@ -77,6 +79,14 @@ export class Prr {
     this.#clock(pipe, 0, 0);
     this.credit = Math.max(this.credit, mss);
     return this.credit;
+  }
+
+  /**
+   * The window was closed, and is open: what the peer had no room for is gone, though it counts as in flight, and will
+   * bring no ACK. One segment may go that does (§4, as the forced fast retransmit).
+   */
+  onWindowOpened(mss: number): void {
+    this.credit = Math.max(this.credit, mss);
   }
 
   /** Data has left, `bytes` of it (RFC 9937 §6.3). */

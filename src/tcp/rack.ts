@@ -70,7 +70,6 @@ export class Rack {
 
   /** Everything below `una` is acknowledged; `dsack`: and the ACK reports a duplicate. Step 4, the D-SACK part. */
   onAck(una: number, nxt: number, dsack: boolean): void {
-    if (seqGt(una, this.#fack)) this.#fack = una;
     if (this.#dsackRound !== undefined && seqGe(una, this.#dsackRound)) this.#dsackRound = undefined;
     if (!dsack || this.#dsackRound !== undefined) return;
     // Something was sent again for nothing: the window was too short.

@@ -9,6 +9,9 @@ export type RecoveryPhase = 'open' | 'recovery' | 'loss';
  */
 export type DuplicateAckAction = 'none' | 'limited-transmit' | 'enter' | 'inflate';
 
+/** What recovery repairs: losses that ACKs told of, or a time-out; or what is gone for no congestion's sake. */
+export type Repair = 'loss' | 'timeout' | 'path';
+
 /** What to do after new data was acknowledged: nothing special; retransmit the next hole; recovery is over. */
 export type NewAckAction = 'none' | 'partial' | 'recovered';
 
@@ -21,8 +24,10 @@ export interface LossRecovery {
   readonly phase: RecoveryPhase;
   /** SND.NXT when the loss was found: recovery is over when everything below it is acknowledged. */
   readonly recover: number;
-  /** The losses that are repaired tell of congestion: `onPathChanged` was not why. */
+  /** Congestion control was told of a loss or a time-out, and is owed the end: also when the path changes meanwhile. */
   readonly congested: boolean;
+  /** Why what is sent again is sent again. */
+  readonly repairs: Repair;
   /** `[lostNext, lostEnd)`: deemed lost and not sent again yet. */
   readonly lostNext: number;
   readonly lostEnd: number;
@@ -54,6 +59,7 @@ export class NewRenoRecovery implements LossRecovery {
   phase: RecoveryPhase = 'open';
   recover: number;
   congested: boolean = false;
+  repairs: Repair = 'loss';
   lostNext: number = 0;
   lostEnd: number = 0;
   /** Bytes to add to cwnd for what duplicate ACKs say has left the network; below 0 after large partial ACKs. */
@@ -64,23 +70,27 @@ export class NewRenoRecovery implements LossRecovery {
   partialAcks: number = 0;
   /** How far `una` moved at its last step: the heuristic of RFC 6582 §4.1. */
   #lastStep: number = 0;
-  /** SND.NXT at the first duplicate ACK, before limited transmit. */
-  #nxtBeforeLimited: number = 0;
+  /** What was outstanding at the first duplicate ACK, before limited transmit. */
+  #flightBeforeLimited: number = 0;
 
   /** @param iss the initial send sequence number ([S-075] RFC 6582 §3.2 step 1). */
   constructor(iss: number) {
     this.recover = iss;
   }
 
-  /** A duplicate ACK as RFC 5681 §2 defines it has come; `una`, `nxt` and `mss` as they are now. */
-  onDuplicateAck(una: number, nxt: number, mss: number): DuplicateAckAction {
+  /**
+   * A duplicate ACK as RFC 5681 §2 defines it has come; `una`, `nxt` and `mss` as they are now.
+   *
+   * @param flightSent what was outstanding when something could last be sent: before the ACKs of the same batch.
+   */
+  onDuplicateAck(una: number, nxt: number, mss: number, flightSent: number = 0): DuplicateAckAction {
     this.dupAcks++;
     if (this.phase === 'recovery') {
       // RFC 5681 §3.2 step 4; no more segments can have left than were there (its defence against forged ACKs).
       this.inflation = Math.min(this.inflation + mss, seqDiff(nxt, una));
       return 'inflate';
     }
-    if (this.dupAcks === 1) this.#nxtBeforeLimited = nxt;
+    if (this.dupAcks === 1) this.#flightBeforeLimited = Math.max(seqDiff(nxt, una), flightSent);
     if (this.dupAcks < DUPLICATE_THRESHOLD) return this.#limitedTransmit(mss);
     if (this.dupAcks > DUPLICATE_THRESHOLD || !this.#isNewLoss(una, mss)) {
       this.inflation = 0;
@@ -89,6 +99,7 @@ export class NewRenoRecovery implements LossRecovery {
     // [S-068] RFC 5681 §3.2 steps 2 and 3.
     this.phase = 'recovery';
     this.congested = true;
+    this.repairs = 'loss';
     this.recover = nxt;
     this.partialAcks = 0;
     this.inflation = DUPLICATE_THRESHOLD * mss;
@@ -103,7 +114,7 @@ export class NewRenoRecovery implements LossRecovery {
     if (this.phase === 'open') {
       this.inflation = 0;
       // Keeps `recover` close behind, so that it is never half the sequence space away. It still counts as covered.
-      if (seqLt(this.recover, una)) this.recover = seqAdd(una, -1);
+      this.recover = seqAdd(una, -1);
       return 'none';
     }
     if (seqLe(this.recover, una)) {
@@ -124,8 +135,13 @@ export class NewRenoRecovery implements LossRecovery {
 
   /** The retransmission timer has expired: everything outstanding counts as lost. */
   onTimeout(una: number, nxt: number): void {
-    // [S-075] RFC 6582 §3.2 step 4.
     this.congested = true;
+    this.#loseAll(una, nxt, 'timeout');
+  }
+
+  /** [S-075] RFC 6582 §3.2 step 4. */
+  #loseAll(una: number, nxt: number, why: Repair): void {
+    this.repairs = why;
     this.recover = nxt;
     this.phase = una === nxt ? 'open' : 'loss';
     this.lostNext = una;
@@ -172,13 +188,12 @@ export class NewRenoRecovery implements LossRecovery {
   }
 
   onPathChanged(una: number, nxt: number): void {
-    this.onTimeout(una, nxt);
-    this.congested = false;
+    this.#loseAll(una, nxt, 'path');
   }
 
   /** What was outstanding when the loss was seen, for ssthresh: without what limited transmit added (RFC 5681 §3.2). */
   flightAtLoss(una: number, nxt: number): number {
-    return seqDiff(this.dupAcks > 0 ? this.#nxtBeforeLimited : nxt, una);
+    return this.dupAcks > 0 ? this.#flightBeforeLimited : seqDiff(nxt, una);
   }
 
   /** Begins anew, as for a connection with another initial sequence number. */
@@ -190,6 +205,8 @@ export class NewRenoRecovery implements LossRecovery {
 
   #open(): void {
     this.phase = 'open';
+    this.congested = false;
+    this.repairs = 'loss';
     this.lostNext = this.lostEnd = 0;
     this.inflation = 0;
     this.dupAcks = 0;
@@ -206,7 +223,7 @@ export class NewRenoRecovery implements LossRecovery {
   /** Whether three duplicate ACKs tell of a loss, and not of segments that were sent again for nothing. */
   #isNewLoss(una: number, mss: number): boolean {
     // After a timeout all that is outstanding is marked lost already: first that is sent again.
-    if (this.phase === 'loss' && this.lostNext !== this.lostEnd) return false;
+    if (this.findLost()) return false;
     // [S-075] RFC 6582 §3.2 step 2: the acknowledgement covers more than recover.
     if (seqLt(this.recover, una)) return true;
     // RFC 6582 §4.1 (step 2*): needless retransmissions are acknowledged by a jump of more than four segments. A step

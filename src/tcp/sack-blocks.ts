@@ -17,6 +17,9 @@ export class SackBlocks {
   #duplicate: boolean = false;
   #duplicateLeft: number = 0;
   #duplicateRight: number = 0;
+  /** After `holds`: the range found. */
+  left: number = 0;
+  right: number = 0;
 
   /** Blocks that wait to be written, the one for a duplicate counted. */
   get count(): number {
@@ -67,6 +70,17 @@ export class SackBlocks {
     this.#duplicateLeft = left;
     this.#duplicateRight = right;
     this.#fresh = true;
+  }
+
+  /** Is `seq` in a range that is remembered? Then `left` and `right` are its edges. */
+  holds(seq: number): boolean {
+    for (let i = 0; i < this.#count; i++) {
+      if (seqLt(seq, this.#left[i]!) || seqGe(seq, this.#right[i]!)) continue;
+      this.left = this.#left[i]!;
+      this.right = this.#right[i]!;
+      return true;
+    }
+    return false;
   }
 
   /** Only `[nxt, end)` of what was remembered is still in the queue: the rest was delivered, or dropped. */

@@ -1,9 +1,9 @@
-import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../buffer/seq.ts';
+import { seqDiff, seqGe, seqLe, seqLt, seqMax } from '../buffer/seq.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import type { AckReport } from './ack-report.ts';
 import { Prr } from './prr.ts';
 import type { Rack } from './rack.ts';
-import type { LossRecovery, RecoveryPhase } from './recovery.ts';
+import type { LossRecovery, RecoveryPhase, Repair } from './recovery.ts';
 import type { Scoreboard } from './scoreboard.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 
@@ -19,7 +19,10 @@ export class SackRecovery implements LossRecovery {
   /** RecoveryPoint: recovery is over when everything below it is acknowledged. */
   recover: number;
   congested: boolean = false;
+  repairs: Repair = 'loss';
   readonly prr: Prr = new Prr();
+  /** It decides how much may be sent: in fast recovery, and while ECN marks are answered. */
+  proportional: boolean = false;
   readonly tailProbe: TailLossProbe = new TailLossProbe();
   /** The reordering timer: when the youngest segment that is overdue counts as lost; Infinity for never. */
   reorderAt: number = Infinity;
@@ -49,9 +52,9 @@ export class SackRecovery implements LossRecovery {
     return this.#board.findLost();
   }
 
-  /** The window stands as the controller says, but for fast recovery, where PRR decides. */
+  /** The window stands as the controller says, but where PRR decides. */
   quota(cwnd: number, una: number, nxt: number): number {
-    return this.phase === 'recovery' ? this.prr.credit : cwnd - this.pipe(una, nxt);
+    return this.proportional ? this.prr.credit : cwnd - this.pipe(una, nxt);
   }
 
   pipe(una: number, nxt: number): number {
@@ -63,7 +66,7 @@ export class SackRecovery implements LossRecovery {
   }
 
   onSent(bytes: number): void {
-    if (this.phase === 'recovery') this.prr.onSent(bytes);
+    if (this.proportional) this.prr.onSent(bytes);
   }
 
   /** The scoreboard knows already what was sent again. */
@@ -85,12 +88,11 @@ export class SackRecovery implements LossRecovery {
         if (seqLt(left, right) && seqDiff(una, left) < OLDEST_DSACK && seqLe(right, nxt)) {
           report.onDuplicate(left, right);
         } else refused++;
-      } else if (seqLt(left, right) && seqLe(right, nxt) && seqGt(right, una)) {
+      } else if (seqLt(left, right) && seqLe(right, nxt)) {
+        // What lies below SND.UNA is just old: the scoreboard knows it no more.
         this.#board.sack(left, right, report);
         report.sackedEnd = seqMax(report.sackedEnd, right);
-      } else if (seqGt(right, una) || !seqLt(left, right)) {
-        refused++;
-      }
+      } else refused++;
     }
     return refused;
   }
@@ -103,7 +105,6 @@ export class SackRecovery implements LossRecovery {
     const board = this.#board;
     const rack = this.#rack;
     this.reorderAt = Infinity;
-    if (rack.xmitTs < 0 || board.length === 0) return 0;
     const before = board.losses;
     const window = rack.reorderingWindow(board.sackedSegments, this.phase !== 'open', finite(minRtt), srtt);
     const wait = board.markOlder(rack.xmitTs, rack.endSeq, rack.rtt + window, now);
@@ -111,12 +112,17 @@ export class SackRecovery implements LossRecovery {
     return board.losses - before;
   }
 
-  /** Losses were found: fast recovery begins. The controller has given its answer, `ssthresh`; `earlier`: see `Prr`. */
-  enter(nxt: number, recoverFlight: number, ssthresh: number, mss: number, earlier: number): void {
+  /** The controller has given its answer: the flight comes down to `target`. `recoverFlight` and `earlier`: see `Prr`. */
+  reduce(recoverFlight: number, target: number, mss: number, earlier: number): void {
+    this.proportional = true;
+    this.prr.start(recoverFlight, target, mss, earlier);
+  }
+
+  /** Losses were found: fast recovery begins. */
+  enter(nxt: number): void {
     this.phase = 'recovery';
     this.congested = true;
     this.recover = nxt;
-    this.prr.start(recoverFlight, ssthresh, mss, earlier);
     this.tailProbe.clear();
   }
 
@@ -126,8 +132,7 @@ export class SackRecovery implements LossRecovery {
   }
 
   end(una: number): void {
-    this.phase = 'open';
-    this.recover = una;
+    this.undo(una);
     this.#rack.onRecovered();
   }
 
@@ -145,12 +150,17 @@ export class SackRecovery implements LossRecovery {
     const window = this.#rack.reorderingWindow(board.sackedSegments, true, finite(minRtt), srtt);
     board.markOlder(Infinity, nxt, this.#rack.rtt + window, now);
     this.phase = una === nxt ? 'open' : 'loss';
+    this.proportional = false;
     this.congested = true;
+    this.repairs = 'timeout';
     this.recover = nxt;
   }
 
   undo(una: number): void {
     this.phase = 'open';
+    this.proportional = false;
+    this.congested = false;
+    this.repairs = 'loss';
     this.recover = una;
   }
 
@@ -160,7 +170,8 @@ export class SackRecovery implements LossRecovery {
     this.tailProbe.clear();
     this.reorderAt = Infinity;
     this.phase = una === nxt ? 'open' : 'loss';
-    this.congested = false;
+    this.proportional = false;
+    this.repairs = 'path';
     this.recover = nxt;
   }
 }

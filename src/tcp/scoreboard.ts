@@ -1,6 +1,6 @@
 import { seqDiff, seqGe, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
 import type { Rows } from './scoreboard-rows.ts';
-import { copyRow, giveRows, growRows, moveRows, takeRows } from './scoreboard-rows.ts';
+import { copyRow, giveRows, growRows, moveRows, sizeOfRows, takeRows } from './scoreboard-rows.ts';
 
 /** What is known of a record. */
 export const Mark = {
@@ -69,6 +69,8 @@ export class Scoreboard {
   retransmitted: number = 0;
   /** Octets ever deemed lost: each time counts. */
   losses: number = 0;
+  /** Octets ever sent more than once: each octet counts once. */
+  repeated: number = 0;
   /** After `findLost`: the first range that is lost and was not sent again. */
   lostStart: number = 0;
   lostEnd: number = 0;
@@ -82,6 +84,11 @@ export class Scoreboard {
   /** Octets that are lost and not sent again; none of them lies below `#lostFrom`. */
   #waiting: number = 0;
   #lostFrom: number = 0;
+
+  /** What the board occupies, in bytes: SACK blocks that cut records make it grow. */
+  get allocated(): number {
+    return this.#rows === undefined ? 0 : sizeOfRows(this.#rows);
+  }
 
   /** When the oldest record was last sent; −1 when nothing is outstanding. */
   get oldestSentAt(): number {
@@ -147,6 +154,7 @@ export class Scoreboard {
       const marks = this.#marks(i);
       if (marks & Mark.sacked) continue;
       const bytes = this.#bytes(i);
+      if (!(marks & Mark.repeated)) this.repeated += bytes;
       if (!(marks & Mark.retransmitted)) {
         this.retransmitted += bytes;
         if (marks & Mark.lost) this.#waiting -= bytes;
@@ -180,20 +188,18 @@ export class Scoreboard {
 
   /** `[left, right)` is reported as received by SACK; what lies outside of what is outstanding is left alone. */
   sack(left: number, right: number, sink: DeliverySink): void {
-    if (this.#rows === undefined || seqLe(right, this.#una)) return;
     // Mostly a block repeats what is known.
     const known = this.#find(left);
     if (known < this.length && this.#marks(known) & Mark.sacked && seqLe(right, this.#end(known))) return;
     const from = this.#cut(left, true);
     const to = this.#cut(right, false);
     for (let i = from; i < to; i++) {
-      if (this.#marks(i) & Mark.sacked) continue;
-      const bytes = this.#bytes(i);
-      const row = this.#first + i;
+      // Of what was SACKed before, this takes out what is put back right below.
       this.#deliver(i, this.#begin(i), this.#end(i), sink);
-      this.sacked += bytes;
-      this.sackedSegments += this.#rows.segments[row]!;
-      this.#rows.marks[row] = Mark.sacked;
+      const row = this.#first + i;
+      this.sacked += this.#bytes(i);
+      this.sackedSegments += this.#rows!.segments[row]!;
+      this.#rows!.marks[row] = Mark.sacked;
     }
     this.#join(from, to);
   }
@@ -227,11 +233,9 @@ export class Scoreboard {
     for (let i = from; i < to; i++) if (!(this.#marks(i) & Mark.sacked)) this.#lose(i);
   }
 
-  /** The first record that is not SACKed is lost. */
+  /** The oldest record is lost; it must not be one that SACK has reported. */
   markFirstLost(): void {
-    let i = 0;
-    while (i < this.length && this.#marks(i) & Mark.sacked) i++;
-    if (i < this.length) this.#lose(i);
+    if (this.length > 0) this.#lose(0);
   }
 
   /** Forgets what SACK has reported: the peer may have thrown it away (RFC 2018 §8). */
@@ -358,7 +362,7 @@ export class Scoreboard {
    * that holds `seq`, or with `up` the next.
    */
   #cut(seq: number, up: boolean): number {
-    if (this.length === 0 || seqLe(seq, this.#una)) return 0;
+    if (seqLe(seq, this.#una)) return 0;
     const index = this.#find(seq);
     if (index === this.length || this.#begin(index) === seq) return index;
     if (this.length >= MAX_RECORDS) return up ? index + 1 : index;
@@ -391,7 +395,6 @@ export class Scoreboard {
 
   /** Makes one of neighbours of which the same is known, from the one before `from` to the one at `to`. */
   #join(from: number, to: number): void {
-    if (this.length === 0) return;
     let kept = Math.max(from - 1, 0);
     const last = Math.min(to, this.length - 1);
     const rows = this.#rows!;

@@ -67,7 +67,7 @@ export class SpuriousDetector {
   /** The peer has received `[seq, end)` twice: a D-SACK block (RFC 2883 §4). */
   onDuplicateReported(seq: number, end: number): SpuriousCause | undefined {
     this.dsackSeen = true;
-    if (!this.active || !this.#sentAgain) return undefined;
+    if (!this.active) return undefined;
     const bytes = seqDiff(seqMin(end, this.#to), seqMax(seq, this.#from));
     if (bytes <= 0) return undefined;
     this.#unreported -= bytes;

@@ -15,6 +15,8 @@ export type ProbeOutcome = 'none' | 'done' | 'repaired';
 export class TailLossProbe {
   /** TLP.end_seq: SND.NXT when the probe was sent; undefined when none is out. */
   endSeq: number | undefined = undefined;
+  /** Where the probe itself ended: before `endSeq` when the window had shrunk below what was out. */
+  end: number = 0;
   /** TLP.is_retrans: the probe repeated what had been sent. */
   #isRetrans: boolean = false;
   /** No round-trip time was measured since the last probe. */
@@ -34,8 +36,10 @@ export class TailLossProbe {
     return this.endSeq === undefined && !this.#unmeasured;
   }
 
-  onSent(nxt: number, isRetrans: boolean): void {
+  /** `[…, end)` has gone out as a probe, again when `isRetrans`; SND.NXT is `nxt` now. */
+  onSent(nxt: number, end: number, isRetrans: boolean): void {
     this.endSeq = nxt;
+    this.end = end;
     this.#isRetrans = isRetrans;
     this.#unmeasured = true;
   }
@@ -48,13 +52,16 @@ export class TailLossProbe {
   /**
    * RFC 8985 §7.4.2. `repaired`: the probe took the place of a lost segment, of which congestion control must learn.
    *
-   * @param dsack the ACK reports a duplicate that ends at `endSeq`.
+   * @param dsack the ACK reports a duplicate that ends at `end`.
    * @param duplicate the ACK repeats `una` and has no SACK option.
    */
   onAck(una: number, dsack: boolean, duplicate: boolean): ProbeOutcome {
     const { endSeq } = this;
-    if (endSeq === undefined || !seqGe(una, endSeq)) return 'none';
-    if (!this.#isRetrans || dsack) return this.#done('done');
+    if (endSeq === undefined) return 'none';
+    // The original and the probe have arrived; when the probe ended before `endSeq`, that is waited for no longer.
+    if (this.#isRetrans && dsack) return this.#done('done');
+    if (!seqGe(una, endSeq)) return 'none';
+    if (!this.#isRetrans) return this.#done('done');
     if (seqGt(una, endSeq)) return this.#done('repaired');
     // Both the original and the probe have arrived: the second one brought a duplicate ACK.
     return duplicate ? this.#done('done') : 'none';

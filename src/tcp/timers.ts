@@ -98,7 +98,7 @@ function excessive(tcb: ControlBlock, unanswered: number): void {
 /** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
 function lossTimeout(tcb: ControlBlock, now: number): void {
   const { snd, sack, newReno, scoreboard, congestion } = tcb;
-  const { phase } = tcb.recovery;
+  const { phase, congested } = tcb.recovery;
   const flight = seqDiff(snd.nxt, snd.una);
   if (phase === 'open') tcb.spurious.start(snd.una, snd.nxt);
   tcb.frto.onTimeout(snd.una, snd.nxt, phase, sack !== undefined);
@@ -106,9 +106,9 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
   const before = scoreboard.losses;
   if (sack === undefined) newReno.onTimeout(snd.una, snd.nxt);
   else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
-  // RFC 5681 §3.1: held constant while the same data is lost again and again.
+  // RFC 5681 §3.1: held constant while the same data is lost again and again; unless the last answer was taken back.
   const lost = scoreboard.losses - before;
-  if (tcb.progressed) {
+  if (tcb.progressed || !congested) {
     congestion?.onCongestion('timeout', timerSample(tcb, now, lost, flight));
     // Without SACK everything that is outstanding is deemed lost (RFC 6582 §3.2 step 4), unknown to the scoreboard.
     reportLoss(tcb, 'timeout', sack === undefined ? flight : lost);

@@ -71,12 +71,13 @@ export class Timestamps {
    * sequence numbers. R1 to the letter drops whatever the network holds back while a retransmission overtakes it, which
    * is then sent again and overtakes others: where packets are reordered such losses never end.
    *
-   * @param minRtt the least round-trip time in microseconds; Infinity while unknown.
+   * @param late by less than how many microseconds it may be older: the least round-trip time. Infinity while that is
+   * unknown: then by nothing.
    */
-  acceptable(tsValue: number, now: number, minRtt: number = Infinity): boolean {
+  acceptable(tsValue: number, now: number, late: number = Infinity): boolean {
     if (seqGe(tsValue, this.recent) || now - this.#recentAt > OUTDATED) return true;
     const older = seqDiff(this.recent, tsValue);
-    return older > 0 && older < this.#ticksIn(minRtt);
+    return older > 0 && older < this.#ticksIn(late);
   }
 
   /** How far the peer's clock, which may have any pace, goes in so many microseconds; 0 as long as that can't be told. */

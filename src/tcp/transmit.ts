@@ -157,8 +157,7 @@ function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
   tcb.spurious.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
   tcb.frto.onRetransmitted(end);
   if (!host.observed()) return;
-  const repair = recovery.phase !== 'loss' ? 'loss' : recovery.congested ? 'timeout' : 'path';
-  const cause = tailProbeDue ? 'tail-loss-probe' : repair;
+  const cause = tailProbeDue ? 'tail-loss-probe' : recovery.repairs;
   host.observe(tcb, { type: 'retransmit', cause, sequence: seqDiff(seq, snd.iss) >>> 0, length: seqDiff(end, seq) });
 }
 

@@ -30,7 +30,7 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   // RFC 4015 §3.1 step 9: congestion was reported by other means.
   if (segment.has(TcpFlag.ECE) || tcb.ecn.marked) return;
   const { snd, congestion } = tcb;
-  const byTimer = tcb.recovery.phase === 'loss' || cause === 'frto';
+  const byTimer = tcb.recovery.phase === 'loss';
   // RFC 8985 §6.2 step 3 sees nothing in what was sent again: that the original came is reordering all the same (Linux:
   // tcp_try_undo_partial). From now on loss detection waits.
   if (tcb.recovery.phase === 'recovery') tcb.rack.reorderingSeen = true;

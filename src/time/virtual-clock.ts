@@ -17,6 +17,9 @@ export interface VirtualClockOptions {
 export interface RunFor {
   /** Virtual milliseconds. */
   for: number;
+  /** Ends the run before that time is over: see `RunUntil`. */
+  until?: (() => unknown) | undefined;
+  limit?: undefined;
   /** Turns of the event loop without clock activity that count as quiet. Default 4. */
   quiet?: number;
 }
@@ -26,7 +29,8 @@ export interface RunUntil {
   /** Asked whenever the application is quiet, before time moves on; what is truthy ends the run. Never a promise. */
   until: () => unknown;
   /** Virtual milliseconds after which `run` gives up with an error. Default 600,000: ten minutes. */
-  limit?: number;
+  limit?: number | undefined;
+  for?: undefined;
   /** Turns of the event loop without clock activity that count as quiet. Default 4. */
   quiet?: number;
 }
@@ -72,6 +76,7 @@ export class VirtualClock implements Clock {
   #inRun: boolean = false;
 
   constructor(options: VirtualClockOptions = {}) {
+    requireOptions('new VirtualClock', options, ['start', 'wallTime', 'macrotask']);
     const { start = 0, wallTime = 0, macrotask = hostMacrotask } = options;
     checkFinite('start', start);
     checkFinite('wallTime', wallTime);
@@ -131,7 +136,8 @@ export class VirtualClock implements Clock {
   }
 
   /**
-   * Moves time on while the application runs: for `for` milliseconds, or until `until()` is truthy.
+   * Moves time on while the application runs: for `for` milliseconds, or until `until()` is truthy; with both, up to
+   * whichever comes first.
    *
    * Before each step of time the application gets to finish what it can do at this instant: everything due now is
    * called, then a turn of the event loop is waited for (in which promises, next-ticks, immediates and their
@@ -141,20 +147,20 @@ export class VirtualClock implements Clock {
    * is not waited for: await it before `run`, or let `until` ask for its result.
    *
    * @returns a promise that resolves when the time is over or `until()` is true. It rejects with what a callback
-   * or `until` throws, and with an Error when `limit` is reached.
+   * or `until` throws, and, without `for`, with an Error when `limit` is reached; for a misuse with ERR_MISSING_ARGS,
+   * ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE or ERR_INVALID_STATE.
    *
    * @example
    * await clock.run({ for: 1000 });
-   * await clock.run({ until: () => received.length === 3, limit: 5000 });
+   * await clock.run({ until: () => received.length === 3, limit: 5000 }); // an error when it never is
+   * await clock.run({ until: () => received.length === 3, for: 5000 }); // five seconds at most
    */
   async run(options: RunFor | RunUntil): Promise<void> {
     this.#checkIdle('run');
     requireOptions('run', options, ['for', 'until', 'limit', 'quiet']);
-    const until = 'until' in options ? options.until : undefined;
-    const ms = 'until' in options ? (options.limit ?? DEFAULT_LIMIT) : options.for;
-    const quiet = options.quiet ?? DEFAULT_QUIET;
-    if ('until' in options) requireType('until', until, 'function');
-    checkDuration(until === undefined ? 'for' : 'limit', ms);
+    const { for: time, until, limit, quiet = DEFAULT_QUIET } = options;
+    if (until !== undefined) requireType('until', until, 'function');
+    const ms = runTime(time, until !== undefined, limit);
     if (!(quiet >= 1)) throw usageError('ERR_OUT_OF_RANGE', `quiet must be at least 1, got ${quiet}`, RangeError);
     const end = this.#now + ms * 1000;
     this.#inRun = true;
@@ -169,7 +175,7 @@ export class VirtualClock implements Clock {
     } finally {
       this.#inRun = false;
     }
-    if (until !== undefined) {
+    if (time === undefined) {
       throw new Error(`until() was still false after ${ms} virtual milliseconds; pending: ${this.pending}`);
     }
   }
@@ -264,6 +270,21 @@ export class VirtualClock implements Clock {
     }
     if (this.#inRun) throw usageError('ERR_INVALID_STATE', `${what} was called while run() is in progress`, Error);
   }
+}
+
+/** How many milliseconds a run goes on at most. */
+function runTime(time: number | undefined, hasUntil: boolean, limit: number | undefined): number {
+  if (time === undefined && !hasUntil) {
+    const message = 'run needs `for` (virtual milliseconds), `until` (a function), or both';
+    throw usageError('ERR_MISSING_ARGS', message);
+  }
+  if (time !== undefined && limit !== undefined) {
+    const message = '`limit` is for `until` alone, which it turns into an error: leave it out where `for` is given';
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
+  }
+  const ms = time ?? limit ?? DEFAULT_LIMIT;
+  checkDuration(time === undefined ? 'limit' : 'for', ms);
+  return ms;
 }
 
 /** A promise is truthy whatever comes of it: an `until` that gives one is a mistake. */

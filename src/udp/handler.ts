@@ -30,3 +30,11 @@ export interface UdpHandler {
   /** The stack, not the owner, has closed the socket. The last callback. */
   onClose?(socket: UdpSocket): void;
 }
+
+/** The names of the callbacks. */
+export const UDP_CALLBACKS: readonly string[] = Object.keys({
+  onMessage: true,
+  onWritable: true,
+  onError: true,
+  onClose: true,
+} satisfies Record<keyof UdpHandler, true>);

@@ -83,7 +83,11 @@ describe.skipIf(unavailable)('npm start -- --tun', () => {
       };
       expect(await run('ping', ['-c', '3', '-i', '0.2', STACK])).toContain('0% packet loss');
       expect(await run('curl', ['-sSf', `http://${STACK}/`])).toContain('<h1>');
-      const body = await run('bash', ['-c', `set -o pipefail; curl -sSf http://${STACK}/bytes/1000000 | sha256sum`]);
+      const body = await run('bash', [
+        '--norc',
+        '-c',
+        `set -o pipefail; curl -sSf http://${STACK}/bytes/1000000 | sha256sum`,
+      ]);
       const head = await run('curl', ['-sSf', '--head', `http://${STACK}/bytes/1000000`]);
       expect(head).toContain(`x-sha256: ${body.split(' ')[0]}\r\n`);
       const post = ['-sSf', '--data-binary', '@-', `http://${STACK}/hash`];

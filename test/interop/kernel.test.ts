@@ -10,7 +10,8 @@ const unavailable = canUseTun('bash', 'ping', 'curl', 'nc', 'sha256sum');
 /** Fetches the content of this length: the hash of what came, and what curl had to say. */
 async function fetchHash(ns: Namespace, bytes: number): Promise<RunResult> {
   const url = `http://${STACK}/bytes/${bytes}`;
-  return ns.run('bash', ['-c', `set -o pipefail; curl --silent --show-error --fail ${url} | sha256sum`]);
+  // Node's pipes are sockets, which bash takes for a remote shell: it would read the user's ~/.bashrc.
+  return ns.run('bash', ['--norc', '-c', `set -o pipefail; curl --silent --show-error --fail ${url} | sha256sum`]);
 }
 
 /** What `fetchHash` gives when all is well. */

@@ -187,6 +187,20 @@ describe('RFC 2018 §4: what the receiver reports', () => {
 });
 
 describe('RFC 2018 §8: the receiver reneges', () => {
+  it('[S-076] not as long as there is memory: "such discarding of SACKed packets is discouraged"', () => {
+    const made = extended({ windowScale: 0, mss: 536, tcp: { receiveBuffer: 1 << 21, maxReceiveBuffer: 1 << 21 } });
+    // Two thousand segments behind a gap, no one beside the one before it in memory: two streams by turns.
+    const half = 1000;
+    const at = (i: number): number => 537 + (i % 2 === 0 ? i / 2 : half + (i + 1) / 2) * 536;
+    for (let i = 0; i < 2 * half; i++) {
+      const { blocks } = answerTo(made, at(i), 536);
+      expect(blocks[0]![0]).toBe(at(i % 2));
+      expect(blocks[0]![1]).toBe(at(i) + 536);
+    }
+    made.peer.send({ flags: 'A', seq: 1, data: 536 });
+    expect(made.peer.take().at(-1)!.ack).toBe(at(2 * half - 2) + 536);
+  });
+
   it('[S-076] what was dropped for want of memory is reported no more', () => {
     const world = new World({ memory: 300_000, tcp: { receiveBuffer: 1 << 20 } });
     const accepted = world.listen();

@@ -422,3 +422,58 @@ describe('RFC 3168 §6.1.4, §6.1.6: what is never ECT', () => {
     peer.expect({ flags: 'A', ect: 'not-ect' });
   });
 });
+
+describe('RFC 3168 §6.1.2: marks and losses of one window, with SACK', () => {
+  const SACK = { sackPermitted: true };
+
+  it('[S-086] the ECE of a SYN-ACK echoes nothing', () => {
+    const { connection } = opened();
+    expect(connection.info()).toMatchObject({ ecn: true, ecnEchoes: 0 });
+  });
+
+  it('[S-086] a mark, then a loss of the same window: one reduction; the next window is another', () => {
+    const { world, peer, connection } = accepted(SACK, { congestion: 'reno' });
+    world.write(connection, 30 * MSS);
+    expect(peer.take()).toHaveLength(10);
+    peer.send({ flags: 'AE', ack: 1 + MSS });
+    const { cwnd, ssthresh } = connection.info();
+    expect(ssthresh).toBe(5 * MSS);
+    const lost = 1 + MSS;
+    for (const n of [3, 4, 5]) peer.send({ flags: 'AE', ack: lost, sack: [[lost + MSS, 1 + n * MSS]] });
+    // PRR has sent new data for the mark, and now what was lost.
+    expect(peer.take()).toContainEqual(expect.objectContaining({ seq: lost, length: MSS }));
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
+    // Marks that come meanwhile are answered by the recovery, even when they are of the next window.
+    peer.send({ flags: 'AE', ack: 1 + 5 * MSS, sack: [[1 + 6 * MSS, 1 + 10 * MSS]] });
+    expect(connection.info().recovery).toBe('recovery');
+    expect(connection.info().ssthresh).toBe(ssthresh);
+    peer.take();
+    peer.send({ flags: 'A', ack: peer.heardUpTo });
+    peer.take();
+    expect(connection.info().recovery).toBe('open');
+    expect(connection.info().cwnd).toBeLessThanOrEqual(cwnd + MSS);
+  });
+
+  it('[S-086] a mark, and a tail loss probe that has repaired a loss of the same window: one reduction', () => {
+    const { world, peer, connection } = accepted(SACK, { congestion: 'reno' });
+    world.write(connection, MSS);
+    world.advance(100_000);
+    peer.take();
+    peer.send({ flags: 'A', ack: 1 + MSS });
+    world.write(connection, 4 * MSS);
+    expect(peer.take()).toHaveLength(4);
+    world.advance(50_000);
+    const [probe] = peer.take();
+    expect(probe).toMatchObject({ seq: 1 + 4 * MSS, length: MSS });
+    expect(connection.info().timeouts).toBe(0);
+    world.write(connection, 3 * MSS);
+    expect(peer.take()).toHaveLength(3);
+    peer.send({ flags: 'AE', ack: 1 + 4 * MSS });
+    const { ssthresh, cwnd } = connection.info();
+    expect(ssthresh).toBe(cwnd);
+    // Without a D-SACK: the probe has taken the place of its original.
+    peer.send({ flags: 'A', ack: 1 + 6 * MSS });
+    expect(connection.info().ssthresh).toBe(ssthresh);
+    peer.send({ flags: 'A', ack: 1 + 8 * MSS });
+  });
+});

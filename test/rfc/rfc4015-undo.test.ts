@@ -109,3 +109,48 @@ describe('RFC 4015 §3: what was done for a loss that was none is taken back', (
     expect(connection.info().undos).toBe(known ? 1 : 0);
   });
 });
+
+describe('what an undo concludes, and what keeps it from concluding', () => {
+  it('[S-080] a timeout that was none says nothing of reordering, a fast retransmit that was none does', () => {
+    const timeout = late(20);
+    ack(timeout, 1);
+    ack(timeout, 2);
+    expect(timeout.connection.info()).toMatchObject({ undos: 1, reorderingSeen: false });
+    segments(timeout);
+    const fast = overtaken();
+    ack(fast, 10, [0, 1]);
+    expect(fast.connection.info()).toMatchObject({ undos: 1, reorderingSeen: true });
+  });
+
+  it('[S-082] RFC 3522 §3.2 step 5: an ACK with a D-SACK is no proof by its timestamp', () => {
+    const made = connected({ timestamps: true });
+    const { world, peer, connection } = made;
+    world.write(connection, 10 * MSS);
+    const [original] = peer.take();
+    world.advance(RTT + FIRST_RTO + RTT);
+    expect(connection.info()).toMatchObject({ timeouts: 1, recovery: 'loss' });
+    peer.take();
+    // 1 came twice, by the network's doing; 0 alone, and perhaps the tail, were sent again.
+    peer.send({ flags: 'A', ack: 1 + 3 * MSS, tsecr: original!.tsval!, sack: [[1 + MSS, 1 + 2 * MSS]] });
+    peer.take();
+    expect(connection.info().undos).toBe(0);
+  });
+
+  it('[S-081] [S-082] F-RTO goes on when what timestamps say may not be taken back', () => {
+    const made = connected({ timestamps: true });
+    const { world, peer, connection } = made;
+    world.write(connection, 30 * MSS);
+    const [original] = peer.take();
+    const tsecr = original!.tsval!;
+    world.advance(RTT + FIRST_RTO + RTT);
+    expect(connection.info()).toMatchObject({ timeouts: 1, recovery: 'loss' });
+    peer.take();
+    peer.send({ flags: 'AE', ack: 1 + MSS, tsecr });
+    expect(connection.info().undos).toBe(0);
+    // RFC 5682 §3.1 step 2b: two new segments.
+    expect(peer.take().map(({ seq }) => (seq - 1) / MSS)).toEqual([11, 12]);
+    peer.send({ flags: 'A', ack: 1 + 2 * MSS, tsecr });
+    expect(connection.info()).toMatchObject({ undos: 1, recovery: 'open' });
+    peer.take();
+  });
+});

@@ -265,3 +265,21 @@ describe('RFC 5681 §4.2: segments that arrive as one batch', () => {
     for (const [i, upTo] of acks.entries()) expect(upTo - (acks[i - 1] ?? 1461)).toBeLessThan(65_536 + 1460);
   });
 });
+
+describe('RFC 5681 §2: what a duplicate acknowledgment is', () => {
+  it('[S-068] "the SYN and FIN bits are both off": a FIN as the third is none', () => {
+    const made = established({ rtt: 100_000, mss: 1000 });
+    const { world, peer, connection } = made;
+    world.write(connection, 5000);
+    world.advance(100_000);
+    expect(peer.take()).toHaveLength(5);
+    for (let i = 0; i < 2; i++) peer.send({ flags: 'A', ack: 1 });
+    peer.send({ flags: 'FA', ack: 1 });
+    expect(peer.take().map(({ length }) => length)).toEqual([0]);
+    expect(connection.info()).toMatchObject({ recovery: 'open', duplicateAcks: 2, retransmits: 0 });
+    peer.send({ flags: 'A', ack: 1 });
+    expect(peer.take()[0]).toMatchObject({ seq: 1, length: 1000 });
+    peer.send({ flags: 'A', ack: 5001 });
+    peer.take();
+  });
+});

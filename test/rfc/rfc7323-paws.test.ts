@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { extended, sackOf, stamp, stampOf } from '../support/tcp-extended.ts';
 import type { Extended, ExtendedOptions } from '../support/tcp-extended.ts';
+import type { SegmentSpec } from '../support/tcp-peer.ts';
 
 const SECOND = 1_000_000;
 const DAY = 24 * 3600 * SECOND;
@@ -179,5 +180,70 @@ describe('RFC 7323 §5.5: outdated timestamps', () => {
     expect(stampOf(peer.expect({ ack: 201 }))?.echo).toBe(9);
     stamped(8, { flags: 'A', seq: 201, data: 100 });
     peer.expect({ ack: 201 });
+  });
+});
+
+describe('RFC 7323 §5.3 R1: bare ACKs that were overtaken (Linux: tcp_disordered_ack)', () => {
+  /** Five segments of 1000 bytes are on their way; the peer's clock ticks milliseconds, its last ACK is of `recent`. */
+  function waiting(): Extended & { recent: number; late(tsValue: number, spec?: Partial<SegmentSpec>): void } {
+    const made = extended({ tsValue: 1000, mss: 1012 });
+    const { world, peer, connection, stamped } = made;
+    world.write(connection, 1000);
+    world.advance(100_000);
+    peer.take();
+    // The round trip is 100 ms, the retransmission timeout at least 200 ms.
+    stamped(1100, { flags: 'A', ack: 1001 });
+    world.advance(3 * SECOND);
+    const recent = 4100;
+    stamped(recent, { flags: 'A', ack: 1001 });
+    world.write(connection, 5000);
+    peer.take();
+    world.advance(1000);
+    const late = (tsValue: number, spec: Partial<SegmentSpec> = {}): void => {
+      stamped(tsValue, { flags: 'A', ack: 1001, sack: [[3001, 4001]], ...spec });
+      peer.take();
+    };
+    return { ...made, recent, late };
+  }
+
+  it('[S-066] late by more than the least round trip and less than the timeout, its SACK blocks count', () => {
+    const { late, recent, connection, peer, ...made } = waiting();
+    late(recent - 150);
+    expect(connection.info().sacked).toBe(1000);
+    expect(drops({ ...made, connection, peer })['tcp-paws']).toBeUndefined();
+  });
+
+  it('[S-066] it turns TS.Recent not back', () => {
+    const { late, recent, peer, stamped } = waiting();
+    late(recent - 150);
+    stamped(recent - 1, { flags: 'A', seq: 201, data: 100 });
+    expect(stampOf(peer.take().at(-1)!)?.echo).toBe(recent);
+  });
+
+  it.each([
+    ['later than that', -2000, {}],
+    ['another number', -150, { ack: 2001 }],
+    ['an old number', -150, { ack: 501 }],
+    ['a larger window', -150, { wnd: 65_535 }],
+    ['text', -150, { data: 10 }],
+    ['a FIN', -150, { flags: 'FA' }],
+    ['not the next number', -150, { seq: 0 }],
+  ] satisfies [string, number, Partial<SegmentSpec>][])('[S-066] R1: but not with %s', (_, age, spec) => {
+    const made = waiting();
+    const { late, recent, connection, peer } = made;
+    peer.wnd = 60_000;
+    made.stamped(recent, { flags: 'A', ack: 1001 });
+    expect(connection.info().sendWindow).toBe(60_000);
+    late(recent + age, spec);
+    expect(connection.info()).toMatchObject({ sacked: 0, sendWindow: 60_000, state: 'ESTABLISHED', unread: 0 });
+    expect(drops(made)['tcp-paws']).toBe(1);
+  });
+
+  it('[S-066] the window that it had is over, whether it is late by much or by little', () => {
+    for (const age of [10, 150]) {
+      const { late, recent, connection } = waiting();
+      late(recent - age, { wnd: 100 });
+      expect(connection.info()).toMatchObject({ sacked: 1000, sendWindow: 65_535 });
+    }
   });
 });

@@ -79,3 +79,27 @@ describe('RFC 7323 §4.1: a SYN that was sent more than once', () => {
     peer.send({ flags: 'R', seq: 1 });
   });
 });
+
+describe('RFC 7323 §4.1: an echo of the first transmission of what was sent twice', () => {
+  /** Milliseconds by which SRTT has moved, when the answer comes so long after the repetition. */
+  function moved(after: number): number {
+    const { world, peer, connection } = established({ rtt: RTT, mss: 1460, timestamps: true, tcp: { noDelay: true } });
+    world.write(connection, 4 * MSS);
+    const [original] = peer.take();
+    const { rtt, rto } = connection.info();
+    world.advance(rto * 1000);
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1]);
+    world.advance(after);
+    peer.send({ flags: 'A', ack: 1 + MSS, tsecr: original!.tsval! });
+    peer.take();
+    return connection.info().rtt - rtt;
+  }
+
+  it('[S-065] sooner than a round trip after the repetition: the first was slow, and tells how slow the path has become', () => {
+    expect(moved(RTT / 2)).toBeGreaterThan(0);
+  });
+
+  it('[S-065] later: the ACK of the first was lost, and the wait for the timer is no round trip', () => {
+    expect(moved(RTT)).toBe(0);
+  });
+});

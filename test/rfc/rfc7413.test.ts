@@ -271,7 +271,7 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
 });
 
 describe('RFC 7413 §4.1.3.1: a client remembers what failed', () => {
-  it('[S-097] the SYN timer fires: again without data and option; then no Fast Open for an hour', () => {
+  it('[S-097] the SYN timer fires: again without data and option; then no Fast Open for a minute, in a row for longer', () => {
     const world = withCookie();
     const peer = world.peer();
     const { connection } = open(world, 100);
@@ -286,10 +286,42 @@ describe('RFC 7413 §4.1.3.1: a client remembers what failed', () => {
     open(world, 100);
     next.expect({ flags: 'S', length: 0, fastOpen: undefined });
     reset(world, next);
-    world.advance(HOUR);
+    world.advance(60 * SECOND);
     const later = world.peer();
     open(world, 100);
     later.expect({ flags: 'S', length: 100, fastOpen: COOKIE });
+    world.advance(SECOND);
+    later.expect({ flags: 'S', seq: 0, length: 0, fastOpen: undefined });
+    later.send({ flags: 'SA', ack: 1, mss: 1460 });
+    later.expect({ flags: 'PA', seq: 1, length: 100 });
+    reset(world, later);
+    world.advance(119 * SECOND);
+    const still = world.peer();
+    open(world, 100);
+    still.expect({ flags: 'S', length: 0, fastOpen: undefined });
+    reset(world, still);
+    world.advance(SECOND);
+    const again = world.peer();
+    open(world, 100);
+    again.expect({ flags: 'S', length: 100, fastOpen: COOKIE });
+  });
+
+  it('[S-097] a lost SYN, and nothing comes behind the handshake either: that is more than a lost SYN', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 100);
+    peer.take();
+    world.advance(SECOND);
+    peer.take();
+    peer.send({ flags: 'SA', ack: 1, mss: 1460 });
+    world.advance(60 * SECOND);
+    expect(connection.info().timeouts).toBeGreaterThan(3);
+    peer.take();
+    reset(world, peer);
+    world.advance(30 * 60 * SECOND);
+    const next = world.peer();
+    open(world, 100);
+    next.expect({ flags: 'S', length: 0, fastOpen: undefined });
   });
 
   it('[S-097] a late SYN-ACK that takes the data: no failure', () => {

@@ -450,6 +450,49 @@ describe('RFC 8985 §7.3: sending a loss probe', () => {
     expect(segments(made)).toEqual([4]);
   });
 
+  describe.each([
+    ['inside of a segment', 2 * MSS + 500, [[1 + MSS + 500, MSS]]],
+    ['between segments', 3 * MSS, [[1 + 2 * MSS, MSS]]],
+    ['inside of the first', 300, [[1, 300]]],
+  ])('[S-080] [SHLD-16] the window shrank, its edge %s', (_, wnd, expected) => {
+    function probed(fin: boolean): Established {
+      const made = connected();
+      made.world.write(made.connection, 5 * MSS);
+      if (fin) made.world.act(() => made.connection.shutdown());
+      expect(made.peer.take()).toHaveLength(fin ? 6 : 5);
+      made.peer.send({ flags: 'A', ack: 1, wnd });
+      made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+      return made;
+    }
+
+    it('the last octets inside of it, without the FIN', () => {
+      const { peer } = probed(true);
+      const heard = peer.take();
+      expect(heard.map(({ seq, length }) => [seq, length])).toEqual(expected);
+      expect(heard[0]!.flags).not.toContain('F');
+    });
+
+    it('a D-SACK of the probe tells that nothing was lost', () => {
+      const made = probed(false);
+      const { seq, length } = made.peer.take()[0]!;
+      const { cwnd } = made.connection.info();
+      made.world.advance(RTT);
+      made.peer.send({ flags: 'A', ack: 1 + 5 * MSS, sack: [[seq, seq + length]] });
+      made.world.write(made.connection, MSS);
+      expect(segments(made)).toEqual([5]);
+      ack(made, 6);
+      expect(made.connection.info().cwnd).toBeGreaterThanOrEqual(cwnd);
+    });
+  });
+
+  it('[S-080] new data that does not fit the window whole is none', () => {
+    const made = connected({ wnd: 5 * MSS + 200 });
+    made.world.write(made.connection, 10 * MSS);
+    expect(segments(made)).toEqual(range(0, 5));
+    made.world.advance(2 * RTT + 2 * made.world.clock.resolution);
+    expect(segments(made)).toEqual([4]);
+  });
+
   it('[S-080] a last segment that is small, and the FIN with it', () => {
     const made = connected();
     made.world.write(made.connection, 2 * MSS + 300);
@@ -627,5 +670,35 @@ describe('A single loss', () => {
     made.world.advance(100 * RTT);
     expect(segments(made)).toEqual([]);
     expect(repairs(made)).toEqual({ retransmits: 1, timeouts: 0 });
+  });
+});
+
+describe('RFC 8985 §6.3: the reordering timer in fast recovery', () => {
+  it('[S-080] what it finds is sent again at once, though PRR has given everything to new data', () => {
+    const made = reordered(10);
+    const { world, connection } = made;
+    world.write(connection, 40 * MSS);
+    segments(made);
+    ack(made, 2, [3, 8]);
+    // The path is known to reorder: 2 is lost when the timer says so.
+    world.advance(REO_WND);
+    expect(segments(made)).toContain(2);
+    expect(connection.info().recovery).toBe('recovery');
+    world.advance(5 * MS);
+    ack(made, 2, [3, 12]);
+    const fresh = segments(made);
+    expect(fresh.length).toBeGreaterThan(0);
+    world.advance(RTT - 5 * MS);
+    ack(made, 2, [3, fresh[0]!]);
+    segments(made);
+    world.advance(5 * MS);
+    // What was sent 5 ms after 2 was sent again has arrived, and 2 has not.
+    ack(made, 2, [3, fresh.at(-1)! + 1]);
+    expect(segments(made)).not.toContain(2);
+    world.advance(REO_WND - 5 * MS - 1);
+    expect(segments(made)).toEqual([]);
+    world.advance(1);
+    expect(segments(made)).toContain(2);
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
   });
 });

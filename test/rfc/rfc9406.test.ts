@@ -163,10 +163,25 @@ describe('RFC 9406: HyStart++ in CUBIC', () => {
     #prior: number = 0;
     #now: number = 0;
 
-    round(rtt: number): void {
+    /** `held`: so many segments are reported by SACK, with that round-trip time, before the late one fills the hole. */
+    round(rtt: number, held?: { segments: number; rtt: number }): void {
       const prior = this.#prior;
       this.#prior = this.#delivered + SMSS;
       this.#now += rtt;
+      for (let i = 0; i < (held?.segments ?? 0); i++) {
+        this.#delivered += SMSS;
+        this.cubic.onSelectiveAck(
+          congestionSample({
+            now: this.#now,
+            acked: 0,
+            delivered: SMSS,
+            flight: this.cubic.cwnd,
+            rtt: held!.rtt,
+            totalDelivered: this.#delivered,
+            priorDelivered: prior,
+          }),
+        );
+      }
       for (let left = this.cubic.cwnd; left >= SMSS; left -= SMSS) {
         this.#delivered += SMSS;
         const { cwnd } = this.cubic;
@@ -201,6 +216,32 @@ describe('RFC 9406: HyStart++ in CUBIC', () => {
     sender.round(70 * MS);
     expect(sender.cubic.ssthresh).toBe(cwnd + SMSS / 4);
     expect(sender.cubic.cwnd).toBeLessThan(cwnd + 2 * SMSS);
+  });
+
+  it('[S-085] §4.2: "for each arriving ACK in slow start": what SACK reports has a round-trip time, too', () => {
+    // A path that reorders: SND.UNA moves when something late fills a hole, so onAck hears of late segments only.
+    const reordering = new Sender();
+    reordering.round(100 * MS);
+    for (let i = 0; i < 8; i++) {
+      const { cwnd } = reordering.cubic;
+      reordering.round(125 * MS, { segments: 8, rtt: 100 * MS });
+      expect(reordering.cubic.cwnd).toBe(2 * cwnd);
+    }
+    expect(reordering.cubic.ssthresh).toBe(2 ** 30);
+  });
+
+  it('[S-085] §4.2: a rise that only ACKs with SACK blocks show ends slow start, too', () => {
+    const sender = new Sender();
+    sender.round(100 * MS);
+    for (let i = 0; i < 6; i++) sender.round(100 * MS + 25 * MS, { segments: 8, rtt: 125 * MS });
+    expect(sender.cubic.ssthresh).toBeLessThan(2 ** 30);
+  });
+
+  it('[S-085] [S-067] RFC 5681 §3.1: the window itself waits for SND.UNA', () => {
+    const { cubic } = new Sender();
+    const { cwnd } = cubic;
+    cubic.onSelectiveAck(congestionSample({ acked: 0, delivered: SMSS, rtt: 100 * MS }));
+    expect(cubic.cwnd).toBe(cwnd);
   });
 
   it('[S-085] §4.3: only in the first slow start', () => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { MSS, RTT, ack, range, repairs, segments, twenty } from '../support/sack-world.ts';
+import type { ConnectionOptions } from '../../src/index.ts';
+import { MSS, RTT, ack, connected, range, repairs, segments, twenty } from '../support/sack-world.ts';
 import type { Established } from '../support/tcp-world.ts';
+import { World } from '../support/tcp-world.ts';
 
 /** Segments 10 to 29 are in flight, those in `lost` do not arrive: sends an ACK for each of the others. */
 function acks(made: Established, lost: readonly number[]): number[][] {
@@ -95,5 +97,120 @@ describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between
     peer.sendAll([...cumulative, ...selective]);
     expect(connection.info()).toMatchObject({ ssthresh: 10 * MSS, pipe: 10 * MSS });
     expect(segments(made)).toHaveLength(10);
+  });
+
+  it.each([
+    ['all of it in the batch', 0],
+    ['the first duplicate before it', 1],
+  ])('[S-067] [S-068] without SACK, too: %s', (_, before) => {
+    const made = twenty({ sack: false }, 100);
+    const { peer, connection } = made;
+    // Segments 10 to 21 arrive, 22 does not, of the rest some do.
+    const burst = [...range(11, 23), 22, 22, 22].map((n) => ({ flags: 'A', ack: 1 + n * MSS }));
+    if (before > 0) {
+      peer.sendAll(burst.slice(0, -2));
+      expect(segments(made)).not.toEqual([]);
+      peer.sendAll(burst.slice(-2));
+    } else peer.sendAll(burst);
+    expect(connection.info().ssthresh).toBe(10 * MSS);
+    expect(segments(made)[0]).toBe(22);
+  });
+});
+
+describe('RFC 9937 §4: an ECN mark is answered as a loss is, for one round trip of ACKs', () => {
+  /** Segments 10 to 29 are in flight, and a hundred more wait. */
+  function marked(tcp: ConnectionOptions = {}): Established {
+    const world = new World({ tcp: { congestion: 'reno', pathMtuDiscovery: 'icmp', ...tcp } });
+    const accepted = world.listen();
+    const peer = world.client();
+    peer.send({ flags: 'SEC', mss: MSS, sackPermitted: true });
+    peer.expect({ flags: 'SAE' });
+    world.advance(RTT);
+    peer.send({ flags: 'A' });
+    const made = { world, peer, ...accepted[0]! };
+    world.write(made.connection, 130 * MSS);
+    world.advance(RTT);
+    for (const n of range(1, 11)) ack(made, n);
+    expect(segments(made)).toHaveLength(30);
+    world.advance(RTT);
+    return made;
+  }
+
+  it('[S-079] [S-086] one segment for every other ACK, and half of the flight is left', () => {
+    const made = marked();
+    const { peer, connection } = made;
+    peer.send({ flags: 'AE', ack: 1 + 11 * MSS });
+    expect(connection.info()).toMatchObject({ cwnd: 10 * MSS, ssthresh: 10 * MSS, recovery: 'open' });
+    const counts = [segments(made).length];
+    for (const n of range(12, 31)) {
+      ack(made, n);
+      counts.push(segments(made).length);
+    }
+    // RFC 3168 §6.1.2: CWR goes with the first, at once.
+    expect(counts[0]).toBe(1);
+    expect(Math.max(...counts)).toBe(1);
+    for (let i = 0; i + 2 < counts.length; i++) expect(counts[i]! + counts[i + 1]! + counts[i + 2]!).toBeGreaterThan(0);
+    expect(connection.info()).toMatchObject({ cwnd: 10 * MSS, pipe: 10 * MSS });
+    // The round trip is over: cwnd is used and grows as ever.
+    for (const n of range(31, 42)) ack(made, n);
+    expect(connection.info().cwnd).toBe(11 * MSS);
+    segments(made);
+  });
+
+  it('[S-079] a loss meanwhile goes on with the same reduction', () => {
+    const made = marked();
+    const { peer, connection } = made;
+    peer.send({ flags: 'AE', ack: 1 + 11 * MSS });
+    let sent = segments(made).length;
+    // 11 is lost.
+    for (const n of range(13, 31)) {
+      ack(made, 11, [12, n]);
+      sent += segments(made).length;
+    }
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh: 10 * MSS });
+    expect(sent).toBeGreaterThanOrEqual(9);
+    expect(sent).toBeLessThanOrEqual(11);
+    ack(made, 31);
+    expect(connection.info()).toMatchObject({ recovery: 'open', cwnd: 10 * MSS });
+    segments(made);
+  });
+});
+
+describe('RFC 9937 where little or nothing is left in the network to bring ACKs', () => {
+  it('[S-079] nothing is in flight: one segment may go, however few octets were delivered', () => {
+    const made = connected({ tcp: { congestion: 'reno', noDelay: true } });
+    const { world, peer, connection } = made;
+    // A (lost), B, C, D of 100 octets each, E (lost) a full segment, F of 100.
+    for (const length of [100, 100, 100, 100, MSS, 100]) {
+      world.write(connection, length);
+      world.advance(1000);
+    }
+    expect(peer.take().map(({ length }) => length)).toEqual([100, 100, 100, 100, MSS, 100]);
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 1, sack: [[101, 401]] });
+    peer.expect({ seq: 1, length: 100 });
+    world.advance(RTT);
+    peer.send({ flags: 'A', ack: 401, sack: [[1401, 1501]] });
+    peer.expect({ seq: 401, length: MSS });
+    expect(repairs(made)).toEqual({ retransmits: 2, timeouts: 0 });
+  });
+
+  it('[S-079] [SHLD-16] a window that was closed opens in fast recovery: what waits needs no timeout', () => {
+    const made = twenty({}, 100);
+    const { world, peer, connection } = made;
+    // 10 and 11 are lost: 10 goes again, for 11 too little was delivered.
+    ack(made, 10, [12, 15]);
+    expect(segments(made)).toEqual([10]);
+    // The peer has run out of memory: what arrives from here on it throws away.
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS, wnd: 0, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
+    world.advance(RTT);
+    expect(segments(made)).toEqual([]);
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
+    expect(segments(made)).toEqual([11]);
+    // It was sent last: that it arrives shows what is missing.
+    world.advance(RTT);
+    ack(made, 10, [11, 15]);
+    expect(segments(made)[0]).toBe(10);
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', timeouts: 0 });
   });
 });

@@ -40,14 +40,20 @@ interface Flow {
  * @param total bytes to send
  * @param loss share of the other packets that are lost, in both directions
  */
-function bulk(size: number, tcp: ConnectionOptions = {}, total: number = Infinity, loss: number = 0): Flow {
+function bulk(
+  size: number,
+  tcp: ConnectionOptions = {},
+  total: number = Infinity,
+  loss: number = 0,
+  seed: number = 3,
+): Flow {
   const clock = new VirtualClock();
   const hole = { size };
   const [a, b] = cable({ mtu: 1500 });
   const options = { sendBuffer: 65_536, receiveBuffer: 65_536, ...tcp };
   const sender = new Stack({ clock, random: seededRandom(1), tcp: options });
   const receiver = new Stack({ clock, random: seededRandom(2), tcp: options });
-  sender.attach(impair(swallowing(a, hole), { delay: 10, loss, seed: 3 }), { addresses: ['10.0.0.1/24'] });
+  sender.attach(impair(swallowing(a, hole), { delay: 10, loss, seed }), { addresses: ['10.0.0.1/24'] });
   receiver.attach(b, { addresses: ['10.0.0.2/24'] });
   clock.advance(0);
   let received = 0;
@@ -119,6 +125,24 @@ describe('RFC 4821: a bulk transfer over a path that swallows large packets', ()
     expect(client.info().pathMtu).toBeLessThanOrEqual(1300);
     expect(client.info().pathMtu).toBeGreaterThan(1292);
   });
+
+  it.each([0.1, 0.2])(
+    '[S-054] a share of %s lost is no hole: the size comes back when anything gets through',
+    (loss) => {
+      for (const seed of [3, 4, 5]) {
+        const { client, received, run } = bulk(1500, {}, Infinity, loss, seed);
+        let small = 0;
+        for (let i = 0; i < 3000; i++) {
+          const before = received();
+          const { pathMtu } = client.info();
+          run(SECOND / 10);
+          if (pathMtu < 1500) small += received() - before;
+        }
+        // In five minutes; most of the time that a size is in doubt nothing gets through at all.
+        expect(small).toBeLessThan(received() / 10);
+      }
+    },
+  );
 
   // RFC 1122 §3.3.2: every path should carry 576 bytes, RFC 791 §3.2: every link carries 68.
   it.each([

@@ -13,17 +13,9 @@ describe('goodput on a clean path, with default settings', () => {
 });
 
 describe('reordering without loss leaves at least 85 % of the goodput:', () => {
-  const ALL = [20, 100, 300].flatMap((rtt) =>
+  const CELLS = [20, 100, 300].flatMap((rtt) =>
     [10, 100].flatMap((rate) => [0.01, 0.03, 0.1].map((reorder) => [rtt, rate, reorder] as const)),
   );
-  const CELLS = ALL.slice(0, -1);
-
-  // Not reached yet (0.37): an early false alarm ends slow start, and CUBIC needs longer than this to fill 3.75 MB.
-  it.fails('300 ms, 100 Mbit/s, 0.1 of the packets by a quarter of the round trip', () => {
-    const path = { rtt: 300, rate: 100 * MBIT, warmup: 5000, duration: 10_000 };
-    expect(leftByReordering(path, 0.1)).toBeGreaterThan(0.85);
-  });
-
   it.each(CELLS)('%d ms, %d Mbit/s, %f of the packets by a quarter of the round trip', (rtt, rate, reorder) => {
     const path = { rtt, rate: rate * MBIT, warmup: 5000, duration: 10_000 };
     expect(leftByReordering(path, reorder)).toBeGreaterThan(0.85);

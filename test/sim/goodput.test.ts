@@ -22,6 +22,11 @@ describe('reordering without loss leaves at least 85 % of the goodput:', () => {
     const path = { rtt, rate: rate * MBIT, warmup: duration, duration };
     expect(leftByReordering(path, reorder)).toBeGreaterThan(0.85);
   });
+
+  it('100 Mbit/s and 300 ms are filled by slow start alone', () => {
+    const path = { rtt: 300, rate: 100 * MBIT, warmup: 4000, duration: 500 };
+    expect(leftByReordering(path, 0.1)).toBeGreaterThan(0.85);
+  });
 });
 
 describe('random loss of 1 %, 100 Mbit/s, 20 ms:', () => {

@@ -3,6 +3,7 @@ import { Stack, cable, impair } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import type { Random } from '../../src/time/clock.ts';
 import { chance, uniform } from '../../src/time/seeded-random.ts';
+import { Episodes } from './episodes.ts';
 import { SECOND, Side, drawScript, pick } from './schedule-side.ts';
 
 /** More virtual time than any schedule takes that does not stall, in microseconds. */
@@ -43,7 +44,7 @@ function drawOptions(random: Random): ConnectionOptions {
     mss: pick(random, [65_495, 65_495, 1460, 536, 200]),
     sack: chance(random, 0.7),
     timestamps: chance(random, 0.7),
-    congestion: pick(random, ['cubic', 'reno', 'bbr']),
+    congestion: pick(random, ['watched-cubic', 'watched-reno', 'watched-bbr']),
     ecn: pick(random, ['off', 'accept', 'request']),
     pathMtuDiscovery: pick(random, ['auto', 'icmp', 'probe']),
     userTimeoutOption: chance(random, 0.2),
@@ -169,6 +170,7 @@ export function runSchedule(seed: number): void {
     stack.attach(link, { addresses: [`10.0.0.${i + 1}/24`] });
     return stack;
   });
+  const episodes = stacks.map((stack) => new Episodes(stack));
   const [alice, bob] = stacks as [Stack, Stack];
   const vanishAt = chance(random, 0.06) ? uniform(random, pick(random, [100_000, SECOND, 20 * SECOND])) : Infinity;
   const client = new Side(drawScript(random), 1, 7, clock, seededRandom(seed * 3));
@@ -203,7 +205,11 @@ export function runSchedule(seed: number): void {
   if (!atRest()) throw new Error(`stalled: ${picture()}`);
 
   const vanished = vanishAt < Infinity;
-  const complaint = unexplained(client, server, vanished) ?? unexplained(server, client, vanished);
+  const complaint =
+    unexplained(client, server, vanished) ??
+    unexplained(server, client, vanished) ??
+    unended(client, episodes[0]!) ??
+    unended(server, episodes[1]!);
   if (complaint !== undefined) throw new Error(`${complaint}: ${picture()}`);
 
   listener.close();
@@ -224,6 +230,14 @@ function unexplained(side: Side, peer: Side, vanished: boolean): string | undefi
   for (const event of ['connect', 'end', 'close']) if (!events.includes(event)) return `no ${event}`;
   if (side.written !== script.total) return `${side.written} of ${script.total} bytes were written`;
   return side.received === peer.written ? undefined : `${side.received} of ${peer.written} bytes have arrived`;
+}
+
+/** Every loss that a side was told of has its end, when all that it sent is acknowledged. */
+function unended({ error, left, connection }: Side, episodes: Episodes): string | undefined {
+  if (episodes.complaints.length > 0) return episodes.complaints[0];
+  // An orphan gives up after R2, and nobody hears of it.
+  if (connection === undefined || left || error !== undefined || connection.info().flight > 0) return undefined;
+  return episodes.isOpen(connection) ? 'the end of a loss was not told' : undefined;
 }
 
 /** How to see a seed again. */

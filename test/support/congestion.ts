@@ -16,6 +16,7 @@ export function congestionSample(values: Partial<CongestionSample> = {}): Conges
     limited: true,
     totalDelivered: 0,
     priorDelivered: -1,
+    resent: 0,
     deliveryRate: -1,
     appLimited: false,
     recovering: false,

@@ -45,8 +45,8 @@ export interface Extended extends Told {
 
 /** Makes a world and goes through the handshake. */
 export function extended(options: ExtendedOptions = {}): Extended {
-  const { open = 'passive', sack = true, tsValue, windowScale, mss = 1460, wnd, iss } = options;
-  const world = new World(options);
+  const { open = 'passive', sack = true, tsValue, windowScale, mss = 1460, wnd, iss, ...ofWorld } = options;
+  const world = new World(ofWorld);
   const offer: SegmentSpec = {
     flags: 'S',
     mss,

@@ -31,6 +31,8 @@ export interface CongestionSample {
    * trip is over when it reaches the `totalDelivered` that was noted at the round's beginning.
    */
   priorDelivered: number;
+  /** Bytes sent more than once on this connection so far; what was sent again repeatedly counts once. */
+  resent: number;
   /** Delivery rate over the last flight, in bytes a second; −1 when this ACK gives no sample. */
   deliveryRate: number;
   /** The rate was limited by the application: it is a lower bound. */
@@ -67,9 +69,18 @@ export interface CongestionController {
   readonly ignoresEcn?: boolean;
   /** New data acknowledged outside fast recovery (while a timeout's losses are repaired, too). */
   onAck(sample: CongestionSample): void;
+  /**
+   * Outside fast recovery, SACK alone has told of something new: SND.UNA stands still, `acked` is 0, and `rtt` is that
+   * of what was reported. Where packets are reordered most round-trip times come this way: those that `onAck` brings
+   * are those of what was late.
+   */
+  onSelectiveAck?(sample: CongestionSample): void;
   /** Once per event: for a loss or ECN mark when its recovery is entered, for a timeout at the first expiry. */
   onCongestion(kind: CongestionKind, sample: CongestionSample): void;
-  /** All that was outstanding at the loss or timeout is acknowledged. `onAck` is not called for the same ACK. */
+  /**
+   * All that was outstanding at the loss, timeout or mark is acknowledged: once for each, unless `onSpurious` takes it
+   * back, or another comes before. `onAck` is called neither for the same ACK nor between a mark and this.
+   */
   onRecovered(sample: CongestionSample): void;
   /** About to send after `idleFor` microseconds without sending; `rto` is the current timeout (RFC 5681 §4.1). */
   onIdle(idleFor: number, rto: number): void;

@@ -8,15 +8,16 @@ import type {
 import { cubicPeriod, cubicWindow } from './cubic-curve.ts';
 import { HYSTART_LIMIT, HyStart } from './hystart.ts';
 import { SlowStart } from './slow-start.ts';
-import { WindowUse } from './window-use.ts';
 import {
   MAX_WINDOW,
   reducedThreshold,
   reducedWindow,
   thresholdAfterIdle,
+  windowAfterPeriod,
   windowAfterRecovery,
   windowForMss,
 } from './window.ts';
+import { WindowValidation } from './window-validation.ts';
 
 /** β_cubic = 7/10, the share of the flight kept after congestion (RFC 9438 §4.6). */
 const BETA = 0.7;
@@ -46,7 +47,7 @@ export class Cubic implements CongestionController {
   readonly #restartWindow: number;
   readonly #slowStart: SlowStart = new SlowStart(HYSTART_LIMIT);
   readonly #hystart: HyStart = new HyStart();
-  readonly #use: WindowUse = new WindowUse();
+  readonly #validation: WindowValidation = new WindowValidation();
   #mss: number;
   #curve: Curve = { wMax: 0, k: 0, epoch: -1, wEst: 0, cwndPrior: 0 };
   /** Of a byte, what cwnd has grown beyond its whole bytes. */
@@ -55,6 +56,8 @@ export class Cubic implements CongestionController {
   #unusedSince: number = -1;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** As it was before the last congestion event. */
@@ -68,17 +71,23 @@ export class Cubic implements CongestionController {
 
   onAck(sample: CongestionSample): void {
     this.#stalled = false;
-    const mayGrow = this.#use.mayGrow(sample, this.cwnd, this.ssthresh);
+    this.#endPeriods(sample.now);
+    const mayGrow = this.#validation.mayGrow(sample, this.cwnd, this.ssthresh);
     if (this.cwnd < this.ssthresh) this.#growQuickly(sample, mayGrow);
     else if (mayGrow) this.#avoidCongestion(sample);
     // [S-084] RFC 9438 §4.2: t must not include periods in which an application-limited cwnd was not updated.
     else if (this.#unusedSince < 0) this.#unusedSince = sample.now;
   }
 
+  /** The window waits for SND.UNA (RFC 5681 §3.1), HyStart++ doesn't: "for each arriving ACK in slow start". */
+  onSelectiveAck(sample: CongestionSample): void {
+    if (this.cwnd < this.ssthresh) this.#watchDelay(sample);
+  }
+
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-084] RFC 9438 §4.6: ssthresh = flight_size * β_cubic; a timeout's as well (§4.8). Exact for whole segments.
-    const kept = (sample.flight * 7) / 10;
+    const kept = this.#validation.onCongestion(kind, sample, (sample.flight * 7) / 10);
     // RFC 5681 §3.1: held constant when the same data is lost again.
     if (kind !== 'timeout' || !this.#stalled) {
       this.#undo = { cwnd: this.cwnd, ssthresh: this.ssthresh, curve: { ...this.#curve } };
@@ -87,22 +96,27 @@ export class Cubic implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, kept, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#endStage();
   }
 
   onRecovered(sample: CongestionSample): void {
+    const unproven = this.#validation.onRecovered(sample);
     if (this.#afterTimeout) {
       this.onAck(sample);
       this.#afterTimeout = false;
       return;
     }
-    this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+    if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
+    // After a mark nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
     this.#endStage();
   }
 
   onSpurious(): void {
+    this.#validation.restart();
     const undo = this.#undo;
     this.#undo = undefined;
     this.#afterTimeout = false;
@@ -117,6 +131,7 @@ export class Cubic implements CongestionController {
 
   onIdle(idleFor: number, rto: number): void {
     if (idleFor <= rto || this.cwnd <= this.#restartWindow) return;
+    this.#validation.restart();
     this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
     // [S-069] RFC 5681 §4.1: RW = min(IW, cwnd).
     this.cwnd = this.#restartWindow;
@@ -129,12 +144,26 @@ export class Cubic implements CongestionController {
     this.#mss = mss;
   }
 
+  /** RFC 7661 §4.4.3: after each five minutes without use the window is half of what it was. */
+  #endPeriods(now: number): void {
+    for (let n = this.#validation.periodsOver(now); n > 0 && this.cwnd > this.#restartWindow; n--) {
+      this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
+      this.cwnd = windowAfterPeriod(this.cwnd, this.#restartWindow);
+      this.#endStage();
+    }
+  }
+
   #growQuickly(sample: CongestionSample, mayGrow: boolean): void {
     const first = this.ssthresh === MAX_WINDOW;
     const divisor = first ? this.#hystart.growthDivisor : 1;
     if (mayGrow) this.#grow(this.#slowStart.onAck(sample, this.cwnd, this.#afterTimeout) / divisor, this.ssthresh);
+    this.#watchDelay(sample);
+  }
+
+  /** HyStart++: has the delay risen for long enough to end slow start? */
+  #watchDelay(sample: CongestionSample): void {
     // [S-085] RFC 9406 §4.3: only in the first slow start, while ssthresh is as high as it began.
-    if (!first || !this.#hystart.onAck(sample)) return;
+    if (this.ssthresh !== MAX_WINDOW || !this.#hystart.onAck(sample)) return;
     this.ssthresh = this.cwnd;
     // RFC 9438 §4.10: W_max is undefined, cwnd_prior is cwnd.
     this.#curve.cwndPrior = this.cwnd;

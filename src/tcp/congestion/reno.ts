@@ -6,15 +6,16 @@ import type {
   CongestionStart,
 } from './controller.ts';
 import { SlowStart } from './slow-start.ts';
-import { WindowUse } from './window-use.ts';
 import {
   MAX_WINDOW,
   reducedThreshold,
   reducedWindow,
   thresholdAfterIdle,
+  windowAfterPeriod,
   windowAfterRecovery,
   windowForMss,
 } from './window.ts';
+import { WindowValidation } from './window-validation.ts';
 
 /** Segments that one ACK may add in slow start, `L` in RFC 3465 §2.3. */
 const SLOW_START_LIMIT = 2;
@@ -27,12 +28,14 @@ export class Reno implements CongestionController {
   ssthresh: number = MAX_WINDOW;
   readonly #restartWindow: number;
   readonly #slowStart: SlowStart = new SlowStart(SLOW_START_LIMIT);
-  readonly #use: WindowUse = new WindowUse();
+  readonly #validation: WindowValidation = new WindowValidation();
   #mss: number;
   /** Bytes acknowledged in congestion avoidance since cwnd last grew. */
   #counted: number = 0;
   /** The last congestion event was a timeout whose losses are not repaired yet. */
   #afterTimeout: boolean = false;
+  /** The last congestion event was a mark. */
+  #marked: boolean = false;
   /** Nothing has been acknowledged since the last timeout. */
   #stalled: boolean = false;
   /** Both windows before the last congestion event. */
@@ -47,7 +50,8 @@ export class Reno implements CongestionController {
 
   onAck(sample: CongestionSample): void {
     this.#stalled = false;
-    if (!this.#use.mayGrow(sample, this.cwnd, this.ssthresh)) return;
+    this.#endPeriods(sample.now);
+    if (!this.#validation.mayGrow(sample, this.cwnd, this.ssthresh)) return;
     if (this.cwnd < this.ssthresh) this.#growQuickly(sample);
     else this.#avoidCongestion(sample);
   }
@@ -55,7 +59,7 @@ export class Reno implements CongestionController {
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-067] RFC 5681 §3.1 (4): half of what was in flight, not of cwnd.
-    const half = sample.flight / 2;
+    const half = this.#validation.onCongestion(kind, sample, sample.flight / 2);
     // RFC 5681 §3.1: held constant when the same data is lost again.
     if (kind !== 'timeout' || !this.#stalled) {
       this.#undoCwnd = this.cwnd;
@@ -64,22 +68,27 @@ export class Reno implements CongestionController {
     }
     this.cwnd = reducedWindow(kind, half, this.cwnd, mss);
     this.#afterTimeout = kind === 'timeout';
+    this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
     if (kind === 'timeout') this.#slowStart.onTimeout();
     this.#counted = 0;
   }
 
   onRecovered(sample: CongestionSample): void {
+    const unproven = this.#validation.onRecovered(sample);
     if (this.#afterTimeout) {
       this.onAck(sample);
       this.#afterTimeout = false;
       return;
     }
-    this.cwnd = windowAfterRecovery(sample, this.ssthresh);
+    if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
+    // After a mark nothing was missing that held ACKs back: the window is not larger than the flight.
+    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
     this.#counted = 0;
   }
 
   onSpurious(): void {
+    this.#validation.restart();
     this.#afterTimeout = false;
     this.#stalled = false;
     // RFC 4015 §3.3 as Linux has it; once, and never downwards: what was reached since is better (RFC 9438 §4.9.2).
@@ -92,6 +101,7 @@ export class Reno implements CongestionController {
 
   onIdle(idleFor: number, rto: number): void {
     if (idleFor <= rto || this.cwnd <= this.#restartWindow) return;
+    this.#validation.restart();
     this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
     // [S-069] RFC 5681 §4.1: RW = min(IW, cwnd).
     this.cwnd = this.#restartWindow;
@@ -101,6 +111,15 @@ export class Reno implements CongestionController {
   onMssChange(mss: number): void {
     this.cwnd = windowForMss(this.cwnd, this.#mss, mss);
     this.#mss = mss;
+  }
+
+  /** RFC 7661 §4.4.3: after each five minutes without use the window is half of what it was. */
+  #endPeriods(now: number): void {
+    for (let n = this.#validation.periodsOver(now); n > 0 && this.cwnd > this.#restartWindow; n--) {
+      this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
+      this.cwnd = windowAfterPeriod(this.cwnd, this.#restartWindow);
+      this.#counted = 0;
+    }
   }
 
   #growQuickly(sample: CongestionSample): void {

@@ -31,6 +31,12 @@ export function thresholdAfterIdle(ssthresh: number, cwnd: number): number {
   return Math.max(ssthresh, Math.floor((cwnd * 3) / 4));
 }
 
+/** The congestion window when a non-validated period is over; `initial` is the initial window. */
+export function windowAfterPeriod(cwnd: number, initial: number): number {
+  // RFC 7661 §4.4.3: no greater than half of it, and no smaller for that than a connection begins with.
+  return Math.min(cwnd, Math.max(Math.floor(cwnd / 2), initial));
+}
+
 /** The congestion window when the segment size changes. */
 export function windowForMss(cwnd: number, oldMss: number, mss: number): number {
   // RFC 5681 §3.1: no burst of smaller segments.

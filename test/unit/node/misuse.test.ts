@@ -76,21 +76,58 @@ describe("errors in Node's words", () => {
     expect(server.listening).toBe(false);
   });
 
-  it('connecting without a way has no hint of the core', async () => {
+  /** The message is Node's; what to do says the core's own error, which is the cause. */
+  const because = (message: string, cause: string, fields: object = {}) =>
+    expect.objectContaining({ message, cause: expect.objectContaining({ message: cause }), ...fields });
+
+  it('connecting without a way has the hint of the core in its cause', async () => {
     const net = createNet(stack);
-    const message = (socket: NodeJS.EventEmitter): Promise<unknown> => nextError(socket);
-    expect(await message(net.connect(80, '192.0.2.1'))).toMatchObject({ message: 'connect ENETUNREACH 192.0.2.1:80' });
-    expect(await message(net.connect(80, '::1'))).toMatchObject({ message: 'connect EAFNOSUPPORT ::1:80' });
+    const noWay = 'connect ENETUNREACH 192.0.2.1:80';
+    expect(await nextError(net.connect(80, '192.0.2.1'))).toEqual(
+      because(noWay, `${noWay}: no route: add one with stack.routes.add`, {
+        code: 'ENETUNREACH',
+        errno: -101,
+        syscall: 'connect',
+        address: '192.0.2.1',
+        port: 80,
+      }),
+    );
+    const noIpv6 = 'connect EAFNOSUPPORT ::1:80';
+    expect(await nextError(net.connect(80, '::1'))).toEqual(because(noIpv6, `${noIpv6}: there is no IPv6 yet`));
   });
 
-  it('nor has sending', async () => {
+  it('so has a local address that is not there, and a server', async () => {
+    const net = createNet(stack);
+    const socket = net.connect({ port: 9, host: '127.0.0.1', localAddress: '192.0.2.1' });
+    expect(await nextError(socket)).toEqual(
+      because(
+        'bind EADDRNOTAVAIL 192.0.2.1',
+        'connect EADDRNOTAVAIL 127.0.0.1:9: 192.0.2.1 is not an address of this stack',
+      ),
+    );
+    expect(await nextError(net.createServer().listen(80, '::'))).toEqual(
+      because(
+        'listen EAFNOSUPPORT: address family not supported :::80',
+        'listen EAFNOSUPPORT :::80: there is no IPv6 yet',
+      ),
+    );
+  });
+
+  it('the cause is not shown among the fields of the error', async () => {
+    const error = await nextError(createNet(stack).connect(80, '192.0.2.1'));
+    expect(Object.keys(error as object).sort()).toEqual(['address', 'code', 'errno', 'port', 'syscall']);
+  });
+
+  it('so has sending', async () => {
     const socket = createDgram(stack).createSocket('udp4');
     const send = (bytes: number, address: string): Promise<unknown> =>
       new Promise((resolve) => {
         socket.send(new Uint8Array(bytes), 9, address, resolve);
       });
-    expect(await send(1, '192.0.2.1')).toMatchObject({ message: 'send ENETUNREACH 192.0.2.1:9' });
-    expect(await send(65_508, '127.0.0.1')).toMatchObject({ message: 'send EMSGSIZE 127.0.0.1:9' });
+    const noWay = 'send ENETUNREACH 192.0.2.1:9';
+    expect(await send(1, '192.0.2.1')).toEqual(because(noWay, `${noWay}: no route: add one with stack.routes.add`));
+    const tooLong = 'send EMSGSIZE 127.0.0.1:9';
+    expect(await send(65_508, '127.0.0.1')).toEqual(because(tooLong, expect.stringContaining(`${tooLong}: `)));
     socket.close();
   });
 });

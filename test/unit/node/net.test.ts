@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Stack } from '../../../src/index.ts';
+import { Stack, cable } from '../../../src/index.ts';
 import { createDgram, createNet } from '../../../src/node/index.ts';
 import type { Server, Socket } from '../../../src/node/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
@@ -637,6 +637,52 @@ describe.each(netWorlds)('net: %s', (_world, make) => {
       await closed(socket);
       expect(calls()).toBe(socket);
     });
+  });
+});
+
+describe('socket.tcp', () => {
+  it('is the last connection when the socket is closed: for a last info()', async () => {
+    const stack = new Stack();
+    const net = createNet(stack);
+    const seen: unknown[] = [];
+    const server = net.createServer((socket) => {
+      socket.resume().end('bye');
+      socket.on('close', () => seen.push(socket.tcp?.info().bytesAcked));
+    });
+    server.listen(7, '127.0.0.1');
+    await once(server, 'listening');
+    const socket = net.connect(7, '127.0.0.1');
+    expect(new net.Socket().tcp).toBe(undefined);
+    socket.resume();
+    await once(socket, 'close');
+    expect(socket.tcp?.info()).toMatchObject({ bytesReceived: 3 });
+    expect([socket.localAddress, socket.address()]).toEqual([undefined, {}]);
+    const last = socket.tcp;
+    socket.connect(7, '127.0.0.1');
+    expect(socket.tcp).toBe(undefined);
+    await once(socket, 'connect');
+    expect(socket.tcp).not.toBe(last);
+    await once(socket, 'close');
+    server.close();
+    await once(server, 'close');
+    expect(seen[0]).toBe(3);
+    await stack.close();
+  });
+
+  it('also of a socket that could not connect, or was destroyed meanwhile', async () => {
+    const stack = new Stack();
+    const net = createNet(stack);
+    const refused = net.connect(9, '127.0.0.1').on('error', () => {});
+    await closing(refused);
+    expect(refused.tcp?.info()).toMatchObject({ state: 'CLOSED', segmentsSent: 1 });
+    // Nobody answers there.
+    stack.attach(cable()[0], { addresses: ['10.0.0.1/24'] });
+    const dropped = net.connect(9, '10.0.0.2');
+    await once(dropped, 'connectionAttempt');
+    dropped.destroy();
+    await once(dropped, 'close');
+    expect(dropped.tcp?.state).toBe('CLOSED');
+    await stack.close();
   });
 });
 

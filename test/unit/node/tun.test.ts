@@ -101,6 +101,7 @@ function openLink(mode: 'tun' | 'tap' = 'tun') {
 describe('openTun refuses', () => {
   it.each<[object, string, RegExp]>([
     [{ name: 7 }, 'ERR_INVALID_ARG_TYPE', /options\.name must be a string, not number/],
+    [{ nam: 'tun0' }, 'ERR_INVALID_ARG_VALUE', /^openTun: there is no option 'nam'; there are name, mode, /],
     [{ name: '' }, 'ERR_INVALID_ARG_VALUE', /options\.name must be a device name/],
     [{ name: 'sixteen-letters-' }, 'ERR_INVALID_ARG_VALUE', /15 bytes/],
     [{ name: 'a/b' }, 'ERR_INVALID_ARG_VALUE', /options\.name/],

@@ -107,7 +107,7 @@ function source(
     {
       onConnect: push,
       onWritable: push,
-      onError: ({ code }) => events.push(code),
+      onError: ({ code, cause }) => events.push(cause instanceof Error ? `${code}, as ${cause}` : code),
       onClose: () => events.push('close'),
     },
   );
@@ -148,7 +148,7 @@ describe('a part of the user’s that throws', () => {
       }
     }
     expect(errors.map(String)).toContain('Error: my controller');
-    expect(bad.events).toEqual(['ECONNABORTED', 'close']);
+    expect(bad.events).toEqual(['ECONNABORTED, as Error: my controller', 'close']);
     expect(got[1]!.received).toBe(2_000_000);
     expect(good.events).toEqual(['close']);
     alice.assertQuiescent({ timeWait: true });
@@ -181,7 +181,7 @@ describe('a congestion controller with a number that makes no sense', () => {
       const { events } = source(alice, 7, 100_000, { congestion: 'test-senseless' });
       expect(() => clock.advance(SECOND)).toThrow(/congestion controller 'reno' has a/);
       clock.advance(SECOND);
-      expect(events).toEqual(['ECONNABORTED', 'close']);
+      expect(events).toEqual([expect.stringMatching(/^ECONNABORTED, as .*'reno' has a/), 'close']);
       alice.assertQuiescent();
     });
   }

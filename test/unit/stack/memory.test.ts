@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Connection } from '../../../src/index.ts';
 import { Stack, cable } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { World } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
 
@@ -98,5 +99,58 @@ describe('a stack with little memory', () => {
     listener.close();
     clock.advance(61 * SECOND);
     for (const stack of stacks) stack.assertQuiescent();
+  });
+});
+
+describe('what a peer makes a stack hold', () => {
+  it('one byte of each two, on many connections: no more than the budget', () => {
+    const limit = 200_000;
+    const world = new World({ memory: limit, tcp: { sack: true } });
+    world.listen();
+    let most = 0;
+    const peers = Array.from({ length: 6 }, (_, i) => {
+      const peer = world.client(40_000 + i);
+      peer.send({ flags: 'S', mss: 1460 });
+      peer.expect({ flags: 'SA' });
+      peer.send({ flags: 'A' });
+      return peer;
+    });
+    for (let k = 1; k <= 600; k++) {
+      for (const peer of peers) {
+        peer.send({ flags: 'A', seq: 1 + 2 * k, data: 1 });
+        peer.take();
+        most = Math.max(most, world.stack.statistics().memory.used);
+      }
+    }
+    expect(most).toBeLessThanOrEqual(limit);
+    // 3600 pieces of one byte would be more than 400 KB.
+    expect(most).toBeGreaterThan(limit - 10_000);
+    expect(world.stack.statistics().drops['tcp-out-of-order-pruned']).toBeGreaterThan(0);
+    for (const peer of peers) peer.send({ flags: 'R', seq: 1 });
+    expect(world.stack.statistics().memory.used).toBe(0);
+  });
+
+  it('SACK blocks that cut what is on its way: the scoreboard counts, and what is acknowledged no more', () => {
+    const world = new World({ tcp: { congestion: 'reno' } });
+    const accepted = world.listen();
+    const peer = world.client(40_000);
+    peer.send({ flags: 'S', mss: 1460, options: [{ name: 'sackPermitted' }] });
+    peer.expect({ flags: 'SA' });
+    peer.send({ flags: 'A' });
+    const { connection } = accepted[0]!;
+    world.write(connection, 14_600);
+    peer.take();
+    const used = (): number => world.stack.statistics().memory.used;
+    const before = used();
+    for (let i = 0; i < 1000; i++) {
+      peer.send({ flags: 'A', ack: 1, sack: [[3000 + 4 * i, 3002 + 4 * i]] });
+      peer.take();
+    }
+    // Two thousand records of 39 bytes.
+    expect(used() - before).toBeGreaterThan(70_000);
+    expect(used() - before).toBeLessThan(200_000);
+    peer.send({ flags: 'A', ack: 14_601 });
+    peer.take();
+    expect(used()).toBe(0);
   });
 });

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { Link, SystemError } from '../../../src/index.ts';
-import { Batch, NO_OFFLOAD, Stack, cable, capture, loopback, tap } from '../../../src/index.ts';
-import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import { Batch, NO_OFFLOAD, Stack, cable, capture, impair, loopback, tap } from '../../../src/index.ts';
+import {
+  Ladder,
+  ScriptWorld,
+  VirtualClock,
+  established,
+  handshake,
+  runScript,
+  seededRandom,
+} from '../../../src/sim/index.ts';
 import { RawLink } from '../../support/raw-link.ts';
 
 const ignore = (): void => {};
@@ -43,6 +51,18 @@ const ENTRANCES: [name: string, call: Call][] = [
   ['routes.remove', (stack, options) => stack.routes.remove('10.0.0.0/24', options)],
   ['cable', (_stack, options) => cable(options)],
   ['capture', (_stack, options) => capture(new RawLink(), ignore, options)],
+  ['impair', (_stack, options) => impair(new RawLink(), options)],
+  ['impair: send', (_stack, send) => impair(new RawLink(), { send })],
+  ['impair, set', (_stack, options) => impair(new RawLink()).set(options)],
+  ['new VirtualClock', (_stack, options) => new VirtualClock(options)],
+  ['new Ladder', (_stack, options) => new Ladder(options)],
+  ['runScript', (_stack, options) => runScript(new ScriptWorld(), '', options)],
+  ['new ScriptWorld', (_stack, options) => new ScriptWorld(options)],
+  ['established', (_stack, options) => established(options)],
+  ['handshake', (_stack, options) => handshake(new ScriptWorld(), options)],
+  ['world.peer', (_stack, options) => new ScriptWorld().peer(options)],
+  ['peer.send', (_stack, options) => new ScriptWorld().client().send(options)],
+  ['peer.expect', (_stack, options) => new ScriptWorld().client().expect(options)],
 ];
 
 describe('options', () => {
@@ -87,6 +107,104 @@ describe('options', () => {
       message: 'random must be a Random, such as seededRandom(1), not a function',
     });
   });
+});
+
+describe('handlers', () => {
+  const PEER = { remoteAddress: '10.0.0.2', remotePort: 80 };
+  const PLACES: [name: string, give: (stack: Stack, callbacks: never) => unknown, one: string][] = [
+    ['stack.tcp.connect', (stack, callbacks) => stack.tcp.connect(PEER, callbacks), 'onConnect'],
+    [
+      'connection.handler',
+      (stack, callbacks) => {
+        stack.tcp.connect(PEER, {}).handler = callbacks;
+      },
+      'onConnect',
+    ],
+    ['stack.udp.bind', (stack, callbacks) => stack.udp.bind({}, callbacks), 'onMessage'],
+    ['tap', (_stack, callbacks) => tap(new RawLink(), callbacks), 'onOpen'],
+  ];
+
+  it.each(PLACES)('of %s: an unknown callback is refused, and the known ones are listed', (where, give, one) => {
+    const { stack } = alone();
+    class Own {
+      onDta(): void {}
+    }
+    for (const callbacks of [{ [one]: ignore, onDta: ignore }, { [one]: ignore, onDta: undefined }, new Own()]) {
+      const { code, message } = thrown(() => give(stack, callbacks as never));
+      expect(code).toBe('ERR_INVALID_ARG_VALUE');
+      expect(message).toMatch(new RegExp(`^${where}: there is no callback 'onDta'; there are on[A-Z]`));
+    }
+  });
+
+  it.each(PLACES)('of %s: what is no object and what is no function is refused', (where, give, one) => {
+    const { stack } = alone();
+    for (const callbacks of [undefined, null, 'x', ignore, [ignore]]) {
+      expect(thrown(() => give(stack, callbacks as never))).toEqual({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringMatching(new RegExp(`^${where}: the callbacks must be an object \\(of on`)),
+      });
+    }
+    expect(thrown(() => give(stack, { [one]: 5 } as never))).toEqual({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: `${where}: ${one} must be a function, not number`,
+    });
+  });
+
+  it('may have more of their own, and leave out what they like', () => {
+    const { stack } = alone();
+    class Counting {
+      once = true;
+      count = 0;
+      onReadable(): void {
+        this.count++;
+      }
+    }
+    const connection = stack.tcp.connect(PEER, { onClose: undefined as never, seen: 0 } as never);
+    connection.handler = new Counting();
+    expect(connection.handler).toBeInstanceOf(Counting);
+    connection.abort();
+  });
+});
+
+describe('scripts', () => {
+  it('need a text, and somebody to play it', () => {
+    expect(thrown(() => runScript(new ScriptWorld(), undefined as never))).toEqual({
+      code: 'ERR_INVALID_ARG_TYPE',
+      message: 'script must be a string, not undefined',
+    });
+    for (const wrong of [undefined, null, {}, 'listen', alone().stack]) {
+      expect(thrown(() => runScript(wrong as never, ''))).toEqual({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringMatching(/^runScript plays on a ScriptWorld, or on what established\(\) returns, not /),
+      });
+    }
+  });
+
+  it('established() takes the options of a world and of a handshake', () => {
+    const { connection } = established({ sack: true, mtu: 1400, seed: 5, tcp: { noDelay: true }, windowScale: 2 });
+    expect([connection.info().sack, connection.info().pathMtu, connection.get('noDelay')]).toEqual([true, 1400, true]);
+    expect(thrown(() => established({ sak: true } as never)).message).toMatch(/no option 'sak'; there are .*sack/);
+    expect(thrown(() => established({ open: 'actively' } as never)).code).toBe('ERR_INVALID_ARG_VALUE');
+  });
+});
+
+it('impair takes a seed or a source of randomness, not both', () => {
+  const both = { seed: 1, random: seededRandom(1) };
+  expect(thrown(() => impair(new RawLink(), both))).toEqual({
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: 'impair: give `seed` or `random`, not both',
+  });
+});
+
+it('connection.get knows the options that there are', () => {
+  const { stack } = alone();
+  const connection = stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80 }, {});
+  expect(connection.get('ttl')).toBe(64);
+  expect(thrown(() => connection.get('nodelay' as never))).toEqual({
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: expect.stringMatching(/^There is no connection option 'nodelay'; there are noDelay/),
+  });
+  connection.abort();
 });
 
 describe('IPv6, which there is not yet', () => {

@@ -1,8 +1,10 @@
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { congestionControls } from '../../../src/index.ts';
 import type { ConnectionInfo, StackEvents } from '../../../src/index.ts';
 import { Events } from '../../../src/stack/events.ts';
+import { Reno } from '../../../src/tcp/congestion/reno.ts';
 import { PathWorld } from '../../support/path-world.ts';
-import { FIRST_RTO, INITIAL_WINDOW, MSS, RTT, ack, flying, segments } from '../../support/sack-world.ts';
+import { FIRST_RTO, INITIAL_WINDOW, MSS, RTT, ack, connected, flying, segments } from '../../support/sack-world.ts';
 import type { Established } from '../../support/tcp-world.ts';
 import { World } from '../../support/tcp-world.ts';
 
@@ -109,7 +111,7 @@ describe('loss, retransmission and the end of a recovery', () => {
     // §7.4.2: an ACK beyond the probe, without a D-SACK. Less than two segments are never the threshold.
     const loss = { type: 'loss', cause: 'tail-loss-probe', lost: MSS, cwnd: 2 * MSS, ssthresh: 2 * MSS };
     expect(before).toBeGreaterThan(2 * MSS);
-    expect(told.slice(1)).toEqual([loss]);
+    expect(told.slice(1)).toEqual([loss, { type: 'recovered' }]);
   });
 
   it('ecn: a mark is answered, nothing is lost or sent again', () => {
@@ -127,6 +129,10 @@ describe('loss, retransmission and the end of a recovery', () => {
     // RFC 3168 §6.1.2: once in a window of data.
     peer.send({ flags: 'AE', ack: 1 + 2 * MSS });
     expect(told).toHaveLength(1);
+    peer.send({ flags: 'A', ack: 1 + 9 * MSS });
+    expect(told).toHaveLength(1);
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS });
+    expect(told.slice(1)).toEqual([{ type: 'recovered' }]);
   });
 
   it.each(['SYN', 'SYN-ACK'])('handshake: a %s goes again, of a connection that can be asked', (which) => {
@@ -146,6 +152,83 @@ describe('loss, retransmission and the end of a recovery', () => {
     const [connection] = world.stack.tcp.connections;
     expect(seen).toEqual([{ connection, type: 'retransmit', cause: 'handshake', sequence: 0, length: 1 }]);
     expect(peer.take()).toHaveLength(2);
+  });
+});
+
+describe('what congestion control is told', () => {
+  const calls: string[] = [];
+  congestionControls.register('told', (start) => {
+    const inner = new Reno(start);
+    const [congestion, recovered] = [inner.onCongestion.bind(inner), inner.onRecovered.bind(inner)];
+    inner.onCongestion = (kind, sample) => {
+      calls.push(kind);
+      congestion(kind, sample);
+    };
+    inner.onRecovered = (sample) => {
+      calls.push('recovered');
+      recovered(sample);
+    };
+    return inner;
+  });
+  beforeEach(() => {
+    calls.length = 0;
+  });
+  const TOLD = { tcp: { congestion: 'told' } };
+
+  it.each([true, false])('the end of a fast recovery in which the path takes smaller packets; SACK: %s', (sack) => {
+    const made = flying({ sack, ...TOLD });
+    const { world, peer, connection } = made;
+    const told = observed(world);
+    if (sack) ack(made, 0, [1, 4]);
+    else for (let i = 0; i < 3; i++) ack(made, 0);
+    const [first] = peer.take();
+    expect(calls).toEqual(['loss']);
+    // ICMP, fragmentation needed: what is on its way was dropped for its size.
+    peer.icmp(3, 4, first!, 600);
+    expect(connection.info().mss).toBe(560);
+    expect(told.slice(2).map((event) => ('cause' in event ? event.cause : event.type))).toContain('path');
+    for (let i = 0; i < 20 && connection.info().flight > 0; i++) {
+      world.advance(RTT);
+      peer.take();
+      peer.send({ flags: 'A', ack: peer.heardUpTo });
+    }
+    expect(calls).toEqual(['loss', 'recovered']);
+    expect(told.at(-1)).toEqual({ type: 'recovered' });
+  });
+
+  it('nothing when the path alone is why something goes again', () => {
+    const made = connected(TOLD);
+    const { world, peer, connection } = made;
+    const told = observed(world);
+    world.write(connection, 10 * MSS);
+    peer.icmp(3, 4, peer.take()[0]!, 600);
+    for (let i = 0; i < 20 && connection.info().flight > 0; i++) {
+      world.advance(RTT);
+      peer.take();
+      peer.send({ flags: 'A', ack: peer.heardUpTo });
+    }
+    expect(new Set(told.map((event) => ('cause' in event ? event.cause : event.type)))).toEqual(new Set(['path']));
+    expect(calls).toEqual([]);
+  });
+
+  it('a timeout after a D-SACK that took another back, though nothing was acknowledged between them', () => {
+    const made = flying({ ...TOLD, flight: 3 });
+    const { world, connection } = made;
+    const told = observed(world);
+    // A tail loss probe, then the timer.
+    world.advance(RTT + 2 * world.clock.resolution + FIRST_RTO);
+    expect(segments(made)).toEqual([2, 0]);
+    expect(calls).toEqual(['timeout']);
+    // The block lies within the next (RFC 2883 §4), from a peer that will not have had it.
+    ack(made, 0, [0, 1], [0, 1]);
+    expect(told.at(-1)).toEqual({ type: 'undo', cause: 'dsack' });
+    world.advance(3 * FIRST_RTO);
+    segments(made);
+    expect(calls).toEqual(['timeout', 'timeout']);
+    expect(connection.info().cwnd).toBe(MSS);
+    ack(made, 3);
+    expect(calls).toEqual(['timeout', 'timeout', 'recovered']);
+    expect(told.at(-1)).toEqual({ type: 'recovered' });
   });
 });
 

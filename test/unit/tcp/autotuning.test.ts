@@ -4,6 +4,7 @@ import type { Connection, ConnectionOptions } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { ReceiveAutotuning, growthLimit } from '../../../src/tcp/receive-autotuning.ts';
 import { SendAutotuning } from '../../../src/tcp/send-autotuning.ts';
+import { PathWorld } from '../../support/path-world.ts';
 
 const MS = 1000;
 const KIB = 1024;
@@ -90,6 +91,26 @@ describe('SendAutotuning', () => {
     const tuning = new SendAutotuning(5000, 5000);
     tuning.onAck(1_000_000, 16 * MIB);
     expect(tuning.size).toBe(5000);
+  });
+});
+
+describe('the send buffer in fast recovery', () => {
+  it('has room for what SACK has reported, too: a sender with a window to fill never waits for it', () => {
+    // Slow start overflows the queue of a path that reorders: the repair takes some round trips, in which SND.UNA stands.
+    const world = new PathWorld({ rtt: 300, rate: 10e6, reorder: 0.1 });
+    const seen = { recovery: 0, starved: 0, sacked: 0 };
+    for (let ms = 0; ms < 5000; ms += 10) {
+      world.advance(10);
+      const info = world.flows[0]!.connection?.info();
+      if (info?.recovery !== 'recovery') continue;
+      seen.recovery++;
+      if (info.limitedBy === 'application') seen.starved++;
+      seen.sacked = Math.max(seen.sacked, info.sacked);
+    }
+    world.end();
+    expect(seen.recovery).toBeGreaterThan(50);
+    expect(seen.sacked).toBeGreaterThan(512 * KIB);
+    expect(seen.starved).toBe(0);
   });
 });
 

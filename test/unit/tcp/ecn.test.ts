@@ -215,3 +215,38 @@ describe('Ecn: the sender', () => {
     expect(ecn.onEcho(0x9000_0000)).toBe(true);
   });
 });
+
+describe('Ecn: marks and losses of one window', () => {
+  it('[S-086] RFC 3168 §6.1.1: who has not asked owes no echo, whatever the answer says', () => {
+    const ecn = opened({ mode: 'accept' });
+    ecn.onArrival(true, 0);
+    expect([ecn.active, ecn.echoing, ecn.marks]).toEqual([false, false, 0]);
+  });
+
+  it('[S-086] RFC 3168 §6.1.2: a loss behind the data of a mark is answered, one within it is not', () => {
+    const ecn = opened();
+    expect(ecn.onEcho(1000)).toBe(true);
+    expect(ecn.onLoss(500, 2000)).toBe(false);
+    expect(ecn.onLoss(1000, 2000)).toBe(true);
+  });
+
+  it('a loss that was none stands for no other of the same window', () => {
+    const ecn = opened();
+    expect(ecn.onLoss(0, 1000)).toBe(true);
+    ecn.onSpurious();
+    expect(ecn.onLoss(500, 1000)).toBe(true);
+  });
+
+  it('RFC 4015 §3.1: a timeout of a window that was marked, too, can’t be taken back', () => {
+    const ecn = opened();
+    ecn.onEchoArrived();
+    ecn.onEcho(1000);
+    expect(ecn.marked).toBe(true);
+    ecn.onTimeout(1000);
+    expect(ecn.marked).toBe(true);
+    // Once that window is acknowledged marks of before don't count.
+    ecn.onAck(1001);
+    ecn.onTimeout(2000);
+    expect(ecn.marked).toBe(false);
+  });
+});

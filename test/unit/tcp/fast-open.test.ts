@@ -81,6 +81,26 @@ describe('FastOpenCache', () => {
     expect(cache.find(local, remote, 443, now + HOUR)).toBeUndefined();
   });
 
+  it('[S-097] RFC 7413 §4.1.3.1: after a SYN that was lost for a minute only, longer when that happens again', () => {
+    const cache = new FastOpenCache();
+    cache.learn(local, remote, 80, COOKIE, 1460);
+    const minute = HOUR / 60;
+    let now = 0;
+    for (const minutes of [1, 2, 4, 8, 16, 32, 64, 64]) {
+      cache.failed(local, remote, 80, now, true);
+      expect(cache.find(local, remote, 80, now + minutes * minute - 1)).toBeUndefined();
+      now += minutes * minute;
+      expect(cache.find(local, remote, 80, now)).toBeDefined();
+    }
+    cache.succeeded(local, remote, 80);
+    cache.failed(local, remote, 80, now, true);
+    expect(cache.find(local, remote, 80, now + minute)).toBeDefined();
+    // A lost SYN does not shorten the rest after what is worse.
+    cache.failed(local, remote, 443, now);
+    cache.failed(local, remote, 443, now, true);
+    expect(cache.mayAsk(local, remote, 443, now + HOUR - 1)).toBe(false);
+  });
+
   it('[S-097] is bounded: the server heard of longest ago gives way', () => {
     const cache = new FastOpenCache();
     for (let port = 1; port <= 256; port++) cache.learn(local, remote, port, COOKIE, 1460);

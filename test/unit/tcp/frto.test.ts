@@ -34,6 +34,31 @@ describe('Frto', () => {
     expect(frto.onAck({ ...advance, una: 1500, nxt: 4500, sackedEnd: 1500 })).toBe('spurious');
   });
 
+  it('[S-081] §2.1 step 1: not again in a fast recovery, nor where something was acknowledged between', () => {
+    const once = (): Frto => {
+      const frto = new Frto();
+      frto.onTimeout(0, 3000, 'open', true);
+      return frto;
+    };
+    expect(once().onTimeout(0, 3000, 'loss', true)).toBe(true);
+    expect(once().onTimeout(0, 3000, 'recovery', true)).toBe(false);
+    expect(once().onTimeout(1000, 3000, 'loss', true)).toBe(false);
+  });
+
+  it('[S-081] §2.1 step 3b: without SACK any new acknowledgment tells, one of the new data, too', () => {
+    const frto = new Frto();
+    frto.onTimeout(0, 3000, 'open', false);
+    frto.onRetransmitted(500);
+    expect(frto.onAck(advance)).toBe('send-new');
+    expect(frto.onAck({ ...advance, una: 4000, nxt: 5000, sackedEnd: 4000 })).toBe('spurious');
+    const sack = new Frto();
+    sack.onTimeout(0, 3000, 'open', true);
+    sack.onRetransmitted(500);
+    expect(sack.onAck(advance)).toBe('send-new');
+    // §3.1 step 3a: with SACK it is no proof.
+    expect(sack.onAck({ ...advance, una: 4000, nxt: 5000, sackedEnd: 4000 })).toBe('conventional');
+  });
+
   it('forgets how far the last episode had sent again', () => {
     const frto = new Frto();
     frto.onTimeout(0, 9000, 'open', false);

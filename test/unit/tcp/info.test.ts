@@ -269,3 +269,13 @@ describe('before and after', () => {
     expect(info).toMatchObject({ bytesAcked: 3 * MSS, delivered: 1 + 3 * MSS + 1 });
   });
 });
+
+describe('info() of a connection whose first segment is missing', () => {
+  it('has a delivery rate as soon as SACK tells of what has come', () => {
+    const made = flying();
+    expect(made.connection.info()).toMatchObject({ bytesAcked: 0, deliveryRate: 0 });
+    ack(made, 0, [1, 2]);
+    expect(made.connection.info().bytesAcked).toBe(0);
+    expect(made.connection.info().deliveryRate).toBeGreaterThan(0);
+  });
+});

@@ -133,7 +133,7 @@ describe('RFC 4821 as a closed loop: sender and path', () => {
     const model = new Model(1400);
     model.run(60 * SECOND);
     model.hole = 600;
-    model.run(120 * SECOND);
+    model.run(300 * SECOND);
     expect(model.mtu.limit).toBeLessThanOrEqual(600);
     expect(model.mtu.limit).toBeGreaterThan(592);
   });
@@ -333,7 +333,55 @@ describe('RFC 4821 §7.7: the full-stop timeout', () => {
     mtu.onSent(end, seqAdd(end, 8960), 9000);
     timeout(mtu, 3);
     expect(mtu.limit).toBe(1440);
+    // That it did so must be over first.
     timeout(mtu, 4);
+    expect(mtu.limit).toBe(1440);
+    timeout(mtu, 5);
+    expect(mtu.limit).toBe(1064);
+  });
+
+  it('[S-054] packets as large as some that got through must be lost more often: a bad line does that, too', () => {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    const end = seqAdd(ISS, 1460);
+    mtu.onSent(ISS, end, 1500);
+    mtu.onAcked(end);
+    for (let i = 1; i < 5; i++) expect(timeout(mtu, i)).toBe(false);
+    expect(timeout(mtu, 5)).toBe(true);
+    expect(mtu.limit).toBe(1064);
+  });
+
+  /** A sender of packets of 1,500 bytes, which got through, after five timeouts; what it would probe with two segments. */
+  function doubtful(): { mtu: PathMtu; probe(now: number): number } {
+    const mtu = new PathMtu(4, 'auto', 1500);
+    mtu.onSent(ISS, seqAdd(ISS, 1460), 1500);
+    mtu.onAcked(seqAdd(ISS, 1460));
+    timeout(mtu, 5);
+    return { mtu, probe: (now) => mtu.probeSize(now, 1 << 20, 1 << 20, 2048, 0, HEADERS) };
+  }
+
+  it('[S-054] what got through before is tried first, with however small a window, and is the size again', () => {
+    const { mtu, probe } = doubtful();
+    expect(probe(0)).toBe(1500);
+    const end = seqAdd(ISS, 2920);
+    mtu.onSent(seqAdd(ISS, 1460), end, 1500);
+    mtu.onProbeSent(seqAdd(ISS, 1460), end, 1500);
+    expect(mtu.onAcked(end)).toBe(true);
+    expect(mtu.limit).toBe(1500);
+    expect(mtu.search.active).toBe(false);
+  });
+
+  it('[S-054] it is believed to be over when three probes are lost: then the search begins', () => {
+    const { mtu, probe } = doubtful();
+    let now = 0;
+    for (let i = 0; i < 3; i++) {
+      expect(probe(now)).toBe(1500);
+      mtu.onProbeSent(seqAdd(ISS, 1460), seqAdd(ISS, 2920), 1500);
+      mtu.onProbeLost(now, 2 * RTT);
+      expect(probe(now)).toBe(0);
+      now += 2 * RTT;
+    }
+    expect(probe(now)).toBe(0);
+    expect(mtu.probeSize(now, 1 << 20, 1 << 20, 40_000, 0, HEADERS)).toBe(1280);
     expect(mtu.limit).toBe(1064);
   });
 

@@ -82,6 +82,15 @@ describe('Prr', () => {
     expect(prr.onLossTimer(0, MSS)).toBe(4 * MSS);
   });
 
+  it('[S-079] RFC 9937 §6.2: an ACK that delivers nothing gives nothing, and takes nothing that was not used', () => {
+    const prr = started(10 * MSS, 5 * MSS);
+    // SafeACK: one segment beyond what is delivered.
+    expect(prr.onAck({ acked: MSS, delivered: MSS, lost: 0, pipe: 3 * MSS, mss: MSS })).toBe(2 * MSS);
+    expect(prr.onAck(sack(0, 3 * MSS))).toBe(2 * MSS);
+    prr.onSent(2 * MSS);
+    expect(prr.onAck(sack(0, 3 * MSS))).toBe(0);
+  });
+
   it('survives a RecoverFS of nothing', () => {
     const prr = started(recoverFlightSize(0, 0, 0), 2 * MSS);
     expect(prr.onAck(sack(MSS, 3 * MSS))).toBeGreaterThan(0);

@@ -3,31 +3,34 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { memoryOf } from '../../../src/buffer/memory.ts';
 import type { Memory } from '../../../src/buffer/memory.ts';
 import { seqAdd } from '../../../src/buffer/seq.ts';
-import { SlabAllocator } from '../../../src/buffer/slab.ts';
 import { Reassembly } from '../../../src/tcp/reassembly.ts';
 
 /** Collects what is delivered; `extents` counts the calls. */
 class Sink {
   readonly bytes: number[] = [];
   readonly memories: Memory[] = [];
+  /** Bytes that were copied, not adopted. */
+  copied: number = 0;
+  push(memory: Memory, offset: number, length: number): void {
+    this.copied += length;
+    this.adopt(memory, offset, length);
+  }
   adopt(memory: Memory, offset: number, length: number): void {
     this.memories.push(memory);
     for (let i = 0; i < length; i++) this.bytes.push(memory.bytes[offset + i]!);
   }
 }
 
-let slabs: SlabAllocator;
 let queue: Reassembly;
 
 beforeEach(() => {
-  slabs = new SlabAllocator();
-  queue = new Reassembly(slabs);
+  queue = new Reassembly();
 });
 
 /** Inserts `text` as lent memory that is overwritten afterwards. */
 function insert(seq: number, text: string, into: Reassembly = queue): number {
   const lent = memoryOf(Uint8Array.from(`..${text}`, (c) => c.charCodeAt(0)));
-  const kept = into.insert(seq >>> 0, lent, 2, text.length, false);
+  const kept = into.insert(seq >>> 0, lent, 2, text.length);
   lent.bytes.fill(0x21);
   return kept;
 }
@@ -88,9 +91,10 @@ describe('Reassembly', () => {
 
   it('joins segments that arrive in order behind a gap into one piece', () => {
     for (let i = 0; i < 100; i++) insert(1000 + 10 * i, '0123456789');
-    expect(queue.segments).toBe(1);
+    // One for each slab.
+    expect(queue.segments).toBe(2);
     expect(queue.bytes).toBe(1000);
-    expect(queue.allocated).toBe(1064);
+    expect(queue.allocated).toBeLessThan(512 + 1024 + 1000);
   });
 
   it('works across the wrap of sequence numbers', () => {
@@ -99,32 +103,18 @@ describe('Reassembly', () => {
     expect(deliver(-2)).toBe('abcdefgh');
   });
 
-  it('copies lent memory, and what is small in retained memory', () => {
-    const retained = memoryOf(new Uint8Array(10_000).fill(1));
-    queue.insert(0, retained, 100, 4095, true);
-    queue.insert(10_000, retained, 100, 4096, true);
-    const lent = memoryOf(new Uint8Array(10_000).fill(1));
-    queue.insert(20_000, lent, 0, 10_000, false);
+  it('copies what it keeps, however much, and delivers it without another copy', () => {
+    const lent = memoryOf(new Uint8Array(100_000).map((_, i) => i));
+    queue.insert(500, lent, 1000, 65_000);
     const sink = new Sink();
-    queue.deliver(0, sink);
-    queue.deliver(10_000, sink);
-    queue.deliver(20_000, sink);
-    expect(sink.memories.map((memory) => memory === retained)).toEqual([false, true, false]);
+    expect(queue.deliver(500, sink)).toBe(65_000);
+    expect(sink.bytes).toEqual([...lent.bytes.subarray(1000, 66_000)]);
     expect(sink.memories).not.toContain(lent);
-  });
-
-  it('joins slices that are adjacent in retained memory', () => {
-    const retained = memoryOf(new Uint8Array(20_000).map((_, i) => i));
-    queue.insert(500, retained, 1000, 5000, true);
-    queue.insert(5500, retained, 6000, 5000, true);
-    expect(queue.segments).toBe(1);
-    const sink = new Sink();
-    expect(queue.deliver(500, sink)).toBe(10_000);
-    expect(sink.bytes).toEqual([...retained.bytes.subarray(1000, 11_000)]);
+    expect(sink.copied).toBe(0);
   });
 
   it('drops what lies farthest ahead when there are too many pieces, never what is needed first', () => {
-    const small = new Reassembly(slabs, { maxPieces: 4 });
+    const small = new Reassembly({ maxPieces: 4 });
     for (let i = 4; i > 0; i--) insert(10 * i, 'x', small);
     expect(insert(50, 'y', small)).toBe(0);
     expect(small.dropped).toBe(1);
@@ -136,7 +126,7 @@ describe('Reassembly', () => {
   });
 
   it('is bounded in bytes', () => {
-    const small = new Reassembly(slabs, { maxBytes: 10 });
+    const small = new Reassembly({ maxBytes: 10 });
     insert(100, 'abcdef', small);
     expect(insert(110, 'klmno', small)).toBe(0);
     expect(insert(90, 'ABCDEF', small)).toBe(6);
@@ -171,18 +161,111 @@ describe('Reassembly', () => {
     expect(deliver(200)).toBe('');
   });
 
+  describe('what is counted', () => {
+    /** Bytes of the memories that a queue with these pieces holds. */
+    function held(from: Reassembly, nxt: number): number {
+      const sink = new Sink();
+      from.deliver(nxt, sink);
+      return [...new Set(sink.memories)].reduce((sum, { bytes }) => sum + bytes.buffer.byteLength, 0);
+    }
+
+    it('is no less than the memory that is held, however small the pieces', () => {
+      for (const [size, count] of [
+        [1, 1000],
+        [100, 500],
+        [1448, 300],
+        [65_000, 20],
+      ] as const) {
+        const tested = new Reassembly();
+        const lent = memoryOf(new Uint8Array(size));
+        for (let i = 1; i <= count; i++) tested.insert(2 * i * size, lent, 0, size);
+        const { allocated } = tested;
+        // The holes are filled, so that all is handed over.
+        for (let i = 1; i <= count; i++) tested.insert((2 * i + 1) * size, lent, 0, size);
+        const both = tested.allocated;
+        expect(allocated).toBeGreaterThan(count * (size + 100));
+        expect(both).toBeGreaterThanOrEqual(held(tested, 2 * size));
+        expect(both).toBeLessThan(2 * count * (size + 112) * 1.4 + 20_000);
+        expect(tested.allocated).toBe(0);
+      }
+    });
+
+    it('a piece of one byte holds little when it is alone', () => {
+      insert(100, 'x');
+      expect(queue.allocated).toBeGreaterThan(512);
+      expect(queue.allocated).toBeLessThan(1024);
+    });
+
+    it('a slab counts as long as one piece is kept in it', () => {
+      const lent = memoryOf(new Uint8Array(8000));
+      // In each slab one byte that lies far ahead beside thousands that are delivered.
+      for (let i = 0; i < 50; i++) {
+        queue.insert(1_000_000 + 2 * i, lent, 0, 1);
+        queue.insert(100 + 8000 * i, lent, 0, 8000);
+      }
+      expect(queue.deliver(100, new Sink())).toBe(400_000);
+      expect(queue.bytes).toBe(50);
+      expect(queue.allocated).toBeGreaterThan(45 * 8192);
+      expect(queue.deliver(1_000_098, new Sink())).toBe(1);
+      expect(queue.allocated).toBe(0);
+    });
+
+    it('what the farthest pieces held is given back when they are dropped', () => {
+      const small = new Reassembly({ maxBytes: 20_000 });
+      const lent = memoryOf(new Uint8Array(10_000));
+      small.insert(100_000, lent, 0, 10_000);
+      small.insert(80_000, lent, 0, 10_000);
+      const { allocated } = small;
+      small.insert(60_000, lent, 0, 10_000);
+      expect([small.bytes, small.dropped, small.allocated]).toEqual([20_000, 1, allocated]);
+    });
+
+    it('a piece that is a little part of its slab is copied out of it when it is delivered', () => {
+      const lent = memoryOf(new Uint8Array(8000));
+      for (let i = 0; i < 6; i++) queue.insert(1_000_000 + 2 * i, lent, 0, 1);
+      const sink = new Sink();
+      queue.insert(5000, lent, 0, 4000);
+      for (let i = 0; i < 5; i++) queue.insert(1_000_001 + 2 * i, lent, 0, 1);
+      queue.deliver(5000, sink);
+      expect(sink.copied).toBe(0);
+      expect(queue.deliver(1_000_000, sink)).toBe(11);
+      expect(sink.copied).toBe(11);
+    });
+
+    it('is the truth at any time', () => {
+      const step = fc.record({ at: fc.nat(60_000), length: fc.integer({ min: 1, max: 9000 }), deliver: fc.boolean() });
+      fc.assert(
+        fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+          const tested = new Reassembly({ maxPieces: 12, maxBytes: 60_000 });
+          let next = 0;
+          for (const { at, length, deliver: due } of steps) {
+            const { allocated, segments } = tested;
+            const cost = tested.cost(length);
+            tested.insert(next + at, memoryOf(new Uint8Array(length)), 0, length);
+            if (tested.segments === segments + 1) expect(tested.allocated).toBeLessThanOrEqual(allocated + cost);
+            if (due) next += tested.deliver(next, new Sink());
+            expect(tested.allocated).toBeGreaterThanOrEqual(tested.bytes + 112 * tested.segments);
+            if (tested.segments === 0) expect(tested.allocated).toBe(0);
+          }
+          // What is asked for far ahead makes everything below go.
+          tested.deliver(0x1000_0000, new Sink());
+          expect([tested.bytes, tested.segments, tested.allocated]).toEqual([0, 0, 0]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+  });
+
   describe('against a map of bytes', () => {
     const segment = fc.record({
       at: fc.integer({ min: 0, max: 120 }),
       length: fc.integer({ min: 0, max: 40 }),
       deliver: fc.boolean(),
-      retained: fc.boolean(),
     });
     type Step = typeof segment extends fc.Arbitrary<infer T> ? T : never;
     /** Runs segments through a queue and a map from position to the byte that came first. */
     function compare(steps: Step[], iss: number, maxPieces: number, maxBytes: number): Reassembly {
-      // Small slabs, so that pieces are adjacent in memory sometimes and sometimes not.
-      const tested = new Reassembly(new SlabAllocator(64), { maxPieces, maxBytes });
+      const tested = new Reassembly({ maxPieces, maxBytes });
       const map = new Map<number, number>();
       let next = 0;
       let stamp = 0;
@@ -192,13 +275,13 @@ describe('Reassembly', () => {
         const sent = [...memory.bytes];
         let fresh = 0;
         const start = next + step.at;
-        const kept = tested.insert(seqAdd(iss, start), memory, 5, step.length, step.retained);
+        const kept = tested.insert(seqAdd(iss, start), memory, 5, step.length);
         for (let i = 0; i < step.length; i++) {
           if (map.has(start + i)) continue;
           map.set(start + i, sent[5 + i]!);
           fresh++;
         }
-        if (!step.retained) memory.bytes.fill(255);
+        memory.bytes.fill(255);
         if (tested.dropped === 0) expect(kept).toBe(fresh);
         expect(kept).toBeLessThanOrEqual(step.length);
         expect(tested.bytes).toBeLessThanOrEqual(maxBytes);
@@ -238,13 +321,13 @@ describe('Reassembly', () => {
     it('gives every byte in the end when dropped segments come again in order', () => {
       fc.assert(
         fc.property(fc.array(fc.integer({ min: 0, max: 19 }), { maxLength: 60 }), (order) => {
-          const tested = new Reassembly(new SlabAllocator(64), { maxPieces: 2, maxBytes: 25 });
+          const tested = new Reassembly({ maxPieces: 2, maxBytes: 25 });
           const sink = new Sink();
           let next = 0;
           const whole = [...order, ...Array.from({ length: 20 }, (_, i) => i)];
           for (const index of whole) {
             const memory = memoryOf(new Uint8Array(7).fill(index));
-            if (index * 7 + 7 > next) tested.insert(index * 7, memory, 0, 7, false);
+            if (index * 7 + 7 > next) tested.insert(index * 7, memory, 0, 7);
             expect(tested.segments).toBeLessThanOrEqual(2);
             expect(tested.bytes).toBeLessThanOrEqual(25);
             next += tested.deliver(next, sink);
@@ -254,5 +337,20 @@ describe('Reassembly', () => {
         { numRuns: 200 },
       );
     });
+  });
+});
+
+describe('ranges and copies', () => {
+  it('a segment that came twice covers several pieces that touch: one range, for D-SACK', () => {
+    const memory = (): Memory => memoryOf(new Uint8Array(5000));
+    // Each stays in its own memory.
+    queue.insert(10, memory(), 0, 5000);
+    queue.insert(5010, memory(), 0, 5000);
+    queue.insert(20_000, memory(), 0, 5000);
+    expect(queue.segments).toBe(3);
+    expect([queue.overlap(0, 30_000), queue.rangeStart, queue.rangeEnd]).toEqual([true, 10, 10_010]);
+    expect([queue.overlap(6000, 12_000), queue.rangeStart, queue.rangeEnd]).toEqual([true, 6000, 10_010]);
+    expect(queue.overlap(10_010, 20_000)).toBe(false);
+    queue.clear();
   });
 });

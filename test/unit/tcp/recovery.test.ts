@@ -28,6 +28,19 @@ describe('NewRenoRecovery', () => {
     expect(after(3, 1, 1001).phase).toBe('recovery');
   });
 
+  it('[S-075] RFC 6582 §3.2 step 2: only the third duplicate ACK begins a recovery, no later one', () => {
+    const recovery = new NewRenoRecovery(0);
+    recovery.onTimeout(0, 10 * MSS);
+    recovery.onRetransmitted(MSS);
+    recovery.onNewAck(MSS, MSS, 10 * MSS, MSS);
+    // While what the timeout has marked is still being sent again.
+    for (let i = 0; i < 3; i++) expect(recovery.onDuplicateAck(MSS, 10 * MSS, MSS)).toBe('none');
+    recovery.onRetransmitted(10 * MSS);
+    expect(recovery.findLost()).toBe(false);
+    expect(recovery.onDuplicateAck(MSS, 10 * MSS, MSS)).toBe('none');
+    expect(recovery.phase).toBe('loss');
+  });
+
   it('marks the segment at una, not beyond what was sent', () => {
     expect(lost(after(3, 1, 1001))).toEqual([1, 101]);
     expect(lost(after(3, 1, 61))).toEqual([1, 61]);

@@ -37,6 +37,33 @@ describe('SackBlocks', () => {
     expect(blocks.onOutOfOrder(5, 35)).toBe(false); // another one was the first
   });
 
+  it('does not take what it has forgotten for a beginning', () => {
+    const blocks = new SackBlocks();
+    blocks.onOutOfOrder(10, 20);
+    blocks.clear();
+    expect(blocks.onOutOfOrder(10, 30)).toBe(false);
+  });
+
+  it('RFC 2018 §8: reports nothing of what was dropped from the far end', () => {
+    const blocks = new SackBlocks();
+    blocks.onOutOfOrder(10, 20);
+    blocks.onOutOfOrder(30, 40);
+    blocks.onOutOfOrder(50, 60);
+    blocks.trim(0, 35);
+    expect(told(blocks)).toEqual([
+      [30, 35],
+      [10, 20],
+    ]);
+  });
+
+  it('keeps a duplicate for the next segment when this one has no room', () => {
+    const blocks = new SackBlocks();
+    blocks.onDuplicate(1, 5);
+    expect(told(blocks, 0)).toEqual([]);
+    expect(blocks.duplicate).toBe(true);
+    expect(told(blocks, 1)).toEqual([[1, 5]]);
+  });
+
   it('forgets what was delivered or dropped; then nothing is fresh', () => {
     const blocks = new SackBlocks();
     blocks.onOutOfOrder(10, 20);

@@ -10,6 +10,27 @@ function twoSentAgain(): SpuriousDetector {
   return detector;
 }
 
+describe('SpuriousDetector: one answer an episode', () => {
+  it('says nothing of an episode that was given up, by timestamps either', () => {
+    const detector = new SpuriousDetector();
+    detector.start(0, 5000);
+    detector.onRetransmitted(0, 1000, 50);
+    detector.stop();
+    expect(detector.onAck(1000, 5000, 40, false)).toBeUndefined();
+    detector.start(1000, 5000);
+    detector.onRetransmitted(1000, 2000, 60);
+    expect(detector.onAck(2000, 5000, 55, false)).toBe('eifel');
+  });
+
+  it('says what D-SACK has told not again when timestamps tell it, too', () => {
+    const detector = new SpuriousDetector();
+    detector.start(0, 5000);
+    detector.onRetransmitted(0, 1000, 50);
+    expect(detector.onDuplicateReported(0, 1000)).toBe('dsack');
+    expect(detector.onAck(1000, 5000, 40, false)).toBeUndefined();
+  });
+});
+
 describe('SpuriousDetector: D-SACK (RFC 3708)', () => {
   it('knows when every byte that was sent again is reported as duplicate, in any pieces', () => {
     const detector = twoSentAgain();

@@ -263,6 +263,32 @@ describe('VirtualClock.run', () => {
     await expect(clock.run({ until: () => false })).rejects.toThrow(/600000 virtual milliseconds/);
   });
 
+  it('with `for` and `until` ends at whichever comes first', async () => {
+    const clock = new VirtualClock();
+    let done = false;
+    clock.timer(() => (done = true)).at(3000);
+    await clock.run({ for: 2, until: () => done });
+    expect([clock.now(), done]).toEqual([2000, false]);
+    await clock.run({ for: 2, until: () => done });
+    expect([clock.now(), done]).toEqual([3000, true]);
+  });
+
+  it('says what it needs, and takes undefined for absent', async () => {
+    const clock = new VirtualClock();
+    const run = (options: object) => clock.run(options as never);
+    const missing = 'run needs `for` (virtual milliseconds), `until` (a function), or both';
+    for (const options of [{}, { quiet: 5 }, { for: undefined }, { until: undefined }]) {
+      await expect(run(options)).rejects.toMatchObject({ code: 'ERR_MISSING_ARGS', message: missing });
+    }
+    await expect(run({ for: 1, limit: 5 })).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringMatching(/^`limit` is for `until` alone/),
+    });
+    await run({ for: 1, until: undefined });
+    await run({ for: undefined, until: () => true });
+    expect(clock.now()).toBe(1000);
+  });
+
   it('rejects with what a callback or until() throws, and can be run again', async () => {
     const clock = new VirtualClock();
     const fail = (): never => {

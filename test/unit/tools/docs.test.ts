@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { resolveOptions } from '../../../src/tcp/options.ts';
+import type { ConnectionOptions } from '../../../src/index.ts';
+import { FIXED_OPTIONS, resolveOptions } from '../../../src/tcp/options.ts';
+import { parseScript } from '../../../src/sim/script-parse.ts';
 import { resolveUdpOptions } from '../../../src/udp/options.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -16,6 +18,7 @@ const PAGES = [
   'docs/architecture.md',
   'docs/congestion.md',
   'docs/defaults.md',
+  'docs/packet-scripts.md',
   'docs/plan.md',
 ] as const;
 
@@ -30,9 +33,9 @@ function covers(pattern: string, path: string): boolean {
 }
 
 /** Runs an example over dist/, as a user would. */
-function run(example: string): string {
+function run(example: string | readonly string[]): string {
   if (!existsSync(join(root, 'dist/index.js'))) throw new Error('there is no dist/: run `npm run build`');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [example], { cwd: root, encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [example].flat(), { cwd: root, encoding: 'utf8' });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return stdout;
 }
@@ -113,6 +116,45 @@ describe('docs/congestion.md', () => {
   });
 });
 
+describe('docs/packet-scripts.md', () => {
+  const page = read('docs/packet-scripts.md');
+  /** What the comment says is printed. */
+  const [, printed] = /console\.log\(.*\); \/\/ (.*)$/m.exec(page) ?? [];
+
+  it('shows a script that plays', () => {
+    const [code = ''] = snippets('docs/packet-scripts.md');
+    expect(run(['--input-type=module', '--eval', code])).toBe(`${printed}\n`);
+  });
+
+  it('has every word that a script may have', () => {
+    for (const line of ['jump', '< A bla', '< A <bla>']) {
+      const [, list = ''] = /is none of (?:the options )?(.*)/.exec(refusal(line)) ?? [];
+      const words = list.split(/[\s,]+/).filter((word) => word !== '');
+      expect(words.length).toBeGreaterThan(7);
+      expect(words.filter((word) => !page.includes(word))).toEqual([]);
+    }
+  });
+});
+
+/** Why a line of a script can't be read. */
+function refusal(line: string): string {
+  try {
+    parseScript(line);
+  } catch (error) {
+    return String(error);
+  }
+  return '';
+}
+
+describe('what the package has of docs', () => {
+  it.each(['docs/congestion.md', 'docs/packet-scripts.md', 'README.md'])(
+    '%s names no file that it leaves out',
+    (page) => {
+      expect(read(page).match(/\b(?:src|test)\/[\w./-]+\.ts/g) ?? []).toEqual([]);
+    },
+  );
+});
+
 describe('docs/defaults.md', () => {
   /** Values by option, from the tables that have a column of options. */
   const tables = read('docs/defaults.md')
@@ -128,6 +170,16 @@ describe('docs/defaults.md', () => {
   ])('has every option of %s, with the value that the code has', (_protocol, shown, options) => {
     const inCode = Object.entries(options).map(([name, value]) => [name, String(value)]);
     expect(Object.fromEntries(shown ?? [])).toEqual(Object.fromEntries(inCode));
+  });
+
+  it('says which options an open connection takes', () => {
+    const [section = ''] = read('docs/defaults.md').split(/^## TCP, fixed/m);
+    const rows = [...section.matchAll(/^\| `(\w+)` \| .*? \| (yes|no) \|/gm)].map(([, name, change]) => [name, change]);
+    const inCode = Object.keys(resolveOptions({})).map((name) => [
+      name,
+      FIXED_OPTIONS.has(name as keyof ConnectionOptions) ? 'no' : 'yes',
+    ]);
+    expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(inCode));
   });
 });
 

@@ -1,89 +1,260 @@
-import { describe, expect, it } from 'vitest';
-import { congestionControls } from '../../../../src/index.ts';
-import { established } from '../../../support/tcp-world.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CongestionFactory, CongestionSample } from '../../../../src/tcp/congestion/controller.ts';
+import { congestionControls } from '../../../../src/tcp/congestion/registry.ts';
+import { FIRST_RTO, MSS, RTT, ack, connected, flying, range, segments } from '../../../support/sack-world.ts';
+import type { FlightOptions } from '../../../support/sack-world.ts';
+import type { Established } from '../../../support/tcp-world.ts';
 
-const SECOND = 1_000_000;
-const MSS = 1460;
+/** RACK.reo_wnd with a multiplier of 1. */
+const REO_WND = RTT / 4;
+/** ICMP destination unreachable, code 4. */
+const UNREACHABLE = 3;
+const FRAGMENTATION_NEEDED = 4;
 
-/** What a controller was told. */
-const told: unknown[][] = [];
-let pacingRate: number | undefined;
-
-congestionControls.register('test-diary', ({ mss }) => ({
-  name: 'test-diary',
-  cwnd: 10 * mss,
-  ssthresh: 2 ** 30,
-  get pacingRate() {
-    return pacingRate!;
-  },
-  onAck: () => {},
-  onCongestion: () => {},
-  onRecovered: () => {},
-  onIdle: (idleFor, rto) => told.push(['idle', idleFor, rto]),
-  onSend: (_now, inFlight, idleRestart) => told.push(['send', inFlight, idleRestart]),
-  onMssChange: (size) => told.push(['mss', size]),
-}));
-
-/** A connection whose controller writes down what it is told. */
-function diary(rate?: number) {
-  told.length = 0;
-  pacingRate = rate;
-  return established({ tcp: { congestion: 'test-diary', noDelay: true }, rtt: 100_000 });
+/** What a controller was told, in order. */
+interface Told {
+  what: string;
+  sample: CongestionSample;
 }
 
-describe('what a congestion controller is told', () => {
-  it('of each segment: what is in the network, and whether it ends an idleness of the application’s', () => {
-    const { world, peer, connection } = diary();
-    world.write(connection, 100);
-    world.write(connection, 100);
-    expect(told).toEqual([
-      ['send', 0, true],
-      ['send', 100, false],
-    ]);
-    peer.take();
+let told: Told[] = [];
+
+/** Keeps its window and writes down what it is told. */
+const recorder: CongestionFactory = ({ initialWindow }) => {
+  const note = (what: string, sample: CongestionSample): void => void told.push({ what, sample: { ...sample } });
+  return {
+    name: 'recorder',
+    cwnd: 2 * initialWindow,
+    ssthresh: initialWindow,
+    onAck: (sample) => note('ack', sample),
+    onCongestion: (kind, sample) => note(kind, sample),
+    onRecovered: (sample) => note('recovered', sample),
+    onIdle() {},
+    onDelivery: (sample) => note('delivery', sample),
+  };
+};
+
+congestionControls.register('recorder', recorder);
+
+/** Names of what was told since the last call. */
+function news(): string[] {
+  return told.splice(0).map(({ what }) => what);
+}
+
+function flight(options: FlightOptions = {}): Established {
+  const made = flying({ ...options, tcp: { congestion: 'recorder', ...options.tcp } });
+  // The handshake is of no interest.
+  told = [];
+  return made;
+}
+
+/** Of ten segments the first is missing: SACK, or duplicate ACKs, have begun its repair. */
+function repairing(sack: boolean): Established {
+  const made = flight({ sack });
+  if (sack) for (const n of [2, 3, 4]) ack(made, 0, [1, n]);
+  else for (let i = 0; i < 3; i++) ack(made, 0);
+  expect(segments(made)).toEqual([0]);
+  return made;
+}
+
+beforeEach(() => {
+  told = [];
+});
+
+describe.each([true, false])('a congestion controller with onDelivery; SACK: %s', (sack) => {
+  it('hears of every ACK that delivers, and not of one that does not', () => {
+    const made = flight({ sack });
+    ack(made, 1);
+    expect(news()).toEqual(['ack', 'delivery']);
+    // A new window and nothing else.
+    made.peer.send({ flags: 'A', ack: 1 + MSS, wnd: 30_000 });
+    // A duplicate ACK without a block.
+    ack(made, 1);
+    expect(news()).toEqual([]);
+    ack(made, 10);
+    expect(news()).toEqual(['ack', 'delivery']);
   });
 
-  it('[S-069] of idleness: once something is to be sent, longer than a time-out after the last, with nothing on its way', () => {
-    const { world, peer, connection } = diary();
-    const idle = () => told.filter(([what]) => what === 'idle');
-    world.write(connection, 100);
-    peer.ack();
-    world.advance(100_000);
-    world.write(connection, 100);
-    peer.ack();
-    expect(idle()).toEqual([]);
-    world.advance(60 * SECOND);
-    peer.send({ flags: 'A', data: 10 });
-    world.advance(SECOND);
-    expect(idle()).toEqual([]);
-    world.write(connection, 100);
-    expect(idle()).toHaveLength(1);
-    peer.take();
+  it('hears of a loss once, of partial ACKs of its repair as deliveries, of its end instead of an ACK', () => {
+    const made = repairing(sack);
+    const begun = told.findIndex(({ what }) => what === 'loss');
+    expect(told[begun]!.sample.recovering).toBe(true);
+    expect(told.slice(begun + 1).every(({ sample }) => sample.recovering)).toBe(true);
+    expect(told.slice(0, begun).every(({ sample }) => !sample.recovering)).toBe(true);
+    expect(told.filter(({ what }) => what !== 'delivery')).toHaveLength(1);
+    news();
+    made.world.advance(RTT);
+    ack(made, 4);
+    expect(told.every(({ sample }) => sample.recovering)).toBe(true);
+    expect(news()).toEqual(['delivery']);
+    segments(made);
+    ack(made, 10);
+    expect(told.every(({ sample }) => !sample.recovering)).toBe(true);
+    expect(news()).toEqual(['recovered', 'delivery']);
+    made.world.write(made.connection, MSS);
+    expect(segments(made)).toEqual([10]);
+    ack(made, 11);
+    expect(news()).toEqual(['ack', 'delivery']);
   });
 
-  it('of the segment size when it is another', () => {
-    const { world, peer, connection } = diary();
-    world.write(connection, MSS);
-    peer.icmp(3, 4, peer.expect({ length: MSS }), 1000);
-    peer.take();
-    peer.ack(1 + MSS);
-    expect(told.filter(([what]) => what === 'mss')).toEqual([['mss', 960]]);
+  it('hears of a timeout once, of ACKs while that is repaired, and of the end of that', () => {
+    const made = flight({ sack });
+    made.world.advance(2 * RTT + FIRST_RTO);
+    expect(made.connection.info().recovery).toBe('loss');
+    expect(told.every(({ sample }) => sample.recovering)).toBe(true);
+    expect(news()).toEqual(['timeout']);
+    segments(made);
+    // Of what was sent again first.
+    made.world.advance(RTT);
+    ack(made, 1);
+    expect(told.every(({ sample }) => sample.recovering)).toBe(true);
+    expect(news()).toEqual(['ack', 'delivery']);
+    segments(made);
+    made.world.advance(RTT);
+    ack(made, 10);
+    expect(told.every(({ sample }) => !sample.recovering)).toBe(true);
+    expect(news()).toEqual(['recovered', 'delivery']);
+    segments(made);
+  });
+
+  it('hears of no congestion, and of no end of it, where packets were too big for the path', () => {
+    const made = connected({ sack, tcp: { congestion: 'recorder' } });
+    made.world.write(made.connection, 3 * MSS);
+    const [first] = made.peer.take();
+    told = [];
+    made.peer.icmp(UNREACHABLE, FRAGMENTATION_NEEDED, first!, 600);
+    expect(made.peer.take()[0]).toMatchObject({ seq: 1, length: 560 });
+    expect(made.connection.info().recovery).toBe('loss');
+    made.world.advance(RTT);
+    ack(made, 3);
+    expect(made.connection.info().recovery).toBe('open');
+    expect(news()).toEqual(['ack', 'delivery']);
+  });
+
+  it('hears of data only: the FIN is none', () => {
+    const made = flight({ sack, flight: 2 });
+    made.world.act(() => made.connection.shutdown());
+    made.peer.expect({ flags: 'FA', seq: 1 + 2 * MSS });
+    ack(made, 2);
+    expect(news()).toEqual(['ack', 'delivery']);
+    made.peer.send({ flags: 'A', ack: 2 + 2 * MSS });
+    expect(told.filter(({ what }) => what === 'ack')).toEqual([]);
+    made.peer.send({ flags: 'FA', ack: 2 + 2 * MSS });
+    made.peer.take();
+    made.world.advance(4 * 60_000_000);
   });
 });
 
-describe('a controller that paces slowly', () => {
-  it('[MUST-35] waiting for its time is no closed window: nothing is probed, and nobody is told of trouble', () => {
-    const { world, peer, connection } = diary(500);
-    const trouble: string[] = [];
-    connection.handler = { ...connection.handler, onSoftError: ({ code }) => trouble.push(code) };
-    world.write(connection, 8 * MSS);
-    for (let i = 0; i < 60; i++) {
-      peer.ack();
-      world.advance(SECOND);
+describe('what the samples say', () => {
+  it('whether the application, or the network, was the limit when the newest data was sent', () => {
+    const made = flight({ flight: 3 });
+    ack(made, 3);
+    expect(told.filter(({ what }) => what === 'ack').map(({ sample }) => sample.appLimited)).toEqual([true]);
+    news();
+    // More than the window holds.
+    made.world.write(made.connection, 60 * MSS);
+    for (const n of [13, 23, 33]) {
+      made.world.advance(RTT);
+      segments(made);
+      ack(made, n);
     }
-    expect(peer.heardUpTo).toBe(1 + 8 * MSS);
-    expect(trouble).toEqual([]);
-    expect(connection.info()).toMatchObject({ timeouts: 0, retransmits: 0 });
-    for (const { length } of peer.take()) expect([0, MSS]).toContain(length);
+    expect(told.filter(({ what }) => what === 'ack').at(-1)!.sample.appLimited).toBe(false);
+    segments(made);
   });
+
+  it('the reordering timer tells of the loss it has found', () => {
+    const made = flight({ flight: 3 });
+    ack(made, 0, [1, 3]);
+    news();
+    made.world.advance(REO_WND);
+    expect(segments(made)).toEqual([0]);
+    expect(told.map(({ what, sample }) => [what, sample.lost, sample.delivered, sample.recovering])).toEqual([
+      ['loss', MSS, 0, true],
+      ['delivery', MSS, 0, true],
+    ]);
+  });
+});
+
+describe('RFC 8985 §6.2: the reordering timer while losses are repaired', () => {
+  /** The path has reordered two segments; behind them ten are on their way, and `more` wait. */
+  function reordered(more: number): Established {
+    const made = flight({ flight: 2 });
+    ack(made, 0, [1, 2]);
+    ack(made, 2);
+    made.world.write(made.connection, (10 + more) * MSS);
+    expect(segments(made)).toEqual(range(2, 12));
+    made.world.advance(RTT);
+    return made;
+  }
+
+  it('[S-080] after a timeout: what is lost is sent again, and nothing is said of it twice', () => {
+    const made = reordered(0);
+    made.world.advance(2 * RTT + FIRST_RTO);
+    expect(segments(made)).toEqual([11, 2]);
+    expect(news().filter((what) => what === 'timeout' || what === 'loss')).toEqual(['timeout']);
+    made.world.advance(RTT);
+    ack(made, 3);
+    const [third, fourth] = segments(made);
+    expect([third, fourth]).toEqual([3, 4]);
+    made.world.advance(RTT);
+    // 4 has overtaken 3, or 3 was lost: the timer decides.
+    ack(made, 3, [4, 5]);
+    const rest = segments(made);
+    expect(rest).not.toContain(3);
+    made.world.advance(REO_WND);
+    expect(segments(made)).toContain(3);
+    expect(made.connection.info()).toMatchObject({ timeouts: 1, recovery: 'loss' });
+    expect(news().filter((what) => what === 'timeout' || what === 'loss')).toEqual([]);
+  });
+});
+
+describe('RFC 4821 §7.6.2: a probe of the path MTU that is lost alone', () => {
+  /** A bulk transfer up to its first probe: `left` and `right` of what has come behind the probe. */
+  function probing() {
+    const made = connected({ mss: 1460, wnd: 65_535, tcp: { pathMtuDiscovery: 'probe', congestion: 'recorder' } });
+    made.world.write(made.connection, 60_000);
+    let sent = made.peer.take();
+    for (let i = 0; i < 3 && !sent.some(({ length }) => length > 1024); i++) {
+      made.world.advance(RTT);
+      made.peer.send({ flags: 'A' });
+      sent = made.peer.take();
+    }
+    const at = sent.findIndex(({ length }) => length > 1024);
+    const probe = sent[at]!;
+    const behind = sent.slice(at + 1);
+    expect(behind.length).toBeGreaterThanOrEqual(3);
+    const sack = (n: number): void => {
+      const last = behind[n - 1]!;
+      made.peer.send({ flags: 'A', ack: probe.seq, sack: [[probe.seq + probe.length, last.seq + last.length]] });
+    };
+    made.world.advance(RTT);
+    told = [];
+    return { ...made, probe, sack };
+  }
+
+  it('[S-054] is no loss to congestion control; the probe is sent again at once', () => {
+    const { world, peer, probe, sack } = probing();
+    sack(3);
+    expect(told.map(({ sample }) => sample.lost).every((lost) => lost === 0)).toBe(true);
+    expect(news()).not.toContain('loss');
+    expect(peer.take().filter(({ seq }) => seq === probe.seq)).toHaveLength(1);
+    world.advance(RTT);
+    peer.send({ flags: 'A' });
+    expect(news()).toEqual(['ack', 'delivery']);
+    peer.take();
+  });
+
+  it('[S-054] nor when it is the reordering timer that finds it', () => {
+    const { world, peer, probe, sack } = probing();
+    sack(1);
+    expect(peer.take().filter(({ seq }) => seq === probe.seq)).toHaveLength(0);
+    news();
+    world.advance(RTT);
+    expect(peer.take().filter(({ seq }) => seq === probe.seq)).toHaveLength(1);
+    expect(news()).toEqual([]);
+  });
+});
+
+afterEach(() => {
+  told = [];
 });

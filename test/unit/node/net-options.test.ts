@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Stack } from '../../../src/index.ts';
+import { createNet } from '../../../src/node/index.ts';
+
+const WRONG: [tcp: object, code: string][] = [
+  [{ congestion: 'vegas' }, 'ERR_INVALID_ARG_VALUE'],
+  [{ congestion: 5 }, 'ERR_INVALID_ARG_TYPE'],
+  [{ ecn: 'on' }, 'ERR_INVALID_ARG_VALUE'],
+  [{ pathMtuDiscovery: true }, 'ERR_INVALID_ARG_TYPE'],
+  [{ mss: 12 }, 'ERR_OUT_OF_RANGE'],
+  [{ ttl: '64' }, 'ERR_INVALID_ARG_TYPE'],
+  [{ sendBuffer: 'big' }, 'ERR_INVALID_ARG_TYPE'],
+  [{ linger: -1 }, 'ERR_OUT_OF_RANGE'],
+  [{ sack: 1 }, 'ERR_INVALID_ARG_TYPE'],
+  [{ fastOpen: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
+];
+
+describe('a value that an option of `tcp` can not have is refused at the call', () => {
+  let stack: Stack;
+  beforeEach(() => {
+    stack = new Stack();
+  });
+  afterEach(() => stack.destroy());
+
+  it.each(WRONG)('%j', (wrong, code) => {
+    const net = createNet(stack);
+    const tcp = wrong as never;
+    const refused = expect.objectContaining({ code });
+    expect(() => createNet(stack, { tcp })).toThrow(refused);
+    expect(() => net.createServer({ tcp })).toThrow(refused);
+    expect(() => net.connect({ port: 1, host: '127.0.0.1', tcp })).toThrow(refused);
+    expect(() => new net.Socket().connect({ port: 1, host: 'a.name', tcp })).toThrow(refused);
+    stack.assertQuiescent();
+  });
+
+  it('fastOpen of a server is a number, of a connection it is not', () => {
+    const net = createNet(stack);
+    expect(() => net.createServer({ tcp: { fastOpen: 16 } })).not.toThrow();
+    expect(() => net.createServer({ tcp: { fastOpen: -1 } })).toThrow(RangeError);
+    expect(() => net.connect({ port: 1, tcp: { fastOpen: 16 as never } })).toThrow(TypeError);
+  });
+
+  it('and so are a backlog, a signal and a lookup that are none', () => {
+    const net = createNet(stack);
+    const listen = (options: object) => net.createServer().listen({ port: 0, ...options });
+    const coded = (code: string) => expect.objectContaining({ code });
+    expect(() => listen({ backlog: -1 })).toThrow(coded('ERR_OUT_OF_RANGE'));
+    expect(() => listen({ backlog: 2 ** 31 })).toThrow(coded('ERR_OUT_OF_RANGE'));
+    expect(() => listen({ backlog: {} })).toThrow(coded('ERR_INVALID_ARG_TYPE'));
+    expect(() => net.createServer().listen(0, 2 ** 31)).toThrow(coded('ERR_OUT_OF_RANGE'));
+    expect(() => listen({ signal: {} })).toThrow(coded('ERR_INVALID_ARG_TYPE'));
+    expect(() => createNet(stack, { lookup: 'dns' as never })).toThrow(coded('ERR_INVALID_ARG_TYPE'));
+    stack.assertQuiescent();
+  });
+
+  it('but Node takes a backlog as text, and with a fraction, and so do we', () => {
+    const server = createNet(stack).createServer();
+    const taken = ['5', 5.9, 0, null].map((backlog) => {
+      server.listen({ port: 0, backlog: backlog as never });
+      const [listener] = stack.tcp.listeners;
+      server.close();
+      return listener?.backlog;
+    });
+    expect(taken).toEqual([5, 5, 511, 511]);
+  });
+
+  it('the longest delay before a keep-alive probe is as long as there is', async () => {
+    const net = createNet(stack);
+    const server = net.createServer((socket) => socket.end()).listen(7, '127.0.0.1');
+    const socket = net.connect({ port: 7, host: '127.0.0.1', keepAlive: true, keepAliveInitialDelay: Infinity });
+    const idle = await new Promise((resolve, reject) => {
+      socket.once('error', reject).once('connect', () => resolve(socket.tcp?.get('keepAliveIdle')));
+    });
+    expect(idle).toBe(2 ** 31 - 1);
+    socket.destroy();
+    server.close();
+  });
+});
