@@ -334,7 +334,7 @@ export class Connection {
    */
   giveWay(syn: Segment, timestamps: boolean): number | undefined {
     const tcb = this.#tcb;
-    if (tcb.state !== 'TIME_WAIT' || !mayReopen(tcb, syn, timestamps)) return undefined;
+    if (!mayReopen(tcb, syn, timestamps)) return undefined;
     tcb.release('end');
     return tcb.snd.nxt;
   }

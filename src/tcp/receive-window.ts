@@ -71,7 +71,6 @@ export class ReceiveWindow {
     const window = this.#offered(nxt);
     const first = seqDiff(seq, nxt);
     if (length === 0) return window === 0 ? first === 0 : first >= 0 && first < window;
-    if (window === 0) return false;
     const last = first + length - 1;
     return (first >= 0 && first < window) || (last >= 0 && last < window);
   }

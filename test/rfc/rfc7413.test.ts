@@ -824,6 +824,22 @@ describe('RFC 7413: what became of it', () => {
     attempt(true);
   });
 
+  it('[S-097] §4.1.3.1: an ICMP error about what follows the handshake is no failure of Fast Open', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 100);
+    peer.expect({ flags: 'S', length: 100 });
+    peer.send({ flags: 'SA', ack: 101, mss: 1460 });
+    peer.take();
+    world.write(connection, 100);
+    peer.icmp(3, 1, peer.expect({ length: 100 }));
+    reset(world, peer);
+    const next = world.peer();
+    open(world, 100);
+    next.expect({ flags: 'S', length: 100 });
+    next.send({ flags: 'RA', ack: 101 });
+  });
+
   it('[S-097] a client that does not answer says nothing of the server that it may be', () => {
     const { world, cookie } = listening();
     const peer = world.client(40_005);

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { Datagram } from '../../../src/buffer/datagram.ts';
+import { allocateMemory } from '../../../src/buffer/memory.ts';
 import { Segment } from '../../../src/tcp/segment.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
 import { extended, stamp, stampOf } from '../../support/tcp-extended.ts';
@@ -14,6 +16,20 @@ describe('Segment', () => {
     expect([segment.length, segment.payloadEnd]).toEqual([10, 9]);
     segment.flags = TcpFlag.SYN | TcpFlag.FIN;
     expect([segment.length, segment.payloadEnd]).toEqual([12, 10]);
+  });
+});
+
+describe('Segment.load', () => {
+  it.each([
+    ['tcp-truncated', 19, 0x50],
+    ['tcp-bad-header-length', 20, 0x40],
+    ['tcp-bad-header-length', 20, 0x60],
+    ['tcp-bad-checksum', 20, 0x50],
+  ])('[MUST-7] says what is wrong with a segment: %s of %i bytes', (flaw, length, dataOffset) => {
+    const datagram = new Datagram(allocateMemory(64));
+    datagram.packetEnd = length;
+    datagram.memory.view.setUint8(12, dataOffset);
+    expect(new Segment().load(datagram)).toBe(flaw);
   });
 });
 
@@ -92,9 +108,10 @@ describe('memory', () => {
     expect(connection.info().outOfOrder).toBe(28_000);
     fill();
     one.take();
+    const refused = drops('tcp-memory-budget');
     one.send({ flags: 'A', seq: 1, data: 1400 });
     world.advance(SECOND);
-    expect(drops('tcp-out-of-order-pruned')).toBe(1);
+    expect([drops('tcp-out-of-order-pruned'), drops('tcp-memory-budget')]).toEqual([1, refused]);
     expect(connection.info()).toMatchObject({ outOfOrder: 0, unread: 1400 });
     expect(one.take().at(-1)).toMatchObject({ ack: 1401, sack: [] });
   });

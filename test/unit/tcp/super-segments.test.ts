@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Checksum } from '../../../src/index.ts';
+import { Checksum, congestionControls } from '../../../src/index.ts';
 import type { ListenOptions } from '../../../src/index.ts';
 import { connected } from '../../support/tcp-gate.ts';
 
@@ -22,8 +22,8 @@ describe('a link that cuts super-segments', () => {
     expect(given).toEqual([{ length: HEADERS + 5 * MSS, segmentSize: MSS, checksum: Checksum.partial }]);
   });
 
-  it('[SHLD-28] in whole segments while more is to come: what is left over waits for it', () => {
-    const { write, payloads } = offloading({}, { wnd: 5000 });
+  it.each([false, true])('[SHLD-28] in whole segments while more is to come; without Nagle: %s', (noDelay) => {
+    const { write, payloads } = offloading({ noDelay }, { wnd: 5000 });
     write(8000);
     expect(payloads()).toEqual([3 * MSS]);
   });
@@ -47,5 +47,24 @@ describe('a link that cuts super-segments', () => {
     connection.write(new Uint8Array(2 * MSS), { urgent: true });
     clock.advance(0);
     expect(payloads()).toEqual([MSS, MSS]);
+  });
+
+  it('paced, they are as long as what may leave at once, in whole segments', () => {
+    congestionControls.register('test-paced-bursts', ({ mss }) => ({
+      name: 'test-paced-bursts',
+      cwnd: 40 * mss,
+      ssthresh: 2 ** 30,
+      // A quantum is a millisecond's worth: 10,000 bytes.
+      pacingRate: 10_000_000,
+      onAck: () => {},
+      onCongestion: () => {},
+      onRecovered: () => {},
+      onIdle: () => {},
+    }));
+    const { clock, write, payloads } = offloading({ congestion: 'test-paced-bursts' });
+    write(20 * MSS);
+    expect(payloads()).toEqual([6 * MSS]);
+    clock.advance(10_000);
+    expect(payloads().reduce((sum, length) => sum + length, 0)).toBe(14 * MSS);
   });
 });
