@@ -28,15 +28,17 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     sample.pipe = Math.max(pipe, tcb.pipeSent);
     congestion.onRecovered(sample);
     sample.pipe = pipe;
-  } else if (sack.phase !== 'recovery' && !tcb.ecn.reducing && ack.acked > 0 && !ack.echo) congestion.onAck(sample);
-  else if (sack.phase !== 'recovery' && report.delivered > 0 && !ack.advanced) congestion.onSelectiveAck?.(sample);
+  } else if (sack.phase !== 'recovery' && !tcb.ecn.reducing) {
+    if (ack.acked > 0 && !ack.echo) congestion.onAck(sample);
+    else if (report.delivered > 0 && !ack.advanced) congestion.onSelectiveAck?.(sample);
+  }
   if (spared) tcb.mustRetransmit = true;
   else if (sack.phase === 'open') {
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
     else if (probe === 'repaired') repairedByProbe(tcb, sample);
   }
   if (sack.proportional) sack.prr.onAck(sample);
-  if (report.delivered > 0 || lost > 0) congestion.onDelivery?.(sample);
+  if (ack.advanced || report.delivered > 0 || lost > 0) congestion.onDelivery?.(sample);
 }
 
 /** Is what was outstanding when congestion control was last told of a loss, a time-out or a mark acknowledged now? */
@@ -99,7 +101,7 @@ function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: Congestion
   tcb.mustRetransmit = true;
 }
 
-/** RFC 9937 §6.1: from here on PRR brings the flight, which was `flight` before the ACK that delivered so much, down to `target`. */
+/** RFC 9937 §6.1: PRR brings the flight, which was `flight` before the ACK that `delivered` so much, down to `target`. */
 export function reduce(tcb: ControlBlock, sack: SackRecovery, target: number, flight: number, delivered: number): void {
   const { snd, scoreboard } = tcb;
   const recoverFlight = recoverFlightSize(seqDiff(snd.nxt, snd.una), scoreboard.sacked, delivered);

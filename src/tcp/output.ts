@@ -99,11 +99,13 @@ function lossLimit(tcb: ControlBlock): FlowLimit {
   return tcb.paceAt === Infinity ? 'congestion-window' : 'pacing';
 }
 
-/** RFC 8985 §7.3: a new segment if there is one and the window allows it, else the last one again. [SHLD-16] in the window. */
+/** RFC 8985 §7.3: a new segment if the window allows one, else the last again, [SHLD-16] of what is inside the window. */
 function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const { snd, sack, scoreboard } = tcb;
   const tail = scoreboard.tailStart;
-  if (sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0 || tail === undefined) {
+  const needless = sack === undefined || sack.phase !== 'open' || scoreboard.sacked > 0 || tail === undefined;
+  // RFC 8985 §8: a closed window is the prober's; it may have closed while the interface's queue was full.
+  if (needless || snd.wnd === 0) {
     tcb.tailProbeDue = false;
     return true;
   }

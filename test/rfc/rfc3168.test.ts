@@ -436,22 +436,22 @@ describe('RFC 3168 §6.1.2: marks and losses of one window, with SACK', () => {
     world.write(connection, 30 * MSS);
     expect(peer.take()).toHaveLength(10);
     peer.send({ flags: 'AE', ack: 1 + MSS });
-    const { cwnd, ssthresh } = connection.info();
+    const { ssthresh } = connection.info();
     expect(ssthresh).toBe(5 * MSS);
-    const lost = 1 + MSS;
-    for (const n of [3, 4, 5]) peer.send({ flags: 'AE', ack: lost, sack: [[lost + MSS, 1 + n * MSS]] });
+    peer.send({ flags: 'AE', ack: 1 + 8 * MSS });
+    expect(peer.take().at(-1)!.seq).toBeGreaterThan(1 + 10 * MSS);
+    const lost = 1 + 8 * MSS;
+    for (const n of [10, 11, 12]) peer.send({ flags: 'AE', ack: lost, sack: [[lost + MSS, 1 + n * MSS]] });
     // PRR has sent new data for the mark, and now what was lost.
     expect(peer.take()).toContainEqual(expect.objectContaining({ seq: lost, length: MSS }));
     expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
     // Marks that come meanwhile are answered by the recovery, even when they are of the next window.
-    peer.send({ flags: 'AE', ack: 1 + 5 * MSS, sack: [[1 + 6 * MSS, 1 + 10 * MSS]] });
-    expect(connection.info().recovery).toBe('recovery');
-    expect(connection.info().ssthresh).toBe(ssthresh);
+    peer.send({ flags: 'AE', ack: 1 + 12 * MSS });
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
     peer.take();
     peer.send({ flags: 'A', ack: peer.heardUpTo });
     peer.take();
-    expect(connection.info().recovery).toBe('open');
-    expect(connection.info().cwnd).toBeLessThanOrEqual(cwnd + MSS);
+    expect(connection.info()).toMatchObject({ recovery: 'open', ssthresh });
   });
 
   it('[S-086] a mark, and a tail loss probe that has repaired a loss of the same window: one reduction', () => {

@@ -19,6 +19,44 @@ function round(tested: Reno | Cubic, stretch: number): void {
 
 for (const [name, make] of Object.entries(MAKERS)) {
   describe(`RFC 3465: appropriate byte counting (${name})`, () => {
+    it('[S-074] §2.1: what SACK had told of before counts when it is acknowledged', () => {
+      const tested = make();
+      tested.onAck(congestionSample({ acked: 2 * SMSS, delivered: SMSS }));
+      expect(tested.cwnd).toBe(12 * SMSS);
+    });
+
+    it('[S-074] a loss that was none leaves what ACKs are usual as it was', () => {
+      const tested = make();
+      for (let i = 0; i < 3; i++) round(tested, 20);
+      tested.onCongestion('loss', congestionSample({ flight: tested.cwnd }));
+      tested.onSpurious();
+      const { cwnd } = tested;
+      tested.onAck(congestionSample({ acked: 20 * SMSS, flight: cwnd }));
+      expect(tested.cwnd).toBe(cwnd + 20 * SMSS);
+    });
+
+    it('[S-067] RFC 5681 §3.1: a timeout after a loss reduces by what is in flight then, one of the same data does not', () => {
+      const tested = make();
+      tested.onCongestion('loss', congestionSample({ flight: 100 * SMSS }));
+      tested.onCongestion('timeout', congestionSample({ flight: 20 * SMSS }));
+      const { ssthresh } = tested;
+      expect(ssthresh).toBeLessThan(20 * SMSS);
+      tested.onCongestion('timeout', congestionSample({ flight: 10 * SMSS }));
+      expect(tested.ssthresh).toBe(ssthresh);
+      // A loss is no repetition of the timeout.
+      tested.onCongestion('loss', congestionSample({ flight: 10 * SMSS }));
+      expect(tested.ssthresh).toBeLessThan(ssthresh);
+    });
+
+    it('[S-069] RFC 5681 §4.1: RW = min(IW, cwnd), idleness makes no window larger', () => {
+      const tested = make();
+      tested.onCongestion('loss', congestionSample({ flight: 8 * SMSS }));
+      const { cwnd, ssthresh } = tested;
+      expect(cwnd).toBeLessThan(10 * SMSS);
+      tested.onIdle(60_000_000, 1_000_000);
+      expect([tested.cwnd, tested.ssthresh]).toEqual([cwnd, ssthresh]);
+    });
+
     it('[S-074] §2.2: slow start grows by the bytes that are acknowledged, not by the number of ACKs', () => {
       const delayed = make();
       const each = make();

@@ -131,6 +131,22 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
     peer.expect({ flags: 'PA', seq: 101, length: 50 });
   });
 
+  it('[S-097] §4.2.2: what the SYN-ACK leaves out is sent again once: later ACKs are ACKs as ever', () => {
+    const world = withCookie();
+    const peer = world.peer();
+    const { connection } = open(world, 500);
+    peer.expect({ flags: 'S', length: 500 });
+    peer.send({ flags: 'SA', ack: 501, mss: 1460, sackPermitted: true });
+    peer.expect({ flags: 'A', seq: 501, length: 0 });
+    world.write(connection, 5 * 1460);
+    const sent = peer.take();
+    expect(sent.length).toBeGreaterThan(3);
+    peer.send({ flags: 'A', ack: sent[1]!.seq });
+    peer.send({ flags: 'A', ack: sent[2]!.seq });
+    peer.expectNothing();
+    expect(connection.info()).toMatchObject({ retransmits: 0, recovery: 'open' });
+  });
+
   it('[S-097] without data it is a handshake as ever', () => {
     const world = withCookie();
     const peer = world.peer();

@@ -71,6 +71,19 @@ describe('RFC 9406 §4.2: the algorithm', () => {
     }
   });
 
+  it('[S-085] as long as the delay does not rise slow start goes on', () => {
+    const flow = new Flow();
+    for (let i = 0; i < 20; i++) expect(flow.round(100 * MS)).toBe(false);
+    expect(flow.conservative).toBe(false);
+  });
+
+  it('[S-085] an ACK without a round-trip time hides no rise', () => {
+    const flow = new Flow();
+    flow.round(100 * MS);
+    flow.round([-1, ...Array.from({ length: 9 }, () => 120 * MS)]);
+    expect(flow.conservative).toBe(true);
+  });
+
   it('[S-085] the minimum of a round counts, not single samples', () => {
     const flow = new Flow();
     flow.round(100 * MS);
@@ -246,12 +259,27 @@ describe('RFC 9406: HyStart++ in CUBIC', () => {
 
   it('[S-085] §4.3: only in the first slow start', () => {
     const sender = new Sender();
-    sender.cubic.onCongestion('timeout', congestionSample({ flight: 1000 * SMSS }));
+    sender.cubic.onCongestion('timeout', congestionSample({ flight: 2000 * SMSS }));
     sender.cubic.onRecovered(congestionSample({ flight: 10 * SMSS }));
     sender.round(50 * MS);
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 8; i++) {
       const { cwnd } = sender.cubic;
       sender.round((100 + 50 * i) * MS);
+      expect(sender.cubic.cwnd).toBe(2 * cwnd);
+    }
+  });
+
+  it('[S-085] §4.3: a conservative slow start that a timeout has ended does not slow down the next', () => {
+    const sender = new Sender();
+    sender.round(50 * MS);
+    sender.round(70 * MS);
+    sender.round(70 * MS);
+    expect(sender.cubic.cwnd).toBeLessThan(2 * 31 * SMSS);
+    sender.cubic.onCongestion('timeout', congestionSample({ flight: 1000 * SMSS }));
+    sender.cubic.onRecovered(congestionSample({ flight: 10 * SMSS }));
+    for (let i = 0; i < 3; i++) {
+      const { cwnd } = sender.cubic;
+      sender.round(70 * MS);
       expect(sender.cubic.cwnd).toBe(2 * cwnd);
     }
   });

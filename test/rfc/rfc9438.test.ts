@@ -139,7 +139,8 @@ describe('RFC 9438 §4.2: the window increase function', () => {
     cubic.onAck(sample({ now: 2 * SECOND, acked: 2 * MSS, flight: 2 * MSS, srtt: rtt }));
     const { cwnd } = cubic;
     cubic.onAck(sample({ now: 12 * SECOND, flight: cwnd, srtt: rtt }));
-    expect(cubic.cwnd - cwnd).toBeLessThan(MSS / 5);
+    // Ten seconds later on the curve it would be MSS / 5; a round trip later it is a hundredth of a segment.
+    expect(cubic.cwnd - cwnd).toBeLessThan(MSS / 50);
   });
 });
 

@@ -106,12 +106,12 @@ describe('RFC 9937 when many ACKs come in one batch, and nothing is sent between
     const made = twenty({ sack: false }, 100);
     const { peer, connection } = made;
     // Segments 10 to 21 arrive, 22 does not, of the rest some do.
-    const burst = [...range(11, 23), 22, 22, 22].map((n) => ({ flags: 'A', ack: 1 + n * MSS }));
+    const batch = [...range(11, 23), 22, 22, 22].map((n) => ({ flags: 'A', ack: 1 + n * MSS }));
     if (before > 0) {
-      peer.sendAll(burst.slice(0, -2));
+      peer.sendAll(batch.slice(0, -2));
       expect(segments(made)).not.toEqual([]);
-      peer.sendAll(burst.slice(-2));
-    } else peer.sendAll(burst);
+      peer.sendAll(batch.slice(-2));
+    } else peer.sendAll(batch);
     expect(connection.info().ssthresh).toBe(10 * MSS);
     expect(segments(made)[0]).toBe(22);
   });

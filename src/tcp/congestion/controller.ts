@@ -86,7 +86,10 @@ export interface CongestionController {
   onIdle(idleFor: number, rto: number): void;
   /** The last congestion event was none: what was sent again had arrived. As it was before it (RFC 4015, RFC 5682). */
   onSpurious?(now: number): void;
-  /** Every ACK that delivers, marks lost, or both, in whatever phase; after the other callbacks of the same ACK. */
+  /**
+   * Every ACK that acknowledges, delivers or marks lost, in whatever phase; after the other callbacks of the same ACK. The
+   * first is that of our SYN, which delivers nothing.
+   */
   onDelivery?(sample: CongestionSample): void;
   /**
    * A segment leaves: `pipe` before it; `idle` when nothing was outstanding because the application had given nothing.

@@ -77,9 +77,9 @@ export class HyStart {
       if (current < this.#cssBaselineMinRtt) this.#cssBaselineMinRtt = Infinity;
       return;
     }
-    // [S-085] RFC 9406 §4.2: the delay has risen; without a last round there is nothing to compare.
+    // [S-085] RFC 9406 §4.2: the delay has risen; without a last round, which counts as Infinity, there is nothing to compare.
     const threshold = Math.max(MIN_RTT_THRESH, Math.min(last / MIN_RTT_DIVISOR, MAX_RTT_THRESH));
-    if (last === Infinity || current < last + threshold) return;
+    if (current < last + threshold) return;
     this.#cssBaselineMinRtt = current;
     this.#cssRounds = 0;
   }

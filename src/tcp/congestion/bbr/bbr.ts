@@ -173,7 +173,8 @@ export class Bbr implements CongestionController {
   }
 
   #updateAggregation(sample: CongestionSample): void {
-    if (sample.delivered === 0 || sample.deliveryRate <= 0) return;
+    // What delivers nothing gives no rate either.
+    if (sample.deliveryRate <= 0) return;
     const { bandwidth } = this;
     this.aggregation.update(sample.now, sample.delivered, bandwidth.max, this.cwnd, bandwidth.roundStart);
   }
@@ -181,7 +182,8 @@ export class Bbr implements CongestionController {
   #setWindow(sample: CongestionSample): void {
     const { bandwidth, state } = this;
     const goal = this.#goal;
-    let target = this.#product(state === 'PROBE_BW' ? CWND_GAIN : state === 'PROBE_RTT' ? 1 : HIGH_GAIN);
+    // PROBE_RTT's window is smaller than any target.
+    let target = this.#product(state === 'PROBE_BW' ? CWND_GAIN : HIGH_GAIN);
     if (bandwidth.full) target += Math.min(this.aggregation.max, bandwidth.max * EXTRA_ACKED_TIME);
     goal.target = this.#budget(target);
     goal.full = bandwidth.full;
@@ -255,7 +257,7 @@ export class Bbr implements CongestionController {
   }
 
   #checkProbeRttDone(now: number): void {
-    if (now <= this.#probeRttDoneAt || this.#probeRttDoneAt === Infinity) return;
+    if (now <= this.#probeRttDoneAt) return;
     this.#minRttAt = now;
     this.#window.restore();
     if (this.bandwidth.full) this.#enterProbeBw(now);

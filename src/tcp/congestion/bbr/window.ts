@@ -62,9 +62,10 @@ export class BbrWindow {
   /** At an ACK; true when recovery's first round begins with it. */
   update(sample: CongestionSample, goal: WindowGoal): boolean {
     const least = MIN_SEGMENTS * sample.mss;
-    const entered = this.#entering && sample.delivered > 0;
+    let entered = false;
     if (goal.roundStart) this.#conserving = false;
     if (sample.delivered > 0) {
+      entered = this.#entering;
       this.#recoverOrRestore(sample);
       if (!this.#conserving) this.#approach(sample, goal, least);
     }

@@ -88,6 +88,43 @@ describe('BBR at the beginning', () => {
     expect(feeder.bbr.pacingRate).toBeCloseTo(2.885 * 0.99 * RATE, 0);
   });
 
+  it('takes the handshake’s round trip for the least one, and learns the rate from it once', () => {
+    const feeder = new Feeder();
+    expect(feeder.bbr.minRtt).toBe(RTT);
+    const { pacingRate } = feeder.bbr;
+    feeder.ack({ deliveryRate: 1000, srtt: 2 * RTT });
+    expect(feeder.bbr.pacingRate).toBe(pacingRate);
+    // What gives no round-trip time says nothing of it.
+    feeder.ack({ deliveryRate: 1000, rtt: -1 });
+    expect(feeder.bbr.minRtt).toBe(RTT);
+  });
+
+  it('draft §4.2.3.6: does not cut the window for a low first estimate, and grows until the initial window has arrived', () => {
+    const feeder = new Feeder();
+    feeder.ack({ deliveryRate: 1000 });
+    expect(feeder.bbr.cwnd).toBe(11 * MSS);
+    feeder.ack({ deliveryRate: 1000, delivered: 9 * MSS });
+    expect(feeder.bbr.cwnd).toBe(11 * MSS);
+  });
+
+  it('keeps 2.885 bandwidth-delay products in its window, and no more for what comes at once', () => {
+    const feeder = new Feeder();
+    feeder.ack();
+    // ACKs of one round, all together.
+    for (let i = 0; i < 500; i++) feeder.ack({ priorDelivered: 0 }, 1);
+    expect(feeder.bbr.state).toBe('STARTUP');
+    expect(feeder.bbr.cwnd).toBeGreaterThanOrEqual(2.885 * BDP);
+    expect(feeder.bbr.cwnd).toBeLessThanOrEqual(2.885 * BDP + 3 * 3 * MSS + 3 * MSS);
+  });
+
+  it('does not grow without end where no round-trip time is known', () => {
+    const feeder = new Feeder({ srtt: 0 });
+    for (let i = 0; i < 100; i++) {
+      feeder.ack({ deliveryRate: 1000, delivered: 10 * MSS, priorDelivered: 0, rtt: -1, srtt: 0 });
+    }
+    expect(feeder.bbr.cwnd).toBeLessThan(500 * MSS);
+  });
+
   it('grows the window by what is delivered', () => {
     const feeder = new Feeder();
     feeder.ack({ delivered: 7 * MSS });
@@ -124,6 +161,19 @@ describe('BBR at the beginning', () => {
     expect(feeder.bbr.state).toBe('DRAIN');
     feeder.ack({ pipe: BDP + BUDGET });
     expect(feeder.bbr.state).toBe('PROBE_BW');
+  });
+});
+
+describe('BBR in DRAIN', () => {
+  it('goes on draining when the application pauses', () => {
+    const feeder = new Feeder();
+    for (let i = 0; i < 4; i++) feeder.ack({ pipe: 3 * BDP });
+    const { bbr } = feeder;
+    expect(bbr.state).toBe('DRAIN');
+    const { pacingRate } = bbr;
+    bbr.onSend(feeder.now, 0, true);
+    expect(bbr.state).toBe('DRAIN');
+    expect(bbr.pacingRate).toBe(pacingRate);
   });
 });
 
@@ -202,6 +252,39 @@ describe('BBR in PROBE_BW', () => {
     expect(bbr.pacingRate).toBeCloseTo(0.99 * RATE, 0);
   });
 
+  it('has room for two segments more while it probes: bbr_quantization_budget', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    // Long enough for what the preparation has made of ACK aggregation to be forgotten.
+    for (let i = 0; i < 30 || bbr.cycle !== 7; i++) feeder.ack({ pipe: 1.5 * BDP }, RTT + 1);
+    const { cwnd } = bbr;
+    for (let i = 0; i < 5; i++) feeder.ack({}, RTT + 1);
+    expect(bbr.cycle).toBe(0);
+    expect(bbr.cwnd).toBe(cwnd + 2 * MSS);
+    feeder.ack({ lost: MSS }, RTT + 1);
+    expect(bbr.cycle).toBe(1);
+    expect(bbr.cwnd).toBe(cwnd);
+  });
+
+  it('forgets nothing for ACKs that give no rate, and takes none of them for aggregation', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    const { max } = bbr.aggregation;
+    for (let i = 0; i < 20; i++) feeder.ack({ deliveryRate: -1, priorDelivered: 0, delivered: 90 * MSS }, 1);
+    expect(bbr.aggregation.max).toBe(max);
+    for (let i = 0; i < 20; i++) feeder.ack({ deliveryRate: -1 });
+    expect(bbr.bandwidth.max).toBe(RATE);
+  });
+
+  it('knows the pipe for full whatever was found to be spurious', () => {
+    const feeder = new Feeder().fill();
+    feeder.bbr.onSpurious();
+    for (let i = 0; i < 5; i++) {
+      feeder.ack();
+      expect(feeder.bbr.bandwidth.full).toBe(true);
+    }
+  });
+
   it('has room for four segments on the shortest path, of the new size when it changes', () => {
     const feeder = new Feeder();
     for (let i = 0; i < 8; i++) feeder.ack({ deliveryRate: 1000, rtt: 10, pipe: 0 });
@@ -259,6 +342,78 @@ describe('BBR in PROBE_RTT', () => {
     expect(bbr.cwnd).toBeGreaterThanOrEqual(2 * BDP);
   });
 
+  it('sends as fast as the path delivers', () => {
+    const { bbr } = expired();
+    expect(bbr.pacingGain).toBe(1);
+    expect(bbr.pacingRate).toBeCloseTo(0.99 * RATE, 0);
+  });
+
+  it('is over, its time being up, when sending begins anew after idleness', () => {
+    const feeder = expired();
+    const { bbr } = feeder;
+    feeder.ack({ pipe: 4 * MSS });
+    bbr.onSend(feeder.now, 0, true);
+    expect(bbr.state).toBe('PROBE_RTT');
+    feeder.now += 1_000_000;
+    bbr.onSend(feeder.now, 0, true);
+    expect(bbr.state).toBe('PROBE_BW');
+    expect(bbr.cwnd).toBeGreaterThanOrEqual(2 * BDP);
+  });
+
+  it('gives the window back though the flight took more than ten seconds to come down', () => {
+    const feeder = expired();
+    const { bbr } = feeder;
+    for (let i = 0; i < 120; i++) feeder.ack({ pipe: 50 * MSS, rtt: RTT + 2 });
+    expect(bbr.state).toBe('PROBE_RTT');
+    for (let i = 0; i < 6; i++) feeder.ack({ pipe: 4 * MSS });
+    expect(bbr.state).toBe('PROBE_BW');
+    expect(bbr.cwnd).toBeGreaterThanOrEqual(2 * BDP);
+  });
+
+  it('gives the window back that was before it, also when something is lost meanwhile', () => {
+    const feeder = expired();
+    const { bbr } = feeder;
+    const begin = feeder.sample({ pipe: 4 * MSS, lost: MSS, recovering: true });
+    bbr.onCongestion('loss', begin);
+    bbr.onDelivery(begin);
+    for (let i = 0; i < 6; i++) feeder.ack({ pipe: 4 * MSS });
+    expect(bbr.state).toBe('PROBE_BW');
+    expect(bbr.cwnd).toBeGreaterThanOrEqual(2 * BDP);
+  });
+
+  it('leads back to STARTUP when the pipe was never full, and DRAIN does not end with the next pause', () => {
+    const feeder = new Feeder();
+    const { bbr } = feeder;
+    for (let i = 0; i < 110 && bbr.state === 'STARTUP'; i++) feeder.ack({ rtt: RTT + 1, appLimited: true });
+    expect(bbr.state).toBe('PROBE_RTT');
+    for (let i = 0; i < 6; i++) feeder.ack({ pipe: 4 * MSS, appLimited: true });
+    expect(bbr.state).toBe('STARTUP');
+    for (let i = 0; i < 10 && bbr.state === 'STARTUP'; i++) feeder.ack({ pipe: 3 * BDP });
+    expect(bbr.state).toBe('DRAIN');
+    bbr.onSend(feeder.now, 0, true);
+    expect(bbr.state).toBe('DRAIN');
+  });
+
+  it('is entered again once sending has gone on after idleness, and not by a loss that a timer finds', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    feeder.now += 60_000_000;
+    bbr.onSend(feeder.now, 0, true);
+    feeder.ack({ delivered: 0, lost: MSS, deliveryRate: -1, rtt: -1 }, 1);
+    feeder.ack({ rtt: RTT });
+    expect(bbr.state).toBe('PROBE_BW');
+    for (let i = 0; i < 105; i++) feeder.ack({ rtt: RTT + 1 });
+    expect(bbr.state).toBe('PROBE_RTT');
+  });
+
+  it('is forgotten when it is over: rates are believed again', () => {
+    const feeder = expired();
+    for (let i = 0; i < 6; i++) feeder.ack({ pipe: 4 * MSS, deliveryRate: RATE / 25 });
+    expect(feeder.bbr.state).toBe('PROBE_BW');
+    for (let i = 0; i < 15; i++) feeder.ack({ deliveryRate: RATE / 2 });
+    expect(feeder.bbr.bandwidth.max).toBe(RATE / 2);
+  });
+
   it('does not believe the rates of its small window', () => {
     const feeder = expired();
     const { bbr } = feeder;
@@ -292,6 +447,54 @@ describe('BBR at a loss', () => {
     feeder.ack({ pipe: 48 * MSS }, 1);
     expect(bbr.cwnd).toBeGreaterThanOrEqual(before);
     expect(bbr.cwnd).toBeLessThanOrEqual(before + MSS);
+  });
+
+  it('restores the window of this loss, not a larger one of an earlier', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    const lose = (): void => {
+      const begin = feeder.sample({ pipe: 10 * MSS, lost: MSS, recovering: true, deliveryRate: bbr.bandwidth.max });
+      bbr.onCongestion('loss', begin);
+      bbr.onDelivery(begin);
+      feeder.ack({ pipe: 10 * MSS, deliveryRate: bbr.bandwidth.max }, 1);
+    };
+    const large = bbr.cwnd;
+    lose();
+    expect(bbr.cwnd).toBeGreaterThanOrEqual(large - MSS);
+    for (let i = 0; i < 30; i++) feeder.ack({ deliveryRate: RATE / 10, pipe: BDP / 10 });
+    const small = bbr.cwnd;
+    expect(small).toBeLessThan(large / 2);
+    // The path has become ten times as fast again: nothing but the window that is restored holds it back.
+    const begin = feeder.sample({ pipe: 10 * MSS, lost: MSS, recovering: true, deliveryRate: RATE });
+    bbr.onCongestion('loss', begin);
+    bbr.onDelivery(begin);
+    feeder.ack({ pipe: 10 * MSS, deliveryRate: RATE }, 1);
+    expect(bbr.cwnd).toBeLessThanOrEqual(small + 2 * MSS);
+  });
+
+  it('restores the window of before the loss when a timeout follows', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    const { cwnd } = bbr;
+    const begin = feeder.sample({ pipe: 10 * MSS, lost: MSS, recovering: true });
+    bbr.onCongestion('loss', begin);
+    bbr.onDelivery(begin);
+    expect(bbr.cwnd).toBe(11 * MSS);
+    bbr.onCongestion('timeout', feeder.sample({ delivered: 0, pipe: 0, lost: 10 * MSS, recovering: true }));
+    feeder.ack({ pipe: 0 });
+    expect(bbr.cwnd).toBeGreaterThanOrEqual(cwnd);
+  });
+
+  it('what a timer finds does not change the window before something is delivered', () => {
+    const feeder = new Feeder().fill();
+    const { bbr } = feeder;
+    const { cwnd } = bbr;
+    const begin = feeder.sample({ delivered: 0, pipe: 50 * MSS, lost: 2 * MSS, deliveryRate: -1, recovering: true });
+    bbr.onCongestion('loss', begin);
+    bbr.onDelivery(begin);
+    expect(bbr.cwnd).toBe(cwnd);
+    feeder.ack({ pipe: 50 * MSS, recovering: true }, 1);
+    expect(bbr.cwnd).toBe(51 * MSS);
   });
 
   it('keeps its rate', () => {
@@ -364,6 +567,23 @@ describe('AckAggregation', () => {
     expect(aggregation.max).toBe(20 * MSS);
     smooth();
     expect(aggregation.max).toBe(MSS);
+  });
+
+  it('adds up what comes in several ACKs, and is not forgotten within a round', () => {
+    const aggregation = new AckAggregation(0);
+    aggregation.update(20_000, 10 * MSS, RATE, BDP, false);
+    aggregation.update(20_001, 10 * MSS, RATE, BDP, false);
+    expect(aggregation.max).toBe(20 * MSS - 1);
+    for (let i = 1; i <= 30; i++) aggregation.update(100_000 + i * 1000, MSS, RATE, BDP, false);
+    expect(aggregation.max).toBe(20 * MSS - 1);
+  });
+
+  it('adds up no more than a gigabyte', () => {
+    const aggregation = new AckAggregation(0);
+    const much = 0.6 * 2 ** 30;
+    aggregation.update(1, much, 1, 2 ** 31, false);
+    aggregation.update(2, much, 1, 2 ** 31, false);
+    expect(aggregation.max).toBeLessThanOrEqual(much);
   });
 
   it('is never more than the window', () => {

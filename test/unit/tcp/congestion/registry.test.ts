@@ -42,6 +42,7 @@ describe('CongestionControls', () => {
 
   it.each([
     ['nothing', undefined, /must return a controller, not undefined/],
+    ['null', null, /must return a controller, not null/],
     ['no ssthresh', { ...fixed(START), ssthresh: undefined }, /ssthresh is a number, not undefined/],
     ['a window of letters', { ...fixed(START), cwnd: '14600' }, /cwnd is a number, not string/],
     ['no onAck', { ...fixed(START), onAck: undefined }, /a method onAck/],
@@ -58,5 +59,9 @@ describe('CongestionControls', () => {
       expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }),
     );
     expect(() => controls.register('', fixed)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
+    const number: unknown = 7;
+    expect(() => controls.register(number as string, fixed)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+    );
   });
 });
