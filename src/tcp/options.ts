@@ -25,7 +25,7 @@ export interface ConnectionOptions {
    * in two round trips and more, up to `maxReceiveBuffer`. A number stays, as SO_RCVBUF does.
    */
   receiveBuffer?: number | 'auto';
-  /** How far `sendBuffer: 'auto'` goes, in bytes. Default 16 MiB. Linux: net.ipv4.tcp_wmem, the third value (4 MiB). */
+  /** How far `sendBuffer: 'auto'` goes, in bytes. Default 32 MiB: what lies before a gap takes room beside what is on its way. Linux: net.ipv4.tcp_wmem, the third value (4 MiB). */
   maxSendBuffer?: number;
   /**
    * How far `receiveBuffer: 'auto'` goes, in bytes; decides the window scale. Default 16 MiB. Linux: net.ipv4.tcp_rmem,
@@ -108,7 +108,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   cork: false,
   sendBuffer: 'auto',
   receiveBuffer: 'auto',
-  maxSendBuffer: 16 * 1024 * 1024,
+  maxSendBuffer: 32 * 1024 * 1024,
   maxReceiveBuffer: 16 * 1024 * 1024,
   mss: 65_495,
   ttl: 64,
