@@ -25,7 +25,10 @@ export interface ConnectionOptions {
    * in two round trips and more, up to `maxReceiveBuffer`. A number stays, as SO_RCVBUF does.
    */
   receiveBuffer?: number | 'auto';
-  /** How far `sendBuffer: 'auto'` goes, in bytes. Default 32 MiB: what lies before a gap takes room beside what is on its way. Linux: net.ipv4.tcp_wmem, the third value (4 MiB). */
+  /**
+   * How far `sendBuffer: 'auto'` goes, in bytes. Default 32 MiB, twice the largest window: what has arrived behind a gap
+   * takes room beside what is on its way. Linux: net.ipv4.tcp_wmem, the third value (4 MiB).
+   */
   maxSendBuffer?: number;
   /**
    * How far `receiveBuffer: 'auto'` goes, in bytes; decides the window scale. Default 16 MiB. Linux: net.ipv4.tcp_rmem,
