@@ -2,9 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { runPath } from '../support/path-world.ts';
 
 /**
- * The grid of paths on which goodput is measured with default settings, and the snapshot that it is held against:
- * `grid.snapshot.tsv`, a line a cell. Virtual time makes it exact: any change is a change of the stack's behaviour.
- * `USERNET_UPDATE_GRID=1` rewrites the cells that a run measures.
+ * The grid of paths on which goodput is measured, with default settings (CUBIC) and with BBR, and the snapshot that it is
+ * held against: `grid.snapshot.tsv`, a line a cell. Virtual time makes it exact: any change is a change of the stack's
+ * behaviour. `USERNET_UPDATE_GRID=1` rewrites the cells that a run measures.
  */
 
 /** One path: loss and reordering in percent of the packets of each direction, ms, Mbit/s. */
@@ -15,6 +15,10 @@ export interface Cell {
   readonly rate: number;
 }
 
+/** The controllers that are measured: the snapshot has a column for each. */
+export const CONTROLLERS = ['cubic', 'bbr'] as const;
+export type Controller = (typeof CONTROLLERS)[number];
+
 const LOSSES = [0, 0.1, 1, 5, 10];
 const RTTS = [1, 20, 100, 300];
 const REORDERS = [0, 1, 10];
@@ -23,7 +27,9 @@ const RATES = [10, 100, 1000];
 const WARMUP = 5000;
 const DURATION = 30_000;
 const SNAPSHOT = new URL('grid.snapshot.tsv', import.meta.url);
-const HEADER = 'loss\trtt\treorder\trate\tgoodput';
+/** Columns that say which cell a line is about. */
+const KEYS = 4;
+const HEADER = ['loss', 'rtt', 'reorder', 'rate', ...CONTROLLERS].join('\t');
 
 /** All 180 cells. */
 export const GRID: readonly Cell[] = RATES.flatMap((rate) =>
@@ -64,34 +70,41 @@ export function nameOf({ loss, rtt, reorder, rate }: Cell): string {
   return `loss ${loss} %, ${rtt} ms, reorder ${reorder} %, ${rate} Mbit/s`;
 }
 
+/** Eight with BBR. */
+export const QUICK_BBR: readonly Cell[] = QUICK.filter((_, i) => i % 3 === 0);
+
 /** Goodput in Mbit/s, as the snapshot writes it. */
-export function measure({ loss, rtt, reorder, rate }: Cell): string {
-  const path = { rtt, loss: loss / 100, reorder: reorder / 100, rate: rate * 1e6, seed: 1 };
+export function measure({ loss, rtt, reorder, rate }: Cell, congestion: Controller): string {
+  const path = { rtt, loss: loss / 100, reorder: reorder / 100, rate: rate * 1e6, seed: 1, sender: { congestion } };
   return (runPath({ ...path, warmup: WARMUP, duration: DURATION }).goodput / 1e6).toFixed(3);
 }
 
-/** What the snapshot says of a cell that was measured, undefined for nothing; updates it when that is wished. */
-export function expected(cell: Cell, measured: string): string | undefined {
+/** What the snapshot says of a cell that was measured; updates it when that is wished. */
+export function expected(cell: Cell, congestion: Controller, measured: string): string | undefined {
   const snapshot = readSnapshot();
-  const key = keyOf(cell);
+  const column = CONTROLLERS.indexOf(congestion);
+  const line = snapshot.get(keyOf(cell)) ?? [];
   if (process.env['USERNET_UPDATE_GRID'] === '1') {
-    snapshot.set(key, measured);
+    line[column] = measured;
+    snapshot.set(keyOf(cell), line);
     writeSnapshot(snapshot);
   }
-  return snapshot.get(key);
+  return line[column];
 }
 
 function keyOf({ loss, rtt, reorder, rate }: Cell): string {
-  return `${loss}\t${rtt}\t${reorder}\t${rate}`;
+  return [loss, rtt, reorder, rate].join('\t');
 }
 
-function readSnapshot(): Map<string, string> {
+function readSnapshot(): Map<string, string[]> {
   const [, ...lines] = readFileSync(SNAPSHOT, 'utf8').trimEnd().split('\n');
-  return new Map(lines.map((line) => [line.slice(0, line.lastIndexOf('\t')), line.slice(line.lastIndexOf('\t') + 1)]));
+  const rows = lines.map((line) => line.split('\t'));
+  return new Map(rows.map((row) => [row.slice(0, KEYS).join('\t'), row.slice(KEYS)]));
 }
 
 /** In the order of the grid, whatever was measured first. */
-function writeSnapshot(snapshot: ReadonlyMap<string, string>): void {
+function writeSnapshot(snapshot: ReadonlyMap<string, string[]>): void {
   const keys = GRID.map(keyOf).filter((key) => snapshot.has(key));
-  writeFileSync(SNAPSHOT, [HEADER, ...keys.map((key) => `${key}\t${snapshot.get(key)}`), ''].join('\n'));
+  const lines = keys.map((key) => [key, ...CONTROLLERS.map((_, i) => snapshot.get(key)![i] ?? '')].join('\t'));
+  writeFileSync(SNAPSHOT, [HEADER, ...lines, ''].join('\n'));
 }
