@@ -13,6 +13,7 @@ interface Tier {
 const tiers: Tier[] = [
   { name: 'unit', timeout: 60_000 },
   { name: 'rfc', timeout: 60_000 },
+  { name: 'node-api', timeout: 60_000 },
   { name: 'sim', timeout: 120_000 },
   { name: 'fuzz', timeout: 120_000 },
   { name: 'interop', timeout: 180_000, serial: true },
