@@ -117,8 +117,9 @@ export class Ip {
    * `classify` first.
    *
    * @param local the address to send from; undefined or 0.0.0.0 leaves the choice to the route
+   * @param interfaceIndex the interface to leave by, for multicast: the routes are not asked then
    */
-  path(local: Address | undefined, remote: Address): IpPath | ErrorCode {
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number): IpPath | ErrorCode {
     const bound = local === undefined || isUnspecified(local) ? undefined : local;
     if (bound !== undefined && bound.family !== remote.family) return 'EAFNOSUPPORT';
     if (bound !== undefined && !this.local.isLocal(bound)) return 'EADDRNOTAVAIL';
@@ -126,13 +127,27 @@ export class Ip {
     if (remote.family === 6) return 'ENETUNREACH';
     // "This host": Linux takes the bound address or 127.0.0.1.
     const peer = isUnspecified(remote) ? (bound ?? LOOPBACK) : remote;
+    if (interfaceIndex !== undefined) return this.#groupPath(bound, peer, interfaceIndex);
     const route = this.routes.lookup(peer);
     if (route === undefined) return 'ENETUNREACH';
     // RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 never appears outside a host. Linux: EINVAL.
     if (bound !== undefined && isLoopback(bound) && !route.interface.loopback) return 'EINVAL';
     const source = bound ?? this.#sourceFor(route, peer);
     if (source === undefined) return 'EADDRNOTAVAIL';
-    return new IpPath(this.#parts, source, peer, route);
+    return new IpPath(this.#parts, source, peer, route.interface);
+  }
+
+  /**
+   * Index of the interface to join or send to a multicast group on: the one with this address of its own, or that of the
+   * route to the group when `own` is undefined or 0.0.0.0.
+   */
+  groupInterface(group: Address, own: Address | undefined): number | undefined {
+    if (own === undefined || isUnspecified(own)) return this.routes.lookup(group)?.interface.index;
+    const { interfaces } = this;
+    const holder = interfaces.find(({ addresses }) => addresses.some(({ address }) => address.equals(own)));
+    // All of 127.0.0.0/8 is the loopback's (RFC 1122 §3.2.1.3 (g)).
+    const lo = isLoopback(own) ? interfaces.find(({ loopback }) => loopback) : undefined;
+    return (holder ?? lo)?.index;
   }
 
   /** One of the stack's own unicast addresses. */
@@ -148,6 +163,15 @@ export class Ip {
   /** Tells the sender of a datagram that it could not be delivered, unless the rules of ICMP or its rate forbid it. */
   sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
     this.#errors.sendUnreachable(datagram, code);
+  }
+
+  #groupPath(bound: Address | undefined, group: Address, interfaceIndex: number): IpPath | ErrorCode {
+    const iface = this.#interfaces.get(interfaceIndex);
+    if (iface === undefined) return 'ENETUNREACH';
+    if (bound !== undefined && isLoopback(bound) && !iface.loopback) return 'EINVAL';
+    const source = bound ?? iface.sourceFor(iface.loopback ? LOOPBACK : group);
+    if (source === undefined) return 'EADDRNOTAVAIL';
+    return new IpPath(this.#parts, source, group, iface, true);
   }
 
   /** [S-026] RFC 1122 §3.3.4.3: the source follows from the route. */

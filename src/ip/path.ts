@@ -7,7 +7,7 @@ import type { NetworkInterface } from './interface.ts';
 import type { Ipv4Output } from './ipv4-output.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { LearntMtu, PathMtuCache } from './path-mtu-cache.ts';
-import type { Route, RoutingTable } from './routes.ts';
+import type { RoutingTable } from './routes.ts';
 
 /** What a path needs of IP. */
 export interface PathContext {
@@ -25,6 +25,7 @@ export class IpPath implements Path {
   readonly #context: PathContext;
   /** The interface of the route in use; the last one when there is no route at the moment. */
   #interface: NetworkInterface;
+  readonly #pinned: boolean;
   /** The routing generation that `#interface` and `#problem` were found in. */
   #generation: number;
   #problem: ErrorCode | undefined;
@@ -32,11 +33,19 @@ export class IpPath implements Path {
   #learnt: LearntMtu | undefined;
   #learntIn: number = -1;
 
-  constructor(context: PathContext, local: Address, remote: Address, route: Route) {
+  /** @param pinned the interface was chosen by the user: routes don't change it, only its end does */
+  constructor(
+    context: PathContext,
+    local: Address,
+    remote: Address,
+    leavesBy: NetworkInterface,
+    pinned: boolean = false,
+  ) {
     this.local = local;
     this.remote = remote;
     this.#context = context;
-    this.#interface = route.interface;
+    this.#interface = leavesBy;
+    this.#pinned = pinned;
     this.#generation = context.routes.generation;
   }
 
@@ -93,7 +102,7 @@ export class IpPath implements Path {
 
   adviseNegative(): void {
     // [S-023] RFC 1122 §3.3.1.4, §3.3.1.5: an alternate gateway is chosen; those of other paths stay.
-    const other = this.#context.routes.alternative(this.remote, this.#interface);
+    const other = this.#pinned ? undefined : this.#context.routes.alternative(this.remote, this.#interface);
     if (other !== undefined) this.#interface = other.interface;
   }
 
@@ -110,6 +119,7 @@ export class IpPath implements Path {
   #lookAgain(): ErrorCode | undefined {
     const { routes, local } = this.#context;
     if (!local.isLocal(this.local)) return 'EADDRNOTAVAIL';
+    if (this.#pinned) return undefined;
     const route = routes.lookup(this.remote);
     if (route === undefined) return 'ENETUNREACH';
     this.#interface = route.interface;

@@ -38,6 +38,13 @@ export function checkNumber(value: unknown, name: string): void {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
 }
 
+/** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
+export function checkUint32(value: unknown, name: string): void {
+  checkNumber(value, name);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (Number(value) >>> 0 !== value) throw outOfRange(name, `>= 0 && <= ${2 ** 32 - 1}`, value);
+}
+
 export function checkString(value: unknown, name: string): void {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
 }

@@ -16,7 +16,7 @@ export interface SendRequest {
   readonly callback: SendCallback | undefined;
 }
 
-const TYPES = 'one of type string or an instance of Buffer, TypedArray, or DataView';
+const TYPES = 'of type string or an instance of Buffer, TypedArray, or DataView';
 
 /**
  * The overloads of `dgram.send`: `(message, [offset, length,] [port [, address]] [, callback])`.
@@ -41,10 +41,11 @@ export function parseSend(args: readonly unknown[], connected: boolean): SendReq
 function parseConnectedSend(args: readonly unknown[]): SendRequest {
   const [message, second, third, port, address] = args;
   const sliced = typeof third === 'number';
+  const part = sliced ? [slice(message, second, third)] : undefined;
   if ((port && !(sliced && typeof port === 'function')) || address) {
     throw usageError('ERR_SOCKET_DGRAM_IS_CONNECTED', 'Already connected', Error);
   }
-  const list = sliced ? [slice(message, second, third)] : toList(message);
+  const list = part ?? toList(message);
   const callback = toCallback(sliced ? port : second);
   return { list, size: sizeOf(list), port: undefined, address: undefined, callback };
 }
@@ -54,18 +55,23 @@ function toCallback(value: unknown): SendCallback | undefined {
 }
 
 function toList(message: unknown): Uint8Array[] {
-  if (!Array.isArray(message)) return [toBytes(message, 'buffer')];
-  return message.map((piece) => toBytes(piece, 'buffer list arguments'));
+  if (!Array.isArray(message)) return [toBytes(message)];
+  if (message.every(isMessage)) return message.map(toBytes);
+  throw invalidArgType('buffer list arguments', TYPES, message);
 }
 
-function toBytes(piece: unknown, name: string): Uint8Array {
+function isMessage(piece: unknown): boolean {
+  return typeof piece === 'string' || ArrayBuffer.isView(piece);
+}
+
+function toBytes(piece: unknown): Uint8Array {
   if (typeof piece === 'string') return Buffer.from(piece);
-  if (!ArrayBuffer.isView(piece)) throw invalidArgType(name, TYPES, piece);
+  if (!ArrayBuffer.isView(piece)) throw invalidArgType('buffer', TYPES, piece);
   return piece instanceof Uint8Array ? piece : new Uint8Array(piece.buffer, piece.byteOffset, piece.byteLength);
 }
 
 function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
-  const bytes = toBytes(message, 'buffer');
+  const bytes = toBytes(message);
   const start = Number(offset) >>> 0;
   const size = Number(length) >>> 0;
   if (start > bytes.byteLength) throw outOfBounds('offset');

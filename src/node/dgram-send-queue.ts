@@ -1,7 +1,8 @@
+import { isIPv4 } from 'node:net';
 import { systemError } from '../errors.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import type { SendRequest } from './dgram-arguments.ts';
-import { asNodeError } from './net-errors.ts';
+import { asDgramError } from './net-errors.ts';
 
 /** Bytes that may wait, messages that are longer than the room left included. Linux: net.core.wmem_default. */
 const DEFAULT_LIMIT = 212_992;
@@ -27,7 +28,7 @@ export class DgramSendQueue {
     if (core === undefined) return;
     if (this.#waiting.length === 0 && tried(core, request, ip)) return;
     if (this.bytes + request.size > this.limit) {
-      if (request.callback) process.nextTick(request.callback, systemError('ENOBUFS', 'send', placeOf(request)));
+      if (request.callback) process.nextTick(request.callback, asDgramError(systemError('ENOBUFS', 'send'), request));
       return;
     }
     // The caller may reuse its memory: what waits is a copy.
@@ -54,16 +55,14 @@ export class DgramSendQueue {
 }
 
 /** Sends a message and reports to its callback; false when there was no room. */
-function tried(core: UdpSocket, { list, size, port, callback }: SendRequest, ip: string | undefined): boolean {
+function tried(core: UdpSocket, request: SendRequest, ip: string | undefined): boolean {
+  const { list, size, port, callback } = request;
   try {
+    if (ip !== undefined && !isIPv4(ip)) throw systemError('EINVAL', 'send');
     if (!core.send(list, port, ip)) return false;
     if (callback) process.nextTick(callback, null, size);
   } catch (error) {
-    if (callback) process.nextTick(callback, asNodeError(error));
+    if (callback) process.nextTick(callback, asDgramError(error, request));
   }
   return true;
-}
-
-function placeOf({ address, port }: SendRequest): { address: string | undefined; port: number | undefined } {
-  return { address, port };
 }

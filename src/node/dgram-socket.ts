@@ -1,18 +1,21 @@
 import { Buffer } from 'node:buffer';
+import { channel } from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import { EventEmitter } from 'node:events';
-import { isIP } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import type { AddressInfo, LookupFunction } from 'node:net';
 import { systemError, usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import { addressInfo, familyName } from './address-info.ts';
-import { checkNumber, checkString, toPort } from './arguments.ts';
+import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
 import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback } from './dgram-arguments.ts';
+import { asCall, toInterface, toIpv4 } from './dgram-group-arguments.ts';
+import { checkBufferSize, occupied } from './dgram-buffer-size.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
-import { asNodeError, invalidArgType } from './net-errors.ts';
+import { asDgramError } from './net-errors.ts';
 
 /** Options of `dgram.createSocket()`. */
 export interface DgramOptions {
@@ -20,11 +23,11 @@ export interface DgramOptions {
   /** Share the port with other sockets that say so. Default false. */
   reuseAddr?: boolean | undefined;
   reusePort?: boolean | undefined;
-  /** Bytes that received messages may occupy until the program has them. */
+  /** Bytes that received messages may occupy until the program has them; as Linux the socket doubles it. */
   recvBufferSize?: number | undefined;
-  /** Bytes of messages that may wait for the interface. */
+  /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
   sendBufferSize?: number | undefined;
-  /** How names become addresses. Default `dns.lookup`, read at each call. */
+  /** How names and addresses become addresses: called with the name, 4 and a callback. Default `dns.lookup`. */
   lookup?: LookupFunction | undefined;
   /** Closes the socket when it is aborted. */
   signal?: AbortSignal | undefined;
@@ -49,12 +52,21 @@ export interface RemoteInfo {
 /** A message in text or bytes. */
 export type Message = string | NodeJS.ArrayBufferView;
 
+/** Where a `connect` is to go, in the user's words. */
+interface Destination {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** What was asked for while a bind is under way. */
 interface Waiting {
   run(): void;
   /** The bind has failed; absent where nobody but the event 'error' can be told. */
   failed: ((error: Error) => void) | undefined;
 }
+
+/** Where Node tells of each datagram socket that is made. */
+const created = channel('udp.socket');
 
 /** A UDP socket in the shape of Node's `dgram.Socket`. */
 export class Socket extends EventEmitter {
@@ -80,6 +92,9 @@ export class Socket extends EventEmitter {
   ) {
     super();
     const options = typeof type === 'object' && type !== null ? type : { type };
+    const { sendBufferSize, recvBufferSize, lookup, signal } = options;
+    if (recvBufferSize) checkUint32(recvBufferSize, 'options.recvBufferSize');
+    if (sendBufferSize) checkUint32(sendBufferSize, 'options.sendBufferSize');
     if (options.type !== 'udp4' && options.type !== 'udp6') {
       const message = 'Bad socket type specified. Valid types are: udp4, udp6';
       throw usageError('ERR_SOCKET_BAD_TYPE', message);
@@ -89,10 +104,10 @@ export class Socket extends EventEmitter {
     this.#stack = stack;
     this.type = options.type;
     this.#options = options;
-    if (options.sendBufferSize) this.#outgoing.limit = toBufferSize(options.sendBufferSize);
-    if (options.recvBufferSize) toBufferSize(options.recvBufferSize);
+    if (lookup !== undefined) checkFunction(lookup, 'lookup');
     if (typeof listener === 'function') this.on('message', listener);
-    this.#closeOnAbort(options.signal);
+    if (signal !== undefined) this.#closeOnAbort(signal);
+    if (created.hasSubscribers) created.publish({ socket: this });
   }
 
   /**
@@ -143,13 +158,16 @@ export class Socket extends EventEmitter {
     this.#connection = 'connecting';
     this.#whenBound(() => {
       if (callback) this.once('connect', callback);
-      this.#lookup(address || '127.0.0.1', (error, ip) => this.#connect(error, ip, number, callback));
+      this.#lookup(address || '127.0.0.1', (error, ip) => {
+        this.#connect(error, ip, { address, port: number }, callback);
+      });
     }, callback);
   }
 
   /** @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
   disconnect(): void {
     if (this.#connection !== 'connected') throw notConnected();
+    this.#checkRunning();
     this.#core?.disconnect();
     this.#connection = 'none';
   }
@@ -240,44 +258,98 @@ export class Socket extends EventEmitter {
   /** Time to live, 1 to 255. @throws EBADF before the socket is bound, EINVAL */
   setTTL(ttl: number): number {
     checkNumber(ttl, 'ttl');
-    const core = this.#bound('setTTL');
-    if (!isTtl(ttl)) throw systemError('EINVAL', 'setTTL');
-    core.set('ttl', ttl);
+    this.#bound('setTTL').set('ttl', toTtl(ttl, 1, 'setTTL'));
     return ttl;
   }
 
-  /** The same for multicast. */
+  /** The same for multicast; 0 keeps a message inside the host. */
   setMulticastTTL(ttl: number): number {
     checkNumber(ttl, 'ttl');
-    const core = this.#bound('setMulticastTTL');
-    if (!isTtl(ttl)) throw systemError('EINVAL', 'setMulticastTTL');
-    core.set('multicastTtl', ttl);
+    this.#bound('setMulticastTTL').set('multicastTtl', toTtl(ttl, 0, 'setMulticastTTL'));
     return ttl;
   }
 
+  /**
+   * What is multicast over the loopback interface comes back to it in any case, as in Linux; other links bring none back
+   * yet. @throws EBADF before the socket is bound
+   */
+  setMulticastLoopback(flag: boolean): boolean {
+    this.#bound('setMulticastLoopback');
+    return flag;
+  }
+
+  /** The interface that multicast goes out by, by its address. @throws EBADF, EINVAL, EADDRNOTAVAIL */
+  setMulticastInterface(interfaceAddress: string): void {
+    this.#checkRunning();
+    checkString(interfaceAddress, 'interfaceAddress');
+    const core = this.#bound('setMulticastInterface');
+    asCall('setMulticastInterface', () => core.multicastFrom(toIpv4(interfaceAddress)));
+  }
+
+  /**
+   * Joins a multicast group on the interface with this address, else on that of the route to it.
+   *
+   * @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRINUSE, EBADF before the socket is bound
+   */
+  addMembership(multicastAddress: string, interfaceAddress?: string): void {
+    const core = this.#member('addMembership', multicastAddress);
+    asCall('addMembership', () => core.join(toIpv4(multicastAddress), toInterface(interfaceAddress)));
+  }
+
+  /** @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRNOTAVAIL, EBADF before the socket is bound */
+  dropMembership(multicastAddress: string, interfaceAddress?: string): void {
+    const core = this.#member('dropMembership', multicastAddress);
+    asCall('dropMembership', () => core.leave(toIpv4(multicastAddress), toInterface(interfaceAddress)));
+  }
+
+  /** Joins a group to hear one source; it may be called for several. @throws as `addMembership` */
+  addSourceSpecificMembership(sourceAddress: string, groupAddress: string, interfaceAddress?: string): void {
+    const core = this.#sourceMember('addSourceSpecificMembership', sourceAddress, groupAddress);
+    asCall('addSourceSpecificMembership', () => {
+      core.join(toIpv4(groupAddress), toInterface(interfaceAddress), toIpv4(sourceAddress));
+    });
+  }
+
+  /** @throws as `dropMembership` */
+  dropSourceSpecificMembership(sourceAddress: string, groupAddress: string, interfaceAddress?: string): void {
+    const core = this.#sourceMember('dropSourceSpecificMembership', sourceAddress, groupAddress);
+    asCall('dropSourceSpecificMembership', () => {
+      core.leave(toIpv4(groupAddress), toInterface(interfaceAddress), toIpv4(sourceAddress));
+    });
+  }
+
+  /** Bytes that received messages may occupy, their overhead included. @throws ERR_SOCKET_BUFFER_SIZE unless bound */
   getRecvBufferSize(): number {
-    return this.#bound('uv_recv_buffer_size').get('receiveBuffer');
+    return this.#bufferSize(0, 'uv_recv_buffer_size').get('receiveBuffer');
   }
 
+  /** @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setRecvBufferSize(size: number): void {
-    this.#bound('uv_recv_buffer_size').set('receiveBuffer', toBufferSize(size));
+    const core = this.#bufferSize(size, 'uv_recv_buffer_size');
+    if (size > 0) core.set('receiveBuffer', occupied(size, 'receive'));
   }
 
+  /** Bytes of messages that may wait for the interface. @throws ERR_SOCKET_BUFFER_SIZE unless bound */
   getSendBufferSize(): number {
+    this.#bufferSize(0, 'uv_send_buffer_size');
     return this.#outgoing.limit;
   }
 
+  /** @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setSendBufferSize(size: number): void {
-    this.#outgoing.limit = toBufferSize(size);
+    this.#bufferSize(size, 'uv_send_buffer_size');
+    if (size > 0) this.#outgoing.limit = occupied(size, 'send');
   }
 
   /** Bytes that wait for the interface. */
   getSendQueueSize(): number {
+    this.#checkRunning();
     return this.#outgoing.bytes;
   }
 
   /** Messages that wait for the interface. */
   getSendQueueCount(): number {
+    this.#checkRunning();
     return this.#outgoing.length;
   }
 
@@ -295,22 +367,25 @@ export class Socket extends EventEmitter {
   }
 
   #bind(address: string, port: number): void {
-    const { reuseAddr = false, reusePort = false, recvBufferSize } = this.#options;
-    const options = { address, port, reuseAddress: reuseAddr, reusePort };
+    const { reuseAddr, reusePort, recvBufferSize, sendBufferSize } = this.#options;
+    const options = { address, port, reuseAddress: Boolean(reuseAddr), reusePort: Boolean(reusePort) };
     try {
-      this.#core = this.#stack.udp.bind(recvBufferSize ? { ...options, receiveBuffer: recvBufferSize } : options, {
+      if (!isIPv4(address)) throw systemError('EINVAL', 'bind');
+      this.#core = this.#stack.udp.bind(options, {
         onMessage: (bytes, info) => this.#received(bytes, info),
         onWritable: (socket) => this.#outgoing.flush(socket),
-        onError: (error) => this.emit('error', error),
+        onError: (error) => this.emit('error', asDgramError(error)),
         onClose: () => {
           if (!this.#closed) this.close();
         },
       });
     } catch (error) {
-      return this.#bindFailed(asNodeError(error));
+      return this.#bindFailed(asDgramError(error, { address, port }));
     }
     if (!this.#referenced) this.#core.unref();
     this.#binding = false;
+    if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
+    if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
     try {
       this.emit('listening');
     } finally {
@@ -336,14 +411,15 @@ export class Socket extends EventEmitter {
     this.emit('message', message, { address, family: familyName(remoteAddress), port: remotePort, size });
   }
 
-  #connect(error: Error | null, ip: string, port: number, callback?: (error?: Error) => void): void {
+  #connect(error: Error | null, ip: string, place: Destination, callback?: (error?: Error) => void): void {
     if (this.#closed) return;
     try {
       if (error) throw error;
-      this.#core?.connect(ip, port);
+      if (!isIPv4(ip)) throw systemError('EINVAL', 'connect');
+      this.#core?.connect(ip, place.port);
     } catch (thrown) {
       this.#connection = 'none';
-      const failure = asNodeError(thrown);
+      const failure = asDgramError(thrown, place);
       process.nextTick(() => {
         if (callback === undefined) return void this.emit('error', failure);
         this.off('connect', callback);
@@ -362,11 +438,8 @@ export class Socket extends EventEmitter {
       else process.nextTick(callback, null, name);
       return;
     }
-    const lookup: LookupFunction = this.#options.lookup ?? dns.lookup;
-    lookup(name, { family: 4 }, (error, found) => {
-      const [first] = typeof found === 'string' ? [found] : (found ?? []).map(({ address }) => address);
-      callback(error, first ?? '');
-    });
+    // As Node the family goes as a number, whatever the typings say.
+    Reflect.apply(this.#options.lookup ?? dns.lookup, undefined, [name, 4, callback]);
   }
 
   /** Runs the action when the socket is bound, binding it first if nobody has; the callback learns that this failed. */
@@ -403,8 +476,29 @@ export class Socket extends EventEmitter {
     if (this.#closed) throw usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running', Error);
   }
 
-  #closeOnAbort(signal: AbortSignal | undefined): void {
-    if (signal === undefined) return;
+  #member(call: string, group: unknown): UdpSocket {
+    this.#checkRunning();
+    if (!group) throw usageError('ERR_MISSING_ARGS', 'The "multicastAddress" argument must be specified');
+    return this.#bound(call);
+  }
+
+  #sourceMember(call: string, source: unknown, group: unknown): UdpSocket {
+    this.#checkRunning();
+    checkString(source, 'sourceAddress');
+    checkString(group, 'groupAddress');
+    return this.#bound(call);
+  }
+
+  /** The core socket, of which a buffer's size is read or changed. */
+  #bufferSize(size: number, syscall: 'uv_recv_buffer_size' | 'uv_send_buffer_size'): UdpSocket {
+    const core = this.#core;
+    this.#checkRunning();
+    checkBufferSize(size, syscall, core !== undefined);
+    return core!;
+  }
+
+  #closeOnAbort(signal: AbortSignal): void {
+    checkSignal(signal, 'options.signal');
     const close = (): void => {
       if (!this.#closed) this.close();
     };
@@ -414,14 +508,11 @@ export class Socket extends EventEmitter {
   }
 }
 
-function isTtl(value: number): boolean {
-  return Number.isInteger(value) && value >= 1 && value <= 255;
-}
-
-function toBufferSize(size: unknown): number {
-  if (typeof size !== 'number') throw invalidArgType('size', 'of type number', size);
-  if (Number.isInteger(size) && size > 0 && size < 2 ** 31) return size;
-  throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
+/** As setsockopt takes it: the fraction is cut off. */
+function toTtl(value: number, least: 0 | 1, syscall: string): number {
+  const ttl = Math.trunc(value) || 0;
+  if (ttl < least || ttl > 255) throw systemError('EINVAL', syscall);
+  return ttl;
 }
 
 function alreadyConnected(): Error {

@@ -97,3 +97,17 @@ export function asNodeError(thrown: unknown): Error {
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
+
+/**
+ * What a call on a datagram socket threw, as Node says it: with the destination in the user's words, and in the message
+ * only what there is of it.
+ */
+export function asDgramError(
+  thrown: unknown,
+  place: { readonly address?: string | undefined; readonly port?: number | undefined } = {},
+): Error {
+  if (!isSystemError(thrown)) return asError(thrown);
+  const { address } = place;
+  const port = place.port || undefined;
+  return systemError(thrown.code, thrown.syscall, { address, port, cause: thrown });
+}

@@ -5,6 +5,7 @@ import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import { requireCallbacks, requireOptions, requirePort, requireType, systemError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { Random } from '../time/clock.ts';
+import { Groups } from '../udp/groups.ts';
 import { UDP_CALLBACKS } from '../udp/handler.ts';
 import type { UdpHandler } from '../udp/handler.ts';
 import type { UdpHost } from '../udp/host.ts';
@@ -136,7 +137,9 @@ export class StackUdp {
       budget,
       lookup: (local, localPort, remote, remotePort) => this.#lookup(local, localPort, remote, remotePort),
       lookupGroup: (local, localPort, remote, remotePort) => this.#lookupGroup(local, localPort, remote, remotePort),
-      path: (local, remote) => ip.path(local, remote),
+      groups: new Groups(),
+      path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
+      groupInterface: (group, own) => ip.groupInterface(group, own),
       classify: (words) => ip.classify(words),
       touch: (socket) => {
         const own = this.#turns.get(socket);

@@ -3,6 +3,7 @@ import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Path } from '../buffer/path.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
+import type { Groups } from './groups.ts';
 import type { UdpSocket } from './socket.ts';
 
 /** What UDP asks of the stack around it: tables, ports, paths and turns. */
@@ -10,6 +11,8 @@ export interface UdpHost {
   readonly counters: Counters;
   /** Received messages that wait for `deliver` count here, overhead included. */
   readonly budget: MemoryBudget;
+  /** Which sockets have joined which multicast groups. */
+  readonly groups: Groups<UdpSocket>;
   /**
    * The socket that a unicast datagram is for: connected ones whose four-tuple fits before unconnected ones, those
    * bound to the address before those bound to any.
@@ -20,8 +23,13 @@ export interface UdpHost {
    * the next call.
    */
   lookupGroup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): readonly UdpSocket[];
-  /** The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. */
-  path(local: Address | undefined, remote: Address): Path | ErrorCode;
+  /**
+   * The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. With
+   * `interfaceIndex` it leads out of that interface, whatever the routes say.
+   */
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  /** Index of the interface with this address of its own; undefined or unspecified: of the route to the group. */
+  groupInterface(group: Address, own: Address | undefined): number | undefined;
   /** What an address is to the stack. */
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
   /** The socket has something for its owner: `socket.deliver()` is called once at the batch's end. */

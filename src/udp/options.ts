@@ -10,7 +10,7 @@ export interface UdpOptions {
   broadcast?: boolean;
   /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
   ttl?: number;
-  /** The same for multicast, 1 to 255. Default 1 (RFC 1112 §6.1). */
+  /** The same for multicast, 0 to 255. Default 1; 0 is for this host only (RFC 1112 §6.1). */
   multicastTtl?: number;
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
@@ -45,7 +45,7 @@ const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort']);
 /** Inclusive bounds of the numbers among the options. */
 const RANGES: ReadonlyMap<string, readonly [min: number, max: number]> = new Map([
   ['ttl', [1, 255]],
-  ['multicastTtl', [1, 255]],
+  ['multicastTtl', [0, 255]],
   ['dscp', [0, 63]],
   ['receiveBuffer', [1, 0x7fff_ffff]],
 ]);

@@ -3,7 +3,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requirePort, systemError } from '../errors.ts';
-import { Address, sameAddress } from '../wire/address.ts';
+import { Address, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler } from './handler.ts';
@@ -65,6 +65,9 @@ export class UdpSocket {
   #path: Path | undefined;
   #remoteAddress: Address | undefined;
   #remotePort: number = 0;
+  /** The interface that multicast goes out by, and its address given: chosen by `multicastFrom`, else by the routes. */
+  #groupInterface: number | undefined;
+  #groupSource: Address | undefined;
   #closed: boolean = false;
   #referenced: boolean = false;
   /** An error that waits for `deliver`; a later one replaces it, as SO_ERROR does. */
@@ -193,10 +196,62 @@ export class UdpSocket {
     this.#error = undefined;
   }
 
+  /**
+   * Joins a multicast group on the interface with the address given, else on that of the route to it. With a source the
+   * socket hears that one, and others named so, only (RFC 3376).
+   *
+   * @throws `EBADF`, `EINVAL` (no group), `ENODEV` (no such interface), `EADDRINUSE` and with a source `EADDRNOTAVAIL`
+   * (joined already); `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  join(group: Address | string, own?: Address | string, source?: Address | string): void {
+    const [address, index] = this.#group('join', group, own);
+    const { groups } = this.#host;
+    const problem =
+      source === undefined
+        ? groups.join(this, address, index)
+        : groups.joinSource(this, address, index, toAddress(source));
+    if (problem !== undefined) throw systemError(problem, 'join', { address: address.toString() });
+  }
+
+  /**
+   * Undoes `join`.
+   *
+   * @throws `EADDRNOTAVAIL` (not joined), `EBADF`, `EINVAL`, `ENODEV`; `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  leave(group: Address | string, own?: Address | string, source?: Address | string): void {
+    const [address, index] = this.#group('leave', group, own);
+    const { groups } = this.#host;
+    const problem =
+      source === undefined
+        ? groups.leave(this, address, index)
+        : groups.leaveSource(this, address, index, toAddress(source));
+    if (problem !== undefined) throw systemError(problem, 'leave', { address: address.toString() });
+  }
+
+  /**
+   * Chooses the interface that multicast goes out by, by its address, which is the source unless the socket is bound to
+   * one; 0.0.0.0 leaves it to the routes again.
+   *
+   * @throws `EADDRNOTAVAIL`, `EBADF`; `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  multicastFrom(own: Address | string): void {
+    const address = toAddress(own);
+    if (this.#closed) throw systemError('EBADF', 'multicastFrom', { hint: 'the socket is closed' });
+    const unset = isUnspecified(address);
+    const index = unset ? undefined : this.#host.groupInterface(address, address);
+    if (!unset && index === undefined) {
+      throw systemError('EADDRNOTAVAIL', 'multicastFrom', { address: address.toString() });
+    }
+    this.#groupInterface = index;
+    this.#groupSource = unset ? undefined : address;
+    this.#paths.clear();
+  }
+
   /** Ends the socket: no callback comes any more, messages not yet delivered are dropped. Idempotent. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#host.groups.forget(this);
     this.#messages.clear();
     this.#paths.clear();
     this.#error = undefined;
@@ -326,7 +381,20 @@ export class UdpSocket {
     if (remote.family !== bound.family) return 'EAFNOSUPPORT';
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = this.#host.classify(bound);
-    return this.#host.path(kind === 'broadcast' || kind === 'multicast' ? undefined : bound, remote);
+    const local = kind === 'broadcast' || kind === 'multicast' || isUnspecified(bound) ? undefined : bound;
+    if (this.#groupInterface === undefined || !isMulticast(remote)) return this.#host.path(local, remote);
+    return this.#host.path(local ?? this.#groupSource, remote, this.#groupInterface);
+  }
+
+  /** A group and the interface to join it on. */
+  #group(syscall: string, group: Address | string, own: Address | string | undefined): [Address, number] {
+    const address = toAddress(group);
+    const place = { address: address.toString() };
+    if (this.#closed) throw systemError('EBADF', syscall, { ...place, hint: 'the socket is closed' });
+    if (!isMulticast(address)) throw systemError('EINVAL', syscall, { ...place, hint: 'it is no multicast group' });
+    const index = this.#host.groupInterface(address, own === undefined ? undefined : toAddress(own));
+    if (index === undefined) throw systemError('ENODEV', syscall, place);
+    return [address, index];
   }
 
   #parse(address: Address | string): Address {
@@ -346,6 +414,10 @@ export class UdpSocket {
 /** The address in a register as an object: the last one again when it is the same. */
 function kept(last: Address | undefined, register: AddressRegister): Address {
   return last !== undefined && sameAddress(last, register) ? last : register.toAddress();
+}
+
+function toAddress(address: Address | string): Address {
+  return address instanceof Address ? address : Address.parse(address);
 }
 
 function lengthOf(bytes: Uint8Array | readonly Uint8Array[]): number {

@@ -3,6 +3,7 @@ import type { IcmpError } from '../../../src/buffer/icmp-error.ts';
 import type { Path } from '../../../src/buffer/path.ts';
 import type { ErrorCode, SystemError } from '../../../src/errors.ts';
 import type { InterfaceOptions } from '../../../src/ip/interface.ts';
+import { Groups } from '../../../src/udp/groups.ts';
 import type { UdpMessageInfo } from '../../../src/udp/handler.ts';
 import type { UdpHost } from '../../../src/udp/host.ts';
 import type { UdpOptions } from '../../../src/udp/options.ts';
@@ -26,6 +27,7 @@ export interface Listened {
 export class UdpBench extends IpBench implements UdpHost {
   readonly udp: Udp;
   readonly budget: MemoryBudget = new MemoryBudget();
+  readonly groups: Groups<UdpSocket> = new Groups();
   readonly sockets: Set<UdpSocket> = new Set();
   readonly touched: Set<UdpSocket> = new Set();
   readonly waiting: Set<UdpSocket> = new Set();
@@ -63,9 +65,13 @@ export class UdpBench extends IpBench implements UdpHost {
     );
   }
 
-  path(local: Address | undefined, remote: Address): Path | ErrorCode {
+  groupInterface(group: Address, own: Address | undefined): number | undefined {
+    return this.ip.groupInterface(group, own);
+  }
+
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode {
     this.pathsMade++;
-    return this.ip.path(local, remote);
+    return this.ip.path(local, remote, interfaceIndex);
   }
 
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other' {
