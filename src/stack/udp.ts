@@ -139,6 +139,7 @@ export class StackUdp {
       lookupGroup: (local, localPort, remote, remotePort) => this.#lookupGroup(local, localPort, remote, remotePort),
       groups: new Groups(),
       path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
+      staysInside: (index) => ip.interface(index)?.loopback === true,
       groupInterface: (group, own) => ip.groupInterface(group, own),
       classify: (words) => ip.classify(words),
       touch: (socket) => {

@@ -55,9 +55,8 @@ export class Groups<Member> {
 
   /** The member is gone. */
   forget(member: Member): void {
-    for (const { group, interfaceIndex, members } of [...this.#groups]) {
-      if (members.has(member)) this.#remove(member, group, interfaceIndex);
-    }
+    const joined = this.#groups.filter(({ members }) => members.has(member));
+    for (const { group, interfaceIndex } of joined) this.#remove(member, group, interfaceIndex);
   }
 
   /** Does anybody of this host hear the group there, from this source? */

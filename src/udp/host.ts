@@ -28,6 +28,8 @@ export interface UdpHost {
    * `interfaceIndex` it leads out of that interface, whatever the routes say.
    */
   path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  /** Is this the loopback interface? */
+  staysInside(interfaceIndex: number): boolean;
   /** Index of the interface with this address of its own; undefined or unspecified: of the route to the group. */
   groupInterface(group: Address, own: Address | undefined): number | undefined;
   /** What an address is to the stack. */

@@ -152,7 +152,9 @@ export class UdpSocket {
     const options = this.#sendOptions;
     options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
     options.trafficClass = this.#options.dscp << 2;
-    if (!sendMessage(path, this.localPort, port, bytes, length, options)) {
+    // RFC 1112 §6.1: a TTL of 0 restricts it to this host.
+    const stays = options.ttl === 0 && !this.#host.staysInside(path.interfaceIndex);
+    if (!stays && !sendMessage(path, this.localPort, port, bytes, length, options)) {
       this.#host.blocked(this);
       return false;
     }

@@ -60,6 +60,11 @@ export function thrown(call: () => unknown): { kind: string; code: unknown; mess
   throw new Error('nothing was thrown');
 }
 
+/** What the error has beside its message. */
+export function fieldsOf(error: unknown): object {
+  return Object.fromEntries(Object.entries(error as object));
+}
+
 /** The next message, as text. */
 export async function textOf(socket: Socket): Promise<string> {
   const [message] = (await once(socket, 'message')) as [Buffer];

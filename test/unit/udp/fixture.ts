@@ -65,6 +65,10 @@ export class UdpBench extends IpBench implements UdpHost {
     );
   }
 
+  staysInside(interfaceIndex: number): boolean {
+    return this.ip.interface(interfaceIndex)?.loopback === true;
+  }
+
   groupInterface(group: Address, own: Address | undefined): number | undefined {
     return this.ip.groupInterface(group, own);
   }
