@@ -287,16 +287,17 @@ export class Socket extends EventEmitter {
   }
 
   /**
-   * Joins a multicast group on the interface with this address, else on that of the route to it.
+   * Joins a multicast group on the interface with this address, else on that of the route to it; a socket that is not
+   * bound is bound to an ephemeral port.
    *
-   * @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRINUSE, EBADF before the socket is bound
+   * @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRINUSE, EBADF while a bind is under way
    */
   addMembership(multicastAddress: string, interfaceAddress?: string): void {
     const core = this.#member('addMembership', multicastAddress);
     asCall('addMembership', () => core.join(toIpv4(multicastAddress), toInterface(interfaceAddress)));
   }
 
-  /** @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRNOTAVAIL, EBADF before the socket is bound */
+  /** @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRNOTAVAIL, EBADF while a bind is under way */
   dropMembership(multicastAddress: string, interfaceAddress?: string): void {
     const core = this.#member('dropMembership', multicastAddress);
     asCall('dropMembership', () => core.leave(toIpv4(multicastAddress), toInterface(interfaceAddress)));
@@ -367,22 +368,12 @@ export class Socket extends EventEmitter {
   }
 
   #bind(address: string, port: number): void {
-    const { reuseAddr, reusePort, recvBufferSize, sendBufferSize } = this.#options;
-    const options = { address, port, reuseAddress: Boolean(reuseAddr), reusePort: Boolean(reusePort) };
+    const { recvBufferSize, sendBufferSize } = this.#options;
     try {
-      if (!isIPv4(address)) throw systemError('EINVAL', 'bind');
-      this.#core = this.#stack.udp.bind(options, {
-        onMessage: (bytes, info) => this.#received(bytes, info),
-        onWritable: (socket) => this.#outgoing.flush(socket),
-        onError: (error) => this.emit('error', asDgramError(error)),
-        onClose: () => {
-          if (!this.#closed) this.close();
-        },
-      });
+      this.#open(address, port);
     } catch (error) {
       return this.#bindFailed(asDgramError(error, { address, port }));
     }
-    if (!this.#referenced) this.#core.unref();
     this.#binding = false;
     if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
     if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
@@ -393,6 +384,22 @@ export class Socket extends EventEmitter {
       this.#waiting = [];
       for (const action of waiting) action.run();
     }
+  }
+
+  #open(address: string, port: number): UdpSocket {
+    if (!isIPv4(address)) throw systemError('EINVAL', 'bind');
+    const { reuseAddr, reusePort } = this.#options;
+    const options = { address, port, reuseAddress: Boolean(reuseAddr), reusePort: Boolean(reusePort) };
+    this.#core = this.#stack.udp.bind(options, {
+      onMessage: (bytes, info) => this.#received(bytes, info),
+      onWritable: (socket) => this.#outgoing.flush(socket),
+      onError: (error) => this.emit('error', asDgramError(error)),
+      onClose: () => {
+        if (!this.#closed) this.close();
+      },
+    });
+    if (!this.#referenced) this.#core.unref();
+    return this.#core;
   }
 
   #bindFailed(error: Error): void {
@@ -479,13 +486,19 @@ export class Socket extends EventEmitter {
   #member(call: string, group: unknown): UdpSocket {
     this.#checkRunning();
     if (!group) throw usageError('ERR_MISSING_ARGS', 'The "multicastAddress" argument must be specified');
-    return this.#bound(call);
+    return this.#joining(call);
   }
 
   #sourceMember(call: string, source: unknown, group: unknown): UdpSocket {
     this.#checkRunning();
     checkString(source, 'sourceAddress');
     checkString(group, 'groupAddress');
+    return this.#joining(call);
+  }
+
+  /** As Node binds for the sake of a group: to an ephemeral port of all addresses, at once and without an event. */
+  #joining(call: string): UdpSocket {
+    if (this.#core === undefined && !this.#binding) return this.#open('0.0.0.0', 0);
     return this.#bound(call);
   }
 

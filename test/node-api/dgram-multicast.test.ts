@@ -125,6 +125,20 @@ describe.each(MODULES)('$name: multicast over the loopback interface', ({ make }
     expect(await heard(from, SOURCED, [first, second])).toEqual([false, false]);
   });
 
+  it('joining binds a socket that is not bound, at once', () => {
+    const joins: ((socket: Socket) => void)[] = [
+      (socket) => socket.addMembership(GROUP, LOCALHOST),
+      (socket) => socket.addSourceSpecificMembership(LOCALHOST, SOURCED, LOCALHOST),
+    ];
+    for (const join of joins) {
+      const socket = bench.socket();
+      join(socket);
+      const { address, port } = socket.address();
+      expect(address).toBe('0.0.0.0');
+      expect(port).toBeGreaterThan(0);
+    }
+  });
+
   it('setMulticastInterface refuses what is no address of an interface', async () => {
     const socket = await bench.bound();
     const call = (address: unknown) => thrown(() => socket.setMulticastInterface(wrong(address)));
