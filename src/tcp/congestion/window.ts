@@ -19,12 +19,6 @@ export function reducedWindow(kind: CongestionKind, kept: number, cwnd: number, 
   return Math.max(Math.min(Math.floor(kept), cwnd), kind === 'ecn' ? mss : 2 * mss);
 }
 
-/** The congestion window when fast recovery ends. */
-export function windowAfterRecovery(sample: CongestionSample, ssthresh: number): number {
-  // [S-075] RFC 6582 §3.2 step 3, option 1: ssthresh, but no burst when little is left in the network.
-  return Math.min(ssthresh, Math.max(sample.pipe, sample.mss) + sample.mss);
-}
-
 /** The slow-start threshold when idleness takes the window away. */
 export function thresholdAfterIdle(ssthresh: number, cwnd: number): number {
   // RFC 7661 §4.4.3, as Linux: what was reached before the pause is reached again quickly.
