@@ -1,5 +1,5 @@
 /** Arithmetic that window-based controllers share; bytes. */
-import type { CongestionKind, CongestionSample } from './controller.ts';
+import type { CongestionKind } from './controller.ts';
 
 /** The largest window there is (RFC 7323 §2.3): neither cwnd nor ssthresh needs to be larger. */
 export const MAX_WINDOW: number = 0x4000_0000;

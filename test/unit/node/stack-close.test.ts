@@ -29,9 +29,9 @@ beforeEach(() => {
   ended = false;
 });
 
-afterEach(() => {
-  alice.destroy();
-  bob.destroy();
+afterEach(async () => {
+  await alice.destroy();
+  await bob.destroy();
 });
 
 function take(socket: Socket): void {
