@@ -20,8 +20,8 @@ import { instrument } from './mutation/conditions.mjs';
 
 /** @typedef {import('./mutation/conditions.mjs').Mutant} Mutant */
 
-/** Milliseconds without an answer until the worker counts as lost. */
-const LOST = 180_000;
+/** Milliseconds without an answer until the worker counts as lost; the longest job is to run all tests once. */
+const LOST = 600_000;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: options, positionals } = parseArgs({
@@ -94,6 +94,7 @@ const tests = await startWorker();
 console.log(`${all.length} mutants in ${sources.length} files, ${tests.length} tests`);
 /** @type {Array<{ failure?: string, cost: number, count: number, seen: number[] }>} */
 const survey = await ask({ job: 'survey' });
+if (survey === undefined) throw new Error(`the tests did not come to an end within ${LOST / 1000} s`);
 /** What a condition was → the tests in which it was. @type {Map<number, number[]>} */
 const reach = new Map();
 let total = 0;

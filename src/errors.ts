@@ -148,7 +148,7 @@ export function requireCallbacks(where: string, callbacks: unknown, known: reado
   }
   let own: object | null = callbacks;
   for (; own !== null && own !== Object.prototype; own = Object.getPrototypeOf(own) as object | null) {
-    const unknown = Object.getOwnPropertyNames(own).find((name) => /^on[A-Z]/.test(name) && !known.includes(name));
+    const unknown = Object.getOwnPropertyNames(own).find((name) => isCallback(name, known) && !known.includes(name));
     if (unknown === undefined) continue;
     throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no callback '${unknown}'; there are ${names}`);
   }
@@ -156,6 +156,11 @@ export function requireCallbacks(where: string, callbacks: unknown, known: reado
     const value: unknown = Reflect.get(callbacks, name);
     if (value !== undefined) requireType(`${where}: ${name}`, value, 'function');
   }
+}
+
+/** It is named like a callback: in the usual way, or as one of `known` in another case. */
+function isCallback(name: string, known: readonly string[]): boolean {
+  return /^on[A-Z]/.test(name) || known.some((other) => other.toLowerCase() === name.toLowerCase());
 }
 
 /**
@@ -185,7 +190,7 @@ export function requirePort(name: string, port: unknown, least: 0 | 1): asserts 
 }
 
 /** A value in the words of a message: `the string '80'`, `null`, `an array`. */
-function described(value: unknown): string {
+export function described(value: unknown): string {
   if (typeof value === 'string') return `the string '${value}'`;
   if (Array.isArray(value)) return 'an array';
   if (typeof value === 'object' && value !== null) return 'an object';

@@ -1,4 +1,4 @@
-import { requireOptions, requireType, usageError } from '../errors.ts';
+import { described, requireOptions, requireType, usageError } from '../errors.ts';
 import { Address, isLimitedBroadcast, isMulticast } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
@@ -230,6 +230,10 @@ function nowhere(network: Cidr): Error {
 
 function networkOf(prefix: string | Cidr): Cidr {
   const cidr = typeof prefix === 'string' ? Cidr.parse(prefix) : prefix;
+  if (!(cidr instanceof Cidr)) {
+    const message = `the network of a route must be a prefix like '10.1.0.0/16', not ${described(prefix)}`;
+    throw usageError('ERR_INVALID_ARG_TYPE', message);
+  }
   if (cidr.address.equals(cidr.network)) return cidr;
   throw invalid(`${cidr} has host bits set: the network is ${cidr.network}/${cidr.prefixLength}`);
 }

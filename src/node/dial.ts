@@ -23,6 +23,8 @@ export interface DialOwner {
   /** An attempt begins that takes bytes for its SYN (Fast Open): what waits to be written may be written now. */
   early(connection: Connection): void;
   opened(connection: Connection): void;
+  /** Writes no more than what it has: the stack is closing. */
+  finish(): void;
   /** All attempts have failed, or the name was not found. */
   destroy(error: Error): void;
 }
@@ -170,6 +172,7 @@ export class Dial {
         this.#connection = undefined;
         this.#owner.opened(connection);
       },
+      onClosing: () => this.#owner.finish(),
       onError: (error) => this.#attemptFailed(error, this.#targets[this.#next - 1]!),
     });
   }

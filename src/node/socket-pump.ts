@@ -13,6 +13,8 @@ export interface PumpOwner {
   /** The peer has sent all. */
   ended(): void;
   destroy(error?: Error): void;
+  /** Writes no more than what it has: the stack is closing. */
+  finish(): void;
 }
 
 /** The owner is gone: what still comes is not its business. */
@@ -101,6 +103,10 @@ export class SocketPump implements ConnectionHandler {
   onEnd(): void {
     this.#peerEnded = true;
     this.#owner.ended();
+  }
+
+  onClosing(): void {
+    this.#owner.finish();
   }
 
   onError(error: SystemError): void {

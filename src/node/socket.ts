@@ -311,6 +311,7 @@ export class Socket extends Duplex {
       },
       early: (connection) => this.#writeEarly(connection),
       opened: (connection) => this.#opened(connection),
+      finish: () => void this.end(),
       destroy: (error) => void this.destroy(error),
     };
   }
@@ -345,6 +346,7 @@ export class Socket extends Duplex {
         this.read(0);
       },
       destroy: (error) => void this.destroy(error),
+      finish: () => void this.end(),
     });
     this.#peer = { address: connection.remoteAddress, port: connection.remotePort };
     if (!this.#referenced) connection.unref();

@@ -14,7 +14,10 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
     stack.clock.defer(() => socket.tellClosed());
   }
   const unfinished = new Set(stack.tcp.connections);
-  for (const connection of unfinished) connection.shutdown();
+  for (const connection of unfinished) {
+    if (timeoutUs <= 0 || connection.handler.onClosing === undefined) connection.shutdown();
+    else stack.clock.defer(() => connection.handler.onClosing?.(connection));
+  }
   return new Promise((resolve) => {
     const done = (): void => {
       stopWatching();

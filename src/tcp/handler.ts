@@ -24,6 +24,11 @@ export interface ConnectionHandler {
   /** Everything written has been acknowledged, and so has the FIN after `shutdown()`. */
   onFinished?(connection: Connection): void;
   /**
+   * `stack.close()` was called and waits: whoever has more to write does so, and calls `shutdown()` at the end. Without
+   * this callback the stack calls `shutdown()`: what `write` has accepted goes out, and nothing behind it.
+   */
+  onClosing?(connection: Connection): void;
+  /**
    * Something is wrong that may pass, the connection goes on: `ETIMEDOUT` when data was retransmitted three times and not
    * acknowledged (R1), else what a router said or the stack itself knows: `EHOSTUNREACH`, `ENETUNREACH`, `ENETDOWN`, …
    * Leave it out where nobody wants to know.
@@ -43,6 +48,7 @@ export const CONNECTION_CALLBACKS: readonly string[] = Object.keys({
   onWritable: true,
   onEnd: true,
   onFinished: true,
+  onClosing: true,
   onSoftError: true,
   onError: true,
   onClose: true,

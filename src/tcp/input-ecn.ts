@@ -3,7 +3,7 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
-import { reduce, reportLoss } from './input-sack.ts';
+import { reduce, reportEnd, reportLoss } from './input-sack.ts';
 import type { Segment } from './segment.ts';
 
 /** The ACK says ECE and is not old; the bit of a SYN-ACK means something else (RFC 3168 §6.1.1). */
@@ -25,10 +25,15 @@ export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
   const sample = ackSample(tcb, ack, 0);
   sample.flight = Math.min(Math.max(sample.flight, tcb.flightSent), congestion.cwnd);
   congestion.onCongestion('ecn', sample);
-  if (sack !== undefined) {
+  reportLoss(tcb, 'ecn', 0);
+  if (snd.una === snd.nxt) {
+    // Nothing is in flight that could be brought down: what is sent next belongs to the new window.
+    ecn.reducing = false;
+    congestion.onRecovered(sample);
+    reportEnd(tcb);
+  } else if (sack !== undefined) {
     // RFC 9937 §4: for one round trip, to the window that the mark has left; it may be smaller than ssthresh.
     reduce(tcb, sack, congestion.cwnd, ack.flight, sample.delivered);
     sack.prr.onAck(sample);
   }
-  reportLoss(tcb, 'ecn', 0);
 }

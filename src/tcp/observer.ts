@@ -19,6 +19,6 @@ export type RecoveryEvent =
    * Everything that was outstanding when the loss was found, or the mark answered, is acknowledged. One for each `loss`, or
    * row of them; none when `undo` has taken it back, or the connection ends first.
    */
-  | { type: 'recovered' }
+  | { type: 'recovered'; cause?: undefined }
   /** It had been no loss: congestion control is as it was before. */
   | { type: 'undo'; cause: UndoCause };

@@ -19,7 +19,7 @@ export function recoverFlightSize(outstanding: number, sacked: number, delivered
  * Proportional rate reduction (RFC 9937): how much may be sent during fast recovery, so that the flight comes down
  * evenly to `ssthresh` and stays with it. Its owner calls `start` when recovery begins, `onAck` for every ACK from the
  * one that begins it up to and without the one that ends it, and `onSent` for all data that leaves, sent again or new.
- * When recovery ends, cwnd is `ssthresh` ([S-079] §6.4).
+ * When recovery ends, the controller sets cwnd to `ssthresh` (§6.4).
  *
  * All is counted in bytes (§13: ACKs of parts of segments earn parts of segments). The reduction is computed from
  * totals: what is too little for a segment is not lost and waits for the next ACK.

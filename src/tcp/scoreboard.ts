@@ -49,6 +49,9 @@ export interface DeliverySink {
  * are merged into the last record, and a block that would cut one is taken without its edges.
  */
 const MAX_RECORDS = 16_384;
+/** Of these so many, and two for each full segment outstanding, may be made by cutting: honest edges are those of segments. */
+const FREE_RECORDS = 1024;
+
 /**
  * What has been sent and not yet acknowledged, as contiguous ranges of sequence numbers with the time they were last
  * sent and what is known of them: RFC 6675's scoreboard. It knows no bytes: those stay in the send queue.
@@ -365,7 +368,7 @@ export class Scoreboard {
     if (seqLe(seq, this.#una)) return 0;
     const index = this.#find(seq);
     if (index === this.length || this.#begin(index) === seq) return index;
-    if (this.length >= MAX_RECORDS) return up ? index + 1 : index;
+    if (this.length >= this.#recordsAllowed) return up ? index + 1 : index;
     const whole = this.#bytes(index);
     const front = seqDiff(seq, this.#begin(index));
     this.#insert(index);
@@ -379,6 +382,11 @@ export class Scoreboard {
     rows.segments[row + 1] = Math.max(1, segments - rows.segments[row]);
     if (rows.marks[row]! & Mark.sacked) this.sackedSegments += rows.segments[row] + rows.segments[row + 1]! - segments;
     return index + 1;
+  }
+
+  get #recordsAllowed(): number {
+    const outstanding = seqDiff(this.#end(this.length - 1), this.#una);
+    return Math.min(MAX_RECORDS, FREE_RECORDS + (2 * outstanding) / this.#mss);
   }
 
   /** How many of the segments of a record of `whole` octets a part of it is: full ones, but perhaps the last. */

@@ -63,6 +63,8 @@ export function sizeProbeDue(tcb: ControlBlock, now: number): number {
   const { snd, recovery, congestion, pathMtu } = tcb;
   // "It has no outstanding probes or losses."
   if (!pathMtu.search.active || recovery.phase !== 'open' || congestion === undefined) return 0;
+  // A probe is more than the reduction after a mark lets go.
+  if (tcb.ecn.reducing) return 0;
   const flight = seqDiff(snd.nxt, snd.una);
   const overhead = overheadOf(tcb);
   const size = pathMtu.probeSize(now, tcb.unsent, snd.wnd, congestion.cwnd, flight, overhead);

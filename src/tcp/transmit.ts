@@ -93,7 +93,18 @@ function advertisedWindow(tcb: ControlBlock): number {
 
 /** Sends a segment without payload: the acknowledgment of everything in order so far. */
 export function sendAck(tcb: ControlBlock): boolean {
-  return transmit(tcb, tcb.snd.nxt, 0, TcpFlag.ACK, 0);
+  return transmit(tcb, acceptableSeq(tcb), 0, TcpFlag.ACK, 0);
+}
+
+/**
+ * Where a segment without data stands: at SND.NXT, or where a window ends that has shrunk to less than is out. Beyond
+ * that the peer would find it unacceptable (RFC 9293 §3.10.7.4), and what it acknowledges would come for ever. Linux:
+ * tcp_acceptable_seq.
+ */
+function acceptableSeq({ snd }: ControlBlock): number {
+  const edge = seqAdd(snd.una, snd.wnd);
+  // What scaling has rounded off a window is no shrinking.
+  return seqDiff(snd.nxt, edge) < 1 << snd.scale ? snd.nxt : edge;
 }
 
 /**

@@ -325,6 +325,23 @@ describe('RFC 9293 §3.8.6: the send window', () => {
 });
 
 describe('RFC 9293 §3.8.6: a window that shrinks', () => {
+  it('[MUST-34] what the peer sends then is acknowledged with a number that it finds acceptable: inside its window', () => {
+    const { world, peer, connection } = established();
+    world.write(connection, 4 * MSS);
+    expect(peer.take()).toHaveLength(4);
+    // It has taken nothing of that, and has no room any more.
+    peer.wnd = 0;
+    peer.send({ flags: 'A', ack: 1 });
+    peer.take();
+    for (let i = 0; i < 4; i++) peer.send({ flags: 'PA', ack: 1, data: 1000 });
+    const answers = peer.take();
+    expect(answers.at(-1)).toMatchObject({ ack: 4001, length: 0 });
+    // §3.10.7.4: with a window of 0 only SEG.SEQ = RCV.NXT is.
+    for (const answer of answers) expect(answer.seq).toBe(1);
+    world.act(() => connection.abort());
+    peer.take();
+  });
+
   /** Four segments are out, then the peer takes back all but one. */
   const shrunk = (wnd: number) => {
     const made = established({ wnd: 4 * MSS, rtt: RTT });

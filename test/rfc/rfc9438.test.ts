@@ -204,15 +204,11 @@ describe('RFC 9438 §4.6: multiplicative decrease', () => {
     expect([cubic.cwnd, cubic.ssthresh]).toEqual([MSS, 2 * MSS]);
   });
 
-  it('[S-084] [S-075] after recovery no burst: RFC 6582’s min(ssthresh, max(pipe, MSS) + MSS)', () => {
+  it.each([0, 3, 69])('[S-084] [S-079] after recovery cwnd is ssthresh, with %d segments in the network', (pipe) => {
     const cubic = controller(100);
     cubic.onCongestion('loss', sample({ flight: 100 * MSS }));
-    cubic.onRecovered(sample({ pipe: 69 * MSS }));
+    cubic.onRecovered(sample({ pipe: pipe * MSS }));
     expect(cubic.cwnd).toBe(70 * MSS);
-    cubic.onRecovered(sample({ pipe: 3 * MSS }));
-    expect(cubic.cwnd).toBe(4 * MSS);
-    cubic.onRecovered(sample({ pipe: 0 }));
-    expect(cubic.cwnd).toBe(2 * MSS);
   });
 });
 

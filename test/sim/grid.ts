@@ -70,8 +70,8 @@ export function nameOf({ loss, rtt, reorder, rate }: Cell): string {
   return `loss ${loss} %, ${rtt} ms, reorder ${reorder} %, ${rate} Mbit/s`;
 }
 
-/** Eight with BBR. */
-export const QUICK_BBR: readonly Cell[] = QUICK.filter((_, i) => i % 3 === 0);
+/** With BBR, which fills most paths, only the slow ones of these are quick. */
+export const QUICK_BBR: readonly Cell[] = QUICK.filter(({ rate }) => rate === 10);
 
 /** Goodput in Mbit/s, as the snapshot writes it. */
 export function measure({ loss, rtt, reorder, rate }: Cell, congestion: Controller): string {

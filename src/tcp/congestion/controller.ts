@@ -106,7 +106,7 @@ export interface CongestionStart {
   /** Bytes: RFC 6928's window, or one segment after a lost SYN. */
   initialWindow: number;
   now: number;
-  /** The handshake's round-trip time; absent or 0: it gave none. */
+  /** A round-trip time known by then; absent or 0: none. The handshake's comes right after, with the first sample. */
   srtt?: number;
   /** For controllers that must not act in step with each other; absent: they take a fixed choice. */
   random?: Random;

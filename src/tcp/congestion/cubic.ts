@@ -14,7 +14,6 @@ import {
   reducedWindow,
   thresholdAfterIdle,
   windowAfterPeriod,
-  windowAfterRecovery,
   windowForMss,
 } from './window.ts';
 import { WindowValidation } from './window-validation.ts';
@@ -87,7 +86,8 @@ export class Cubic implements CongestionController {
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-084] RFC 9438 §4.6: ssthresh = flight_size * β_cubic; a timeout's as well (§4.8). Exact for whole segments.
-    const kept = this.#validation.onCongestion(kind, sample, (sample.flight * 7) / 10);
+    const flight = this.#validation.flightAt(kind, sample, this.cwnd);
+    const kept = this.#validation.onCongestion(kind, sample, (flight * 7) / 10);
     // RFC 5681 §3.1: held constant when the same data is lost again.
     if (kind !== 'timeout' || !this.#stalled) {
       this.#undo = { cwnd: this.cwnd, ssthresh: this.ssthresh, curve: { ...this.#curve } };
@@ -110,8 +110,8 @@ export class Cubic implements CongestionController {
       return;
     }
     if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
-    // After a mark nothing was missing that held ACKs back: the window is not larger than the flight.
-    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
+    // [S-075] [S-079] RFC 6582 §3.2 step 3, option 2, RFC 9937 §6.4. After a mark the window may be less than ssthresh.
+    if (!this.#marked) this.cwnd = unproven > 0 ? unproven : this.ssthresh;
     this.#endStage();
   }
 

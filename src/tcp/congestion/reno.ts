@@ -12,7 +12,6 @@ import {
   reducedWindow,
   thresholdAfterIdle,
   windowAfterPeriod,
-  windowAfterRecovery,
   windowForMss,
 } from './window.ts';
 import { WindowValidation } from './window-validation.ts';
@@ -59,7 +58,8 @@ export class Reno implements CongestionController {
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-067] RFC 5681 §3.1 (4): half of what was in flight, not of cwnd.
-    const half = this.#validation.onCongestion(kind, sample, sample.flight / 2);
+    const flight = this.#validation.flightAt(kind, sample, this.cwnd);
+    const half = this.#validation.onCongestion(kind, sample, flight / 2);
     // RFC 5681 §3.1: held constant when the same data is lost again.
     if (kind !== 'timeout' || !this.#stalled) {
       this.#undoCwnd = this.cwnd;
@@ -82,8 +82,8 @@ export class Reno implements CongestionController {
       return;
     }
     if (unproven > 0) this.ssthresh = Math.max(unproven, 2 * sample.mss);
-    // After a mark nothing was missing that held ACKs back: the window is not larger than the flight.
-    if (!this.#marked) this.cwnd = windowAfterRecovery(sample, unproven > 0 ? unproven : this.ssthresh);
+    // [S-075] [S-079] RFC 6582 §3.2 step 3, option 2, RFC 9937 §6.4. After a mark the window may be less than ssthresh.
+    if (!this.#marked) this.cwnd = unproven > 0 ? unproven : this.ssthresh;
     this.#counted = 0;
   }
 

@@ -66,6 +66,15 @@ export class WindowValidation {
   }
 
   /**
+   * What the share that is kept is taken from. The flight, as RFC 5681 §3.1 has it, but at the end of a burst that is no
+   * measure: most of it is acknowledged by then. So no less than pipeACK, which the path is known to carry in a round
+   * trip; and no more than `cwnd` for it. RFC 9438 §4.6 allows cwnd itself where it grows only by use.
+   */
+  flightAt(kind: CongestionKind, sample: CongestionSample, cwnd: number): number {
+    return kind === 'timeout' ? sample.flight : Math.max(sample.flight, Math.min(this.pipeAck, cwnd));
+  }
+
+  /**
    * The window is about to be reduced. Returns the bytes that are kept: `share`, which the controller keeps of the
    * flight. In the non-validated phase half of the flight, or of pipeACK where that is more (§4.4.1): a pause just before
    * the loss was noticed doesn't matter. Then the phase is over, and pipeACK is undefined until something was measured

@@ -1,5 +1,5 @@
 /** Arithmetic that window-based controllers share; bytes. */
-import type { CongestionKind, CongestionSample } from './controller.ts';
+import type { CongestionKind } from './controller.ts';
 
 /** The largest window there is (RFC 7323 §2.3): neither cwnd nor ssthresh needs to be larger. */
 export const MAX_WINDOW: number = 0x4000_0000;
@@ -17,12 +17,6 @@ export function reducedWindow(kind: CongestionKind, kept: number, cwnd: number, 
   // RFC 9438 §4.6, RFC 3168 §6.1.2: marks reduce down to one segment. No reduction makes a window larger, which half of
   // the flight can be while a timeout is repaired.
   return Math.max(Math.min(Math.floor(kept), cwnd), kind === 'ecn' ? mss : 2 * mss);
-}
-
-/** The congestion window when fast recovery ends. */
-export function windowAfterRecovery(sample: CongestionSample, ssthresh: number): number {
-  // [S-075] RFC 6582 §3.2 step 3, option 1: ssthresh, but no burst when little is left in the network.
-  return Math.min(ssthresh, Math.max(sample.pipe, sample.mss) + sample.mss);
 }
 
 /** The slow-start threshold when idleness takes the window away. */

@@ -138,6 +138,9 @@ describe('RoutingTable', () => {
       invalid(/not an address of/),
     );
     expect(() => routes.add('0.0.0.0/0', { via: '10.0.0.1' })).toThrow(invalid(/already/));
+    for (const prefix of [undefined, {}, 5, null]) {
+      expect(() => routes.add(prefix as never, {})).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    }
     expect(() => routes.add('10.9.0.0/16', {})).toThrow(expect.objectContaining({ code: 'ERR_MISSING_ARGS' }));
     expect(() => routes.add('10.9.0.0/16', { via: '10.0.0.1', metric: -1 })).toThrow(
       expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),

@@ -136,6 +136,13 @@ describe('handlers', () => {
     }
   });
 
+  it.each(PLACES)('of %s: a known callback in another case is refused', (where, give, one) => {
+    const { stack } = alone();
+    const { code, message } = thrown(() => give(stack, { [one.toLowerCase()]: ignore } as never));
+    expect(code).toBe('ERR_INVALID_ARG_VALUE');
+    expect(message).toContain(`${where}: there is no callback '${one.toLowerCase()}'; there are`);
+  });
+
   it.each(PLACES)('of %s: what is no object and what is no function is refused', (where, give, one) => {
     const { stack } = alone();
     for (const callbacks of [undefined, null, 'x', ignore, [ignore]]) {

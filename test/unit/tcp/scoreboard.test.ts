@@ -373,6 +373,20 @@ describe('Scoreboard', () => {
     expect([board.length, counts(board)]).toEqual([0, [0, 0, 0]]);
   });
 
+  it('is bounded by what is outstanding: blocks that cut segments to pieces make no more than 1024 records beside it', () => {
+    const board = new Scoreboard();
+    board.push(0, 64_000, 1000, 1, STAMP);
+    const sink = new Sink();
+    for (let i = 10; i < 64_000; i += 2) board.sack(i, i + 1, sink);
+    expect(board.length).toBeGreaterThan(1000);
+    expect(board.length).toBeLessThanOrEqual(1024 + 2 * 64);
+    // Whole segments are still taken in.
+    board.sack(62_000, 64_000, sink);
+    expect(board.sacked).toBeGreaterThanOrEqual(2000);
+    board.acknowledge(64_000, sink);
+    expect([board.length, counts(board)]).toEqual([0, [0, 0, 0]]);
+  });
+
   it('is bounded: of a record that can’t be cut all counts as sent again, and nothing as reported', () => {
     const board = new Scoreboard();
     for (let i = 0; i < 20_000; i++) board.push(i, i + 1, MSS, i, STAMP);
