@@ -63,7 +63,9 @@ function transportFlaw(value: PacketValue, facts: Facts): string | undefined {
   if (udp !== undefined) {
     if (udp.checksum !== undefined && udp.checksum !== 0) return 'udp-bad-checksum';
     if (udp.destinationPort === 0) return 'udp-port-zero';
-    return facts.udpPorts.includes(udp.destinationPort) ? undefined : 'udp-no-listener';
+    // RFC 1112 §4: nobody has joined a group; that of all hosts needs no joining.
+    const unjoined = isMulticast(ip.destination) && ip.destination.toString() !== '224.0.0.1';
+    return facts.udpPorts.includes(udp.destinationPort) && !unjoined ? undefined : 'udp-no-listener';
   }
   if (icmp !== undefined) return group ? 'icmp-group-ignored' : icmpDrop(icmp.type, icmp.code, icmp.payload, facts);
   return 'ip-unknown-protocol';
