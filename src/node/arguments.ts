@@ -17,7 +17,7 @@ export function normalizeArguments<Options extends object>(
 }
 
 /** A string that is not a number names a Unix-domain socket. */
-function isPath(value: unknown): boolean {
+export function isPath(value: unknown): value is string {
   return typeof value === 'string' && !(Number(value) >= 0);
 }
 

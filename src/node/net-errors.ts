@@ -72,7 +72,7 @@ export function endedByPeer(): UsageError {
 /** The core's error as `server.listen` reports it: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 export function listenError(error: unknown, address: string, port: number): Error {
   if (!isSystemError(error)) return error instanceof Error ? error : new Error(String(error));
-  const shaped = systemError(error.code, 'listen', { address, port, cause: error });
+  const shaped = systemError(error.code, 'listen', { address, port: port > 0 ? port : undefined, cause: error });
   const description = DESCRIPTIONS[error.code];
   const where = port > 0 ? `${address}:${port}` : address;
   if (description !== undefined) shaped.message = `listen ${error.code}: ${description} ${where}`;

@@ -1,3 +1,4 @@
+import diagnostics from 'node:diagnostics_channel';
 import * as nodeNet from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { requireOptions } from '../errors.ts';
@@ -63,6 +64,8 @@ export interface Net {
   setDefaultAutoSelectFamilyAttemptTimeout(value: number): void;
 }
 
+const dialled = diagnostics.channel('net.client.socket');
+
 /** Node's shortest time for an attempt, in milliseconds. */
 const SHORTEST_ATTEMPT = 10;
 
@@ -102,7 +105,9 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   const NetServer = callable<ServerConstructor>(BoundServer);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
+    if (connectOptions.path) return connectLocally(connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
+    if (dialled.hasSubscribers) dialled.publish({ socket });
     if (connectOptions.timeout) socket.setTimeout(connectOptions.timeout);
     return socket.connect(connectOptions, listener);
   }
@@ -134,6 +139,12 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
       autoSelect.attemptTimeout = Math.max(SHORTEST_ATTEMPT, value);
     },
   };
+}
+
+/** A stack has no paths: what leads to one is a socket of Node's own. */
+function connectLocally(options: object, listener: (() => void) | undefined): Socket {
+  const socket: unknown = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
+  return socket as Socket;
 }
 
 /** Node's classes are old enough to be called without `new`; so are these. */
