@@ -55,6 +55,14 @@ export function checkSignal(value: unknown, name: string): void {
   throw invalidArgType(name, 'an instance of AbortSignal', value);
 }
 
+/** The time for an attempt, in milliseconds; Node's shortest is 10. */
+export function toAttemptTimeout(value: unknown, name: string): number {
+  checkNumber(value, name);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (Number(value) < 1 || Number(value) > LONGEST_TIMER) throw outOfRange(name, '>= 1 && <= 2147483647', value);
+  return Math.max(10, Number(value));
+}
+
 /** A delay in milliseconds; what is longer than a timer can be becomes the longest. */
 export function toDelay(value: unknown, name: string): number {
   checkNumber(value, name);

@@ -52,7 +52,7 @@ export function invalidIpAddress(value: unknown): UsageError {
 
 export function invalidFamily(family: unknown, host: string, port: number): UsageError {
   const message = `Invalid address family: ${String(family)} ${host}:${port}`;
-  return usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError);
+  return Object.assign(usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError), { host, port });
 }
 
 export function socketClosed(): UsageError {

@@ -5,8 +5,7 @@ import { requireOptions } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import { checkBoolean, checkFunction, checkNumber, checkStack, normalizeArguments } from './arguments.ts';
-import { outOfRange } from './net-errors.ts';
+import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
 import { Socket } from './socket.ts';
@@ -65,9 +64,6 @@ export interface Net {
 }
 
 const dialled = diagnostics.channel('net.client.socket');
-
-/** Node's shortest time for an attempt, in milliseconds. */
-const SHORTEST_ATTEMPT = 10;
 
 /**
  * Makes a module shaped like `node:net` out of a stack.
@@ -134,9 +130,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
     },
     getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelect.attemptTimeout,
     setDefaultAutoSelectFamilyAttemptTimeout(value) {
-      checkNumber(value, 'value');
-      if (!Number.isInteger(value) || value < 1) throw outOfRange('value', '>= 1 && <= 2147483647', value);
-      autoSelect.attemptTimeout = Math.max(SHORTEST_ATTEMPT, value);
+      autoSelect.attemptTimeout = toAttemptTimeout(value, 'value');
     },
   };
 }
