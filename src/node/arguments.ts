@@ -17,7 +17,7 @@ export function normalizeArguments<Options extends object>(
 }
 
 /** A string that is not a number names a Unix-domain socket. */
-function isPath(value: unknown): boolean {
+export function isPath(value: unknown): value is string {
   return typeof value === 'string' && !(Number(value) >= 0);
 }
 
@@ -60,6 +60,14 @@ export function checkFunction(value: unknown, name: string): void {
 export function checkSignal(value: unknown, name: string): void {
   if (typeof value === 'object' && value !== null && 'aborted' in value) return;
   throw invalidArgType(name, 'an instance of AbortSignal', value);
+}
+
+/** The time for an attempt, in milliseconds; Node's shortest is 10. */
+export function toAttemptTimeout(value: unknown, name: string): number {
+  checkNumber(value, name);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (Number(value) < 1 || Number(value) > LONGEST_TIMER) throw outOfRange(name, '>= 1 && <= 2147483647', value);
+  return Math.max(10, Number(value));
 }
 
 /** A delay in milliseconds; what is longer than a timer can be becomes the longest. */

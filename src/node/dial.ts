@@ -2,24 +2,22 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import type { SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
-import { checkBoolean, checkFunction, checkNumber, toPort } from './arguments.ts';
-import {
-  asNodeError,
-  invalidArgType,
-  invalidFamily,
-  invalidIpAddress,
-  isSystemError,
-  outOfRange,
-} from './net-errors.ts';
+import { checkBoolean, checkFunction, checkNumber, toAttemptTimeout, toPort } from './arguments.ts';
+import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
 /** What a dial reports to its socket. */
 export interface DialOwner {
   emit(event: string, ...args: unknown[]): boolean;
+  /** There is a connection already, or an attempt at one: there can't be another. */
+  busy(): { code: 'EISCONN' | 'EALREADY'; connection: Connection } | undefined;
+  /** There are several addresses: the list gets `address:port` of each that is tried. */
+  attempted(addresses: string[]): void;
   /** An attempt begins that takes bytes for its SYN (Fast Open): what waits to be written may be written now. */
   early(connection: Connection): void;
   opened(connection: Connection): void;
@@ -29,8 +27,8 @@ export interface DialOwner {
   destroy(error: Error): void;
 }
 
-/** Node's shortest time for an attempt, in milliseconds. */
-const SHORTEST_ATTEMPT = 10;
+/** Why there was no attempt. */
+type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
 
 /** One `socket.connect()`: from a name to addresses to an open connection. */
 export class Dial {
@@ -49,8 +47,7 @@ export class Dial {
   #timer: Timer | undefined;
   #cancelled: boolean = false;
   #referenced: boolean = true;
-  /** `address:port` of each attempt, where there was more than one. */
-  attempted: string[] = [];
+  readonly #attempted: string[] = [];
 
   /** @throws ERR_INVALID_IP_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE */
   constructor(owner: DialOwner, host: NetHost, options: NetConnectOptions) {
@@ -69,10 +66,15 @@ export class Dial {
       throw invalidArgType('options.port', 'one of type number or string', port);
     }
     this.#port = toPort(port);
-    if (autoSelectFamily !== undefined) checkBoolean(autoSelectFamily, 'options.autoSelectFamily');
+    if (autoSelectFamily !== undefined && autoSelectFamily !== null)
+      checkBoolean(autoSelectFamily, 'options.autoSelectFamily');
     this.#autoSelect = autoSelectFamily ?? host.autoSelect.family;
-    this.#attemptTimeout = toAttemptTimeout(options.autoSelectFamilyAttemptTimeout) ?? host.autoSelect.attemptTimeout;
-    if (options.lookup !== undefined) checkFunction(options.lookup, 'options.lookup');
+    const { autoSelectFamilyAttemptTimeout: time } = options;
+    this.#attemptTimeout =
+      time === undefined || time === null
+        ? host.autoSelect.attemptTimeout
+        : toAttemptTimeout(time, 'options.autoSelectFamilyAttemptTimeout');
+    if (options.lookup && isIP(this.#name) === 0) checkFunction(options.lookup, 'options.lookup');
   }
 
   /** Begins; the owner hears nothing from inside the call. */
@@ -105,19 +107,21 @@ export class Dial {
   }
 
   #lookup(): void {
-    const { localAddress, hints = 0 } = this.#options;
+    const { localAddress, hints: given } = this.#options;
     const family = toFamily(this.#options.family);
     const either = family !== 4 && family !== 6;
+    const hints = given || (either && process.platform !== 'win32' ? dns.ADDRCONFIG : 0);
+    const options = either && !localAddress && this.#autoSelect ? { family, hints, all: true } : { family, hints };
     // Read at call time: programs and their tools replace dns.lookup.
     const lookup: LookupFunction = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
-    const all = either && !localAddress && this.#autoSelect;
-    lookup(this.#name, { hints, ...(family === undefined ? {} : { family }), ...(all ? { all } : {}) }, this.#found);
+    lookup(this.#name, options, this.#found);
   }
 
   readonly #found = (error: Error | null, found: string | LookupAddress[], family?: number): void => {
     if (this.#cancelled) return;
     if (error) {
-      this.#owner.emit('lookup', error, undefined, undefined, this.#name);
+      const address = Array.isArray(found) ? undefined : found;
+      this.#owner.emit('lookup', error, address, family, this.#name);
       return this.#failSoon(error);
     }
     const addresses = Array.isArray(found) ? found : [{ address: found, family: family ?? 0 }];
@@ -134,6 +138,7 @@ export class Dial {
 
   #try(targets: LookupAddress[]): void {
     this.#targets = targets;
+    if (targets.length > 1) this.#owner.attempted(this.#attempted);
     this.#tryNext();
   }
 
@@ -141,23 +146,53 @@ export class Dial {
     if (this.#cancelled) return;
     const target = this.#targets[this.#next++];
     if (target === undefined) return this.#owner.destroy(this.#summary());
-    if (this.#targets.length > 1) this.attempted.push(`${target.address}:${this.#port}`);
-    this.#owner.emit('connectionAttempt', target.address, this.#port, target.family);
+    const failure = this.#begin(target);
+    // What fails at `bind` was no attempt to connect.
+    const attempted = failure?.syscall !== 'bind';
+    if (attempted) this.#owner.emit('connectionAttempt', target.address, this.#port, target.family);
     if (this.#cancelled) return;
-    try {
-      this.#connection = this.#last = this.#connect(target);
-      if (!this.#referenced) this.#connection.unref();
-      if (this.#connection.get('fastOpen')) this.#owner.early(this.#connection);
-    } catch (error) {
-      return this.#attemptFailed(this.#shaped(error), target);
-    }
+    if (attempted && this.#targets.length > 1) this.#attempted.push(`${target.address}:${this.#port}`);
+    if (failure !== undefined) return this.#notBegun(failure, target);
+    if (this.#connection?.get('fastOpen')) this.#owner.early(this.#connection);
     if (this.#next < this.#targets.length) this.#limitAttempt(target);
   }
 
-  #connect({ address }: LookupAddress): Connection {
+  /** Begins an attempt, or says why there can't be one. */
+  #begin(target: LookupAddress): Failure | undefined {
     // Port 0 is no peer's port: Linux refuses it, as if nobody listened there.
-    if (this.#port === 0) throw systemError('ECONNREFUSED', 'connect', { address });
+    if (this.#port === 0) {
+      const refused = systemError('ECONNREFUSED', 'connect', { address: target.address });
+      setImmediate(() => {
+        if (!this.#cancelled) this.#attemptFailed(this.#named(refused), target);
+      });
+      return undefined;
+    }
+    try {
+      this.#connection = this.#last = this.#connect(target);
+      if (!this.#referenced) this.#connection.unref();
+      return undefined;
+    } catch (error) {
+      return this.#shaped(error);
+    }
+  }
+
+  /** Node tells of these only at the end, where there is one address. */
+  #notBegun(failure: Failure, { address, family }: LookupAddress): void {
+    if (this.#targets.length === 1) return this.#owner.destroy(failure);
+    this.#errors.push(failure);
+    if (failure.syscall !== 'bind') {
+      this.#owner.emit('connectionAttemptFailed', address, this.#port, family, failure);
+    }
+    this.#tryNext();
+  }
+
+  #connect({ address }: LookupAddress): Connection {
+    const busy = this.#owner.busy();
+    if (busy !== undefined) throw systemError(busy.code, 'connect', { address, port: this.#port });
     const { localAddress, localPort, tcp } = this.#options;
+    if (localPort && this.#isListening(localAddress || '0.0.0.0', localPort)) {
+      throw systemError('EADDRINUSE', 'bind', { address: localAddress || '0.0.0.0', port: localPort });
+    }
     const options = {
       ...this.#host.tcp,
       ...tcp,
@@ -173,7 +208,7 @@ export class Dial {
         this.#owner.opened(connection);
       },
       onClosing: () => this.#owner.finish(),
-      onError: (error) => this.#attemptFailed(error, this.#targets[this.#next - 1]!),
+      onError: (error) => this.#attemptFailed(this.#named(error), this.#targets[this.#next - 1]!),
     });
   }
 
@@ -191,7 +226,7 @@ export class Dial {
     const { address, family } = target;
     this.#timer = clock.timer(() => {
       this.#owner.emit('connectionAttemptTimeout', address, this.#port, family);
-      this.#errors.push(systemError('ETIMEDOUT', 'connect', { address, port: this.#port }));
+      this.#errors.push(this.#named(systemError('ETIMEDOUT', 'connect', { address, port: this.#port })));
       this.#dropAttempt();
       this.#tryNext();
     });
@@ -212,20 +247,43 @@ export class Dial {
     this.#timer = undefined;
   }
 
-  /** A local address or port that can't be had is the business of `bind`. */
-  #shaped(thrown: unknown): Error {
+  /** Linux lets nobody bind where somebody listens. */
+  #isListening(address: string, port: number): boolean {
+    const any = '0.0.0.0';
+    return this.#host.stack.tcp.listeners.some((listener) => {
+      const theirs = listener.address.toString();
+      return listener.port === port && (theirs === address || theirs === any || address === any);
+    });
+  }
+
+  /** As Node names the local end that the program asked for. */
+  #named(error: SystemError): SystemError {
     const { localAddress, localPort } = this.#options;
-    if (!isSystemError(thrown) || !(localAddress || localPort)) return asNodeError(thrown);
-    if (thrown.code !== 'EADDRINUSE' && thrown.code !== 'EADDRNOTAVAIL') return asNodeError(thrown);
-    const place = { address: localAddress || '0.0.0.0', port: localPort };
-    return systemError(thrown.code, 'bind', { ...place, cause: thrown });
+    if (!localAddress || !localPort) return error;
+    error.message += ` - Local (${localAddress}:${localPort})`;
+    return Object.assign(error, { localAddress, localPort });
+  }
+
+  /** A local address or port that can't be had is the business of `bind`. */
+  #shaped(thrown: unknown): Failure {
+    if (!isSystemError(thrown)) return asNodeError(thrown);
+    const { localAddress, localPort } = this.#options;
+    const address = localAddress || '0.0.0.0';
+    const local = thrown.code === 'EADDRINUSE' || thrown.code === 'EADDRNOTAVAIL';
+    if (local && (localAddress || localPort)) {
+      return systemError(thrown.code, 'bind', { address, port: localPort || undefined, cause: thrown });
+    }
+    const shaped = asNodeError(thrown);
+    const busy = this.#owner.busy()?.connection;
+    shaped.message += ` - Local (${busy?.localAddress.toString() ?? address}:${busy?.localPort ?? (localPort || 0)})`;
+    return shaped;
   }
 
   #summary(): Error {
-    const [first, ...others] = this.#errors;
-    if (first === undefined || others.length === 0) return first ?? systemError('ETIMEDOUT', 'connect');
+    const [first] = this.#errors;
+    if (this.#targets.length === 1) return first ?? systemError('ETIMEDOUT', 'connect');
     const summary = new AggregateError(this.#errors);
-    return 'code' in first ? Object.assign(summary, { code: first.code }) : summary;
+    return first !== undefined && 'code' in first ? Object.assign(summary, { code: first.code }) : summary;
   }
 
   /** `net.connect` has returned by then, so that listeners hear it. */
@@ -239,15 +297,6 @@ export class Dial {
 function toFamily(family: NetConnectOptions['family']): number | undefined {
   if (family === 'IPv4') return 4;
   return family === 'IPv6' ? 6 : family;
-}
-
-function toAttemptTimeout(value: number | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  checkNumber(value, 'options.autoSelectFamilyAttemptTimeout');
-  if (!Number.isInteger(value) || value < 1) {
-    throw outOfRange('options.autoSelectFamilyAttemptTimeout', '>= 1 && <= 2147483647', value);
-  }
-  return Math.max(SHORTEST_ATTEMPT, value);
 }
 
 /** Each address once, the families taking turns, that of the first address first (RFC 8305 §4). */

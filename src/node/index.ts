@@ -9,3 +9,4 @@ export type { Connect, Net, NetOptions, ServerConstructor, SocketConstructor } f
 export type { DropArgument, ListenOptions, Server, ServerOptions, ServerTcpOptions } from './server.ts';
 export type { Socket } from './socket.ts';
 export type { NetConnectOptions, SocketOptions } from './socket-options.ts';
+export type { OnRead } from './user-buffer.ts';

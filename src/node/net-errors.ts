@@ -52,7 +52,7 @@ export function invalidIpAddress(value: unknown): UsageError {
 
 export function invalidFamily(family: unknown, host: string, port: number): UsageError {
   const message = `Invalid address family: ${String(family)} ${host}:${port}`;
-  return usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError);
+  return Object.assign(usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError), { host, port });
 }
 
 export function socketClosed(): UsageError {
@@ -72,7 +72,7 @@ export function endedByPeer(): UsageError {
 /** The core's error as `server.listen` reports it: `listen EADDRINUSE: address already in use 127.0.0.1:80`. */
 export function listenError(error: unknown, address: string, port: number): Error {
   if (!isSystemError(error)) return error instanceof Error ? error : new Error(String(error));
-  const shaped = systemError(error.code, 'listen', { address, port, cause: error });
+  const shaped = systemError(error.code, 'listen', { address, port: port > 0 ? port : undefined, cause: error });
   const description = DESCRIPTIONS[error.code];
   const where = port > 0 ? `${address}:${port}` : address;
   if (description !== undefined) shaped.message = `listen ${error.code}: ${description} ${where}`;

@@ -1,11 +1,11 @@
+import diagnostics from 'node:diagnostics_channel';
 import * as nodeNet from 'node:net';
 import type { LookupFunction } from 'node:net';
 import { requireOptions } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import { checkBoolean, checkFunction, checkNumber, checkStack, normalizeArguments } from './arguments.ts';
-import { outOfRange } from './net-errors.ts';
+import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
 import { Socket } from './socket.ts';
@@ -63,8 +63,7 @@ export interface Net {
   setDefaultAutoSelectFamilyAttemptTimeout(value: number): void;
 }
 
-/** Node's shortest time for an attempt, in milliseconds. */
-const SHORTEST_ATTEMPT = 10;
+const dialled = diagnostics.channel('net.client.socket');
 
 /**
  * Makes a module shaped like `node:net` out of a stack.
@@ -102,7 +101,9 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   const NetServer = callable<ServerConstructor>(BoundServer);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
+    if (connectOptions.path) return connectLocally(connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
+    if (dialled.hasSubscribers) dialled.publish({ socket });
     if (connectOptions.timeout) socket.setTimeout(connectOptions.timeout);
     return socket.connect(connectOptions, listener);
   }
@@ -129,11 +130,15 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
     },
     getDefaultAutoSelectFamilyAttemptTimeout: () => autoSelect.attemptTimeout,
     setDefaultAutoSelectFamilyAttemptTimeout(value) {
-      checkNumber(value, 'value');
-      if (!Number.isInteger(value) || value < 1) throw outOfRange('value', '>= 1 && <= 2147483647', value);
-      autoSelect.attemptTimeout = Math.max(SHORTEST_ATTEMPT, value);
+      autoSelect.attemptTimeout = toAttemptTimeout(value, 'value');
     },
   };
+}
+
+/** A stack has no paths: what leads to one is a socket of Node's own. */
+function connectLocally(options: object, listener: (() => void) | undefined): Socket {
+  const socket: unknown = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
+  return socket as Socket;
 }
 
 /** Node's classes are old enough to be called without `new`; so are these. */

@@ -1,7 +1,9 @@
+import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
-import { EventEmitter } from 'node:events';
-import { isIP } from 'node:net';
+import { EventEmitter, captureRejectionSymbol } from 'node:events';
+import nodeNet from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { getDefaultHighWaterMark } from 'node:stream';
 import { usageError } from '../errors.ts';
 import { checkAcceptedOptions } from '../stack/tcp.ts';
 import type { ListenOptions as TcpListenOptions } from '../stack/tcp.ts';
@@ -9,7 +11,7 @@ import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { addressInfo, familyName } from './address-info.ts';
-import { checkNumber, checkSignal, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
+import { checkNumber, checkSignal, isPath, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
 import { invalidArgType, invalidArgValue, listenError, outOfRange } from './net-errors.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
@@ -42,8 +44,12 @@ export interface ListenOptions {
   backlog?: number | undefined;
   /** Closes the server when it is aborted. */
   signal?: AbortSignal | undefined;
-  /** Not supported: a stack has no Unix-domain sockets. */
+  /** A Unix-domain socket, or a pipe: Node's own server listens there, and the connections are Node's sockets. */
   path?: string | undefined;
+  /** With `path`: the socket is readable for all users. Default false. */
+  readableAll?: boolean | undefined;
+  /** With `path`: the socket is writable for all users. Default false. */
+  writableAll?: boolean | undefined;
 }
 
 /** A refused connection, in the words of the event 'drop'. */
@@ -57,6 +63,9 @@ export interface DropArgument {
 }
 
 const MOST_BACKLOG = 0x7fff_ffff;
+/** Before version 21 a `maxConnections` of 0 is none at all. */
+const ZERO_IS_A_LIMIT = Number.parseInt(process.versions.node, 10) >= 21;
+const accepted = diagnostics.channel('net.server.socket');
 
 /** A TCP server in the shape of Node's `net.Server`. */
 export class Server extends EventEmitter {
@@ -68,12 +77,15 @@ export class Server extends EventEmitter {
   keepAlive: boolean;
   /** Milliseconds. */
   keepAliveInitialDelay: number;
-  highWaterMark: number | undefined;
+  /** Of the sockets' streams, in bytes. */
+  highWaterMark: number;
   /** @internal Called when `close()` begins: idle connections may be ended there. */
   closing: (() => void) | undefined;
   readonly #host: NetHost;
   readonly #tcp: ServerTcpOptions;
   #listener: Listener | undefined;
+  /** Listens on a path instead. */
+  #local: nodeNet.Server | undefined;
   #connections: number = 0;
   #referenced: boolean = true;
   /** A lookup that ends after another `listen` or `close` counts no more. */
@@ -98,11 +110,12 @@ export class Server extends EventEmitter {
     this.keepAlive = Boolean(options.keepAlive);
     this.keepAliveInitialDelay = toInitialDelay(options.keepAliveInitialDelay);
     if (options.highWaterMark !== undefined) checkNumber(options.highWaterMark, 'options.highWaterMark');
-    this.highWaterMark = (options.highWaterMark ?? -1) < 0 ? undefined : options.highWaterMark;
+    const { highWaterMark = -1 } = options;
+    this.highWaterMark = highWaterMark < 0 ? getDefaultHighWaterMark(false) : highWaterMark;
   }
 
   get listening(): boolean {
-    return this.#listener !== undefined;
+    return this.#listener !== undefined || this.#local !== undefined;
   }
 
   /**
@@ -123,19 +136,22 @@ export class Server extends EventEmitter {
       const message = 'Listen method has been called more than once without closing.';
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
+    // As in Node the listener stays, and the signal counts, where what follows throws.
+    if (listener !== undefined) this.once('listening', listener);
+    const attempt = ++this.#attempt;
+    if (options.signal !== undefined) checkSignal(options.signal, 'options.signal');
+    this.#closeOnAbort(options.signal);
     const port = listenPort(args, options);
     const backlog = options.backlog
       ? toBacklog(options.backlog)
       : (argumentBacklog(args[1]) ?? argumentBacklog(args[2]));
-    if (options.signal !== undefined) checkSignal(options.signal, 'options.signal');
-    if (listener !== undefined) this.once('listening', listener);
-    const attempt = ++this.#attempt;
-    this.#closeOnAbort(options.signal);
+    if (port === undefined) return this.#listenLocally({ ...options, backlog });
     const { host } = options;
-    if (!host || isIP(host) !== 0) {
-      this.#listen(port, host || undefined, backlog);
+    if (!host) {
+      this.#listen(port, undefined, backlog);
       return this;
     }
+    // An address, too, takes this way, so that a server with a host never listens before the call returns.
     dns.lookup(host, (error, address) => {
       if (attempt !== this.#attempt) return;
       if (error) this.emit('error', error);
@@ -144,8 +160,9 @@ export class Server extends EventEmitter {
     return this;
   }
 
-  /** The address bound; null while not listening. */
-  address(): AddressInfo | null {
+  /** The address bound, or the path; null while not listening. */
+  address(): AddressInfo | string | null {
+    if (this.#local !== undefined) return this.#local.address();
     if (this.#listener === undefined) return null;
     return addressInfo(this.#listener.address, this.#listener.port);
   }
@@ -163,7 +180,9 @@ export class Server extends EventEmitter {
       this.once('close', () => callback(...failure));
     }
     this.#listener?.close();
+    this.#local?.close();
     this.#listener = undefined;
+    this.#local = undefined;
     this.#emitCloseIfDrained();
     return this;
   }
@@ -177,12 +196,14 @@ export class Server extends EventEmitter {
   ref(): this {
     this.#referenced = true;
     this.#listener?.ref();
+    this.#local?.ref();
     return this;
   }
 
   unref(): this {
     this.#referenced = false;
     this.#listener?.unref();
+    this.#local?.unref();
     return this;
   }
 
@@ -212,28 +233,68 @@ export class Server extends EventEmitter {
     });
   }
 
-  #accept(connection: Connection): void {
+  /** A stack has no paths: Node's own module listens there. */
+  #listenLocally(options: ListenOptions): this {
+    const { allowHalfOpen, pauseOnConnect, highWaterMark } = this;
+    const local = nodeNet.createServer({ allowHalfOpen, pauseOnConnect, highWaterMark });
+    local.on('connection', (socket) => this.#acceptLocally(socket));
+    local.on('listening', () => this.emit('listening'));
+    local.on('error', (error) => {
+      if (this.#local === local && !local.listening) this.#local = undefined;
+      this.emit('error', error);
+    });
+    const { path, backlog, readableAll = false, writableAll = false } = options;
+    local.listen({ path, backlog, readableAll, writableAll });
+    // Node knows at once whether it listens.
+    if (local.listening) this.#local = local;
+    if (!this.#referenced) local.unref();
+    return this;
+  }
+
+  #acceptLocally(socket: nodeNet.Socket): void {
+    if (this.#isFull()) {
+      this.emit('drop');
+      socket.destroy();
+      return;
+    }
+    this.#connections++;
+    socket.once('close', () => {
+      this.#connections--;
+      this.#emitCloseIfDrained();
+    });
+    this.emit('connection', socket);
+  }
+
+  #isFull(): boolean {
     const { maxConnections } = this;
-    if (maxConnections !== undefined && maxConnections !== null && this.#connections >= maxConnections) {
+    if (maxConnections === undefined || maxConnections === null) return false;
+    return this.#connections >= maxConnections && (maxConnections !== 0 || ZERO_IS_A_LIMIT);
+  }
+
+  #accept(connection: Connection): void {
+    if (this.#isFull()) {
       connection.handler = {};
-      connection.close();
       this.emit('drop', dropArgument(connection));
+      connection.close();
       return;
     }
     const { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark, pauseOnConnect } = this;
     const hwm = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark };
-    const options = { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay };
     this.#connections++;
-    const socket = new this.#host.Socket(highWaterMark === undefined ? options : { ...options, ...hwm }, {
-      connection,
-      server: this,
-      paused: pauseOnConnect,
-      gone: () => {
-        this.#connections--;
-        this.#emitCloseIfDrained();
+    const socket = new this.#host.Socket(
+      { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay, ...hwm },
+      {
+        connection,
+        server: this,
+        paused: pauseOnConnect,
+        gone: () => {
+          this.#connections--;
+          this.#emitCloseIfDrained();
+        },
       },
-    });
+    );
     this.emit('connection', socket);
+    if (accepted.hasSubscribers) accepted.publish({ socket });
   }
 
   #emitCloseIfDrained(): void {
@@ -253,14 +314,22 @@ export class Server extends EventEmitter {
   }
 }
 
-/** The port that the arguments of `listen` mean; none, null and undefined are 0. */
-function listenPort(args: readonly unknown[], options: ListenOptions): number {
+/** With `captureRejections` a listener of 'connection' that fails costs its own socket. */
+Object.defineProperty(Server.prototype, captureRejectionSymbol, {
+  value(this: Server, error: Error, event: string, socket?: Socket): void {
+    if (event === 'connection') socket?.destroy(error);
+    else this.emit('error', error);
+  },
+  configurable: true,
+  writable: true,
+});
+
+/** The port that the arguments of `listen` mean; none, null and undefined are 0. Undefined where there is a path. */
+function listenPort(args: readonly unknown[], options: ListenOptions): number | undefined {
   const omitted = args.length === 0 || typeof args[0] === 'function';
   if (omitted || ('port' in options && (options.port === undefined || options.port === null))) return 0;
   if (typeof options.port === 'number' || typeof options.port === 'string') return toPort(options.port, 'options.port');
-  if (options.path) {
-    throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
-  }
+  if (isPath(options.path)) return undefined;
   const missing = !('port' in options) && !('path' in options);
   throw invalidArgValue('options', options, missing ? 'must have the property "port" or "path"' : 'is invalid');
 }
@@ -279,12 +348,12 @@ function toBacklog(value: unknown): number {
 }
 
 function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {
-  return {
+  return Object.assign(Object.create(null) as object, {
     localAddress: localAddress.toString(),
     localPort,
     localFamily: familyName(localAddress),
     remoteAddress: remoteAddress.toString(),
     remotePort,
     remoteFamily: familyName(remoteAddress),
-  };
+  });
 }

@@ -5,6 +5,7 @@ import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
+import type { OnRead } from './user-buffer.ts';
 
 /** Options of `new net.Socket()`. */
 export interface SocketOptions extends Pick<DuplexOptions, 'readableHighWaterMark' | 'writableHighWaterMark'> {
@@ -19,6 +20,8 @@ export interface SocketOptions extends Pick<DuplexOptions, 'readableHighWaterMar
   /** Destroys the socket when it is aborted. */
   signal?: AbortSignal | undefined;
   highWaterMark?: number | undefined;
+  /** Bytes come in memory of the program's own, to a function. */
+  onread?: OnRead | null | undefined;
 }
 
 /** Options of `net.connect()` and `socket.connect()`. */
@@ -34,16 +37,16 @@ export interface NetConnectOptions extends SocketOptions {
   /** Passed to `lookup`. */
   hints?: number | undefined;
   /** How names become addresses. Default that of `createNet`, then `dns.lookup`. */
-  lookup?: LookupFunction | undefined;
+  lookup?: LookupFunction | null | undefined;
   /** Try the addresses of a name one after the other. Default `net.getDefaultAutoSelectFamily()`. */
-  autoSelectFamily?: boolean | undefined;
+  autoSelectFamily?: boolean | null | undefined;
   /** Milliseconds for each of them but the last. Default `net.getDefaultAutoSelectFamilyAttemptTimeout()`. */
-  autoSelectFamilyAttemptTimeout?: number | undefined;
+  autoSelectFamilyAttemptTimeout?: number | null | undefined;
   /** Milliseconds of idleness until 'timeout'; `net.connect` only. Default 0: never. */
   timeout?: number | undefined;
   /** Options of the core connection, over those of `createNet`. */
   tcp?: ConnectionOptions | undefined;
-  /** Not supported: a stack has no Unix-domain sockets. */
+  /** A Unix-domain socket or a pipe: `net.connect` gives a socket of Node's own. Not for `socket.connect`. */
   path?: string | null | undefined;
 }
 

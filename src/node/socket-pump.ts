@@ -7,7 +7,9 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 /** What the pump asks of the stream that it serves. */
 export interface PumpOwner {
   /** Takes bytes; false: no more for now. */
-  push(chunk: Buffer | null): boolean;
+  push(chunk: Buffer): boolean;
+  /** Bytes that one `push` may have; undefined: any number. */
+  room(): number | undefined;
   /** Bytes have moved. */
   active(): void;
   /** The peer has sent all. */
@@ -85,6 +87,11 @@ export class SocketPump implements ConnectionHandler {
     if (written !== undefined) process.nextTick(written, error ?? systemError('ECANCELED', 'write'));
   }
 
+  /** Nothing is read before the next `start()`. */
+  stop(): void {
+    this.#flowing = false;
+  }
+
   onReadable(): void {
     if (this.#flowing) this.#drain();
   }
@@ -142,7 +149,7 @@ export class SocketPump implements ConnectionHandler {
   #readOn(): void {
     const { connection } = this;
     while (this.#flowing) {
-      const bytes = connection.read();
+      const bytes = connection.read(this.#owner.room());
       if (bytes === undefined) return;
       this.bytesRead += bytes.byteLength;
       this.#owner.active();

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { AddressInfo } from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, addAbortSignal } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Address } from '../wire/address.ts';
@@ -12,6 +12,7 @@ import { closedBeforeConnected, endedByPeer, invalidArgValue, socketClosed } fro
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
 import { SocketPump } from './socket-pump.ts';
+import { UserBuffer } from './user-buffer.ts';
 
 /** How `write`, `end` and their like are called back. */
 export type WriteCallback = (error?: Error | null) => void;
@@ -38,11 +39,15 @@ export class Socket extends Duplex {
   server: Server | null = null;
   /** Milliseconds, as set by `setTimeout`. */
   timeout?: number;
-  autoSelectFamilyAttemptedAddresses: string[] = [];
+  /** `address:port` of each attempt, where a name has several addresses. */
+  autoSelectFamilyAttemptedAddresses?: string[];
   readonly #host: NetHost;
   readonly #idle: IdleTimer;
   #gone: (() => void) | undefined;
   #dial: Dial | undefined;
+  /** `connect` was called while one was under way, or open: it will fail. */
+  #second: Dial | undefined;
+  #userBuffer: UserBuffer | undefined;
   #pump: SocketPump | undefined;
   /** What the socket stood on when it was destroyed. */
   #last: Connection | undefined;
@@ -60,17 +65,22 @@ export class Socket extends Duplex {
   #peer: { address: Address; port: number } | undefined;
 
   /** @internal Users make sockets with the `Socket` of `createNet`. */
-  constructor(host: NetHost, options: SocketOptions = {}, accepted?: Accepted) {
+  constructor(host: NetHost, given?: SocketOptions | null, accepted?: Accepted) {
+    const options = given ?? {};
     refuseObjectMode(options);
     const delay = toInitialDelay(options.keepAliveInitialDelay);
     // 'close' has an argument here: it is emitted below.
-    super({ ...options, allowHalfOpen: Boolean(options.allowHalfOpen), emitClose: false, autoDestroy: true });
+    const halfOpen = Boolean(options.allowHalfOpen);
+    super({ ...options, allowHalfOpen: halfOpen, emitClose: false, autoDestroy: true, signal: undefined });
     this.#host = host;
     this.#noDelay = Boolean(options.noDelay);
     this.#keepAlive = Boolean(options.keepAlive);
     this.#keepAliveDelay = delay;
     this.#idle = new IdleTimer(host.stack.clock, () => this.emit('timeout'));
+    this.#userBuffer = UserBuffer.from(options.onread);
     this.on('end', () => this.#onStreamEnd());
+    // Not the constructor of Duplex: a signal that is aborted already destroys at once what has no fields yet.
+    if (options.signal) addAbortSignal(options.signal, this);
     if (accepted === undefined) return;
     this.server = accepted.server;
     this.#gone = () => accepted.gone();
@@ -110,9 +120,9 @@ export class Socket extends Duplex {
     return (this.#pump?.bytesWritten ?? this.#bytesWritten) + this.writableLength;
   }
 
-  /** Node's old name for `writableLength`. */
-  get bufferSize(): number {
-    return this.writableLength;
+  /** Node's old name for `writableLength`; undefined where nothing is open. */
+  get bufferSize(): number | undefined {
+    return this.#pump !== undefined || this.connecting ? this.writableLength : undefined;
   }
 
   get remoteAddress(): string | undefined {
@@ -158,6 +168,8 @@ export class Socket extends Duplex {
   connect(port: number | string, connectionListener?: () => void): this;
   connect(...args: unknown[]): this {
     const [options, listener] = normalizeArguments<NetConnectOptions>(args);
+    // As in Node the listener stays where what follows throws.
+    if (listener !== undefined) this.once('connect', listener);
     if (options.port === undefined && (options.path === undefined || options.path === null)) {
       const message = 'The "options" or "port" or "path" argument must be specified';
       throw usageError('ERR_MISSING_ARGS', message);
@@ -166,12 +178,12 @@ export class Socket extends Duplex {
       throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
     }
     const dial = new Dial(this.#dialOwner(), this.#host, options);
-    if (listener !== undefined) this.once('connect', listener);
-    this.#renew();
+    const busy = this.#pump !== undefined || this.#dial !== undefined;
+    if (!busy) this.#renew();
     this.#idle.touch();
     this.connecting = true;
-    this.autoSelectFamilyAttemptedAddresses = dial.attempted;
-    this.#dial = dial;
+    if (busy) this.#second = dial;
+    else this.#dial = dial;
     dial.setReferenced(this.#referenced);
     dial.start();
     return this;
@@ -180,10 +192,10 @@ export class Socket extends Duplex {
   /** Emits 'timeout' after so many milliseconds without traffic; 0 turns it off. The socket stays open. */
   setTimeout(milliseconds: number, callback?: () => void): this {
     if (this.destroyed) return this;
-    const delay = toDelay(milliseconds, 'msecs');
-    if (callback !== undefined) checkFunction(callback, 'callback');
     this.timeout = milliseconds;
+    const delay = toDelay(milliseconds, 'msecs');
     this.#idle.set(delay);
+    if (callback !== undefined) checkFunction(callback, 'callback');
     if (callback === undefined) return this;
     return delay === 0 ? this.off('timeout', callback) : this.once('timeout', callback);
   }
@@ -230,6 +242,21 @@ export class Socket extends Duplex {
     return this.destroy();
   }
 
+  override pause(): this {
+    if (this.#userBuffer !== undefined) this.#pump?.stop();
+    return super.pause();
+  }
+
+  override resume(): this {
+    if (this.#userBuffer !== undefined) this.#pump?.start();
+    return super.resume();
+  }
+
+  override read(size?: number): unknown {
+    if (this.#userBuffer !== undefined) this.#pump?.start();
+    return super.read(size);
+  }
+
   override _read(): void {
     if (this.#pump === undefined) this.#wantsBytes = true;
     else this.#pump.start();
@@ -264,7 +291,9 @@ export class Socket extends Duplex {
     this.#idle.set(0);
     this.#last = this.#pump?.connection ?? this.#dial?.last;
     this.#dial?.cancel();
+    this.#second?.cancel();
     this.#dial = undefined;
+    this.#second = undefined;
     this.#releasePump(error);
     callback(error);
     this.#emitCloseSoon(wasOpen, error !== null && error !== undefined);
@@ -275,7 +304,8 @@ export class Socket extends Duplex {
 
   #finish(callback: WriteCallback): void {
     this.#pump?.connection.shutdown();
-    callback();
+    // Node's comes a turn later, too: the listeners of 'end' may find the socket still open.
+    setImmediate(callback);
   }
 
   #write(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
@@ -309,6 +339,14 @@ export class Socket extends Duplex {
         if (event === 'lookup') this.#idle.touch();
         return this.emit(event, ...args);
       },
+      busy: () => {
+        if (this.#pump !== undefined) return { code: 'EISCONN', connection: this.#pump.connection };
+        const connection = this.#live ?? this.#second?.connection;
+        return connection && { code: 'EALREADY', connection };
+      },
+      attempted: (addresses) => {
+        this.autoSelectFamilyAttemptedAddresses = addresses;
+      },
       early: (connection) => this.#writeEarly(connection),
       opened: (connection) => this.#opened(connection),
       finish: () => void this.end(),
@@ -339,7 +377,8 @@ export class Socket extends Duplex {
 
   #take(connection: Connection): void {
     this.#pump = new SocketPump(connection, {
-      push: (chunk) => this.push(chunk),
+      push: (chunk) => (this.#userBuffer === undefined ? this.push(chunk) : this.#userBuffer.take(chunk)),
+      room: () => this.#userBuffer?.size,
       active: () => this.#idle.touch(),
       ended: () => {
         this.push(null);
@@ -385,7 +424,8 @@ export class Socket extends Duplex {
     if (held !== undefined) this.off('connect', held.send);
     const close = (): void => {
       held?.callback(closedBeforeConnected());
-      this.emit('close', hadError);
+      if (wasOpen) this.emit('close', hadError);
+      else this.emit('close');
     };
     if (wasOpen) setImmediate(close);
     else process.nextTick(close);

@@ -84,7 +84,7 @@ describe("errors in Node's words", () => {
     const net = createNet(stack);
     const noWay = 'connect ENETUNREACH 192.0.2.1:80';
     expect(await nextError(net.connect(80, '192.0.2.1'))).toEqual(
-      because(noWay, `${noWay}: no route: add one with stack.routes.add`, {
+      because(`${noWay} - Local (0.0.0.0:0)`, `${noWay}: no route: add one with stack.routes.add`, {
         code: 'ENETUNREACH',
         errno: -101,
         syscall: 'connect',
@@ -93,7 +93,9 @@ describe("errors in Node's words", () => {
       }),
     );
     const noIpv6 = 'connect EAFNOSUPPORT ::1:80';
-    expect(await nextError(net.connect(80, '::1'))).toEqual(because(noIpv6, `${noIpv6}: there is no IPv6 yet`));
+    expect(await nextError(net.connect(80, '::1'))).toEqual(
+      because(`${noIpv6} - Local (0.0.0.0:0)`, `${noIpv6}: there is no IPv6 yet`),
+    );
   });
 
   it('so has a local address that is not there, and a server', async () => {

@@ -1,0 +1,511 @@
+import { once } from 'node:events';
+import type nodeNet from 'node:net';
+import { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { closed, closing, failure, gone, journal, listening, portOf, seen, settled, thrown } from './helpers.ts';
+import { MODULES } from './modules.ts';
+import type { Modules } from './modules.ts';
+
+const HOST = '127.0.0.1';
+
+describe.each(MODULES)('$name: net.Socket', ({ make }) => {
+  let modules: Modules;
+  let net: typeof nodeNet;
+  let server: nodeNet.Server;
+  beforeEach(() => {
+    modules = make();
+    net = modules.net;
+  });
+  afterEach(async () => {
+    await closed(server);
+    await modules.end();
+  });
+
+  /** The near and the far end of a connection. */
+  async function pair(options = {}, clientOptions = {}): Promise<[nodeNet.Socket, nodeNet.Socket]> {
+    server = await listening(net.createServer(options));
+    const near = net.connect({ port: portOf(server), host: HOST, ...clientOptions });
+    const [[far]] = await Promise.all([once(server, 'connection'), once(near, 'connect')]);
+    return [near, far as nodeNet.Socket];
+  }
+
+  const written = (socket: nodeNet.Socket, ...args: unknown[]): Promise<unknown> =>
+    new Promise((resolve) => {
+      Reflect.apply(socket.write, socket, [...args, resolve]);
+    });
+
+  async function text(socket: nodeNet.Socket): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).toString();
+  }
+
+  /** As `text`, but leaves the socket as it is. */
+  async function heard(socket: nodeNet.Socket): Promise<string> {
+    let all = '';
+    socket.on('data', (chunk) => {
+      all += String(chunk);
+    });
+    await once(socket, 'end');
+    return all;
+  }
+
+  describe('alone', () => {
+    beforeEach(async () => {
+      server = await listening(net.createServer());
+    });
+
+    it('is a Duplex, made with and without new, and has not begun', () => {
+      const call: unknown = net.Socket;
+      for (const socket of [
+        new net.Socket(),
+        (call as () => nodeNet.Socket)(),
+        Reflect.construct(net.Socket, [null]),
+      ]) {
+        expect(socket).toBeInstanceOf(Duplex);
+        expect(socket).toBeInstanceOf(net.Socket);
+        expect(socket).toMatchObject({
+          pending: true,
+          connecting: false,
+          destroyed: false,
+          readyState: 'open',
+          bytesRead: 0,
+          bytesWritten: 0,
+          allowHalfOpen: false,
+        });
+        expect([socket.address(), socket.remoteAddress, socket.localPort, socket.timeout]).toEqual([
+          {},
+          undefined,
+          undefined,
+          undefined,
+        ]);
+        expect(socket.bufferSize).toBe(undefined);
+      }
+    });
+
+    it('is destroyed without an argument of close', async () => {
+      const socket = new net.Socket();
+      const closes: unknown[][] = [];
+      socket.on('close', (...args: unknown[]) => closes.push(args));
+      expect(socket.destroy()).toBe(socket);
+      await settled();
+      expect([closes, socket.destroyed, socket.readyState]).toEqual([[[]], true, 'closed']);
+    });
+
+    it('has nothing to write to: ERR_SOCKET_CLOSED', async () => {
+      const socket = new net.Socket();
+      const entries = journal(socket, 'error', 'close');
+      const error = await written(socket, 'x');
+      expect(seen(error)).toEqual({ name: 'Error', code: 'ERR_SOCKET_CLOSED', message: 'Socket is closed' });
+      await settled();
+      expect(entries).toEqual(['error ERR_SOCKET_CLOSED', 'close']);
+    });
+
+    it('has nothing to reset: ERR_SOCKET_CLOSED', async () => {
+      const socket = new net.Socket();
+      const failed = failure(socket);
+      expect(socket.resetAndDestroy()).toBe(socket);
+      expect(await failed).toEqual({ name: 'Error', code: 'ERR_SOCKET_CLOSED', message: 'Socket is closed' });
+    });
+
+    it('refuses a timeout that is none, and a callback that is none', () => {
+      const socket = new net.Socket();
+      const typed = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };
+      expect(thrown(() => socket.setTimeout('1' as never))).toEqual({
+        ...typed,
+        message: 'The "msecs" argument must be of type number. Received type string (\'1\')',
+      });
+      expect(thrown(() => socket.setTimeout(1, 5 as never))).toEqual({
+        ...typed,
+        message: 'The "callback" argument must be of type function. Received type number (5)',
+      });
+      for (const bad of [-1, Number.NaN, Infinity]) {
+        expect(thrown(() => socket.setTimeout(bad))).toEqual({
+          name: 'RangeError',
+          code: 'ERR_OUT_OF_RANGE',
+          message: `The value of "msecs" is out of range. It must be a non-negative finite number. Received ${bad}`,
+        });
+      }
+      expect(socket.setTimeout(0)).toBe(socket);
+      socket.destroy();
+    });
+
+    it('takes its options at any time, and returns itself', () => {
+      const socket = new net.Socket();
+      expect(socket.setNoDelay().setNoDelay(false).setKeepAlive(true, 1000).setKeepAlive().unref().ref()).toBe(socket);
+      socket.destroy();
+      expect(socket.setNoDelay().setKeepAlive(true).setTimeout(5)).toBe(socket);
+      expect(socket.timeout).toBe(undefined);
+    });
+  });
+
+  describe('lives', () => {
+    const EVENTS = ['connect', 'ready', 'data', 'end', 'finish', 'error', 'close'];
+
+    it('from connect to close in order, where the peer ends', async () => {
+      server = await listening(net.createServer((socket) => socket.end('hello')));
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, ...EVENTS);
+      await closing(near);
+      expect(entries).toEqual(['connect', 'ready', 'data hello', 'end', 'finish', 'close false']);
+      expect([near.bytesRead, near.bytesWritten, near.destroyed, near.readyState]).toEqual([5, 0, true, 'closed']);
+    });
+
+    it('from finish to end, where it ends itself', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near.resume(), 'end', 'finish', 'error', 'close');
+      far.resume();
+      near.end('bye');
+      expect([near.writable, near.readyState]).toEqual([false, 'readOnly']);
+      await Promise.all([closing(near), closing(far)]);
+      expect(entries).toEqual(['finish', 'end', 'close false']);
+      expect([far.bytesRead, near.bytesWritten]).toEqual([3, 3]);
+    });
+
+    it('half open where both allow it', async () => {
+      const [near, far] = await pair({ allowHalfOpen: true }, { allowHalfOpen: true });
+      near.end('ask');
+      expect(await heard(far)).toBe('ask');
+      expect([far.writable, far.destroyed, far.readyState]).toEqual([true, false, 'writeOnly']);
+      far.end('answer');
+      expect(await heard(near)).toBe('answer');
+      await settled();
+      expect([near.destroyed, far.destroyed]).toEqual([true, true]);
+    });
+
+    it('half open where it is allowed late', async () => {
+      const [near, far] = await pair();
+      far.allowHalfOpen = true;
+      near.end();
+      await once(far.resume(), 'end');
+      await settled();
+      expect([far.writable, far.destroyed]).toEqual([true, false]);
+      await gone(near, far);
+    });
+
+    it('unread until somebody reads: the peer’s end does not end it', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near, 'end', 'close');
+      far.end('unread');
+      await once(far, 'finish');
+      await settled();
+      expect(entries).toEqual([]);
+      near.resume();
+      await closing(near);
+      expect(entries).toEqual(['end', 'close false']);
+    });
+
+    it('until destroy: close false, or true with an error', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near, 'end', 'finish', 'error', 'close');
+      far.resume();
+      near.destroy(Object.assign(new Error('mine'), { code: 'MINE' }));
+      near.destroy(new Error('too late'));
+      expect([near.destroyed, near.readyState, near.localPort, near.address()]).toEqual([
+        true,
+        'closed',
+        undefined,
+        {},
+      ]);
+      await Promise.all([closing(near), closing(far)]);
+      expect(entries).toEqual(['error MINE', 'close true']);
+    });
+
+    it('until destroySoon has written all', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near, 'finish', 'error', 'close');
+      near.write('all ');
+      near.write('of it');
+      near.destroySoon();
+      expect(near.destroyed).toBe(false);
+      expect(await text(far)).toBe('all of it');
+      await gone(near, far);
+      await settled();
+      expect(entries).toEqual(['finish', 'close false']);
+    });
+
+    it('until it is reset: ECONNRESET for the peer', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near, 'error', 'close');
+      const failed = failure(far);
+      const gones = [closing(near), closing(far)];
+      expect(near.resetAndDestroy()).toBe(near);
+      expect(await failed).toEqual({
+        name: 'Error',
+        code: 'ECONNRESET',
+        errno: -104,
+        syscall: 'read',
+        message: 'read ECONNRESET',
+      });
+      await Promise.all(gones);
+      expect(entries).toEqual(['close false']);
+    });
+
+    it('until it is reset while it connects: when it has', async () => {
+      server = await listening(net.createServer((socket) => socket.on('error', () => {})));
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, 'connect', 'ready', 'error', 'close');
+      near.resetAndDestroy();
+      await closing(near);
+      expect(entries).toEqual(['connect', 'ready', 'close false']);
+    });
+
+    it('again, when it connects again', async () => {
+      server = await listening(net.createServer((socket) => socket.end('hello')));
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, ...EVENTS);
+      await closing(near);
+      near.connect(portOf(server), HOST);
+      expect([near.destroyed, near.connecting, near.bytesRead]).toEqual([false, true, 0]);
+      await closing(near);
+      const life = ['connect', 'ready', 'data hello', 'end', 'finish', 'close false'];
+      expect(entries).toEqual([...life, ...life]);
+    });
+
+    it('in async disposal and iteration', async () => {
+      const [near, far] = await pair();
+      far.end('some text');
+      expect(await text(near)).toBe('some text');
+      expect(near.destroyed).toBe(true);
+      await gone(far);
+      const disposable = net.connect(portOf(server), HOST);
+      await once(disposable, 'connect');
+      disposable.on('error', () => {});
+      await disposable[Symbol.asyncDispose]();
+      expect(disposable.destroyed).toBe(true);
+    });
+  });
+
+  describe('writes', () => {
+    it('calls back in order, without an error', async () => {
+      const [near, far] = await pair();
+      const entries: unknown[] = [];
+      near.write('a', (error) => entries.push(['a', error ?? null]));
+      near.write(Buffer.from('b'), (error) => entries.push(['b', error ?? null]));
+      near.end('c', () => entries.push(['end']));
+      expect(entries).toEqual([]);
+      expect(await text(far)).toBe('abc');
+      await settled();
+      expect(entries).toEqual([['a', null], ['b', null], ['end']]);
+      await gone(near, far);
+    });
+
+    it('before it is connected', async () => {
+      server = await listening(net.createServer());
+      const near = net.connect(portOf(server), HOST);
+      near.write('ab');
+      near.write('cde');
+      expect([near.bytesWritten, near.bufferSize, near.writableLength]).toEqual([5, 5, 5]);
+      near.end('f');
+      const [far] = (await once(server, 'connection')) as [nodeNet.Socket];
+      expect(await text(far)).toBe('abcdef');
+      await gone(near, far);
+      expect([near.bytesWritten, near.bufferSize]).toEqual([6, undefined]);
+    });
+
+    it('which fails where it never is: ERR_SOCKET_CLOSED_BEFORE_CONNECTION', async () => {
+      server = await listening(net.createServer());
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, 'connect', 'error', 'close');
+      const result = written(near, 'x');
+      near.destroy();
+      expect(seen(await result)).toEqual({
+        name: 'Error',
+        code: 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION',
+        message: 'Socket closed before the connection was established',
+      });
+      await settled();
+      expect(entries.filter((entry) => !entry.startsWith('error'))).toEqual(['close false']);
+    });
+
+    it.each([
+      ['utf8', 'grün', 'grün'],
+      ['latin1', 'gr\u00fcn', Buffer.from('gr\u00fcn', 'latin1').toString()],
+      ['hex', '616263', 'abc'],
+      ['base64', 'YWJj', 'abc'],
+      ['utf16le', 'ab', 'a\0b\0'],
+      ['ascii', 'abc', 'abc'],
+    ])('in %s', async (encoding, string, expected) => {
+      const [near, far] = await pair();
+      near.setDefaultEncoding('latin1');
+      near.write(string, encoding as BufferEncoding);
+      near.end();
+      expect(await text(far)).toBe(expected);
+      await gone(near, far);
+    });
+
+    it('what is corked in one piece', async () => {
+      const [near, far] = await pair();
+      near.cork();
+      for (const piece of ['one ', 'two ', Buffer.from('three')]) near.write(piece);
+      expect([near.writableLength, near.bytesWritten]).toEqual([13, 13]);
+      const first = once(far, 'data');
+      near.uncork();
+      expect(String((await first)[0])).toBe('one two three');
+      await gone(near, far);
+    });
+
+    it('not after end: ERR_STREAM_WRITE_AFTER_END', async () => {
+      const [near, far] = await pair({ allowHalfOpen: true });
+      const failed = failure(near);
+      near.end();
+      const error = { name: 'Error', code: 'ERR_STREAM_WRITE_AFTER_END', message: 'write after end' };
+      expect(seen(await written(near, 'x'))).toEqual(error);
+      expect(await failed).toEqual(error);
+      await gone(near, far);
+    });
+
+    it('not after the peer’s end, which ended it: EPIPE', async () => {
+      const [near, far] = await pair();
+      near.resume();
+      far.end();
+      await once(near, 'end');
+      const failed = failure(near);
+      const error = { name: 'Error', code: 'EPIPE', message: 'This socket has been ended by the other party' };
+      expect(seen(await written(near, 'x'))).toEqual(error);
+      expect(await failed).toEqual(error);
+      await gone(near, far);
+    });
+
+    it('not after destroy: ERR_STREAM_DESTROYED for the callback alone', async () => {
+      const [near, far] = await pair();
+      const entries = journal(near, 'error', 'close');
+      near.destroy();
+      expect(seen(await written(near, 'x'))).toEqual({
+        name: 'Error',
+        code: 'ERR_STREAM_DESTROYED',
+        message: 'Cannot call write after a stream was destroyed',
+      });
+      await settled();
+      expect(entries).toEqual(['close false']);
+      await gone(far);
+    });
+
+    it.each([
+      [5, 'ERR_INVALID_ARG_TYPE'],
+      [{}, 'ERR_INVALID_ARG_TYPE'],
+      [undefined, 'ERR_INVALID_ARG_TYPE'],
+      [null, 'ERR_STREAM_NULL_VALUES'],
+    ])('not %j: %s', async (chunk, code) => {
+      const [near, far] = await pair();
+      expect(thrown(() => near.write(chunk as never))).toMatchObject({ name: 'TypeError', code });
+      expect(near.destroyed).toBe(false);
+      await gone(near, far);
+    });
+  });
+
+  describe('reads', () => {
+    it('text with setEncoding, across pieces', async () => {
+      const [near, far] = await pair();
+      near.setEncoding('utf8');
+      const bytes = Buffer.from('grün');
+      far.write(bytes.subarray(0, 3));
+      far.end(bytes.subarray(3));
+      let all = '';
+      for await (const piece of near) all += String(piece);
+      expect(all).toBe('grün');
+      await gone(far);
+    });
+
+    it('nothing while it is paused, before and after connect', async () => {
+      server = await listening(net.createServer((socket) => socket.end('hello')));
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, 'data', 'end');
+      near.pause();
+      await once(near, 'connect');
+      await settled();
+      expect([near.isPaused(), entries]).toEqual([true, []]);
+      near.resume();
+      await closing(near);
+      expect(entries).toEqual(['data hello', 'end']);
+    });
+
+    it('into memory of the program’s own with onread', async () => {
+      server = await listening(net.createServer((socket) => socket.end('hello world')));
+      const buffer = Buffer.alloc(4);
+      const pieces: string[] = [];
+      const near = net.connect({
+        port: portOf(server),
+        host: HOST,
+        onread: {
+          buffer,
+          callback: (length: number, memory: Uint8Array) => {
+            expect(memory).toBe(buffer);
+            pieces.push(buffer.toString('utf8', 0, length));
+            return true;
+          },
+        },
+      });
+      const entries = journal(near, 'data', 'end', 'finish', 'error', 'close');
+      await closing(near);
+      expect(pieces).toEqual(['hell', 'o wo', 'rld']);
+      expect([entries, near.bytesRead]).toEqual([['end', 'finish', 'close false'], 11]);
+    });
+
+    it('into memory that a function gives, until the callback says stop', async () => {
+      server = await listening(net.createServer((socket) => socket.end('hello world')));
+      const buffers: Buffer[] = [];
+      const pieces: string[] = [];
+      const near = net.connect({
+        port: portOf(server),
+        host: HOST,
+        onread: {
+          buffer: () => {
+            const buffer = Buffer.alloc(6);
+            buffers.push(buffer);
+            return buffer;
+          },
+          callback: (length: number, memory: Uint8Array) => {
+            expect(memory).toBe(buffers.at(-1));
+            pieces.push(Buffer.from(memory).toString('utf8', 0, length));
+            return false;
+          },
+        },
+      });
+      const entries = journal(near, 'data', 'end', 'close');
+      while (pieces.length === 0) await settled();
+      await settled();
+      expect([pieces, entries]).toEqual([['hello '], []]);
+      near.resume();
+      while (pieces.length === 1) await settled();
+      expect([pieces, buffers.length]).toEqual([['hello ', 'world'], 3]);
+      near.resume();
+      await closing(near);
+      expect(entries).toEqual(['end', 'close false']);
+    });
+
+    it('what pipeline carries there and back', async () => {
+      server = await listening(net.createServer((socket) => socket.pipe(socket)));
+      const near = net.connect(portOf(server), HOST);
+      const bytes = Buffer.alloc(300_000, 'pattern');
+      const back: Buffer[] = [];
+      await pipeline(
+        async function* () {
+          yield bytes;
+        },
+        near,
+        async (source: AsyncIterable<Buffer>) => {
+          for await (const chunk of source) back.push(chunk);
+        },
+      );
+      expect(Buffer.concat(back).equals(bytes)).toBe(true);
+      expect([near.bytesWritten, near.bytesRead]).toEqual([300_000, 300_000]);
+      await gone(near);
+    });
+  });
+
+  describe('setTimeout', () => {
+    it('tells of silence, leaves the socket open, and is turned off with its callback', async () => {
+      const [near, far] = await pair();
+      await new Promise<void>((resolve) => expect(near.setTimeout(10, resolve)).toBe(near));
+      expect([near.timeout, near.destroyed, near.listenerCount('timeout')]).toEqual([10, false, 0]);
+      const never = (): void => expect.unreachable();
+      near.setTimeout(10, never);
+      expect(near.listenerCount('timeout')).toBe(1);
+      near.setTimeout(0, never);
+      expect([near.timeout, near.listenerCount('timeout')]).toEqual([0, 0]);
+      await gone(near, far);
+    });
+  });
+});
