@@ -89,7 +89,7 @@ export function expected(cell: Cell, congestion: Controller, measured: string): 
     snapshot.set(keyOf(cell), line);
     writeSnapshot(snapshot);
   }
-  return line[column];
+  return line[column] || undefined;
 }
 
 function keyOf({ loss, rtt, reorder, rate }: Cell): string {
