@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Fixture, Namespace } from '../support/namespace.ts';
 import { canUseTun, withNamespace } from '../support/namespace.ts';
 
+/** Seconds: ping waits so long for its last reply, however soon the others came, and whatever `-W` says. */
+const PATIENTLY = '0.5';
 const unavailable = canUseTun('ping', 'setpriv', 'unshare', 'strace', 'sh');
 
 const KERNEL = ['10.7.0.1/24', 'fd07::1/64'];
@@ -38,7 +40,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       const fixture = await startLink(ns);
       expect(fixture.ready).toMatchObject({ name: 'tun0', mtu: 1500, up: true, medium: 'ip' });
       for (const address of ['10.7.0.2', 'fd07::2']) {
-        const { stdout, status } = await ns.run('ping', ['-c', '5', '-i', '0.01', '-W', '5', '-s', `${size}`, address]);
+        const { stdout, status } = await ns.run('ping', ['-c', '5', '-i', PATIENTLY, '-s', `${size}`, address]);
         expect(stdout).toMatch(/5 packets transmitted, 5 received/);
         expect(status).toBe(0);
       }
@@ -162,7 +164,7 @@ describe.skipIf(unavailable !== undefined)('a TUN device and the kernel', () => 
       // A TUN device is hardly ever full: the tracer makes its third write fail with EAGAIN, once.
       const tracer = ['strace', '-qq', '-o', '/dev/null', '-P', '/dev/net/tun', '-e', 'trace=write'];
       const fixture = await startLink(ns, {}, [...tracer, '-e', 'inject=write:error=EAGAIN:when=3']);
-      const { stdout } = await ns.run('ping', ['-c', '5', '-i', '0.01', '-W', '5', '10.7.0.2']);
+      const { stdout } = await ns.run('ping', ['-c', '5', '-i', PATIENTLY, '10.7.0.2']);
       expect(stdout).toMatch(/5 received/);
       expect(await fixture.next('partial')).toMatchObject({ taken: 0, count: 1 });
       await fixture.next('writable');
