@@ -3,7 +3,7 @@ import { channel } from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import { EventEmitter } from 'node:events';
 import { isIP, isIPv4 } from 'node:net';
-import type { AddressInfo, LookupFunction } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { systemError, usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
@@ -14,43 +14,9 @@ import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback } from './dgram-arguments.ts';
 import { asCall, toInterface, toIpv4 } from './dgram-group-arguments.ts';
 import { checkBufferSize, occupied } from './dgram-buffer-size.ts';
+import type { BindOptions, DgramOptions, Message, RemoteInfo } from './dgram-options.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
 import { asDgramError } from './net-errors.ts';
-
-/** Options of `dgram.createSocket()`. */
-export interface DgramOptions {
-  type: 'udp4' | 'udp6';
-  /** Share the port with other sockets that say so. Default false. */
-  reuseAddr?: boolean | undefined;
-  reusePort?: boolean | undefined;
-  /** Bytes that received messages may occupy until the program has them; as Linux the socket doubles it. */
-  recvBufferSize?: number | undefined;
-  /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
-  sendBufferSize?: number | undefined;
-  /** How names and addresses become addresses: called with the name, 4 and a callback. Default `dns.lookup`. */
-  lookup?: LookupFunction | undefined;
-  /** Closes the socket when it is aborted. */
-  signal?: AbortSignal | undefined;
-}
-
-/** Options of `socket.bind()`. */
-export interface BindOptions {
-  port?: number | undefined;
-  address?: string | undefined;
-  exclusive?: boolean | undefined;
-}
-
-/** Who sent a message. */
-export interface RemoteInfo {
-  address: string;
-  family: 'IPv4' | 'IPv6';
-  port: number;
-  /** Length of the message, in bytes. */
-  size: number;
-}
-
-/** A message in text or bytes. */
-export type Message = string | NodeJS.ArrayBufferView;
 
 /** Where a `connect` is to go, in the user's words. */
 interface Destination {

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import type { Stack } from '../stack/stack.ts';
 import { checkStack } from './arguments.ts';
 import { Socket } from './dgram-socket.ts';
-import type { DgramOptions, RemoteInfo } from './dgram-socket.ts';
+import type { DgramOptions, RemoteInfo } from './dgram-options.ts';
 
 /** Called for every message. */
 export type MessageListener = (message: Buffer, info: RemoteInfo) => void;

@@ -2,7 +2,8 @@
 
 export { createDgram } from './dgram.ts';
 export type { Dgram } from './dgram.ts';
-export type { BindOptions, DgramOptions, RemoteInfo, Socket as DgramSocket } from './dgram-socket.ts';
+export type { BindOptions, DgramOptions, RemoteInfo } from './dgram-options.ts';
+export type { Socket as DgramSocket } from './dgram-socket.ts';
 export { httpAgent, serve } from './http.ts';
 export { createNet } from './net.ts';
 export type { Connect, Net, NetOptions, ServerConstructor, SocketConstructor } from './net.ts';

@@ -1,0 +1,36 @@
+import type { LookupFunction } from 'node:net';
+
+/** Options of `dgram.createSocket()`. */
+export interface DgramOptions {
+  type: 'udp4' | 'udp6';
+  /** Share the port with other sockets that say so. Default false. */
+  reuseAddr?: boolean | undefined;
+  reusePort?: boolean | undefined;
+  /** Bytes that received messages may occupy until the program has them; as Linux the socket doubles it. */
+  recvBufferSize?: number | undefined;
+  /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
+  sendBufferSize?: number | undefined;
+  /** How names and addresses become addresses: called with the name, 4 and a callback. Default `dns.lookup`. */
+  lookup?: LookupFunction | undefined;
+  /** Closes the socket when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of `socket.bind()`. */
+export interface BindOptions {
+  port?: number | undefined;
+  address?: string | undefined;
+  exclusive?: boolean | undefined;
+}
+
+/** Who sent a message. */
+export interface RemoteInfo {
+  address: string;
+  family: 'IPv4' | 'IPv6';
+  port: number;
+  /** Length of the message, in bytes. */
+  size: number;
+}
+
+/** A message in text or bytes. */
+export type Message = string | NodeJS.ArrayBufferView;
