@@ -268,12 +268,20 @@ export class ControlBlock {
     return this.sack ?? this.newReno;
   }
 
-  /** Bytes of the receive buffer that are taken, in order or not, or that the memory budget has no room for. */
+  /**
+   * Bytes of the receive buffer that are taken, or that the memory budget has no room for: the rest is the window.
+   *
+   * What waits behind a gap lies inside the window and takes no room of it twice. Where the buffer sizes itself it does
+   * not even count: it has arrived, and the window is for what is still under way. Otherwise packets that are late by a
+   * part of the round trip would cost that part of the goodput. So up to twice the buffer is held while there are gaps.
+   */
   get receiveOccupied(): number {
-    const buffered = this.receiveQueue.length + this.reassembly.bytes;
+    const unread = this.receiveQueue.length;
+    const waiting = this.reassembly.bytes;
     const { bufferSize } = this.receiveWindow;
-    const room = Math.max(this.host.budget.room, RECEIVE_FLOOR - buffered);
-    return Math.max(buffered, bufferSize - room);
+    const beyond = this.options.receiveBuffer === 'auto' ? Math.min(waiting, bufferSize) : 0;
+    const room = waiting + Math.max(this.host.budget.room, RECEIVE_FLOOR - unread - waiting);
+    return Math.max(unread - beyond, bufferSize - room);
   }
 
   /** [SHLD-15] RFC 9293 §3.8.6: what the peer's window has room for; below zero when it has shrunk. */

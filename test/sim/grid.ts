@@ -73,6 +73,16 @@ export function nameOf({ loss, rtt, reorder, rate }: Cell): string {
 /** With BBR, which fills most paths, only the slow ones of these are quick. */
 export const QUICK_BBR: readonly Cell[] = QUICK.filter(({ rate }) => rate === 10);
 
+/**
+ * Whether a cell is among those that `pattern` names: `bbr * 300 * 1000` is controller, loss, round trip, reordering and
+ * rate, a star stands for all. Without a pattern each is.
+ */
+export function isChosen({ loss, rtt, reorder, rate }: Cell, congestion: Controller, pattern: string = ''): boolean {
+  const fields = [congestion, loss, rtt, reorder, rate].map(String);
+  const wanted = pattern.split(' ').filter((field) => field !== '');
+  return wanted.every((field, i) => field === '*' || field === fields[i]);
+}
+
 /** Goodput in Mbit/s, as the snapshot writes it. */
 export function measure({ loss, rtt, reorder, rate }: Cell, congestion: Controller): string {
   const path = { rtt, loss: loss / 100, reorder: reorder / 100, rate: rate * 1e6, seed: 1, sender: { congestion } };
