@@ -155,6 +155,40 @@ describe('RFC 9293 §3.8.6: the receive window', () => {
     );
   });
 
+  it('what waits behind a gap lies inside the window, and takes no room of it', () => {
+    const { world, peer, connection } = established({ tcp: { receiveBuffer: 20_000 } });
+    peer.send({ flags: 'A', seq: 1 + 2 * MSS, data: MSS });
+    peer.expect({ flags: 'A', ack: 1, wnd: 20_000 });
+    peer.send({ flags: 'A', seq: 1, data: MSS });
+    // In order and unread: that takes the buffer, and the edge stands where it stood.
+    peer.expect({ flags: 'A', ack: 1 + MSS, wnd: 20_000 - MSS });
+    expect(world.read(connection)).toBe(MSS);
+    // Read: RCV.NXT + RCV.WND is a whole buffer ahead again, whatever lies in between.
+    peer.send({ flags: 'A', seq: 1 + 3 * MSS, data: MSS });
+    peer.expect({ flags: 'A', ack: 1 + MSS, wnd: 20_000 });
+    peer.send({ flags: 'R', seq: 1 + MSS });
+  });
+
+  it('of a buffer that sizes itself opens by what waits behind a gap, and to twice the buffer at most', () => {
+    const { peer, connection } = established({ windowScale: 7, tcp: { maxReceiveBuffer: 65_536 } });
+    const scale = 2 ** connection.info().sendScale;
+    expect(connection.info().receiveBuffer).toBe(65_536);
+    const windows: number[] = [];
+    for (let i = 1; i < 100; i++) {
+      peer.send({ flags: 'A', seq: 1 + i * MSS, data: MSS });
+      for (const { ack, wnd } of peer.take()) {
+        expect(ack).toBe(1);
+        windows.push(wnd * scale);
+      }
+    }
+    expect(windows[0]).toBeGreaterThan(65_536);
+    // Less by what is no whole step yet ([MUST-39]).
+    expect(windows.at(-1)).toBeGreaterThan(2 * 65_536 - MSS);
+    expect(windows.at(-1)).toBeLessThanOrEqual(2 * 65_536);
+    expect(connection.info().outOfOrder).toBeLessThanOrEqual(2 * 65_536);
+    peer.send({ flags: 'R', seq: 1 });
+  });
+
   it.each([
     ['half the buffer when that is less than a segment', 2048, 1024],
     ['a segment', 8192, MSS],
