@@ -36,6 +36,19 @@ describe('random loss of 1 %, 100 Mbit/s, 20 ms:', () => {
   });
 });
 
+describe('bbr keeps a queue of at most two BDP where there is room for five:', () => {
+  // Paths of the grid that hold more than what BBR has under way at least (four packets), or sends at once.
+  const PATHS = [20, 100, 300].flatMap((rtt) => [10, 100].map((rate) => [rtt, rate] as const));
+  it.each(PATHS)('%d ms, %d Mbit/s', (rtt, rate) => {
+    const bdp = (rate * MBIT * rtt) / 8000;
+    const path = { rtt, rate: rate * MBIT, queue: 5 * bdp, sender: { congestion: 'bbr' } };
+    const { queue, goodput } = runPath({ ...path, warmup: 5000, duration: 10_000 });
+    expect(queue.max).toBeLessThan(2 * bdp);
+    expect(queue.mean).toBeLessThan(bdp / 2);
+    expect(goodput).toBeGreaterThan(0.85 * rate * MBIT);
+  });
+});
+
 describe('two flows at one bottleneck of 10 Mbit/s', () => {
   it.each([
     ['cubic', 'cubic'],

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { GRID, QUICK, QUICK_BBR, expected, measure, nameOf } from './grid.ts';
+import { CONTROLLERS, GRID, QUICK, QUICK_BBR, expected, measure, nameOf, recorded } from './grid.ts';
 
 describe('goodput, in Mbit/s:', () => {
   it.each(QUICK.map((cell) => [nameOf(cell), cell] as const))('%s', (_name, cell) => {
@@ -11,6 +11,16 @@ describe('goodput, in Mbit/s:', () => {
     const measured = measure(cell, 'bbr');
     expect(measured).toBe(expected(cell, 'bbr', measured));
   });
+
+  it.each(CONTROLLERS)(
+    'with %s and without loss, reordering leaves at least 85 percent on each path of the snapshot',
+    (congestion) => {
+      for (const cell of GRID.filter(({ loss }) => loss === 0)) {
+        const left = recorded(cell, congestion)! / recorded({ ...cell, reorder: 0 }, congestion)!;
+        expect(left, nameOf(cell)).toBeGreaterThan(0.85);
+      }
+    },
+  );
 
   it('these are 24 cells of the grid', () => {
     expect(new Set(QUICK.map(nameOf)).size).toBe(24);

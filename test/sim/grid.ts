@@ -102,6 +102,12 @@ export function expected(cell: Cell, congestion: Controller, measured: string): 
   return line[column] || undefined;
 }
 
+/** Goodput in Mbit/s as the snapshot has it; undefined for a cell that was not measured yet. */
+export function recorded(cell: Cell, congestion: Controller): number | undefined {
+  const text = readSnapshot().get(keyOf(cell))?.[CONTROLLERS.indexOf(congestion)];
+  return text ? Number(text) : undefined;
+}
+
 function keyOf({ loss, rtt, reorder, rate }: Cell): string {
   return [loss, rtt, reorder, rate].join('\t');
 }
