@@ -86,8 +86,8 @@ export function toInitialDelay(value: unknown): number {
 }
 
 /** @throws ERR_INVALID_ARG_TYPE unless it is a `Stack` */
-export function checkStack(value: unknown): void {
+export function checkStack(value: unknown, expected = 'a Stack, as new Stack() makes it'): void {
   const { tcp, udp } = (value ?? {}) as { tcp?: { connect?: unknown }; udp?: { bind?: unknown } };
   if (typeof tcp?.connect === 'function' && typeof udp?.bind === 'function') return;
-  throw invalidArgType('stack', 'a Stack, as new Stack() makes it', value);
+  throw invalidArgType('stack', expected, value);
 }

@@ -64,6 +64,8 @@ export interface Net {
 }
 
 const dialled = diagnostics.channel('net.client.socket');
+/** The stack of each net: glue takes either. */
+const stacks = new WeakMap<object, Stack>();
 
 /**
  * Makes a module shaped like `node:net` out of a stack.
@@ -111,7 +113,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
     return new BoundServer(...args);
   }
   const { isIP, isIPv4, isIPv6, BlockList, SocketAddress } = nodeNet;
-  return {
+  const net: Net = {
     Socket: NetSocket,
     Stream: NetSocket,
     Server: NetServer,
@@ -133,6 +135,21 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
       autoSelect.attemptTimeout = toAttemptTimeout(value, 'value');
     },
   };
+  stacks.set(net, stack);
+  return net;
+}
+
+/**
+ * The net that glue connects with, and its stack: given is either of them.
+ *
+ * @throws ERR_INVALID_ARG_TYPE
+ */
+export function toNet(given: Stack | Net): { net: Net; stack: Stack } {
+  const known = typeof given === 'object' && given !== null ? stacks.get(given) : undefined;
+  if (known !== undefined) return { net: given as Net, stack: known };
+  checkStack(given, 'a Stack, as new Stack() makes it, or what createNet(stack) returns');
+  const stack = given as Stack;
+  return { net: createNet(stack), stack };
 }
 
 /** A stack has no paths: what leads to one is a socket of Node's own. */

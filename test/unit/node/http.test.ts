@@ -3,25 +3,24 @@ import * as http from 'node:http';
 import type * as nodeNet from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Stack, cable } from '../../../src/index.ts';
+import type { Stack } from '../../../src/index.ts';
 import { createNet, httpAgent, serve } from '../../../src/node/index.ts';
 import type { Net, Server } from '../../../src/node/index.ts';
+import { lookup, twoStacks } from '../../support/two-stacks.ts';
+import type { TwoStacks } from '../../support/two-stacks.ts';
 
 /** An unmodified http server on one stack, unmodified clients on another. */
 describe('node:http over two stacks', () => {
   let client: Stack;
   let server: Stack;
+  let end: TwoStacks['end'];
   let clientNet: Net;
   let web: http.Server;
   let listener: Server;
   let agent: http.Agent;
 
   beforeEach(() => {
-    const [a, b] = cable();
-    client = new Stack();
-    server = new Stack();
-    client.attach(a, { addresses: ['10.0.0.1/24'] });
-    server.attach(b, { addresses: ['10.0.0.2/24'] });
+    ({ client, server, end } = twoStacks());
     clientNet = createNet(client);
     agent = httpAgent(clientNet);
     web = http.createServer();
@@ -30,13 +29,7 @@ describe('node:http over two stacks', () => {
 
   afterEach(async () => {
     agent.destroy();
-    if (listener.listening) {
-      listener.close();
-      await once(listener, 'close');
-    }
-    await Promise.all([client.close(), server.close()]);
-    client.assertQuiescent();
-    server.assertQuiescent();
+    await end(listener);
   });
 
   function request(options: http.RequestOptions = {}, body?: Uint8Array): Promise<http.IncomingMessage> {
@@ -90,6 +83,16 @@ describe('node:http over two stacks', () => {
       http.get({ host: '10.0.0.2', createConnection }, resolve).once('error', reject);
     });
     expect(await text(response)).toBe('direct');
+  });
+
+  it('gives an agent for a stack, too, with options of connections', async () => {
+    web.on('request', (_asked: http.IncomingMessage, response: http.ServerResponse) => response.end('named'));
+    agent.destroy();
+    agent = httpAgent(client, { keepAlive: true, lookup });
+    const response = await request({ host: 'server.test', agent });
+    expect(await text(response)).toBe('named');
+    if (!response.closed) await once(response, 'close');
+    expect(Object.keys(agent.freeSockets)).toEqual(['server.test:80:']);
   });
 
   it('answers 50 requests at once', async () => {

@@ -3,7 +3,7 @@ import * as http from 'node:http';
 import * as nodeNet from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../../../src/index.ts';
-import { createDgram, createNet, httpAgent, serve } from '../../../src/node/index.ts';
+import { createDgram, createNet, httpAgent, httpsAgent, serve, undiciConnector } from '../../../src/node/index.ts';
 
 /** What an emitter says with its next 'error'. */
 async function nextError(emitter: NodeJS.EventEmitter): Promise<unknown> {
@@ -25,8 +25,10 @@ describe('wrong objects', () => {
   it('are no nets, and no servers', () => {
     const stack = new Stack();
     const net = createNet(stack);
-    for (const wrong of [undefined, null, {}, stack]) {
-      expect(() => httpAgent(wrong as never)).toThrow(typed(/what createNet\(stack\) returns/));
+    for (const wrong of [undefined, null, {}, nodeNet]) {
+      for (const glue of [httpAgent, httpsAgent, undiciConnector]) {
+        expect(() => glue(wrong as never)).toThrow(typed(/a Stack, .* or what createNet\(stack\) returns/));
+      }
     }
     const web = http.createServer();
     const server = net.createServer();

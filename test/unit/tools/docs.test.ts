@@ -18,6 +18,8 @@ const PAGES = [
   'docs/architecture.md',
   'docs/congestion.md',
   'docs/defaults.md',
+  'docs/glue.md',
+  'docs/node-api.md',
   'docs/packet-scripts.md',
   'docs/plan.md',
 ] as const;
@@ -43,6 +45,12 @@ function run(example: string | readonly string[]): string {
 describe('the examples', () => {
   it('say hello: the README’s own', () => {
     expect(run('examples/echo.mjs')).toBe('10.0.0.2 says: hello, userspace\n\n');
+  });
+
+  it('speak https and tls over two stacks: that of docs/glue.md', () => {
+    const pages = '/first for 10.0.0.1\n/second for 10.0.0.1\n';
+    expect(run('examples/https.mjs')).toBe(`${pages}10.0.0.2: HTTP/1.1 200 OK\n`);
+    expect(snippets('docs/glue.md')).toEqual([read('examples/https.mjs')]);
   });
 
   it('carry a million bytes through loss, over a link that keeps the rules, the same at every run', () => {
@@ -147,7 +155,7 @@ function refusal(line: string): string {
 }
 
 describe('what the package has of docs', () => {
-  it.each(['docs/congestion.md', 'docs/packet-scripts.md', 'README.md'])(
+  it.each(['docs/congestion.md', 'docs/glue.md', 'docs/packet-scripts.md', 'README.md'])(
     '%s names no file that it leaves out',
     (page) => {
       expect(read(page).match(/\b(?:src|test)\/[\w./-]+\.ts/g) ?? []).toEqual([]);
