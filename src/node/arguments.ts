@@ -53,6 +53,11 @@ export function checkBoolean(value: unknown, name: string): void {
   if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
 }
 
+export function checkObject(value: unknown, name: string): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  throw invalidArgType(name, 'of type object', value);
+}
+
 export function checkFunction(value: unknown, name: string): void {
   if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
 }

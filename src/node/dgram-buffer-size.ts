@@ -12,20 +12,8 @@ export function occupied(size: number, kind: 'receive' | 'send'): number {
   return Math.min(Math.max(2 * size, LEAST[kind]), 0x7fff_ffff);
 }
 
-/**
- * @param size bytes; 0 only reads the size
- * @throws ERR_SOCKET_BAD_BUFFER_SIZE, and ERR_SOCKET_BUFFER_SIZE for a socket that is not bound or 2³¹ bytes and more
- */
-export function checkBufferSize(size: unknown, syscall: string, bound: boolean): void {
-  if (Number(size) >>> 0 !== size) {
-    throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
-  }
-  if (size > 0x7fff_ffff) throw bufferSizeError('EINVAL', syscall);
-  if (!bound) throw bufferSizeError('EBADF', syscall);
-}
-
 /** Node's `SystemError`, which keeps what the system said in `info`. */
-function bufferSizeError(code: ErrorCode & keyof typeof DESCRIPTIONS, syscall: string): Error {
+export function bufferSizeError(code: ErrorCode & keyof typeof DESCRIPTIONS, syscall: string): Error {
   const said: SystemError = systemError(code, syscall);
   const description = DESCRIPTIONS[code];
   const message = `Could not get or set buffer size: ${syscall} returned ${code} (${description})`;

@@ -14,9 +14,9 @@ export function toInterface(address: unknown): string | undefined {
 }
 
 /** Runs what sets an option: its system errors bear the name of the call and say no more, as Node's do. */
-export function asCall(name: string, run: () => void): void {
+export function asCall<Result>(name: string, run: () => Result): Result {
   try {
-    run();
+    return run();
   } catch (error) {
     throw isSystemError(error) ? systemError(error.code, name, { cause: error }) : error;
   }

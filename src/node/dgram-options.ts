@@ -1,4 +1,4 @@
-import type { LookupFunction } from 'node:net';
+import type { BlockList, LookupFunction } from 'node:net';
 
 /** Options of `dgram.createSocket()`. */
 export interface DgramOptions {
@@ -6,12 +6,18 @@ export interface DgramOptions {
   /** Share the port with other sockets that say so. Default false. */
   reuseAddr?: boolean | undefined;
   reusePort?: boolean | undefined;
+  /** Only IPv6: what comes over IPv4 does not reach a socket of type `udp6`. Default false. */
+  ipv6Only?: boolean | undefined;
   /** Bytes that received messages may occupy until the program has them; as Linux the socket doubles it. */
   recvBufferSize?: number | undefined;
   /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
   sendBufferSize?: number | undefined;
   /** How names and addresses become addresses: called with the name, 4 and a callback. Default `dns.lookup`. */
   lookup?: LookupFunction | undefined;
+  /** Messages from these addresses are dropped. */
+  receiveBlockList?: BlockList | undefined;
+  /** Messages and connections to these addresses fail with ERR_IP_BLOCKED. */
+  sendBlockList?: BlockList | undefined;
   /** Closes the socket when it is aborted. */
   signal?: AbortSignal | undefined;
 }

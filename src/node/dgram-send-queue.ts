@@ -28,11 +28,12 @@ export class DgramSendQueue {
     if (core === undefined) return;
     if (this.#waiting.length === 0 && tried(core, request, ip)) return;
     if (this.bytes + request.size > this.limit) {
+      core.giveUp();
       if (request.callback) process.nextTick(request.callback, asDgramError(systemError('ENOBUFS', 'send'), request));
       return;
     }
-    // The caller may reuse its memory: what waits is a copy.
-    const list = request.list.map((piece) => piece.slice());
+    // The caller may reuse its memory: what waits is a copy (which `slice` of a Buffer is not).
+    const list = request.list.map((piece) => new Uint8Array(piece));
     this.#waiting.push({ request: { ...request, list }, ip });
     this.bytes += request.size;
   }
@@ -48,7 +49,12 @@ export class DgramSendQueue {
     if (sent > 0) this.#waiting = this.#waiting.slice(sent);
   }
 
-  clear(): void {
+  /** What waits is not sent any more, and its callbacks learn it. */
+  cancel(): void {
+    for (const { request } of this.#waiting) {
+      const { callback } = request;
+      if (callback) process.nextTick(callback, asDgramError(systemError('ECANCELED', 'send'), request));
+    }
     this.#waiting = [];
     this.bytes = 0;
   }

@@ -1,21 +1,20 @@
 import { Buffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
-import dns from 'node:dns';
-import { EventEmitter } from 'node:events';
-import { isIP, isIPv4 } from 'node:net';
+import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { systemError, usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
-import type { UdpSocket } from '../udp/socket.ts';
 import { addressInfo, familyName } from './address-info.ts';
 import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
 import { parseSend } from './dgram-arguments.ts';
-import type { SendCallback } from './dgram-arguments.ts';
-import { asCall, toInterface, toIpv4 } from './dgram-group-arguments.ts';
-import { checkBufferSize, occupied } from './dgram-buffer-size.ts';
+import type { SendCallback, SendRequest } from './dgram-arguments.ts';
+import { DgramBinding, alreadyBound, literal } from './dgram-binding.ts';
+import { checkBlockList, ipBlocked, isBlocked } from './dgram-block-lists.ts';
+import { DgramHandle } from './dgram-handle.ts';
+import { lookupOf } from './dgram-lookup.ts';
+import type { SocketType } from './dgram-lookup.ts';
 import type { BindOptions, DgramOptions, Message, RemoteInfo } from './dgram-options.ts';
-import { DgramSendQueue } from './dgram-send-queue.ts';
 import { asDgramError } from './net-errors.ts';
 
 /** Where a `connect` is to go, in the user's words. */
@@ -24,55 +23,39 @@ interface Destination {
   readonly port: number;
 }
 
-/** What was asked for while a bind is under way. */
-interface Waiting {
-  run(): void;
-  /** The bind has failed; absent where nobody but the event 'error' can be told. */
-  failed: ((error: Error) => void) | undefined;
-}
-
 /** Where Node tells of each datagram socket that is made. */
 const created = channel('udp.socket');
 
-/** A UDP socket in the shape of Node's `dgram.Socket`. */
+/**
+ * A UDP socket in the shape of Node's `dgram.Socket`. Its bind, and what waits for that, is in `dgram-binding.ts`; what a
+ * system's socket would do, in `dgram-handle.ts`.
+ */
 export class Socket extends EventEmitter {
-  readonly type: 'udp4' | 'udp6';
-  readonly #stack: Stack;
+  readonly type: SocketType;
   readonly #options: DgramOptions;
-  readonly #outgoing: DgramSendQueue = new DgramSendQueue();
-  #binding: boolean = false;
-  #core: UdpSocket | undefined;
-  #closed: boolean = false;
-  #referenced: boolean = true;
+  readonly #binding: DgramBinding;
+  /** Null when it is closed: then some methods fail with the TypeError that Node's fail with. */
+  #handle: DgramHandle | null;
   #connection: 'none' | 'connecting' | 'connected' = 'none';
-  /** What was asked for while the bind was under way. */
-  #waiting: Waiting[] = [];
-  /** The bind under way was not asked for: a `send` or `connect` needs it. */
-  #implicit: boolean = false;
 
   /** @internal Users make sockets with `createSocket` of `createDgram`. */
-  constructor(
-    stack: Stack,
-    type: DgramOptions | 'udp4' | 'udp6',
-    listener?: (message: Buffer, info: RemoteInfo) => void,
-  ) {
+  constructor(stack: Stack, type: DgramOptions | SocketType, listener?: (message: Buffer, info: RemoteInfo) => void) {
     super();
     const options = typeof type === 'object' && type !== null ? type : { type };
-    const { sendBufferSize, recvBufferSize, lookup, signal } = options;
-    if (recvBufferSize) checkUint32(recvBufferSize, 'options.recvBufferSize');
-    if (sendBufferSize) checkUint32(sendBufferSize, 'options.sendBufferSize');
-    if (options.type !== 'udp4' && options.type !== 'udp6') {
-      const message = 'Bad socket type specified. Valid types are: udp4, udp6';
-      throw usageError('ERR_SOCKET_BAD_TYPE', message);
-    }
-    if (options.type === 'udp6')
-      throw systemError('EAFNOSUPPORT', 'socket', { hint: 'UDP over IPv6 is not there yet' });
-    this.#stack = stack;
+    checkOptions(options);
     this.type = options.type;
-    this.#options = options;
-    if (lookup !== undefined) checkFunction(lookup, 'lookup');
+    this.#options = copied(options);
+    const handle = new DgramHandle(stack, options.type, lookupOf(options.type, options.lookup), {
+      onMessage: (bytes, info) => this.#received(bytes, info),
+      onError: (error) => this.emit('error', asDgramError(error)),
+      onClose: () => {
+        if (this.#handle !== null) this.close();
+      },
+    });
+    this.#handle = handle;
+    this.#binding = new DgramBinding(this, handle, this.#options);
     if (typeof listener === 'function') this.on('message', listener);
-    if (signal !== undefined) this.#closeOnAbort(signal);
+    if (options.signal !== undefined) this.#closeOnAbort(options.signal);
     if (created.hasSubscribers) created.publish({ socket: this });
   }
 
@@ -86,26 +69,22 @@ export class Socket extends EventEmitter {
   bind(callback?: () => void): this;
   bind(options: BindOptions, callback?: () => void): this;
   bind(...args: unknown[]): this {
-    this.#checkRunning();
-    if (this.#binding || this.#core !== undefined) {
-      throw usageError('ERR_SOCKET_ALREADY_BOUND', 'Socket is already bound', Error);
-    }
-    const [first, second] = args;
-    const options = typeof first === 'object' && first !== null ? (first as BindOptions) : {};
-    const port = options === first ? options.port : first;
-    const address = options === first ? options.address : second;
-    const number = typeof port === 'function' || port === undefined || port === null ? 0 : toPort(port);
-    this.#binding = true;
-    this.#implicit = false;
-    const callback = args.at(-1);
-    if (typeof callback === 'function') this.#callWhenBound(callback as () => void);
-    const name = typeof address === 'string' && address !== '' ? address : '0.0.0.0';
-    this.#lookup(name, (error, ip) => {
-      if (this.#closed) return;
-      if (error) this.#bindFailed(error);
-      else this.#bind(ip, number);
-    });
+    this.#running();
+    this.#binding.bind(args);
     return this;
+  }
+
+  /**
+   * Binds at once, to an address that needs no lookup; 'listening' follows. Node has it since v24.18.
+   *
+   * @returns the address bound, as `address()`
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL; ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_DGRAM_NOT_RUNNING,
+   * ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_SOCKET_BAD_PORT
+   */
+  bindSync(options: BindOptions = {}): AddressInfo {
+    this.#running();
+    this.#binding.bindSync(options);
+    return this.address();
   }
 
   /**
@@ -124,17 +103,39 @@ export class Socket extends EventEmitter {
     this.#connection = 'connecting';
     this.#whenBound(() => {
       if (callback) this.once('connect', callback);
-      this.#lookup(address || '127.0.0.1', (error, ip) => {
-        this.#connect(error, ip, { address, port: number }, callback);
-      });
-    }, callback);
+      this.#handle!.lookup(address, (error, ip) => this.#connect(error, ip, { address, port: number }, callback));
+    });
+  }
+
+  /**
+   * Fixes the peer at once, whose address needs no lookup; 'connect' follows. Node has it since v24.18.
+   *
+   * @throws EINVAL, ENETUNREACH, EACCES; ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_SOCKET_ALREADY_BOUND
+   * while a bind is under way, ERR_SOCKET_DGRAM_NOT_RUNNING, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_IP_BLOCKED
+   */
+  connectSync(port: number, address?: string): void {
+    const handle = this.#running();
+    const number = toPort(port, 'Port', 1);
+    if (this.#connection !== 'none') throw alreadyConnected();
+    const ip = literal(address, 'address', 'connectSync') ?? (this.type === 'udp4' ? '127.0.0.1' : '::1');
+    if (this.#binding.state === 'unbound') this.bindSync();
+    else if (this.#binding.state === 'binding') throw alreadyBound();
+    if (isBlocked(this.#options.sendBlockList, ip)) throw ipBlocked(ip);
+    try {
+      handle.connect(ip, number);
+    } catch (thrown) {
+      throw asDgramError(thrown, { address: ip, port: number });
+    }
+    this.#connection = 'connected';
+    process.nextTick(() => {
+      if (this.#handle !== null) this.emit('connect');
+    });
   }
 
   /** @throws ERR_SOCKET_DGRAM_NOT_CONNECTED */
   disconnect(): void {
     if (this.#connection !== 'connected') throw notConnected();
-    this.#checkRunning();
-    this.#core?.disconnect();
+    this.#handle!.disconnect();
     this.#connection = 'none';
   }
 
@@ -161,42 +162,30 @@ export class Socket extends EventEmitter {
   send(...args: unknown[]): void {
     const connected = this.#connection === 'connected';
     const request = parseSend(args, connected);
-    this.#checkRunning();
-    const { address, callback } = request;
-    if (connected) return this.#outgoing.send(this.#core, request, undefined);
+    const handle = this.#running();
+    if (connected) return handle.send(request, undefined);
     this.#whenBound(() => {
-      this.#lookup(
-        address ?? '127.0.0.1',
-        (error, ip) => {
-          if (error && callback) process.nextTick(callback, error);
-          else if (error) process.nextTick(() => this.emit('error', error));
-          else this.#outgoing.send(this.#core, request, ip);
-        },
-        true,
-      );
-    }, callback);
+      this.#running().lookup(request.address, (error, ip) => this.#send(error, ip, request));
+    });
   }
 
   /** Closes the socket: 'close' follows. @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
   close(callback?: () => void): this {
     if (typeof callback === 'function') this.on('close', callback);
     // What was sent before must go first.
-    if (this.#binding && this.#waiting.length > 0) {
-      const close = (): void => void this.close();
-      this.#waiting.push({ run: close, failed: close });
+    if (this.#binding.awaited) {
+      this.#binding.wait(() => void this.close());
       return this;
     }
-    this.#checkRunning();
-    this.#closed = true;
-    this.#outgoing.clear();
-    this.#core?.close();
-    this.#core = undefined;
+    const handle = this.#running();
+    this.#handle = null;
     process.nextTick(() => this.emit('close'));
+    handle.close();
     return this;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
+    if (this.#handle === null) return;
     await new Promise<void>((resolve) => {
       this.close(resolve);
     });
@@ -204,294 +193,219 @@ export class Socket extends EventEmitter {
 
   /** The address bound. @throws EBADF before that, ERR_SOCKET_DGRAM_NOT_RUNNING */
   address(): AddressInfo {
-    const { localAddress, localPort } = this.#bound('getsockname');
-    return addressInfo(localAddress, localPort);
+    const { address, port } = this.#running().local;
+    return addressInfo(address, port);
   }
 
   /** The peer. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED, ERR_SOCKET_DGRAM_NOT_RUNNING */
   remoteAddress(): AddressInfo {
-    this.#checkRunning();
-    const core = this.#core;
-    if (this.#connection !== 'connected' || core?.remoteAddress === undefined) throw notConnected();
-    return addressInfo(core.remoteAddress, core.remotePort);
+    const handle = this.#running();
+    if (this.#connection !== 'connected') throw notConnected();
+    const { address, port } = handle.peer;
+    return addressInfo(address, port);
   }
 
   /** Allows sending to broadcast addresses. @throws EBADF before the socket is bound */
   setBroadcast(flag: boolean): void {
-    this.#bound('setBroadcast').set('broadcast', Boolean(flag as unknown));
+    this.#handle!.setBroadcast(Boolean(flag as unknown));
   }
 
   /** Time to live, 1 to 255. @throws EBADF before the socket is bound, EINVAL */
   setTTL(ttl: number): number {
     checkNumber(ttl, 'ttl');
-    this.#bound('setTTL').set('ttl', toTtl(ttl, 1, 'setTTL'));
+    this.#handle!.setTTL(ttl);
     return ttl;
   }
 
   /** The same for multicast; 0 keeps a message inside the host. */
   setMulticastTTL(ttl: number): number {
     checkNumber(ttl, 'ttl');
-    this.#bound('setMulticastTTL').set('multicastTtl', toTtl(ttl, 0, 'setMulticastTTL'));
+    this.#handle!.setMulticastTTL(ttl);
     return ttl;
   }
 
-  /**
-   * What is multicast over the loopback interface comes back to it in any case, as in Linux; other links bring none back
-   * yet. @throws EBADF before the socket is bound
-   */
+  /** Does multicast come back to this host? @throws EBADF before the socket is bound */
   setMulticastLoopback(flag: boolean): boolean {
-    this.#bound('setMulticastLoopback');
+    this.#handle!.setMulticastLoopback();
     return flag;
   }
 
   /** The interface that multicast goes out by, by its address. @throws EBADF, EINVAL, EADDRNOTAVAIL */
   setMulticastInterface(interfaceAddress: string): void {
-    this.#checkRunning();
+    const handle = this.#running();
     checkString(interfaceAddress, 'interfaceAddress');
-    const core = this.#bound('setMulticastInterface');
-    asCall('setMulticastInterface', () => core.multicastFrom(toIpv4(interfaceAddress)));
+    handle.setMulticastInterface(interfaceAddress);
   }
 
   /**
-   * Joins a multicast group on the interface with this address, else on that of the route to it; a socket that is not
-   * bound is bound to an ephemeral port.
+   * Joins a multicast group on the interface with this address, else on that of the route to it. A socket without a
+   * port gets an ephemeral one, after which it can't be bound any more: bind first.
    *
-   * @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRINUSE, EBADF while a bind is under way
+   * @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRINUSE
    */
   addMembership(multicastAddress: string, interfaceAddress?: string): void {
-    const core = this.#member('addMembership', multicastAddress);
-    asCall('addMembership', () => core.join(toIpv4(multicastAddress), toInterface(interfaceAddress)));
+    this.#member(multicastAddress).addMembership(multicastAddress, interfaceAddress);
   }
 
-  /** @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRNOTAVAIL, EBADF while a bind is under way */
+  /** @throws ERR_MISSING_ARGS, EINVAL, ENODEV, EADDRNOTAVAIL */
   dropMembership(multicastAddress: string, interfaceAddress?: string): void {
-    const core = this.#member('dropMembership', multicastAddress);
-    asCall('dropMembership', () => core.leave(toIpv4(multicastAddress), toInterface(interfaceAddress)));
+    this.#member(multicastAddress).dropMembership(multicastAddress, interfaceAddress);
   }
 
   /** Joins a group to hear one source; it may be called for several. @throws as `addMembership` */
   addSourceSpecificMembership(sourceAddress: string, groupAddress: string, interfaceAddress?: string): void {
-    const core = this.#sourceMember('addSourceSpecificMembership', sourceAddress, groupAddress);
-    asCall('addSourceSpecificMembership', () => {
-      core.join(toIpv4(groupAddress), toInterface(interfaceAddress), toIpv4(sourceAddress));
-    });
+    const handle = this.#sourceMember(sourceAddress, groupAddress);
+    handle.addSourceSpecificMembership(sourceAddress, groupAddress, interfaceAddress);
   }
 
   /** @throws as `dropMembership` */
   dropSourceSpecificMembership(sourceAddress: string, groupAddress: string, interfaceAddress?: string): void {
-    const core = this.#sourceMember('dropSourceSpecificMembership', sourceAddress, groupAddress);
-    asCall('dropSourceSpecificMembership', () => {
-      core.leave(toIpv4(groupAddress), toInterface(interfaceAddress), toIpv4(sourceAddress));
-    });
+    const handle = this.#sourceMember(sourceAddress, groupAddress);
+    handle.dropSourceSpecificMembership(sourceAddress, groupAddress, interfaceAddress);
   }
 
   /** Bytes that received messages may occupy, their overhead included. @throws ERR_SOCKET_BUFFER_SIZE unless bound */
   getRecvBufferSize(): number {
-    return this.#bufferSize(0, 'uv_recv_buffer_size').get('receiveBuffer');
+    return this.#handle!.bufferSize(0, 'receive');
   }
 
   /** @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setRecvBufferSize(size: number): void {
-    const core = this.#bufferSize(size, 'uv_recv_buffer_size');
-    if (size > 0) core.set('receiveBuffer', occupied(size, 'receive'));
+    checkBufferSize(size);
+    this.#handle!.bufferSize(size, 'receive');
   }
 
   /** Bytes of messages that may wait for the interface. @throws ERR_SOCKET_BUFFER_SIZE unless bound */
   getSendBufferSize(): number {
-    this.#bufferSize(0, 'uv_send_buffer_size');
-    return this.#outgoing.limit;
+    return this.#handle!.bufferSize(0, 'send');
   }
 
   /** @throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE */
   setSendBufferSize(size: number): void {
-    this.#bufferSize(size, 'uv_send_buffer_size');
-    if (size > 0) this.#outgoing.limit = occupied(size, 'send');
+    checkBufferSize(size);
+    this.#handle!.bufferSize(size, 'send');
   }
 
   /** Bytes that wait for the interface. */
   getSendQueueSize(): number {
-    this.#checkRunning();
-    return this.#outgoing.bytes;
+    return this.#handle!.getSendQueueSize();
   }
 
   /** Messages that wait for the interface. */
   getSendQueueCount(): number {
-    this.#checkRunning();
-    return this.#outgoing.length;
+    return this.#handle!.getSendQueueCount();
   }
 
   /** The bound socket keeps the process alive (the default). */
   ref(): this {
-    this.#referenced = true;
-    this.#core?.ref();
+    this.#handle?.ref();
     return this;
   }
 
   unref(): this {
-    this.#referenced = false;
-    this.#core?.unref();
+    this.#handle?.unref();
     return this;
   }
 
-  #bind(address: string, port: number): void {
-    const { recvBufferSize, sendBufferSize } = this.#options;
-    try {
-      this.#open(address, port);
-    } catch (error) {
-      return this.#bindFailed(asDgramError(error, { address, port }));
-    }
-    this.#binding = false;
-    if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
-    if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
-    try {
-      this.emit('listening');
-    } finally {
-      const waiting = this.#waiting;
-      this.#waiting = [];
-      for (const action of waiting) action.run();
-    }
-  }
-
-  #open(address: string, port: number): UdpSocket {
-    if (!isIPv4(address)) throw systemError('EINVAL', 'bind');
-    const { reuseAddr, reusePort } = this.#options;
-    const options = { address, port, reuseAddress: Boolean(reuseAddr), reusePort: Boolean(reusePort) };
-    this.#core = this.#stack.udp.bind(options, {
-      onMessage: (bytes, info) => this.#received(bytes, info),
-      onWritable: (socket) => this.#outgoing.flush(socket),
-      onError: (error) => this.emit('error', asDgramError(error)),
-      onClose: () => {
-        if (!this.#closed) this.close();
-      },
-    });
-    if (!this.#referenced) this.#core.unref();
-    return this.#core;
-  }
-
-  #bindFailed(error: Error): void {
-    const waiting = this.#waiting;
-    this.#binding = false;
-    this.#waiting = [];
-    if (this.#connection === 'connecting') this.#connection = 'none';
-    for (const { failed } of waiting) failed?.(error);
-    // A socket that was bound for the sake of a call with a callback has told it there.
-    if (!this.#implicit || waiting.some(({ failed }) => failed === undefined)) this.emit('error', error);
-  }
-
-  #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
-    const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const address = remoteAddress.toString();
-    this.emit('message', message, { address, family: familyName(remoteAddress), port: remotePort, size });
+  /** Runs the action when the socket is bound, binding it first if nobody has. */
+  #whenBound(action: () => void): void {
+    if (this.#binding.state === 'unbound') this.bind({ port: 0, exclusive: true });
+    if (this.#binding.state === 'bound') action();
+    else this.#binding.wait(action);
   }
 
   #connect(error: Error | null, ip: string, place: Destination, callback?: (error?: Error) => void): void {
-    if (this.#closed) return;
+    const handle = this.#handle;
+    if (handle === null) return;
     try {
-      if (error) throw error;
-      if (!isIPv4(ip)) throw systemError('EINVAL', 'connect');
-      this.#core?.connect(ip, place.port);
+      if (error) return this.#connectFailed(error, callback);
+      if (isBlocked(this.#options.sendBlockList, ip)) throw ipBlocked(ip);
+      handle.connect(ip, place.port);
     } catch (thrown) {
-      this.#connection = 'none';
-      const failure = asDgramError(thrown, place);
-      process.nextTick(() => {
-        if (callback === undefined) return void this.emit('error', failure);
-        this.off('connect', callback);
-        callback(failure);
-      });
-      return;
+      return this.#connectFailed(asDgramError(thrown, place), callback);
     }
     this.#connection = 'connected';
     process.nextTick(() => this.emit('connect'));
   }
 
-  /** Addresses need no lookup: with `now` the callback runs from inside the call, else soon. */
-  #lookup(name: string, callback: (error: Error | null, ip: string) => void, now: boolean = false): void {
-    if (this.#options.lookup === undefined && isIP(name) !== 0) {
-      if (now) callback(null, name);
-      else process.nextTick(callback, null, name);
-      return;
-    }
-    // As Node the family goes as a number, whatever the typings say.
-    Reflect.apply(this.#options.lookup ?? dns.lookup, undefined, [name, 4, callback]);
+  #connectFailed(error: Error, callback?: (error?: Error) => void): void {
+    this.#connection = 'none';
+    process.nextTick(() => {
+      if (callback === undefined) return void this.emit('error', error);
+      this.off('connect', callback);
+      callback(error);
+    });
   }
 
-  /** Runs the action when the socket is bound, binding it first if nobody has; the callback learns that this failed. */
-  #whenBound(run: () => void, callback: ((error: Error) => void) | undefined): void {
-    if (this.#core !== undefined) return run();
-    if (!this.#binding) {
-      this.bind({ port: 0 });
-      this.#implicit = true;
-    }
-    const failed = callback && ((error: Error) => process.nextTick(callback, error));
-    this.#waiting.push({ run, failed });
+  #send(error: Error | null, ip: string, request: SendRequest): void {
+    const { callback } = request;
+    const handle = this.#handle;
+    const refusal = error ?? (handle !== null && isBlocked(this.#options.sendBlockList, ip) ? ipBlocked(ip) : null);
+    if (refusal === null) handle?.send(request, ip);
+    else if (callback) process.nextTick(callback, refusal);
+    // Without a callback only a failed lookup is told.
+    else if (error) process.nextTick(() => this.emit('error', error));
   }
 
-  #callWhenBound(callback: () => void): void {
-    const stop = (): void => {
-      this.off('error', stop);
-      this.off('listening', bound);
-    };
-    const bound = (): void => {
-      stop();
-      callback.call(this);
-    };
-    this.on('error', stop);
-    this.on('listening', bound);
+  #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
+    const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const address = remoteAddress.toString();
+    if (isBlocked(this.#options.receiveBlockList, address)) return;
+    this.emit('message', message, { address, family: familyName(remoteAddress), port: remotePort, size });
   }
 
-  #bound(syscall: string): UdpSocket {
-    this.#checkRunning();
-    if (this.#core === undefined) throw systemError('EBADF', syscall);
-    return this.#core;
+  /** @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
+  #running(): DgramHandle {
+    if (this.#handle !== null) return this.#handle;
+    throw usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running', Error);
   }
 
-  #checkRunning(): void {
-    if (this.#closed) throw usageError('ERR_SOCKET_DGRAM_NOT_RUNNING', 'Not running', Error);
+  #member(group: unknown): DgramHandle {
+    const handle = this.#running();
+    if (group) return handle;
+    throw usageError('ERR_MISSING_ARGS', 'The "multicastAddress" argument must be specified');
   }
 
-  #member(call: string, group: unknown): UdpSocket {
-    this.#checkRunning();
-    if (!group) throw usageError('ERR_MISSING_ARGS', 'The "multicastAddress" argument must be specified');
-    return this.#joining(call);
-  }
-
-  #sourceMember(call: string, source: unknown, group: unknown): UdpSocket {
-    this.#checkRunning();
+  #sourceMember(source: unknown, group: unknown): DgramHandle {
+    const handle = this.#running();
     checkString(source, 'sourceAddress');
     checkString(group, 'groupAddress');
-    return this.#joining(call);
-  }
-
-  /** As Node binds for the sake of a group: to an ephemeral port of all addresses, at once and without an event. */
-  #joining(call: string): UdpSocket {
-    if (this.#core === undefined && !this.#binding) return this.#open('0.0.0.0', 0);
-    return this.#bound(call);
-  }
-
-  /** The core socket, of which a buffer's size is read or changed. */
-  #bufferSize(size: number, syscall: 'uv_recv_buffer_size' | 'uv_send_buffer_size'): UdpSocket {
-    const core = this.#core;
-    this.#checkRunning();
-    checkBufferSize(size, syscall, core !== undefined);
-    return core!;
+    return handle;
   }
 
   #closeOnAbort(signal: AbortSignal): void {
     checkSignal(signal, 'options.signal');
     const close = (): void => {
-      if (!this.#closed) this.close();
+      if (this.#handle !== null) this.close();
     };
     if (signal.aborted) return close();
-    signal.addEventListener('abort', close, { once: true });
-    this.once('close', () => signal.removeEventListener('abort', close));
+    this.once('close', addAbortListener(signal, close)[Symbol.dispose]);
   }
 }
 
-/** As setsockopt takes it: the fraction is cut off. */
-function toTtl(value: number, least: 0 | 1, syscall: string): number {
-  const ttl = Math.trunc(value) || 0;
-  if (ttl < least || ttl > 255) throw systemError('EINVAL', syscall);
-  return ttl;
+/** What is chosen when the socket is made: later changes of the object change nothing. */
+function copied(options: DgramOptions): DgramOptions {
+  const { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList } =
+    options;
+  return { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList };
+}
+
+function checkOptions(options: DgramOptions): void {
+  const { type, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList, lookup } = options;
+  if (recvBufferSize) checkUint32(recvBufferSize, 'options.recvBufferSize');
+  if (sendBufferSize) checkUint32(sendBufferSize, 'options.sendBufferSize');
+  checkBlockList(receiveBlockList, 'options.receiveBlockList');
+  checkBlockList(sendBlockList, 'options.sendBlockList');
+  if (lookup !== undefined) checkFunction(lookup, 'lookup');
+  if (type !== 'udp4' && type !== 'udp6') {
+    throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6');
+  }
+  if (type === 'udp6') throw systemError('EAFNOSUPPORT', 'socket', { hint: 'UDP over IPv6 is not there yet' });
+}
+
+function checkBufferSize(size: unknown): void {
+  if (Number(size) >>> 0 === size) return;
+  throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
 }
 
 function alreadyConnected(): Error {

@@ -108,15 +108,13 @@ export class StackUdp {
     if (!isUnspecified(localAddress) && this.#host.ip.classify(localAddress) === 'other') {
       throw systemError('EADDRNOTAVAIL', 'bind', place);
     }
-    const chosen = port === 0 ? this.#ports.any((free) => !this.#byPort.has(free)) : port;
+    const chosen = port === 0 ? this.#freePort() : port;
     if (chosen === undefined || this.#conflicts(localAddress, chosen, resolved)) {
       throw systemError('EADDRINUSE', 'bind', place);
     }
     const socket = new UdpSocket({ host: this.#udpHost, localAddress, localPort: chosen, options: resolved, handler });
     this.#turns.set(socket, new SocketTurn(socket));
-    const others = this.#byPort.get(chosen);
-    if (others === undefined) this.#byPort.set(chosen, [socket]);
-    else others.push(socket);
+    this.#addToPort(socket, chosen);
     return socket;
   }
 
@@ -147,6 +145,12 @@ export class StackUdp {
         if (own !== undefined) turn.touch(own);
       },
       blocked: (socket) => this.#host.blocked(socket),
+      releasePort: (socket) => this.#removeFromPort(socket),
+      takePort: (socket) => {
+        const port = this.#freePort();
+        if (port !== undefined) this.#addToPort(socket, port);
+        return port;
+      },
       keepAlive: (change) => this.#host.keepAlive(change),
       closed: (socket) => this.#closed(socket),
     };
@@ -185,6 +189,20 @@ export class StackUdp {
 
   #closed(socket: UdpSocket): void {
     this.#turns.delete(socket);
+    this.#removeFromPort(socket);
+  }
+
+  #freePort(): number | undefined {
+    return this.#ports.any((port) => !this.#byPort.has(port));
+  }
+
+  #addToPort(socket: UdpSocket, port: number): void {
+    const others = this.#byPort.get(port);
+    if (others === undefined) this.#byPort.set(port, [socket]);
+    else others.push(socket);
+  }
+
+  #removeFromPort(socket: UdpSocket): void {
     const rest = (this.#byPort.get(socket.localPort) ?? []).filter((other) => other !== socket);
     if (rest.length > 0) this.#byPort.set(socket.localPort, rest);
     else this.#byPort.delete(socket.localPort);

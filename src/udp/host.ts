@@ -38,6 +38,9 @@ export interface UdpHost {
   touch(socket: UdpSocket): void;
   /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */
   blocked(socket: UdpSocket): void;
+  /** Takes the socket's port away from it; `takePort` finds it an ephemeral one, or none when all are in use. */
+  releasePort(socket: UdpSocket): void;
+  takePort(socket: UdpSocket): number | undefined;
   /** A socket that keeps the process alive came (+1) or went (−1). */
   keepAlive(change: 1 | -1): void;
   /** The socket is closed: forgets it and frees its port. Called once. */

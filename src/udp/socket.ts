@@ -37,6 +37,8 @@ export interface UdpSocketCounters {
   sent: number;
   /** Arrived when the receive buffer was full. */
   dropped: number;
+  /** Given up by the owner before `send` had room for them: told by `giveUp`. */
+  unsent: number;
   /** ICMP errors that were about this socket's messages. */
   errors: number;
 }
@@ -50,9 +52,9 @@ export interface UdpSocketCounters {
  * });
  */
 export class UdpSocket {
-  readonly counters: UdpSocketCounters = { received: 0, sent: 0, dropped: 0, errors: 0 };
+  readonly counters: UdpSocketCounters = { received: 0, sent: 0, dropped: 0, unsent: 0, errors: 0 };
   readonly options: Readonly<ResolvedUdpOptions>;
-  readonly localPort: number;
+  #localPort: number;
   readonly #options: ResolvedUdpOptions;
   readonly #host: UdpHost;
   readonly #handler: UdpHandler;
@@ -85,7 +87,7 @@ export class UdpSocket {
     this.#host = init.host;
     this.#handler = init.handler;
     this.boundAddress = init.localAddress;
-    this.localPort = init.localPort;
+    this.#localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;
     this.#messages = new MessageQueue(this.#options.receiveBuffer, init.host.budget);
@@ -95,6 +97,11 @@ export class UdpSocket {
   /** The address it is bound to: 0.0.0.0 or :: for all, the source address in use while connected. */
   get localAddress(): Address {
     return this.#path?.local ?? this.boundAddress;
+  }
+
+  /** The port it is bound to; 0 between `releasePort` and the next `send` or `connect`. */
+  get localPort(): number {
+    return this.#localPort;
   }
 
   /** The peer of a connected socket. */
@@ -130,7 +137,7 @@ export class UdpSocket {
    * @throws `EMSGSIZE` (longer than 65,507 bytes or than the path's MTU allows: there is no fragmentation yet),
    * `EDESTADDRREQ` (no destination and not connected), `EISCONN` (a destination and connected), `ENETUNREACH`,
    * `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES` (broadcast without the option),
-   * `EBADF` (closed); `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for a misuse
+   * `EBADF` (closed), `EAGAIN` (after `releasePort`: no port is free); `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for a misuse
    */
   send(bytes: Uint8Array | readonly Uint8Array[], remotePort?: number, remoteAddress?: Address | string): boolean {
     requireBytes('bytes', bytes);
@@ -154,12 +161,19 @@ export class UdpSocket {
     options.trafficClass = this.#options.dscp << 2;
     // RFC 1112 §6.1: a TTL of 0 restricts it to this host.
     const stays = options.ttl === 0 && !this.#host.staysInside(path.interfaceIndex);
-    if (!stays && !sendMessage(path, this.localPort, port, bytes, length, options)) {
+    if (this.#localPort === 0) this.#takePort('send');
+    if (!stays && !sendMessage(path, this.#localPort, port, bytes, length, options)) {
       this.#host.blocked(this);
       return false;
     }
     this.counters.sent++;
     return true;
+  }
+
+  /** The owner drops a message that `send` had no room for: it is counted. */
+  giveUp(): void {
+    this.counters.unsent++;
+    this.#host.counters.add('udp-send-buffer-full');
   }
 
   /**
@@ -179,6 +193,7 @@ export class UdpSocket {
     }
     const path = this.#findPath(address);
     if (typeof path === 'string') throw systemError(path, 'connect', { ...place, hint: HINTS[path] });
+    if (this.#localPort === 0) this.#takePort('connect');
     this.#path = path;
     this.#remoteAddress = path.remote;
     this.#remotePort = remotePort;
@@ -196,6 +211,19 @@ export class UdpSocket {
     this.#remoteAddress = undefined;
     this.#remotePort = 0;
     this.#error = undefined;
+  }
+
+  /**
+   * Gives the port back, while the rest stays: nothing is received until the next `send` or `connect` takes an ephemeral
+   * one. So Linux does with an ephemeral port when a socket is disconnected.
+   *
+   * @throws `EISCONN`, `EBADF`
+   */
+  releasePort(): void {
+    if (this.#closed) throw systemError('EBADF', 'releasePort', { hint: 'the socket is closed' });
+    if (this.#path !== undefined) throw systemError('EISCONN', 'releasePort');
+    this.#host.releasePort(this);
+    this.#localPort = 0;
   }
 
   /**
@@ -376,6 +404,13 @@ export class UdpSocket {
     if (typeof path === 'string') throw this.#refused(path, address, remotePort);
     this.#paths.set(address, path);
     return path;
+  }
+
+  /** As Linux binds by itself: EAGAIN when every ephemeral port is in use. */
+  #takePort(syscall: string): void {
+    const port = this.#host.takePort(this);
+    if (port === undefined) throw systemError('EAGAIN', syscall, { hint: 'every ephemeral port is in use' });
+    this.#localPort = port;
   }
 
   #findPath(remote: Address): Path | ErrorCode {

@@ -29,10 +29,12 @@ export class DgramBench {
     return socket;
   }
 
-  /** A socket bound to a port by its number: Linux takes an ephemeral one away at `disconnect`. */
-  async boundToChosen(): Promise<Socket> {
-    const { port } = (await this.bound({ type: 'udp4', reuseAddr: true })).address();
-    return this.bound({ type: 'udp4', reuseAddr: true }, port);
+  /** A port at 127.0.0.1 that nobody has. */
+  async freePort(): Promise<number> {
+    const socket = await this.bound();
+    const { port } = socket.address();
+    await called((done) => socket.close(done));
+    return port;
   }
 
   /** A socket that is connected to another. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DgramBench, LOCALHOST, called, fieldsOf, textOf, thrown, wrong } from './dgram-bench.ts';
+import { DgramBench, LOCALHOST, called, fieldsOf, textOf, thrown, turn, wrong } from './dgram-bench.ts';
 import { MODULES } from './modules.ts';
 
 const CONNECTED = { kind: 'Error', code: 'ERR_SOCKET_DGRAM_IS_CONNECTED', message: 'Already connected' };
@@ -84,7 +84,7 @@ describe.each(MODULES)('$name: connect and disconnect', ({ make }) => {
   it('connects once, until it is disconnected', async () => {
     const server = await bench.bound();
     const { port } = server.address();
-    const client = await bench.boundToChosen();
+    const client = await bench.bound('udp4', await bench.freePort());
     expect(thrown(() => client.disconnect())).toEqual(NOT_CONNECTED);
     expect(thrown(() => client.remoteAddress())).toEqual(NOT_CONNECTED);
     client.connect(port, LOCALHOST);
@@ -108,12 +108,74 @@ describe.each(MODULES)('$name: connect and disconnect', ({ make }) => {
   it('hears others again once disconnected', async () => {
     const server = await bench.bound();
     const other = await bench.bound();
-    const client = await bench.boundToChosen();
+    const client = await bench.bound('udp4', await bench.freePort());
     client.connect(server.address().port, LOCALHOST);
     await once(client, 'connect');
     client.disconnect();
     other.send('from another', client.address().port, LOCALHOST);
     expect(await textOf(client)).toBe('from another');
+  });
+
+  it('gives an ephemeral port back when it is disconnected, and takes another for what it sends', async () => {
+    const server = await bench.bound();
+    const { port } = server.address();
+    for (const address of ['0.0.0.0', LOCALHOST]) {
+      const client = await bench.bound('udp4', 0, address);
+      client.setTTL(7);
+      client.connect(port, LOCALHOST);
+      await once(client, 'connect');
+      const first = client.address().port;
+      client.disconnect();
+      expect(client.address()).toEqual({ address, family: 'IPv4', port: 0 });
+      const successor = await bench.bound('udp4', first);
+      const heard = textOf(successor);
+      server.send('to the successor', first, LOCALHOST);
+      expect(await heard).toBe('to the successor');
+      const told = once(server, 'message');
+      expect(await called((done) => client.send('x', port, LOCALHOST, done))).toEqual([null, 1]);
+      const second = client.address();
+      expect(second.address).toBe(address);
+      expect(second.port).toBeGreaterThan(0);
+      expect(second.port).not.toBe(first);
+      expect(await told).toMatchObject([{}, { port: second.port }]);
+      server.send('back', second.port, LOCALHOST);
+      expect(await textOf(client)).toBe('back');
+    }
+  });
+
+  it('takes another ephemeral port to connect again, and keeps what it has joined', async () => {
+    const server = await bench.bound();
+    const client = await bench.bound('udp4', 0, '0.0.0.0');
+    client.addMembership('224.0.0.114', LOCALHOST);
+    for (const { port } of [server.address(), (await bench.bound()).address()]) {
+      client.connect(port, LOCALHOST);
+      await once(client, 'connect');
+      expect(client.address()).toMatchObject({ address: LOCALHOST, port: expect.any(Number) });
+      expect(client.address().port).toBeGreaterThan(0);
+      client.disconnect();
+    }
+    client.send('x', 9, LOCALHOST);
+    await turn();
+    server.setMulticastInterface(LOCALHOST);
+    const heard = textOf(client);
+    server.send('to the group', client.address().port, '224.0.0.114');
+    expect(await heard).toBe('to the group');
+  });
+
+  it('emits what a message brought about, once and not to the callback of that message', async () => {
+    const port = await bench.freePort();
+    const client = await bench.bound();
+    client.connect(port, LOCALHOST);
+    await once(client, 'connect');
+    const errors: unknown[] = [];
+    client.on('error', (error) => errors.push(error));
+    for (let i = 1; i <= 3; i++) {
+      const failed = once(client, 'error');
+      expect(await called((done) => client.send('x', done))).toEqual([null, 1]);
+      await failed;
+      await turn();
+      expect(errors).toHaveLength(i);
+    }
   });
 
   it.each([0, 65_536, -1, 'x', undefined, null])('refuses the port %j', (port) => {

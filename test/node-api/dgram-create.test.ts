@@ -1,14 +1,24 @@
+import nodeDgram from 'node:dgram';
 import { once } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { BlockList } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DgramBench, LOCALHOST, called, textOf, thrown, wrong } from './dgram-bench.ts';
+import { replaceLookup } from './helpers.ts';
 import { MODULES } from './modules.ts';
+
+/** Node has `reusePort` since v22.12, about as long as this; our sockets have it on any. */
+const KNOWS_REUSE_PORT = 'isBlockList' in BlockList;
+const READS_LATE = 'bindSync' in nodeDgram.Socket.prototype;
 
 describe.each(MODULES)('$name: dgram.createSocket', ({ make }) => {
   let bench: DgramBench;
   beforeEach(() => {
     bench = new DgramBench(make());
   });
-  afterEach(() => bench.end());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    return bench.end();
+  });
 
   it('makes a socket of a type, with or without options and a listener', async () => {
     const { dgram } = bench.modules;
@@ -111,6 +121,64 @@ describe.each(MODULES)('$name: dgram.createSocket', ({ make }) => {
     expect(socket.listenerCount('connect')).toBe(0);
     socket.connect(9, 'nowhere.test');
     expect(await once(socket, 'error')).toEqual([failure]);
+  });
+
+  it('looks at the options in this order: sizes, lookup, type, signal', () => {
+    const steps: [option: object, code: string][] = [
+      [{ signal: {} }, 'options.signal'],
+      [{ type: 'x' }, 'Bad socket type'],
+      [{ lookup: 5 }, '"lookup"'],
+      [{ sendBufferSize: -1 }, 'options.sendBufferSize'],
+      [{ recvBufferSize: -1 }, 'options.recvBufferSize'],
+    ];
+    let options: object = { type: 'udp4' };
+    for (const [option, text] of steps) {
+      options = { ...options, ...option };
+      expect(thrown(() => bench.modules.dgram.createSocket(wrong(options))).message).toContain(text);
+    }
+    for (const size of [0, null, '', false, undefined]) bench.socket({ type: 'udp4', recvBufferSize: wrong(size) });
+  });
+
+  it('keeps what it was made with', async () => {
+    const options = { type: 'udp4' as const, reuseAddr: true, recvBufferSize: 10_000 };
+    const socket = bench.socket(options);
+    Object.assign(options, { reuseAddr: false, recvBufferSize: 20_000 });
+    socket.bind(0, LOCALHOST);
+    await once(socket, 'listening');
+    expect(socket.getRecvBufferSize()).toBe(20_000);
+    await bench.bound({ type: 'udp4', reuseAddr: true }, socket.address().port);
+  });
+
+  it('shares a port with reusePort among sockets that say so, of the releases that know it', async () => {
+    const first = await bench.bound(wrong({ type: 'udp4', reusePort: true }));
+    const { port } = first.address();
+    const second = bench.socket(wrong({ type: 'udp4', reusePort: true }));
+    second.bind(port, LOCALHOST);
+    if (KNOWS_REUSE_PORT || bench.modules.name !== 'node') await once(second, 'listening');
+    else expect(await once(second, 'error')).toMatchObject([{ code: 'EADDRINUSE' }]);
+    const third = bench.socket();
+    third.bind(port, LOCALHOST);
+    expect(await once(third, 'error')).toMatchObject([{ code: 'EADDRINUSE' }]);
+  });
+
+  it('looks up with the dns.lookup of the time, as the running release does', async () => {
+    const asked: unknown[] = [];
+    const before = bench.socket();
+    replaceLookup((...[name, family, callback]: [string, number, (...args: unknown[]) => void]) => {
+      asked.push([name, family]);
+      process.nextTick(callback, null, name === 'somewhere.test' ? LOCALHOST : name, family);
+    });
+    const after = bench.socket();
+    for (const socket of [before, after]) {
+      await called((done) => socket.send('x', 9, LOCALHOST, done));
+      if (socket === after) await called((done) => socket.send('x', 9, 'somewhere.test', done));
+    }
+    const bind = ['0.0.0.0', 4];
+    const name = ['somewhere.test', 4];
+    // Older releases ask also for literal addresses, and take the function when the socket is made.
+    expect(asked).toEqual(READS_LATE ? [name] : [bind, [LOCALHOST, 4], name]);
+    if (READS_LATE) await called((done) => before.send('x', 9, 'somewhere.test', done));
+    expect(asked).toHaveLength(READS_LATE ? 2 : 3);
   });
 
   it('closes when the signal is aborted, before the call or after, bound or not', async () => {

@@ -40,6 +40,23 @@ describe.each(MODULES)('$name: options of an open socket', ({ make }) => {
     });
   });
 
+  it('takes a TTL for a number of 32 bits, and looks at it before it looks for a port', async () => {
+    const unbound = bench.socket();
+    expect(thrown(() => unbound.setTTL(0)).code).toBe('EINVAL');
+    expect(thrown(() => unbound.setTTL(2 ** 32)).code).toBe('EINVAL');
+    expect(thrown(() => unbound.setMulticastTTL(256)).code).toBe('EINVAL');
+    const socket = await bench.bound();
+    expect(socket.setTTL(2 ** 32 + 7)).toBe(2 ** 32 + 7);
+    expect(Number.isNaN(socket.setMulticastTTL(Number.NaN))).toBe(true);
+  });
+
+  it('gives back what setMulticastLoopback was given', async () => {
+    const socket = await bench.bound();
+    for (const flag of [true, false, 1, 0, 'x', undefined]) {
+      expect(socket.setMulticastLoopback(wrong(flag))).toBe(flag);
+    }
+  });
+
   it('broadcasts once that is allowed, to all who are bound to every address', async () => {
     const first = await bench.bound({ type: 'udp4', reuseAddr: true }, 0, '0.0.0.0');
     const { port } = first.address();

@@ -64,6 +64,41 @@ describe.each(MODULES)('$name: send and message', ({ make }) => {
     expect(await message).toBe(text);
   });
 
+  it('takes the bytes a tick later when it is not connected, at once when it is', async () => {
+    const server = await bench.bound();
+    const { port } = server.address();
+    const bytes = Buffer.from('first');
+    const client = await bench.bound();
+    client.send(bytes, port, LOCALHOST);
+    bytes.write('later');
+    expect(await textOf(server)).toBe('later');
+    const connected = await bench.connected(server);
+    connected.send(bytes);
+    bytes.write('after');
+    expect(await textOf(server)).toBe('later');
+  });
+
+  it('a message to a name holds up none to an address', async () => {
+    const server = await bench.bound();
+    const { port } = server.address();
+    const order: string[] = [];
+    const lookup = (name: string, _: unknown, callback: (...args: unknown[]) => void): void => {
+      if (name === 'somewhere.test') setImmediate(callback, null, LOCALHOST, 4);
+      else process.nextTick(callback, null, name, 4);
+    };
+    const client = await bench.bound({ type: 'udp4', lookup: wrong(lookup) });
+    const both = new Promise<void>((resolve) => {
+      server.on('message', (message) => {
+        order.push(message.toString());
+        if (order.length === 2) resolve();
+      });
+    });
+    client.send('by name', port, 'somewhere.test');
+    client.send('by address', port, LOCALHOST);
+    await both;
+    expect(order).toEqual(['by address', 'by name']);
+  });
+
   it('counts the bytes of all pieces for the callback, which comes later than the call', async () => {
     const server = await bench.bound();
     const client = await bench.bound();

@@ -90,6 +90,15 @@ export class UdpBench extends IpBench implements UdpHost {
     this.waiting.add(socket);
   }
 
+  releasePort(): void {}
+
+  /** The port that the next `takePort` finds. */
+  nextPort: number | undefined = 50_000;
+
+  takePort(): number | undefined {
+    return this.nextPort;
+  }
+
   keepAlive(change: 1 | -1): void {
     this.alive += change;
   }

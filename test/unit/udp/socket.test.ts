@@ -156,6 +156,29 @@ describe('UdpSocket.connect', () => {
     expect(() => listened.socket.disconnect()).toThrow(coded('ENOTCONN'));
   });
 
+  it('gives its port back once disconnected, and takes one again to send or connect', () => {
+    const bench = new UdpBench();
+    const { socket } = bench.bind(7000);
+    socket.connect(PEER, 53);
+    expect(() => socket.releasePort()).toThrow(coded('EISCONN'));
+    socket.disconnect();
+    socket.releasePort();
+    expect(socket.localPort).toBe(0);
+    bench.nextPort = undefined;
+    expect(() => socket.send(bytesOf('x'), 53, PEER)).toThrow(coded('EAGAIN'));
+    expect(() => socket.connect(PEER, 53)).toThrow(coded('EAGAIN'));
+    expect([socket.connected, socket.localPort, bench.sent().length]).toEqual([false, 0, 0]);
+    bench.nextPort = 50_001;
+    socket.send(bytesOf('x'), 53, PEER);
+    expect(bench.sentPackets()[0]!.udp).toMatchObject({ sourcePort: 50_001 });
+    socket.releasePort();
+    bench.nextPort = 50_002;
+    socket.connect(PEER, 53);
+    expect(socket.localPort).toBe(50_002);
+    socket.close();
+    expect(() => socket.releasePort()).toThrow(coded('EBADF'));
+  });
+
   it('says why it cannot connect', () => {
     const bench = new UdpBench();
     const { socket } = bench.bind(7000);

@@ -1,0 +1,33 @@
+import nodeDgram from 'node:dgram';
+import dns from 'node:dns';
+import { isIP } from 'node:net';
+import type { LookupFunction } from 'node:net';
+
+/** The families of addresses that datagram sockets may have. */
+export type SocketType = 'udp4' | 'udp6';
+
+/** Told what a name stands for, always later than the call. */
+export type LookupCallback = (error: Error | null, ip: string) => void;
+
+/** Finds the address for a name; none is the loopback. */
+export type Lookup = (name: string | undefined, callback: LookupCallback) => void;
+
+/**
+ * Releases of 2026 (v24.18 and the like, which have `bindSync`) hand literal addresses on without asking `dns.lookup`,
+ * and read that when it is needed, not when the socket is made. Whoever replaces it can tell.
+ */
+const SKIPS_LITERALS: boolean = 'bindSync' in nodeDgram.Socket.prototype;
+
+/** How a socket finds addresses: with the function given, else `dns.lookup`. */
+export function lookupOf(type: SocketType, given: LookupFunction | undefined): Lookup {
+  const lookup = given ?? (SKIPS_LITERALS ? lookUpNames : dns.lookup);
+  const family = type === 'udp4' ? 4 : 6;
+  const loopback = type === 'udp4' ? '127.0.0.1' : '::1';
+  // As in Node the family goes as a number, whatever the typings say.
+  return (name, callback) => Reflect.apply(lookup, undefined, [name || loopback, family, callback]);
+}
+
+function lookUpNames(name: string, family: 4 | 6, callback: (...args: unknown[]) => void): void {
+  if (isIP(name) === family) process.nextTick(callback, null, name, family);
+  else dns.lookup(name, family, callback);
+}
