@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatPacket } from '../../src/wire/packet.ts';
-import type { PacketValue } from '../../src/wire/packet.ts';
+import type { AnyPacketValue } from '../../src/wire/packet.ts';
 import type { Heard } from '../support/tcp-peer.ts';
 import { World, established } from '../support/tcp-world.ts';
 
@@ -34,7 +34,7 @@ function segmentSizeAfter(options: Uint8Array): number {
 }
 
 /** The right checksum of a segment in a packet without IP options. */
-function checksumOf(packet: PacketValue): number {
+function checksumOf(packet: AnyPacketValue): number {
   const bytes = formatPacket(packet);
   return new DataView(bytes.buffer, bytes.byteOffset).getUint16(20 + 16);
 }
