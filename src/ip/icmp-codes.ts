@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import { IcmpType } from '../wire/icmp.ts';
+import { Icmpv6Type } from '../wire/icmpv6.ts';
 
 /** What an ICMP error means to a socket. */
 export interface IcmpMeaning {
@@ -40,4 +41,32 @@ export function meaningOf(type: number, code: number): IcmpMeaning | undefined {
   if (type === IcmpType.DESTINATION_UNREACHABLE) return UNREACHABLE[code];
   if (type === IcmpType.TIME_EXCEEDED) return code <= 1 ? TIME_EXCEEDED : undefined;
   return code <= 2 ? PARAMETER_PROBLEM : undefined;
+}
+
+/** The same for ICMPv6, by code (Linux: icmpv6_err_convert). */
+const UNREACHABLE6: readonly IcmpMeaning[] = [
+  { code: 'ENETUNREACH', hard: false }, // 0 no route
+  { code: 'EACCES', hard: true }, // 1 administratively prohibited
+  { code: 'EHOSTUNREACH', hard: false }, // 2 beyond scope of source address
+  { code: 'EHOSTUNREACH', hard: false }, // 3 address unreachable
+  { code: 'ECONNREFUSED', hard: true }, // 4 port unreachable
+  { code: 'EACCES', hard: true }, // 5 source address failed ingress/egress policy
+  { code: 'EACCES', hard: true }, // 6 reject route to destination
+];
+
+/** Linux reports it where packets are not to be fragmented, as here. */
+const PACKET_TOO_BIG: IcmpMeaning = { code: 'EMSGSIZE', hard: true };
+
+/** What an ICMPv6 error means. One that no RFC defines is something that may pass. */
+export function meaningOfIcmpv6(type: number, code: number): IcmpMeaning {
+  switch (type) {
+    case Icmpv6Type.DESTINATION_UNREACHABLE:
+      return UNREACHABLE6[code] ?? TIME_EXCEEDED;
+    case Icmpv6Type.PACKET_TOO_BIG:
+      return PACKET_TOO_BIG;
+    case Icmpv6Type.PARAMETER_PROBLEM:
+      return PARAMETER_PROBLEM;
+    default:
+      return TIME_EXCEEDED;
+  }
 }

@@ -3,7 +3,6 @@ import { copyBytes } from '../buffer/copy.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { SendOptions } from '../buffer/path.ts';
-import type { Clock, Random } from '../time/clock.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { isUnspecified } from '../wire/address.ts';
 import { checksumAdd, checksumFinish } from '../wire/checksum.ts';
@@ -11,9 +10,9 @@ import { ICMP_HEADER_LENGTH, icmpType, IcmpType, writeIcmpChecksum, writeIcmpHea
 import type { IcmpUnreachable } from '../wire/icmp.ts';
 import { IPV4_HEADER_LENGTH, ipv4FragmentOffset } from '../wire/ipv4.ts';
 import { Protocol } from '../wire/protocol.ts';
-import type { Ipv4Output } from './ipv4-output.ts';
 import type { LocalAddresses } from './local-addresses.ts';
-import { IcmpRateLimit } from './rate-limit.ts';
+import type { IpOutput } from './output.ts';
+import type { IcmpRateLimit } from './rate-limit.ts';
 import type { RoutingTable } from './routes.ts';
 
 /** A code of "destination unreachable". */
@@ -28,32 +27,30 @@ const UDP_CHECKSUM = 6;
 const ERROR_OPTIONS: SendOptions = { ttl: 64, trafficClass: 0xc0 };
 
 export interface IcmpErrorsParts {
-  clock: Clock;
-  random: Random;
   routes: RoutingTable;
   local: LocalAddresses;
-  output: Ipv4Output;
+  output: IpOutput;
   counters: Counters;
+  /** One for both versions of IP. */
+  limit: IcmpRateLimit;
 }
 
 /** Sends ICMP errors about arrived datagrams, where that is allowed. */
 export class IcmpErrors {
   readonly #parts: IcmpErrorsParts;
-  readonly #limit: IcmpRateLimit;
 
   constructor(parts: IcmpErrorsParts) {
     this.#parts = parts;
-    this.#limit = new IcmpRateLimit(parts.random, parts.clock.now());
   }
 
   /** Tells the sender of a datagram that it could not be delivered. */
   sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
-    const { routes, counters, output } = this.#parts;
+    const { routes, counters, output, limit } = this.#parts;
     if (!this.#mayAnswer(datagram)) return counters.add('icmp-error-suppressed');
     const iface = routes.lookup(datagram.source)?.interface;
     if (iface === undefined || !iface.up) return counters.add('icmp-error-no-route');
     // [S-040] RFC 1812 §4.3.2.8. Inside the host there is nobody to protect.
-    if (!iface.loopback && !this.#limit.allow(datagram.source, datagram.now)) {
+    if (!iface.loopback && !limit.allow(datagram.source, datagram.now)) {
       return counters.add('icmp-error-rate-limited');
     }
     // [S-012] RFC 1122 §3.2.2, RFC 1812 §4.3.2.3: the IP header and as much as fits 576 bytes in all.
@@ -91,7 +88,7 @@ export class IcmpErrors {
 }
 
 /** The quoted bytes leave the host: a checksum that offload left to the link is completed in the quotation. */
-function completeQuotedChecksum(datagram: Datagram, view: DataView, quoteAt: number, quote: number): void {
+export function completeQuotedChecksum(datagram: Datagram, view: DataView, quoteAt: number, quote: number): void {
   const { memory, start, length, protocol, packetStart } = datagram;
   if (datagram.checksum !== Checksum.partial) return;
   if (protocol !== Protocol.TCP && protocol !== Protocol.UDP) return;

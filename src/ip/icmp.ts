@@ -29,8 +29,8 @@ import {
 import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
 import { meaningOf } from './icmp-codes.ts';
-import type { Ipv4Output } from './ipv4-output.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { IpOutput } from './output.ts';
 import type { RoutingTable } from './routes.ts';
 
 /** Why an ICMP message had no effect: the names it is counted under. */
@@ -54,7 +54,7 @@ const QUOTE_LENGTH = 5;
 export interface IcmpParts {
   routes: RoutingTable;
   local: LocalAddresses;
-  output: Ipv4Output;
+  output: IpOutput;
   counters: Counters;
   host: IpHost;
 }

@@ -2,8 +2,17 @@ import type { TransmitQueue } from '../buffer/transmit-queue.ts';
 import { usageError } from '../errors.ts';
 import type { Link, LinkOffload } from '../link/link.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
+import {
+  isIpv4Mapped,
+  isLimitedBroadcast,
+  isLoopback,
+  isMulticast,
+  isUnspecified,
+  sameAddress,
+} from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
+import { selectSource } from './source-address.ts';
 
 /** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
 const SMALLEST_MTU = 68;
@@ -101,10 +110,21 @@ export class NetworkInterface {
     return this.#addresses.flatMap((cidr) => cidr.broadcast ?? []);
   }
 
+  /** [S-046] RFC 8200 §5: IPv6 needs an MTU of 1280; a link with less carries none. */
+  carries(family: 4 | 6): boolean {
+    return family === 4 || this.#mtu >= IPV6_MINIMUM_MTU;
+  }
+
+  /** One of the interface's own addresses. */
+  has(words: AddressWords): boolean {
+    return this.#addresses.some(({ address }) => sameAddress(address, words));
+  }
+
   /**
    * Adds an address; its network becomes a connected route.
    *
-   * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, or there already
+   * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, there already, or of IPv6 and the
+   * MTU is below 1280
    */
   addAddress(address: string | Cidr): void {
     this.#append(address);
@@ -139,9 +159,10 @@ export class NetworkInterface {
 
   /**
    * The address to send from towards `target` (a destination or gateway on this link): the one whose network holds it,
-   * else the first of its family.
+   * else the first of its family. Of IPv6 addresses see `selectSource`.
    */
   sourceFor(target: AddressWords): Address | undefined {
+    if (target.family === 6) return selectSource(this.#addresses, target);
     let first: Address | undefined;
     for (const cidr of this.#addresses) {
       if (cidr.contains(target)) return cidr.address;
@@ -153,12 +174,20 @@ export class NetworkInterface {
   #append(text: string | Cidr): void {
     const cidr = typeof text === 'string' ? Cidr.parse(text) : text;
     const { address } = cidr;
-    if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address)) {
+    if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address) || isIpv4Mapped(address)) {
       throw usageError('ERR_INVALID_ARG_VALUE', `${address} cannot be the address of an interface: it is not unicast`);
     }
     // RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 never appears outside a host.
     if (isLoopback(address) && !this.loopback) {
       throw usageError('ERR_INVALID_ARG_VALUE', `${address} is a loopback address, which the interface lo has already`);
+    }
+    if (address.zone !== undefined) {
+      const message = `${cidr}: leave the zone out, it is the interface that the address is given to`;
+      throw usageError('ERR_INVALID_ARG_VALUE', message);
+    }
+    if (!this.carries(address.family)) {
+      const message = `${cidr}: IPv6 needs an MTU of ${IPV6_MINIMUM_MTU} at least, ${this.name} has ${this.#mtu}`;
+      throw usageError('ERR_INVALID_ARG_VALUE', message);
     }
     // RFC 1122 §3.2.1.3: a host number is never all zeros. A network of two (RFC 3021) or one address has no such.
     if (address.family === 4 && cidr.prefixLength < 31 && cidr.network.equals(address)) {
@@ -169,7 +198,7 @@ export class NetworkInterface {
       const message = `${cidr} is the broadcast address of its network: choose another host number`;
       throw usageError('ERR_INVALID_ARG_VALUE', message);
     }
-    if (this.#addresses.some((other) => sameAddress(other.address, address))) {
+    if (this.has(address)) {
       throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has the address ${address} already`);
     }
     this.#addresses = [...this.#addresses, cidr];

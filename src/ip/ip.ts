@@ -1,3 +1,4 @@
+import type { Binding } from '../buffer/binding.ts';
 import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
@@ -5,22 +6,28 @@ import type { Memory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
 import { usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
-import { Address, isLoopback, isUnspecified } from '../wire/address.ts';
-import type { AddressWords } from '../wire/address.ts';
+import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
+import { IcmpUnreachable } from '../wire/icmp.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
 import { Icmp } from './icmp.ts';
+import { Icmpv6Errors } from './icmpv6-errors.ts';
+import { Icmpv6 } from './icmpv6.ts';
 import type { InterfaceOptions } from './interface.ts';
 import { NetworkInterface } from './interface.ts';
 import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
+import { Ipv6Input } from './ipv6-input.ts';
+import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
-import { IpPath } from './path.ts';
-import type { PathContext } from './path.ts';
-import type { Route } from './routes.ts';
+import { PathFinder } from './path-finder.ts';
+import type { IpPath } from './path.ts';
+import { IcmpRateLimit } from './rate-limit.ts';
+import { ReturnWays } from './return-ways.ts';
 import { RoutingTable } from './routes.ts';
 
 export interface IpOptions {
@@ -30,30 +37,41 @@ export interface IpOptions {
   host: IpHost;
 }
 
-const LOOPBACK = Address.parse('127.0.0.1');
-
 /**
- * The IP layer of one stack: interfaces, routes, what comes in and what goes out. IPv4 for now; addresses, routes and
- * paths have both families in their types.
+ * The IP layer of one stack, both versions: interfaces, routes, what comes in and what goes out. Of IPv6 it has what links
+ * from end to end and the loopback need; there is no neighbour discovery yet.
  */
 export class Ip {
   readonly routes: RoutingTable;
   readonly local: LocalAddresses = new LocalAddresses();
   readonly #interfaces = new Map<number, NetworkInterface>();
-  readonly #parts: PathContext;
+  readonly #ways: ReturnWays;
+  readonly #paths: PathFinder;
   readonly #errors: IcmpErrors;
+  readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
+  readonly #input6: Ipv6Input;
   #lastIndex: number = 0;
 
   constructor(options: IpOptions) {
     const { clock, random, counters, host } = options;
     const { local } = this;
-    this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => this.#interfaces.values() }, local });
-    const output = new Ipv4Output(host);
-    const parts = { routes: this.routes, local, output, counters };
-    this.#parts = { ...parts, pathMtus: new PathMtuCache(clock, counters) };
-    this.#errors = new IcmpErrors({ ...parts, clock, random });
-    this.#input = new Ipv4Input({ local, counters, host, errors: this.#errors, icmp: new Icmp({ ...parts, host }) });
+    const interfaces = this.#interfaces;
+    this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => interfaces.values() }, local });
+    const { routes } = this;
+    const ways = new ReturnWays({ routes, local, interfaces });
+    this.#ways = ways;
+    const output4 = new Ipv4Output(host);
+    const output6 = new Ipv6Output(host);
+    const pathMtus = new PathMtuCache(clock, counters);
+    this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs: { 4: output4, 6: output6 } });
+    const limit = new IcmpRateLimit(random, clock.now());
+    const parts = { routes, local, output: output4, counters, limit, host };
+    this.#errors = new IcmpErrors(parts);
+    this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts) });
+    const parts6 = { ways, local, output: output6, counters, limit, host };
+    this.#errors6 = new Icmpv6Errors(parts6);
+    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6(parts6) });
   }
 
   /** The interfaces in the order they were added: a new array. */
@@ -107,47 +125,56 @@ export class Ip {
     retained: boolean,
     now: number,
   ): void {
-    this.#input.input(iface, memory, offset, length, checksum, segmentSize, retained, now);
+    const is6 = length > 0 && memory.view.getUint8(offset) >>> 4 === 6;
+    const input = is6 ? this.#input6 : this.#input;
+    input.input(iface, memory, offset, length, checksum, segmentSize, retained, now);
   }
 
   /**
    * The way to a peer, or why there is none: `ENETUNREACH` (no route), `EADDRNOTAVAIL` (`local` is not one of the
    * stack's addresses, or none fits), `EAFNOSUPPORT` (two families), `EINVAL` (a loopback address as the source of what
-   * leaves the host). The link may be down: `refresh` tells. Broadcast and multicast peers are allowed here; TCP asks
-   * `classify` first.
+   * leaves the host; a link-local IPv6 address without a zone or with one that there is not). The link may be down:
+   * `refresh` tells. Broadcast and multicast peers are allowed here; TCP asks `classify` first.
    *
    * @param local the address to send from; undefined or 0.0.0.0 leaves the choice to the route
    * @param interfaceIndex the interface to leave by, for multicast: the routes are not asked then
    */
   path(local: Address | undefined, remote: Address, interfaceIndex?: number): IpPath | ErrorCode {
-    const bound = local === undefined || isUnspecified(local) ? undefined : local;
-    if (bound !== undefined && bound.family !== remote.family) return 'EAFNOSUPPORT';
-    if (bound !== undefined && !this.local.isLocal(bound)) return 'EADDRNOTAVAIL';
-    // No IPv6 yet: there is no way to any such address.
-    if (remote.family === 6) return 'ENETUNREACH';
-    // "This host": Linux takes the bound address or 127.0.0.1.
-    const peer = isUnspecified(remote) ? (bound ?? LOOPBACK) : remote;
-    if (interfaceIndex !== undefined) return this.#groupPath(bound, peer, interfaceIndex);
-    const route = this.routes.lookup(peer);
-    if (route === undefined) return 'ENETUNREACH';
-    // RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 never appears outside a host. Linux: EINVAL.
-    if (bound !== undefined && isLoopback(bound) && !route.interface.loopback) return 'EINVAL';
-    const source = bound ?? this.#sourceFor(route, peer);
-    if (source === undefined) return 'EADDRNOTAVAIL';
-    return new IpPath(this.#parts, source, peer, route.interface);
+    return this.#paths.find(local, remote, interfaceIndex);
+  }
+
+  /** The way back to where a datagram came from. */
+  pathBack(datagram: Datagram): IpPath | ErrorCode {
+    return this.#paths.back(datagram);
   }
 
   /**
-   * Index of the interface to join or send to a multicast group on: the one with this address of its own, or that of the
-   * route to the group when `own` is undefined or 0.0.0.0.
+   * Index of the interface to join or send to a multicast group on: that of the zone of `own` or of the group, the one with
+   * `own` among its addresses, or that of the route to the group when `own` is undefined or unspecified.
    */
   groupInterface(group: Address, own: Address | undefined): number | undefined {
-    if (own === undefined || isUnspecified(own)) return this.routes.lookup(group)?.interface.index;
-    const { interfaces } = this;
-    const holder = interfaces.find(({ addresses }) => addresses.some(({ address }) => address.equals(own)));
-    // All of 127.0.0.0/8 is the loopback's (RFC 1122 §3.2.1.3 (g)).
-    const lo = isLoopback(own) ? interfaces.find(({ loopback }) => loopback) : undefined;
-    return (holder ?? lo)?.index;
+    return this.#paths.groupInterface(group, own);
+  }
+
+  /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */
+  zoneOf(words: AddressWords, interfaceIndex: number): string | undefined {
+    return this.#ways.zoneOf(words, interfaceIndex);
+  }
+
+  /**
+   * Why a socket can't be bound so: `EADDRNOTAVAIL`, or `EINVAL` where a link-local address has no zone or one that there is
+   * not, or a mapped one is to be for IPv6 only (as Linux).
+   *
+   * @param allowed addresses that may be bound, unspecified ones excepted
+   */
+  bindingProblem(binding: Binding, allowed: (address: Address) => boolean): ErrorCode | undefined {
+    const { given, address, ipv6Only } = binding;
+    if (given.family !== address.family && ipv6Only) return 'EINVAL';
+    if (isUnspecified(address)) return undefined;
+    if (!isLinkScoped(address)) return allowed(address) ? undefined : 'EADDRNOTAVAIL';
+    const iface = address.zone === undefined ? undefined : this.#ways.byZone(address.zone);
+    if (iface === undefined) return 'EINVAL';
+    return iface.has(address) || (isMulticast(address) && allowed(address)) ? undefined : 'EADDRNOTAVAIL';
   }
 
   /** One of the stack's own unicast addresses. */
@@ -160,38 +187,25 @@ export class Ip {
     return this.local.classify(words);
   }
 
-  /** Tells the sender of a datagram that it could not be delivered, unless the rules of ICMP or its rate forbid it. */
+  /** Tells the sender of an IPv4 datagram that it could not be delivered, unless the rules of ICMP or its rate forbid it. */
   sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
     this.#errors.sendUnreachable(datagram, code);
   }
 
-  #groupPath(bound: Address | undefined, group: Address, interfaceIndex: number): IpPath | ErrorCode {
-    const iface = this.#interfaces.get(interfaceIndex);
-    if (iface === undefined) return 'ENETUNREACH';
-    if (bound !== undefined && isLoopback(bound) && !iface.loopback) return 'EINVAL';
-    const source = bound ?? iface.sourceFor(iface.loopback ? LOOPBACK : group);
-    if (source === undefined) return 'EADDRNOTAVAIL';
-    return new IpPath(this.#parts, source, group, iface, true);
-  }
-
-  /** [S-026] RFC 1122 §3.3.4.3: the source follows from the route. */
-  #sourceFor(route: Route, peer: Address): Address | undefined {
-    const { interface: iface, via } = route;
-    if (iface.loopback) return isLoopback(peer) ? iface.sourceFor(LOOPBACK) : peer;
-    const preferred = route.origin === 'static' ? route.source : undefined;
-    if (preferred !== undefined) return preferred;
-    const own = iface.sourceFor(via ?? peer);
-    if (own !== undefined) return own;
-    // An interface without addresses of its own borrows one, as Linux does.
-    for (const other of this.#interfaces.values()) {
-      const lent = other.loopback ? undefined : other.sourceFor(peer);
-      if (lent !== undefined) return lent;
-    }
-    return undefined;
+  /** Tells the sender of a datagram of either version that nobody listens on its port. */
+  sendPortUnreachable(datagram: Datagram): void {
+    if (datagram.version === 4) this.sendUnreachable(datagram, IcmpUnreachable.PORT);
+    else this.#errors6.sendPortUnreachable(datagram);
   }
 
   #changed(): void {
     this.local.rebuild(this.#interfaces.values());
     this.routes.rebuild();
   }
+}
+
+/** An IPv6 address that a socket is bound to together with its link: `fe80::/10`, `ff02::/16` (Linux: inet6_bind). */
+function isLinkScoped(address: Address): boolean {
+  if (address.family === 4) return false;
+  return isMulticast(address) ? scopeOf(address) === Scope.LINK : needsZone(address);
 }

@@ -4,16 +4,16 @@ import type { AddressWords } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH, writeIpv4Header } from '../wire/ipv4.ts';
 import type { IpHost } from './host.ts';
 import type { NetworkInterface } from './interface.ts';
+import type { IpOutput } from './output.ts';
 
 /** Puts IPv4 headers in front of packets and queues them. */
-export class Ipv4Output {
+export class Ipv4Output implements IpOutput {
   readonly #host: IpHost;
 
   constructor(host: IpHost) {
     this.#host = host;
   }
 
-  /** Sends the packet that `iface.queue.reserve` gave: header in front, into the queue, and the stack is told. */
   send(
     iface: NetworkInterface,
     packet: Packet,

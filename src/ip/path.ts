@@ -3,9 +3,10 @@ import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
+import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import type { NetworkInterface } from './interface.ts';
-import type { Ipv4Output } from './ipv4-output.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { IpOutput } from './output.ts';
 import type { LearntMtu, PathMtuCache } from './path-mtu-cache.ts';
 import type { RoutingTable } from './routes.ts';
 
@@ -13,16 +14,18 @@ import type { RoutingTable } from './routes.ts';
 export interface PathContext {
   readonly routes: RoutingTable;
   readonly local: LocalAddresses;
-  readonly output: Ipv4Output;
+  /** By IP version. */
+  readonly outputs: Readonly<Record<4 | 6, IpOutput>>;
   readonly pathMtus: PathMtuCache;
 }
 
-/** The way from one of the stack's IPv4 addresses to a peer. Made by `Ip.path`. */
+/** The way from one of the stack's addresses to a peer. Made by `Ip.path`. */
 export class IpPath implements Path {
   readonly local: Address;
   readonly remote: Address;
-  readonly headerLength: number = IPV4_HEADER_LENGTH;
+  readonly headerLength: number;
   readonly #context: PathContext;
+  readonly #output: IpOutput;
   /** The interface of the route in use; the last one when there is no route at the moment. */
   #interface: NetworkInterface;
   readonly #pinned: boolean;
@@ -43,7 +46,9 @@ export class IpPath implements Path {
   ) {
     this.local = local;
     this.remote = remote;
+    this.headerLength = remote.family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH;
     this.#context = context;
+    this.#output = context.outputs[remote.family];
     this.#interface = leavesBy;
     this.#pinned = pinned;
     this.#generation = context.routes.generation;
@@ -113,13 +118,13 @@ export class IpPath implements Path {
   }
 
   send(packet: Packet, protocol: number, options: SendOptions): void {
-    this.#context.output.send(this.#interface, packet, this.local, this.remote, protocol, options);
+    this.#output.send(this.#interface, packet, this.local, this.remote, protocol, options);
   }
 
   #lookAgain(): ErrorCode | undefined {
     const { routes, local } = this.#context;
     if (!local.isLocal(this.local)) return 'EADDRNOTAVAIL';
-    if (this.#pinned) return undefined;
+    if (this.#pinned) return this.#interface.carries(this.remote.family) ? undefined : 'ENETUNREACH';
     const route = routes.lookup(this.remote);
     if (route === undefined) return 'ENETUNREACH';
     this.#interface = route.interface;

@@ -1,5 +1,5 @@
 import { described, requireOptions, requireType, usageError } from '../errors.ts';
-import { Address, isLimitedBroadcast, isMulticast } from '../wire/address.ts';
+import { Address, isLimitedBroadcast, isMulticast, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -21,7 +21,7 @@ export interface Route {
 
 /** What `routes.add` is told of a route; `via` or `interface` or both. */
 export interface RouteOptions {
-  /** The gateway: an address in the network of one of the interfaces (with `interface`, any address). */
+  /** The gateway: an address in the network of one of the interfaces (with `interface` or a zone, any address). */
   via?: string | Address;
   /** Name of the interface to send by, or the interface as `stack.attach` returns it. Default the one whose network holds `via`. */
   interface?: string | { readonly name: string };
@@ -127,10 +127,12 @@ export class RoutingTable {
   /**
    * The route to an address: the loopback interface for the stack's own addresses, else the longest prefix that holds
    * it, among equals the lowest metric whose interface is up. 255.255.255.255 and multicast groups without a route
-   * leave by the first connected network that is not the loopback.
+   * leave by the first connected network that is not the loopback; IPv6 groups by the loopback where there is no other,
+   * and those of interface-local scope always.
    */
   lookup(words: AddressWords): Route | undefined {
     if (this.#loopback !== undefined && this.#context.local.isLocal(words)) return this.#loopback;
+    if (isInterfaceLocal(words)) return this.#loopback;
     let fallback: Route | undefined;
     for (const route of this.#routes) {
       // [S-023] RFC 1122 §3.3.1.6: of several gateways one behind a working interface is preferred.
@@ -165,18 +167,19 @@ export class RoutingTable {
     const connected = interfaces.flatMap(connectedRoutes);
     this.#loopback = connected.find((route) => route.interface.loopback);
     // The sort is stable: connected before static, older before newer.
-    this.#routes = [...connected, ...this.#static].sort(
-      (x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric,
-    );
+    this.#routes = [...connected, ...this.#static]
+      .filter(isCarried)
+      .sort((x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric);
     this.generation++;
   }
 
   #groupRoute(words: AddressWords): Route | undefined {
     if (!isLimitedBroadcast(words) && !isMulticast(words)) return undefined;
-    return this.#routes.find(
+    const outside = this.#routes.find(
       (route) =>
         route.origin === 'connected' && !route.interface.loopback && route.prefix.address.family === words.family,
     );
+    return outside ?? (words.family === 6 ? this.#loopback : undefined);
   }
 
   #address(network: Cidr, key: 'via' | 'source', value: string | Address | undefined): Address | undefined {
@@ -190,8 +193,11 @@ export class RoutingTable {
 
   #interfaceOf(network: Cidr, via: Address | undefined, given: RouteOptions['interface']): NetworkInterface {
     const interfaces = [...this.#context.interfaces];
-    if (given !== undefined) {
-      const name = nameOf(given);
+    // A link-local gateway may say itself where it is.
+    const zone = via !== undefined && needsZone(via) ? via.zone : undefined;
+    const wanted = given === undefined ? zone : given;
+    if (wanted !== undefined) {
+      const name = nameOf(wanted);
       const found = interfaces.find((iface) => iface.name === name);
       if (found !== undefined) return found;
       throw invalid(`there is no interface ${name}; there are: ${interfaces.map((iface) => iface.name).join(', ')}`);
@@ -203,6 +209,16 @@ export class RoutingTable {
       `no interface reaches the gateway ${via}: give one an address in its network first, or name the interface`,
     );
   }
+}
+
+/** [S-046] Links whose MTU is too small have no IPv6 routes. */
+function isCarried({ interface: iface, prefix }: Route): boolean {
+  return iface.carries(prefix.address.family);
+}
+
+/** `ff01::/16`: never leaves the interface (RFC 4291 §2.7). */
+function isInterfaceLocal(words: AddressWords): boolean {
+  return words.family === 6 && isMulticast(words) && scopeOf(words) === Scope.INTERFACE;
 }
 
 function connectedRoutes(iface: NetworkInterface): Route[] {

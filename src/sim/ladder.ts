@@ -4,7 +4,9 @@ import type { Link } from '../link/link.ts';
 import { tap } from '../link/tap.ts';
 import type { StackEvents } from '../stack/events.ts';
 import type { Stack } from '../stack/stack.ts';
-import { parsePacket } from '../wire/packet.ts';
+import type { Address } from '../wire/address.ts';
+import { endText } from '../wire/describe.ts';
+import { isIpv6Packet, parseAnyPacket } from '../wire/packet.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
 import type { RowBudget, Side } from './ladder-conversation.ts';
 import { Conversation } from './ladder-conversation.ts';
@@ -30,7 +32,7 @@ interface Sighting {
   /** The sender. */
   from: Side;
   segment: TcpSegment;
-  /** IP's identification. */
+  /** IPv4's identification; 0 in IPv6, which has none. */
   id: number;
 }
 
@@ -115,7 +117,7 @@ export class Ladder {
 
   #changed(host: Host, { connection, from, to, event }: StackEvents['tcp-state']): void {
     const { localAddress, localPort, remoteAddress, remotePort } = connection;
-    const found = this.#find(localAddress.toString(), localPort, remoteAddress.toString(), remotePort);
+    const found = this.#find(bare(localAddress), localPort, bare(remoteAddress), remotePort);
     const now = host.stack.clock.now();
     found?.conversation.changed(found.side, from, to, event, now - (this.#start ?? now));
   }
@@ -128,7 +130,7 @@ export class Ladder {
   }
 
   #read(bytes: Uint8Array, receiving: boolean): Sighting | undefined {
-    const packet = parsePacket(bytes);
+    const packet = parseAnyPacket(bytes);
     // What a watched host has sent was counted there.
     const counted = receiving && typeof packet !== 'string' && this.#nameOf(packet.ip.source.toString()) !== undefined;
     if (typeof packet === 'string' || packet.tcp === undefined) {
@@ -142,7 +144,12 @@ export class Ladder {
       if (!counted) this.#budget.omitted++;
       return undefined;
     }
-    return { conversation: found.conversation, from: found.side, segment, id: ip.identification };
+    return {
+      conversation: found.conversation,
+      from: found.side,
+      segment,
+      id: isIpv6Packet(packet) ? 0 : packet.ip.identification,
+    };
   }
 
   /**
@@ -155,8 +162,8 @@ export class Ladder {
     peer: string,
     peerPort: number,
   ): { conversation: Conversation; side: Side } | undefined {
-    const place = `${address}:${port}`;
-    const other = `${peer}:${peerPort}`;
+    const place = endText(address, port);
+    const other = endText(peer, peerPort);
     const known = this.#conversations.get(`${place} ${other}`);
     if (known !== undefined) return { conversation: known, side: 0 };
     const turned = this.#conversations.get(`${other} ${place}`);
@@ -176,4 +183,9 @@ export class Ladder {
       stack.interfaces.some(({ addresses }) => addresses.some((own) => own.address.toString() === address)),
     )?.name;
   }
+}
+
+/** An address as packets carry it: without its zone. */
+function bare(address: Address): string {
+  return address.toString().replace(/%.*/, '');
 }

@@ -5,7 +5,9 @@ export interface WorldOptions {
   seed?: number;
   /** Of the cable. Default 1500. */
   mtu?: number;
-  /** Of the stack on the cable. Default 10.0.0.1/24. */
+  /** The version of IP: the stack is 10.0.0.1 or fd00::1, the peer 10.0.0.2 or fd00::2. Default 4. */
+  family?: 4 | 6;
+  /** Of the stack on the cable. Default 10.0.0.1/24, or fd00::1/64. */
   addresses?: readonly string[];
   /** Of all connections of the stack. */
   tcp?: ConnectionOptions;
@@ -38,6 +40,7 @@ export interface EstablishedOptions extends WorldOptions, HandshakeOptions {}
 export const STAGE_OPTIONS: readonly string[] = Object.keys({
   seed: true,
   mtu: true,
+  family: true,
   addresses: true,
   tcp: true,
   memory: true,

@@ -1,7 +1,7 @@
 import { seqAdd } from '../buffer/seq.ts';
 import { requireOptions, requireType } from '../errors.ts';
-import { formatPacket } from '../wire/packet.ts';
-import type { PacketValue } from '../wire/packet.ts';
+import { formatPacket, isIpv6Packet } from '../wire/packet.ts';
+import type { AnyPacketValue } from '../wire/packet.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
@@ -11,8 +11,8 @@ import {
   SEGMENT_FIELDS,
   controlLength,
   flagsFrom,
-  ipPacket,
   optionBytes,
+  packetAround,
   readSegment,
 } from './script-segment.ts';
 import type { Ect, Expected, Heard, SegmentSpec } from './script-segment.ts';
@@ -113,7 +113,7 @@ export class ScriptPeer {
   }
 
   /** Sends what `make` made, changed by hand. */
-  sendPacket(packet: PacketValue): void {
+  sendPacket(packet: AnyPacketValue): void {
     this.#transmit([packet]);
   }
 
@@ -127,7 +127,7 @@ export class ScriptPeer {
    *
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
-  make(spec: SegmentSpec): PacketValue {
+  make(spec: SegmentSpec): AnyPacketValue {
     requireOptions('peer.send', spec, SEGMENT_FIELDS);
     requireType('flags', spec.flags, 'string');
     const { seq = this.next, ack = this.heardUpTo, wnd = this.wnd, data = 0, urgent = 0, ect = this.ect } = spec;
@@ -154,7 +154,7 @@ export class ScriptPeer {
       options: optionBytes(stamped, this.irs ?? 0),
       payload,
     };
-    return { ip: ipPacket(from, to, Protocol.TCP, ect), tcp };
+    return packetAround(from, to, Protocol.TCP, { tcp }, ect);
   }
 
   /**
@@ -193,7 +193,7 @@ export class ScriptPeer {
   }
 
   /** @internal A packet from the stack for this peer. */
-  hear(packet: PacketValue): void {
+  hear(packet: AnyPacketValue): void {
     const { tcp } = packet;
     if (tcp === undefined) throw this.#host.failure('not TCP');
     const { flags, payload } = tcp;
@@ -222,15 +222,17 @@ export class ScriptPeer {
     if (wrong >= 0) throw this.#host.failure(`A byte is wrong, at ${heard.seq + wrong}: ${segmentText(heard)}`);
   }
 
-  /** An ICMP error about a segment that the stack sent; it quotes the IP header and 8 bytes. */
+  /** An ICMP or ICMPv6 error about a segment that the stack sent; it quotes the IP header and 8 bytes. */
   icmp(type: number, code: number, about: Heard, rest: number = 0): void {
-    const quoted = formatPacket(about.packet).subarray(0, 28);
-    const ip = ipPacket(this.address, this.#host.stackAddress, Protocol.ICMP);
+    const isIpv6 = isIpv6Packet(about.packet);
+    const payload = formatPacket(about.packet).subarray(0, isIpv6 ? 48 : 28);
+    const protocol = isIpv6 ? Protocol.ICMPV6 : Protocol.ICMP;
+    const icmp = { type, code, rest, payload };
     this.#host.note(`< ICMP type ${type} code ${code} about ${segmentText(about)}`, this);
-    this.#host.transmit([formatPacket({ ip, icmp: { type, code, rest, payload: quoted } })]);
+    this.#host.transmit([formatPacket(packetAround(this.address, this.#host.stackAddress, protocol, { icmp }))]);
   }
 
-  #transmit(packets: readonly PacketValue[]): void {
+  #transmit(packets: readonly AnyPacketValue[]): void {
     const origins = { iss: this.iss, irs: this.irs ?? 0 };
     for (const packet of packets) {
       const { tcp } = packet;

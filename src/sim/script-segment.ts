@@ -1,7 +1,10 @@
 import { seqAdd, seqDiff } from '../buffer/seq.ts';
 import { usageError } from '../errors.ts';
 import { Address } from '../wire/address.ts';
-import type { PacketValue } from '../wire/packet.ts';
+import type { Ipv6Packet } from '../wire/ipv6.ts';
+import type { Ipv4Packet } from '../wire/ipv4.ts';
+import { isIpv6Packet } from '../wire/packet.ts';
+import type { AnyPacketValue } from '../wire/packet.ts';
 import { formatTcpOptions, parseTcpOptions } from '../wire/tcp-option-list.ts';
 import type { TcpOption } from '../wire/tcp-option-list.ts';
 import { TcpFlag } from '../wire/tcp.ts';
@@ -106,11 +109,12 @@ export interface Heard {
   userTimeout: number | undefined;
   options: TcpOption[];
   ect: Ect;
+  /** Time to live or hop limit. */
   ttl: number;
   trafficClass: number;
   /** When it came, in microseconds. */
   at: number;
-  packet: PacketValue;
+  packet: AnyPacketValue;
 }
 
 /** What a segment must be like; fields left out may be anything. `undefined` means that an option must be absent. */
@@ -211,7 +215,7 @@ export interface Origins {
 }
 
 /** Reads a segment with numbers relative to where the two streams begin, seen from its sender. */
-export function readSegment(packet: PacketValue, tcp: TcpSegment, { iss, irs }: Origins, at: number): Heard {
+export function readSegment(packet: AnyPacketValue, tcp: TcpSegment, { iss, irs }: Origins, at: number): Heard {
   const { ip } = packet;
   const { flags, payload } = tcp;
   const options = parseTcpOptions(tcp.options);
@@ -237,22 +241,31 @@ export function readSegment(packet: PacketValue, tcp: TcpSegment, { iss, irs }: 
     userTimeout: options.find((option) => option.name === 'userTimeout')?.value,
     options,
     ect: ECT[ip.trafficClass & 3]!,
-    ttl: ip.ttl,
+    ttl: isIpv6Packet(packet) ? packet.ip.hopLimit : packet.ip.ttl,
     trafficClass: ip.trafficClass,
     at,
     packet,
   };
 }
 
-/** An IP header around something. */
-export function ipPacket(
+/** An IP packet of the addresses' version around something. */
+export function packetAround(
   source: string,
   destination: string,
   protocol: number,
+  carried: Pick<AnyPacketValue, 'tcp' | 'icmp'>,
   ect: Ect = 'not-ect',
-): PacketValue['ip'] {
+): AnyPacketValue {
+  const ends = { source: Address.parse(source), destination: Address.parse(destination) };
+  const trafficClass = ECT.indexOf(ect);
+  const ip = ends.source.family === 6 ? ipv6(protocol) : ipv4(protocol);
+  return { ip: { ...ip, ...ends, trafficClass }, ...carried } as AnyPacketValue;
+}
+
+const NOTHING = new Uint8Array(0);
+
+function ipv4(protocol: number): Omit<Ipv4Packet, 'source' | 'destination' | 'trafficClass'> {
   return {
-    trafficClass: ECT.indexOf(ect),
     identification: 0,
     reservedFlag: false,
     dontFragment: true,
@@ -260,9 +273,11 @@ export function ipPacket(
     fragmentOffset: 0,
     ttl: 64,
     protocol,
-    source: Address.parse(source),
-    destination: Address.parse(destination),
-    options: new Uint8Array(0),
-    payload: new Uint8Array(0),
+    options: NOTHING,
+    payload: NOTHING,
   };
+}
+
+function ipv6(protocol: number): Omit<Ipv6Packet, 'source' | 'destination' | 'trafficClass'> {
+  return { flowLabel: 0, nextHeader: protocol, hopLimit: 64, extensions: NOTHING, protocol, payload: NOTHING };
 }

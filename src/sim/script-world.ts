@@ -1,5 +1,5 @@
 import { batchOf } from '../buffer/batch.ts';
-import { requireOptions } from '../errors.ts';
+import { requireOptions, usageError } from '../errors.ts';
 import { cable } from '../link/cable.ts';
 import type { Link } from '../link/link.ts';
 import { Stack } from '../stack/stack.ts';
@@ -9,7 +9,7 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import { seededRandom } from '../time/seeded-random.ts';
 import { VirtualClock } from '../time/virtual-clock.ts';
 import { describePacket } from '../wire/describe.ts';
-import { parsePacket } from '../wire/packet.ts';
+import { parseAnyPacket } from '../wire/packet.ts';
 import { STAGE_OPTIONS } from './script-options.ts';
 import type { WorldOptions } from './script-options.ts';
 import { ScriptPeer } from './script-peer.ts';
@@ -17,8 +17,10 @@ import type { PeerHost, PeerOptions } from './script-peer.ts';
 import { differsFromStream, stream } from './script-stream.ts';
 import { secondsText } from './script-text.ts';
 
-const STACK = '10.0.0.1';
-const PEER = '10.0.0.2';
+const PLACES = {
+  4: { any: '0.0.0.0', stack: '10.0.0.1', peer: '10.0.0.2', prefixLength: 24 },
+  6: { any: '::', stack: 'fd00::1', peer: 'fd00::2', prefixLength: 64 },
+} as const;
 /** The port that the stack listens on, or connects to. */
 const PORT = 7;
 /** Lines of the conversation that a failure shows. */
@@ -38,7 +40,7 @@ interface Note {
 }
 
 /**
- * One stack (10.0.0.1/24) on a cable whose other end is played by hand, in virtual time: the stage for scripts that say
+ * One stack (10.0.0.1/24, or fd00::1/64) on a cable whose other end is played by hand, in virtual time: the stage for scripts that say
  * packet by packet what a peer sends and what the stack must answer. Failures are plain errors that show the
  * conversation so far.
  *
@@ -62,6 +64,7 @@ export class ScriptWorld {
   readonly strays: string[] = [];
   readonly #peers: ScriptPeer[] = [];
   readonly #link: Link;
+  readonly #place: (typeof PLACES)[4 | 6];
   readonly #written = new Map<Connection, number>();
   readonly #read = new Map<Connection, number>();
   readonly #notes: Note[] = [];
@@ -72,7 +75,12 @@ export class ScriptWorld {
    */
   constructor(options: WorldOptions = {}) {
     requireOptions('new ScriptWorld', options, STAGE_OPTIONS);
-    const { seed = 1, mtu = 1500, tcp = {}, memory, addresses = [`${STACK}/24`] } = options;
+    const { seed = 1, mtu = 1500, tcp = {}, memory, family = 4 } = options;
+    if (family !== 4 && family !== 6)
+      throw usageError('ERR_INVALID_ARG_VALUE', `family must be 4 or 6, not ${String(family)}`);
+    this.#place = PLACES[family];
+    const { stack: own, prefixLength } = this.#place;
+    const { addresses = [`${own}/${prefixLength}`] } = options;
     const [near, far] = cable({ mtu });
     this.#link = far;
     this.stack = new Stack({
@@ -100,11 +108,11 @@ export class ScriptWorld {
     this.clock.advance(us);
   }
 
-  /** A peer (10.0.0.2, port 7). Without `stackPort` it waits for the stack's SYN. */
+  /** A peer (10.0.0.2 or fd00::2, port 7). Without `stackPort` it waits for the stack's SYN. */
   peer(options: Partial<PeerOptions> = {}): ScriptPeer {
     requireOptions('world.peer', options, ['address', 'port', 'stackPort', 'iss']);
     const host: PeerHost = {
-      stackAddress: STACK,
+      stackAddress: this.#place.stack,
       now: () => this.clock.now(),
       transmit: (packets) => {
         this.#link.send(batchOf(packets));
@@ -113,7 +121,7 @@ export class ScriptWorld {
       note: (line, about) => this.note(line, about),
       failure: (message) => this.failure(message),
     };
-    const peer = new ScriptPeer(host, { address: PEER, port: PORT, ...options });
+    const peer = new ScriptPeer(host, { address: this.#place.peer, port: PORT, ...options });
     this.#peers.push(peer);
     return peer;
   }
@@ -126,7 +134,7 @@ export class ScriptWorld {
   /** Listens on port 7; the array fills with the connections that come. */
   listen(options: ListenOptions = {}): Told[] {
     const accepted: Told[] = [];
-    this.stack.tcp.listen({ port: PORT, ...options }, (connection) => {
+    this.stack.tcp.listen({ address: this.#place.any, port: PORT, ...options }, (connection) => {
       const events: string[] = [];
       connection.handler = this.#recorder(events);
       accepted.push({ connection, events });
@@ -138,7 +146,7 @@ export class ScriptWorld {
   connect(options: Partial<ConnectOptions> = {}): Told {
     this.note('connect');
     const events: string[] = [];
-    const to = { remoteAddress: PEER, remotePort: PORT, ...options };
+    const to = { remoteAddress: this.#place.peer, remotePort: PORT, ...options };
     const connection = this.stack.tcp.connect(to, this.#recorder(events));
     this.advance(0);
     return { connection, events };
@@ -228,7 +236,7 @@ export class ScriptWorld {
   }
 
   #hear(bytes: Uint8Array): void {
-    const packet = parsePacket(bytes);
+    const packet = parseAnyPacket(bytes);
     if (typeof packet === 'string') throw this.failure(`The stack sent no packet: ${packet}`);
     const { ip, tcp } = packet;
     const peer = this.#peers.findLast(

@@ -24,7 +24,10 @@ export interface InterfaceHost {
 
 /** How a link is attached. */
 export interface AttachOptions {
-  /** The stack's addresses on this link, with prefix length: `10.0.0.2/24`. Default none. */
+  /**
+   * The stack's addresses on this link, with prefix length: `10.0.0.2/24`, `fd00::2/64`. Default none. IPv6 needs an MTU
+   * of 1280.
+   */
   addresses?: readonly string[];
   /** Name of the interface. Default the link's own name, else `eth0`, `eth1`, … */
   name?: string;

@@ -18,8 +18,6 @@ import type { Clock, Random, Timer } from '../time/clock.ts';
 import { hostClock, hostRandom } from '../time/host.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import type { UdpSocket } from '../udp/socket.ts';
-import { IcmpUnreachable } from '../wire/icmp.ts';
-import { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { shutDown } from './close.ts';
@@ -52,8 +50,8 @@ export interface StackOptions extends LingeringLimits {
 const ALIVE_INTERVAL_US = 3_600_000_000;
 
 /**
- * A TCP/IP stack: the one place where the parts are put together. It has a loopback interface `lo` (127.0.0.1/8) from
- * the beginning; links are attached to it.
+ * A TCP/IP stack: the one place where the parts are put together. It has a loopback interface `lo` (127.0.0.1/8,
+ * ::1/128) from the beginning; links are attached to it.
  *
  * @example
  * const stack = new Stack();
@@ -108,7 +106,7 @@ export class Stack {
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.#alive = clock.timer(() => this.#keepAlive(0));
-    this.#attach(loopback(), { name: 'lo', addresses: ['127.0.0.1/8'], loopback: true });
+    this.#attach(loopback(), { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'], loopback: true });
   }
 
   /** The routing table. */
@@ -334,7 +332,7 @@ export class Stack {
         this.tcp.arrives(datagram);
         return true;
       case Protocol.UDP:
-        if (this.udp.arrives(datagram) === 'no-listener') this.ip.sendUnreachable(datagram, IcmpUnreachable.PORT);
+        if (this.udp.arrives(datagram) === 'no-listener') this.ip.sendPortUnreachable(datagram);
         return true;
       default:
         return false;
@@ -384,23 +382,20 @@ export class Stack {
   }
 }
 
-/** There is no ARP yet: nobody would answer for the stack's addresses. */
+/** There is neither ARP nor neighbour discovery yet: nobody would answer for the stack's addresses. */
 function requireIpMedium(link: Link): void {
   if (link.medium !== 'ethernet') return;
   const message = 'Ethernet links cannot be used yet: attach one that carries IP packets, such as a TUN device';
   throw usageError('ERR_INVALID_ARG_VALUE', message);
 }
 
-/** Addresses with prefix length. There is no IPv6 yet: an address that would never answer is refused. */
+/** Addresses with prefix length. */
 function requireAddresses(addresses: unknown): void {
   if (!Array.isArray(addresses) || !addresses.every((address) => typeof address === 'string')) {
     const message = "addresses must be an array of strings, like ['10.0.0.2/24']";
     throw usageError('ERR_INVALID_ARG_TYPE', message);
   }
-  for (const address of addresses) {
-    if (Address.tryParse(address.replace(/\/.*/, ''))?.family !== 6) Cidr.parse(address);
-    else throw usageError('ERR_INVALID_ARG_VALUE', `${address}: IPv6 addresses cannot be used yet, leave it out`);
-  }
+  for (const address of addresses) Cidr.parse(address);
 }
 
 /** The name that a link has itself, as a TUN device does. */

@@ -1,7 +1,9 @@
+import { Binding } from '../buffer/binding.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Path } from '../buffer/path.ts';
+import type { ErrorCode } from '../errors.ts';
 import {
   requireCallbacks,
   requireInteger,
@@ -25,7 +27,7 @@ import type { ListenerHost, SynCookiesOption } from '../tcp/listener.ts';
 import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
 import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
-import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
+import { Address, isUnspecified, needsZone } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
@@ -35,6 +37,7 @@ import { EphemeralPorts } from './ports.ts';
 
 /** Where to connect, and how. */
 export interface ConnectOptions extends ConnectionOptions {
+  /** A link-local IPv6 address takes its zone, the name of an interface: `fe80::1%tun0`. `::ffff:a.b.c.d` is IPv4. */
   remoteAddress: string | Address;
   /** 1 to 65,535. */
   remotePort: number;
@@ -46,8 +49,13 @@ export interface ConnectOptions extends ConnectionOptions {
 
 /** Where to listen, and how; the connection options apply to every connection taken. */
 export interface ListenOptions extends Omit<ConnectionOptions, 'fastOpen'> {
-  /** One of the stack's addresses; default all (0.0.0.0). */
+  /**
+   * One of the stack's addresses; default all of IPv4 (0.0.0.0). `::` is all of IPv6 and, as in Linux, of IPv4 too. A
+   * link-local one takes its zone, the name of an interface: `fe80::1%tun0`.
+   */
   address?: string | Address | undefined;
+  /** `::` takes IPv6 alone, and leaves IPv4 to others. Default false. Linux: IPV6_V6ONLY. */
+  ipv6Only?: boolean | undefined;
   /** 0 or absent: an ephemeral port. */
   port?: number | undefined;
   /** Handshakes that may be under way at once. Default 511. Linux: net.ipv4.tcp_max_syn_backlog. */
@@ -72,9 +80,8 @@ export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'ti
 /** The names of the options of a connection, of `connect` and of `listen`. */
 const CONNECTION_OPTIONS: readonly string[] = Object.keys(DEFAULT_CONNECTION_OPTIONS);
 const CONNECT_OPTIONS = ['remoteAddress', 'remotePort', 'localAddress', 'localPort', ...CONNECTION_OPTIONS];
-const LISTEN_OPTIONS = ['address', 'port', 'backlog', 'synCookies', ...CONNECTION_OPTIONS];
+const LISTEN_OPTIONS = ['address', 'port', 'ipv6Only', 'backlog', 'synCookies', ...CONNECTION_OPTIONS];
 
-const NO_IPV6 = 'there is no IPv6 yet';
 const ANY = Address.parse('0.0.0.0');
 const DEFAULT_BACKLOG = 511;
 const SYN_COOKIES: readonly SynCookiesOption[] = ['overflow', 'always', 'never'];
@@ -148,7 +155,7 @@ export class StackTcp {
   /**
    * Opens a connection; `onConnect` or `onError` tells how it went.
    *
-   * @throws ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT, EINVAL (syscall `connect`); ERR_SOCKET_BAD_PORT,
+   * @throws ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT (two families), EINVAL (syscall `connect`); ERR_SOCKET_BAD_PORT,
    * ERR_INVALID_ARG_VALUE and the like for a misuse
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
@@ -162,9 +169,10 @@ export class StackTcp {
     const local = options.localAddress === undefined ? undefined : toAddress(options.localAddress);
     const resolved = resolveOptions(options, this.#defaults);
     const path = this.#way(local, remote, remotePort);
+    const { family } = remote;
     const port = this.#portFor(path, remotePort, localPort);
     const iss = this.#initialSequence(path, port, remotePort);
-    const tcb = new ControlBlock(this.#host, { path, localPort: port, remotePort }, resolved, false, iss);
+    const tcb = new ControlBlock(this.#host, { path, localPort: port, remotePort, family }, resolved, false, iss);
     const connection = new Connection(tcb, handler);
     this.#enlist(tcb);
     connection.open();
@@ -175,27 +183,29 @@ export class StackTcp {
    * Listens. `onConnection` gets every connection when its handshake is complete (with `fastOpen` perhaps before), and
    * sets its `handler`.
    *
-   * @throws EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT (syscall `listen`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown; syscall `listen`); ERR_SOCKET_BAD_PORT and the
+   * like for a misuse
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
     this.#assertOpen();
     requireOptions('stack.tcp.listen', options, LISTEN_OPTIONS);
     const { fastOpen = false, ...others } = options;
-    const { port = 0, backlog = DEFAULT_BACKLOG, synCookies = 'overflow' } = options;
+    const { port = 0, backlog = DEFAULT_BACKLOG, synCookies = 'overflow', ipv6Only = false } = options;
     requirePort('port', port, 0);
+    requireType('ipv6Only', ipv6Only, 'boolean');
     requireType('onConnection', onConnection, 'function');
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
     requireSynCookies(synCookies);
     const fastOpenLimit = toFastOpenLimit(fastOpen, backlog);
-    const address = options.address === undefined ? ANY : toAddress(options.address);
+    const binding = new Binding(options.address === undefined ? ANY : toAddress(options.address), ipv6Only);
     const resolved = resolveOptions(others, this.#defaults);
-    const place = { address: address.toString(), port };
-    if (address.family === 6) throw systemError('EAFNOSUPPORT', 'listen', { ...place, hint: NO_IPV6 });
-    if (!isUnspecified(address) && !this.#ip.isLocal(address)) throw systemError('EADDRNOTAVAIL', 'listen', place);
-    const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(address, free)) : port;
-    if (chosen === undefined || this.#listening(address, chosen)) throw systemError('EADDRINUSE', 'listen', place);
+    const place = { address: binding.given.toString(), port };
+    const problem = this.#ip.bindingProblem(binding, (address) => this.#ip.isLocal(address));
+    if (problem !== undefined) throw systemError(problem, 'listen', place);
+    const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(binding, free)) : port;
+    if (chosen === undefined || this.#listening(binding, chosen)) throw systemError('EADDRINUSE', 'listen', place);
     // Node's backlog of 0 still takes connections, one at a time.
-    const at = { address, port: chosen, backlog: Math.max(1, backlog), synCookies, fastOpen: fastOpenLimit };
+    const at = { binding, port: chosen, backlog: Math.max(1, backlog), synCookies, fastOpen: fastOpenLimit };
     const listener = new Listener(this.#host, at, resolved, onConnection);
     const neighbours = this.#listeners.get(chosen);
     if (neighbours === undefined) this.#listeners.set(chosen, [listener]);
@@ -215,6 +225,10 @@ export class StackTcp {
     if (segment.sourcePort === 0 || segment.destinationPort === 0) return this.#counters.add('tcp-port-zero');
     const { destination, source } = datagram;
     const connection = this.#table.find(destination, segment.destinationPort, source, segment.sourcePort);
+    // RFC 4007 §6: the same link-local address on another link is another host.
+    if (needsZone(source) && connection !== undefined && connection.interfaceIndex !== datagram.interfaceIndex) {
+      return this.#counters.add('tcp-other-zone');
+    }
     const least = connection === undefined ? undefined : this.#reopens(connection, segment);
     if (connection !== undefined && least === undefined) return connection.input(segment);
     const listener = this.#listenerFor(destination, segment.destinationPort);
@@ -245,26 +259,27 @@ export class StackTcp {
    */
   #way(local: Address | undefined, remote: Address, remotePort: number): Path {
     const place = { address: remote.toString(), port: remotePort };
-    if (remote.family === 6 || local?.family === 6) {
-      throw systemError('EAFNOSUPPORT', 'connect', { ...place, hint: NO_IPV6 });
+    if (local !== undefined && local.family !== remote.family) {
+      throw systemError('EAFNOSUPPORT', 'connect', { ...place, hint: `${local} is of another family` });
     }
-    const kind = this.#ip.classify(remote);
+    // RFC 3493 §3.7: a mapped address is IPv4, from a mapped one or any.
+    const peer = remote.unmapped();
+    const kind = this.#ip.classify(peer);
     if (kind === 'broadcast' || kind === 'multicast') {
       throw systemError('ENETUNREACH', 'connect', { ...place, hint: `a ${kind} address is no TCP peer` });
     }
-    const path = this.#ip.path(local, remote);
+    const path = this.#ip.path(local === undefined || isUnspecified(local) ? undefined : local.unmapped(), peer);
     if (typeof path !== 'string') return path;
     if (path === 'EADDRNOTAVAIL' && local !== undefined) {
       throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });
     }
-    const hint = path === 'ENETUNREACH' ? 'no route: add one with stack.routes.add' : undefined;
-    throw systemError(path, 'connect', { ...place, hint });
+    throw systemError(path, 'connect', { ...place, hint: wayHint(path, peer) });
   }
 
   #portFor(path: Path, remotePort: number, wanted: number): number {
     const isFree = (port: number): boolean =>
       this.#table.find(path.local, port, path.remote, remotePort) === undefined &&
-      (port === wanted || !this.#listening(path.local, port));
+      (port === wanted || !this.#listening(new Binding(path.local, true), port));
     const place = { address: path.remote.toString(), port: remotePort };
     if (wanted !== 0) {
       if (isFree(wanted)) return wanted;
@@ -290,25 +305,24 @@ export class StackTcp {
   #listenerFor(local: AddressWords, port: number): Listener | undefined {
     const listeners = this.#listeners.get(port);
     if (listeners === undefined) return undefined;
-    let any: Listener | undefined;
+    let best: Listener | undefined;
+    let bestFit = 0;
     for (const listener of listeners) {
-      if (sameAddress(listener.address, local)) return listener;
-      if (isUnspecified(listener.address)) any = listener;
+      const fit = listener.binding.fit(local);
+      if (fit <= bestFit) continue;
+      best = listener;
+      bestFit = fit;
     }
-    return any;
+    return best;
   }
 
   /** Does a listener hold this port, at this address or at all? */
-  #listening(address: Address, port: number): boolean {
-    const listeners = this.#listeners.get(port);
-    if (listeners === undefined) return false;
-    if (isUnspecified(address)) return true;
-    return listeners.some((other) => isUnspecified(other.address) || sameAddress(other.address, address));
+  #listening(binding: Binding, port: number): boolean {
+    return this.#listeners.get(port)?.some((other) => other.binding.overlaps(binding)) ?? false;
   }
 
   #pathBack(segment: Segment): Path | undefined {
-    const { source, destination } = segment.datagram;
-    const path = this.#ip.path(destination.toAddress(), source.toAddress());
+    const path = this.#ip.pathBack(segment.datagram);
     if (typeof path !== 'string') return path;
     this.#counters.add('tcp-no-way-back');
     return undefined;
@@ -366,6 +380,12 @@ function toFastOpenLimit(value: number | boolean, backlog: number): number {
   if (typeof value === 'boolean') return value ? Math.max(1, backlog) : 0;
   requireInteger('fastOpen', value, 0, 0x7fff_ffff);
   return value;
+}
+
+/** What to do about an error, for its message. */
+function wayHint(code: ErrorCode, peer: Address): string | undefined {
+  if (code === 'EINVAL' && needsZone(peer)) return 'a link-local address takes the name of an interface: fe80::1%tun0';
+  return code === 'ENETUNREACH' ? 'no route: add one with stack.routes.add' : undefined;
 }
 
 function toAddress(address: string | Address): Address {

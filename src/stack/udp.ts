@@ -1,3 +1,4 @@
+import { Binding } from '../buffer/binding.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
@@ -14,14 +15,17 @@ import { UDP_OPTION_NAMES, resolveUdpOptions } from '../udp/options.ts';
 import { UdpSocket } from '../udp/socket.ts';
 import { Udp } from '../udp/udp.ts';
 import type { UdpVerdict } from '../udp/udp.ts';
-import { Address, isUnspecified, sameAddress } from '../wire/address.ts';
+import { Address, needsZone, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { EphemeralPorts } from './ports.ts';
 import type { Participant, Turn } from './turn.ts';
 
 /** Where to bind, and how. */
 export interface BindOptions extends UdpOptions {
-  /** One of the stack's addresses, or a broadcast or multicast address to receive from; default all (0.0.0.0). */
+  /**
+   * One of the stack's addresses, or a broadcast or multicast address to receive from; default all of IPv4 (0.0.0.0). `::`
+   * is all of IPv6 and, as in Linux, of IPv4 too. Link-local ones take their zone, the name of an interface: `fe80::1%tun0`.
+   */
   address?: string | Address | undefined;
   /** 0 or absent: an ephemeral port. */
   port?: number | undefined;
@@ -91,7 +95,7 @@ export class StackUdp {
   /**
    * Opens a socket.
    *
-   * @throws EADDRINUSE, EADDRNOTAVAIL (syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown; syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   bind(options: BindOptions, handler: UdpHandler): UdpSocket {
     this.#host.assertOpen();
@@ -102,14 +106,12 @@ export class StackUdp {
     requireHandler(handler);
     const localAddress = address === undefined ? ANY : address instanceof Address ? address : Address.parse(address);
     const place = { address: localAddress.toString(), port };
-    if (localAddress.family === 6) {
-      throw systemError('EAFNOSUPPORT', 'bind', { ...place, hint: 'there is no IPv6 yet' });
-    }
-    if (!isUnspecified(localAddress) && this.#host.ip.classify(localAddress) === 'other') {
-      throw systemError('EADDRNOTAVAIL', 'bind', place);
-    }
+    const { ip } = this.#host;
+    const binding = new Binding(localAddress, resolved.ipv6Only);
+    const problem = ip.bindingProblem(binding, (own) => ip.classify(own) !== 'other');
+    if (problem !== undefined) throw systemError(problem, 'bind', place);
     const chosen = port === 0 ? this.#freePort() : port;
-    if (chosen === undefined || this.#conflicts(localAddress, chosen, resolved)) {
+    if (chosen === undefined || this.#conflicts(binding, chosen, resolved)) {
       throw systemError('EADDRINUSE', 'bind', place);
     }
     const socket = new UdpSocket({ host: this.#udpHost, localAddress, localPort: chosen, options: resolved, handler });
@@ -133,12 +135,15 @@ export class StackUdp {
     return {
       counters,
       budget,
-      lookup: (local, localPort, remote, remotePort) => this.#lookup(local, localPort, remote, remotePort),
-      lookupGroup: (local, localPort, remote, remotePort) => this.#lookupGroup(local, localPort, remote, remotePort),
+      lookup: (local, localPort, remote, remotePort, interfaceIndex) =>
+        this.#lookup(local, localPort, remote, remotePort, interfaceIndex),
+      lookupGroup: (local, localPort, remote, remotePort, interfaceIndex) =>
+        this.#lookupGroup(local, localPort, remote, remotePort, interfaceIndex),
       groups: new Groups(),
       path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       groupInterface: (group, own) => ip.groupInterface(group, own),
+      zoneOf: (words, index) => ip.zoneOf(words, index),
       classify: (words) => ip.classify(words),
       touch: (socket) => {
         const own = this.#turns.get(socket);
@@ -157,13 +162,19 @@ export class StackUdp {
   }
 
   /** The socket that fits best; among equals the last bound, as Linux does with SO_REUSEADDR. */
-  #lookup(local: AddressWords, port: number, remote: AddressWords, remotePort: number): UdpSocket | undefined {
+  #lookup(
+    local: AddressWords,
+    port: number,
+    remote: AddressWords,
+    remotePort: number,
+    interfaceIndex: number | undefined,
+  ): UdpSocket | undefined {
     const sockets = this.#byPort.get(port);
     if (sockets === undefined) return undefined;
     let best: UdpSocket | undefined;
     let bestScore = 0;
     for (const socket of sockets) {
-      const score = fit(socket, local, remote, remotePort);
+      const score = fit(socket, local, remote, remotePort, interfaceIndex);
       if (score === 0 || score < bestScore) continue;
       best = socket;
       bestScore = score;
@@ -171,19 +182,23 @@ export class StackUdp {
     return best;
   }
 
-  #lookupGroup(local: AddressWords, port: number, remote: AddressWords, remotePort: number): readonly UdpSocket[] {
-    const sockets = this.#byPort.get(port);
-    return sockets === undefined ? [] : sockets.filter((socket) => fit(socket, local, remote, remotePort) > 0);
+  #lookupGroup(
+    local: AddressWords,
+    port: number,
+    remote: AddressWords,
+    remotePort: number,
+    interfaceIndex: number | undefined,
+  ): readonly UdpSocket[] {
+    const sockets = this.#byPort.get(port) ?? [];
+    return sockets.filter((socket) => fit(socket, local, remote, remotePort, interfaceIndex) > 0);
   }
 
   /** Is the port taken at this address by a socket that does not share it? */
-  #conflicts(address: Address, port: number, options: { reuseAddress: boolean; reusePort: boolean }): boolean {
+  #conflicts(binding: Binding, port: number, options: { reuseAddress: boolean; reusePort: boolean }): boolean {
     return (this.#byPort.get(port) ?? []).some((other) => {
-      const bound = other.boundAddress;
-      const overlap = isUnspecified(bound) || isUnspecified(address) || sameAddress(bound, address);
       const shared =
         (options.reuseAddress && other.options.reuseAddress) || (options.reusePort && other.options.reusePort);
-      return overlap && !shared;
+      return !shared && other.binding.overlaps(binding);
     });
   }
 
@@ -216,17 +231,22 @@ function requireHandler(handler: UdpHandler): void {
 }
 
 /** How well a socket fits a datagram: 0 not at all, more for a peer and for an address of its own. */
-function fit(socket: UdpSocket, local: AddressWords, remote: AddressWords, remotePort: number): number {
-  let score = 1;
-  if (!isUnspecified(socket.boundAddress)) {
-    if (!sameAddress(socket.boundAddress, local)) return 0;
-    score += 1;
-  }
+function fit(
+  socket: UdpSocket,
+  local: AddressWords,
+  remote: AddressWords,
+  remotePort: number,
+  interfaceIndex: number | undefined,
+): number {
+  let score: number = socket.binding.fit(local);
+  if (score === 0) return 0;
   if (socket.remoteAddress !== undefined) {
     // A connected socket has a local address too, chosen by its route.
     if (socket.remotePort !== remotePort || !sameAddress(socket.remoteAddress, remote)) return 0;
     if (!sameAddress(socket.localAddress, local)) return 0;
-    score += 2;
+    // RFC 4007 §6: the same link-local address on another link is another host.
+    if (interfaceIndex !== undefined && needsZone(remote) && socket.interfaceIndex !== interfaceIndex) return 0;
+    score += 3;
   }
   return score;
 }

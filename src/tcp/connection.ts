@@ -88,6 +88,14 @@ export class Connection {
     return this.#tcb.state;
   }
 
+  /**
+   * Of the socket: 6 also for an IPv4 connection that was taken by a listener on `::`, or made to `::ffff:a.b.c.d`. The
+   * addresses are IPv4 then; `address.mapped()` has them as IPv6 (RFC 3493 §3.7).
+   */
+  get family(): 4 | 6 {
+    return this.#tcb.family;
+  }
+
   get localAddress(): Address {
     return this.#tcb.path.local;
   }
@@ -98,6 +106,11 @@ export class Connection {
 
   get remoteAddress(): Address {
     return this.#tcb.path.remote;
+  }
+
+  /** @internal The interface that it goes out by. */
+  get interfaceIndex(): number {
+    return this.#tcb.path.interfaceIndex;
   }
 
   get remotePort(): number {

@@ -67,6 +67,8 @@ export interface Endpoints {
   path: Path;
   localPort: number;
   remotePort: number;
+  /** Of the socket: 6 also where an IPv6 socket speaks IPv4. Default that of the path. */
+  family?: 4 | 6;
 }
 
 /**
@@ -79,6 +81,7 @@ export class ControlBlock {
   readonly path: Path;
   readonly localPort: number;
   readonly remotePort: number;
+  readonly family: 4 | 6;
   readonly options: ResolvedConnectionOptions;
   /** Opened by a listener [MUST-11], as against `connect` (also when a simultaneous open leads through SYN_RECV). */
   readonly passive: boolean;
@@ -227,6 +230,7 @@ export class ControlBlock {
     this.path = ends.path;
     this.localPort = ends.localPort;
     this.remotePort = ends.remotePort;
+    this.family = ends.family ?? ends.path.remote.family;
     this.options = options;
     this.passive = passive;
     this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };

@@ -1,6 +1,5 @@
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { seqAdd, seqLe, seqLt } from '../buffer/seq.ts';
-import { IcmpType } from '../wire/icmp.ts';
 import { tcpSequence } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { noteFastOpenFailure } from './fast-open-client.ts';
@@ -24,8 +23,8 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   // RFC 7413 §4.1.3.1
   if (tcb.state === 'SYN_SENT') noteFastOpenFailure(tcb, error.now);
   // [SHLD-26] RFC 5461 §4.1, RFC 5927 §5.2: hard errors end a connection only before it is synchronized;
-  // [MUST-56] soft ones never do, and to TCP a parameter problem is one (RFC 9293 §3.9.2.2).
-  const hard = error.hard && error.type !== IcmpType.PARAMETER_PROBLEM;
+  // [MUST-56] soft ones never do, and to TCP a parameter problem, EINVAL in both ICMPs, is one (RFC 9293 §3.9.2.2).
+  const hard = error.hard && error.code !== 'EINVAL';
   if (hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
   else {
     tcb.softError = error.code; // [SHLD-25] reported in place of ETIMEDOUT

@@ -1,3 +1,4 @@
+import type { Binding } from '../buffer/binding.ts';
 import type { Path } from '../buffer/path.ts';
 import { seqAdd, seqMax } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
@@ -26,7 +27,7 @@ export type SynCookiesOption = 'overflow' | 'always' | 'never';
 
 /** Where a listener listens, and how it takes what comes. */
 export interface ListenerPlace {
-  address: Address;
+  binding: Binding;
   port: number;
   backlog: number;
   synCookies: SynCookiesOption;
@@ -55,8 +56,10 @@ export interface ListenerHost extends TcpHost {
  * [MUST-42].
  */
 export class Listener {
-  /** The address bound; the unspecified address for all. */
+  /** The address bound, as it was given; the unspecified address for all. */
   readonly address: Address;
+  /** @internal What it stands for. */
+  readonly binding: Binding;
   readonly port: number;
   /** Handshakes that may be under way at once; see `SynCookiesOption`. Linux: net.ipv4.tcp_max_syn_backlog. */
   readonly backlog: number;
@@ -82,7 +85,8 @@ export class Listener {
     onConnection: (connection: Connection) => void,
   ) {
     this.#host = host;
-    this.address = at.address;
+    this.address = at.binding.given;
+    this.binding = at.binding;
     this.port = at.port;
     this.backlog = at.backlog;
     this.#synCookies = at.synCookies;
@@ -134,7 +138,8 @@ export class Listener {
     if (segment.has(TcpFlag.RST)) return this.#host.counters.add('tcp-rst-ignored');
     const path = this.#host.pathBack(segment);
     if (path === undefined) return;
-    const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort };
+    const { family } = this.address;
+    const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort, family };
     // Second, ACK: nothing was sent from here that it could acknowledge, but a cookie.
     if (segment.has(TcpFlag.ACK)) {
       if (!this.#recall(ends, segment)) refuse(path, segment);

@@ -26,11 +26,13 @@ interface FamilyNumbers {
   readonly floor: number;
   /** Every path carries this: smaller packets are not lost for their size (RFC 1122 §3.3.2: EMTU_R). */
   readonly harmless: number;
+  /** Routers of old name no MTU in their error: 0 asks for a guess. In IPv6 all name one. */
+  readonly guesses: boolean;
 }
 
 const FAMILIES: Readonly<Record<4 | 6, FamilyNumbers>> = {
-  4: { minimum: 68, believed: 552, base: 1064, floor: 88, harmless: 576 },
-  6: { minimum: 1280, believed: 1280, base: 1280, floor: 1280, harmless: 1280 },
+  4: { minimum: 68, believed: 552, base: 1064, floor: 88, harmless: 576, guesses: true },
+  6: { minimum: 1280, believed: 1280, base: 1280, floor: 1280, harmless: 1280, guesses: false },
 };
 
 /** RFC 1191 §7, table 7-1: what to try below a size when the router names none. */
@@ -198,7 +200,7 @@ export class PathMtu {
     const { probeSize, probeSeq } = this.search;
     const aboutProbe = probeSize > this.limit && probeSeq === seq;
     const largest = aboutProbe ? probeSize : this.limit;
-    const mtu = claimed === 0 ? plateauBelow(quoted, largest) : claimed;
+    const mtu = claimed === 0 && this.#numbers.guesses ? plateauBelow(quoted, largest) : claimed;
     // [S-052] RFC 1191 §3, [S-053] RFC 8201 §4: below what every link carries, or not below what did not fit.
     if (mtu < this.#numbers.minimum || mtu >= quoted) return 'implausible';
     // Only a smaller one is news, it never raises the limit: RFC 1191 §6.4.

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
-import { sameAddress } from '../wire/address.ts';
+import { isAllHosts, sameAddress } from '../wire/address.ts';
 
 /** From whom a member hears: from everyone, or from the sources named. */
 type Sources = 'any' | Address[];
@@ -11,9 +11,6 @@ interface Group<Member> {
   readonly interfaceIndex: number;
   readonly members: Map<Member, Sources>;
 }
-
-/** RFC 1112 §4: every host is in the group of all hosts. */
-const ALL_HOSTS = 0xe000_0001 | 0;
 
 /** Who has joined which multicast group on which interface (RFC 1112 §7, RFC 3376 §3). Errors are those of Linux. */
 export class Groups<Member> {
@@ -61,7 +58,8 @@ export class Groups<Member> {
 
   /** Does anybody of this host hear the group there, from this source? */
   heard(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
-    if (group.family === 4 && group.d === ALL_HOSTS) return true;
+    // RFC 1112 §4, RFC 4291 §2.7.1: every host is in the group of all hosts.
+    if (isAllHosts(group)) return true;
     const members = this.#find(group, interfaceIndex)?.members;
     if (members === undefined) return false;
     for (const sources of members.values()) if (admits(sources, source)) return true;

@@ -16,13 +16,27 @@ export interface UdpHost {
   /**
    * The socket that a unicast datagram is for: connected ones whose four-tuple fits before unconnected ones, those
    * bound to the address before those bound to any.
+   *
+   * @param interfaceIndex where it came in: a link-local peer is on one link
    */
-  lookup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): UdpSocket | undefined;
+  lookup(
+    local: AddressWords,
+    localPort: number,
+    remote: AddressWords,
+    remotePort: number,
+    interfaceIndex?: number,
+  ): UdpSocket | undefined;
   /**
    * All sockets that a broadcast or multicast datagram is for: each gets it, as in Linux. The array may be reused by
    * the next call.
    */
-  lookupGroup(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): readonly UdpSocket[];
+  lookupGroup(
+    local: AddressWords,
+    localPort: number,
+    remote: AddressWords,
+    remotePort: number,
+    interfaceIndex?: number,
+  ): readonly UdpSocket[];
   /**
    * The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. With
    * `interfaceIndex` it leads out of that interface, whatever the routes say.
@@ -30,8 +44,13 @@ export interface UdpHost {
   path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
   /** Is this the loopback interface? */
   staysInside(interfaceIndex: number): boolean;
-  /** Index of the interface with this address of its own; undefined or unspecified: of the route to the group. */
+  /**
+   * Index of the interface that the zone of `own` or of the group names, or with this address of its own; undefined or
+   * unspecified: of the route to the group.
+   */
   groupInterface(group: Address, own: Address | undefined): number | undefined;
+  /** The zone that an address of an arrived datagram is in: the name of an interface; nothing for a global address. */
+  zoneOf(words: AddressWords, interfaceIndex: number): string | undefined;
   /** What an address is to the stack. */
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
   /** The socket has something for its owner: `socket.deliver()` is called once at the batch's end. */

@@ -6,6 +6,8 @@ export interface UdpOptions {
   reuseAddress?: boolean;
   /** Let sockets that all say so share the port. Default false. */
   reusePort?: boolean;
+  /** A socket bound to `::` takes IPv6 alone, and leaves IPv4 to others. Default false. Linux: IPV6_V6ONLY. */
+  ipv6Only?: boolean;
   /** May send to broadcast addresses (else EACCES). Default false. */
   broadcast?: boolean;
   /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
@@ -30,6 +32,7 @@ export type UdpTunables = Pick<ResolvedUdpOptions, 'broadcast' | 'ttl' | 'multic
 const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   reuseAddress: false,
   reusePort: false,
+  ipv6Only: false,
   broadcast: false,
   ttl: 64,
   multicastTtl: 1,
@@ -40,7 +43,7 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
 /** The names of all options. */
 export const UDP_OPTION_NAMES: readonly string[] = Object.keys(DEFAULT_UDP_OPTIONS);
 
-const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort']);
+const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort', 'ipv6Only']);
 
 /** Inclusive bounds of the numbers among the options. */
 const RANGES: ReadonlyMap<string, readonly [min: number, max: number]> = new Map([

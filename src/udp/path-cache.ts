@@ -13,17 +13,21 @@ export class PathCache {
 
   get(remote: Address): Path | undefined {
     const path = this.#paths[slotOf(remote)];
-    return path !== undefined && path.remote.equals(remote) ? path : undefined;
+    return path !== undefined && leadsTo(path, remote) ? path : undefined;
   }
 
   /** Keeps a path under the address it was asked for; one that leads to another address (0.0.0.0) is not kept. */
   set(remote: Address, path: Path): void {
-    if (path.remote.equals(remote)) this.#paths[slotOf(remote)] = path;
+    if (leadsTo(path, remote)) this.#paths[slotOf(remote)] = path;
   }
 
   clear(): void {
     this.#paths.length = 0;
   }
+}
+
+function leadsTo({ remote }: Path, address: Address): boolean {
+  return remote.equals(address) && remote.zone === address.zone;
 }
 
 function slotOf({ a, b, c, d }: Address): number {

@@ -1,9 +1,10 @@
+import { Binding } from '../buffer/binding.ts';
 import { copyBytes } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requirePort, systemError } from '../errors.ts';
-import { Address, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
+import { Address, isMulticast, isUnspecified, sameAddress, Scope, scopeOf } from '../wire/address.ts';
 import type { AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler } from './handler.ts';
@@ -28,7 +29,7 @@ export interface UdpSocketInit {
 /** What to do about an error, for its message. */
 const HINTS: { readonly [Code in ErrorCode]?: string } = {
   ENETUNREACH: 'no route: add one with stack.routes.add',
-  EAFNOSUPPORT: 'there is no IPv6 yet',
+  EAFNOSUPPORT: 'the socket is of the other family: bind one to :: for both',
 };
 
 /** Messages counted by a socket. */
@@ -60,6 +61,8 @@ export class UdpSocket {
   readonly #handler: UdpHandler;
   /** The address given to `bind`: 0.0.0.0 or :: for all. */
   readonly boundAddress: Address;
+  /** @internal What it stands for. */
+  readonly binding: Binding;
   readonly #paths: PathCache = new PathCache();
   readonly #messages: MessageQueue;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
@@ -87,6 +90,7 @@ export class UdpSocket {
     this.#host = init.host;
     this.#handler = init.handler;
     this.boundAddress = init.localAddress;
+    this.binding = new Binding(init.localAddress, init.options.ipv6Only);
     this.#localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;
@@ -94,7 +98,10 @@ export class UdpSocket {
     this.ref();
   }
 
-  /** The address it is bound to: 0.0.0.0 or :: for all, the source address in use while connected. */
+  /**
+   * The address it is bound to: 0.0.0.0 or :: for all, the source address in use while connected. An IPv6 socket may have
+   * IPv4 peers; then this and theirs are IPv4, `address.mapped()` has them as IPv6 (RFC 3493 §3.7).
+   */
   get localAddress(): Address {
     return this.#path?.local ?? this.boundAddress;
   }
@@ -112,6 +119,11 @@ export class UdpSocket {
   /** The peer's port; 0 while not connected. */
   get remotePort(): number {
     return this.#remotePort;
+  }
+
+  /** @internal Of a connected socket: where its peer is. */
+  get interfaceIndex(): number | undefined {
+    return this.#path?.interfaceIndex;
   }
 
   get connected(): boolean {
@@ -159,8 +171,9 @@ export class UdpSocket {
     const options = this.#sendOptions;
     options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
     options.trafficClass = this.#options.dscp << 2;
-    // RFC 1112 §6.1: a TTL of 0 restricts it to this host.
-    const stays = options.ttl === 0 && !this.#host.staysInside(path.interfaceIndex);
+    // RFC 1112 §6.1, RFC 4291 §2.7: a TTL of 0 and interface-local scope restrict it to this host.
+    const confined = options.ttl === 0 || isInterfaceLocal(path.remote);
+    const stays = confined && !this.#host.staysInside(path.interfaceIndex);
     if (this.#localPort === 0) this.#takePort('send');
     if (!stays && !sendMessage(path, this.#localPort, port, bytes, length, options)) {
       this.#host.blocked(this);
@@ -188,7 +201,7 @@ export class UdpSocket {
     const place = { address: address.toString(), port: remotePort };
     if (this.#closed) throw systemError('EBADF', 'connect', { ...place, hint: 'the socket is closed' });
     if (this.#path !== undefined) throw systemError('EISCONN', 'connect', place);
-    if (!this.#options.broadcast && this.#host.classify(address) === 'broadcast') {
+    if (!this.#options.broadcast && this.#host.classify(address.unmapped()) === 'broadcast') {
       throw systemError('EACCES', 'connect', place);
     }
     const path = this.#findPath(address);
@@ -227,8 +240,9 @@ export class UdpSocket {
   }
 
   /**
-   * Joins a multicast group on the interface with the address given, else on that of the route to it. With a source the
-   * socket hears that one, and others named so, only (RFC 3376).
+   * Joins a multicast group on the interface with the address given, or of its zone (`::%tun0`, or that of the group:
+   * `ff02::fb%tun0`), else on that of the route to it. With a source the socket hears that one,
+   * and others named so, only (RFC 3376).
    *
    * @throws `EBADF`, `EINVAL` (no group), `ENODEV` (no such interface), `EADDRINUSE` and with a source `EADDRNOTAVAIL`
    * (joined already); `ERR_INVALID_ARG_VALUE` for a misuse
@@ -260,7 +274,7 @@ export class UdpSocket {
 
   /**
    * Chooses the interface that multicast goes out by, by its address, which is the source unless the socket is bound to
-   * one; 0.0.0.0 leaves it to the routes again.
+   * one, or by its zone: `::%tun0`. 0.0.0.0 and `::` leave it to the routes again.
    *
    * @throws `EADDRNOTAVAIL`, `EBADF`; `ERR_INVALID_ARG_VALUE` for a misuse
    */
@@ -268,12 +282,13 @@ export class UdpSocket {
     const address = toAddress(own);
     if (this.#closed) throw systemError('EBADF', 'multicastFrom', { hint: 'the socket is closed' });
     const unset = isUnspecified(address);
-    const index = unset ? undefined : this.#host.groupInterface(address, address);
-    if (!unset && index === undefined) {
+    const unchosen = unset && address.zone === undefined;
+    const index = unchosen ? undefined : this.#host.groupInterface(address, address);
+    if (!unchosen && index === undefined) {
       throw systemError('EADDRNOTAVAIL', 'multicastFrom', { address: address.toString() });
     }
     this.#groupInterface = index;
-    this.#groupSource = unset ? undefined : address;
+    this.#groupSource = this.#host.classify(address) === 'local' ? address : undefined;
     this.#paths.clear();
   }
 
@@ -331,8 +346,8 @@ export class UdpSocket {
     // The one copy, from lent memory into memory of the message's own: what is kept keeps nothing else alive.
     const bytes = new Uint8Array(length);
     copyBytes(bytes, 0, datagram.memory.bytes, offset, length);
-    this.#lastSource = kept(this.#lastSource, datagram.source);
-    this.#lastDestination = kept(this.#lastDestination, datagram.destination);
+    this.#lastSource = this.#kept(this.#lastSource, datagram.source, datagram);
+    this.#lastDestination = this.#kept(this.#lastDestination, datagram.destination, datagram);
     const info = {
       remoteAddress: this.#lastSource,
       remotePort,
@@ -397,7 +412,7 @@ export class UdpSocket {
       throw systemError('EDESTADDRREQ', 'send', { hint: 'give a port and an address, or connect first' });
     }
     requirePort('remotePort', remotePort, 1);
-    const address = this.#parse(remoteAddress);
+    const address = this.#target(this.#parse(remoteAddress));
     const cached = this.#paths.get(address);
     if (cached !== undefined) return cached;
     const path = this.#findPath(address);
@@ -413,14 +428,24 @@ export class UdpSocket {
     this.#localPort = port;
   }
 
-  #findPath(remote: Address): Path | ErrorCode {
-    const bound = this.boundAddress;
-    if (remote.family !== bound.family) return 'EAFNOSUPPORT';
+  /** RFC 3493 §3.7: to an IPv6 socket a mapped address is IPv4. */
+  #target(remote: Address): Address {
+    return this.boundAddress.family === 6 ? remote.unmapped() : remote;
+  }
+
+  #findPath(given: Address): Path | ErrorCode {
+    const { address: bound, dual } = this.binding;
+    const remote = this.#target(given);
+    if (remote.family !== bound.family && !(dual && remote.family === 4)) {
+      // Linux: an IPv6 socket knows IPv4 addresses, but has no way there.
+      return this.boundAddress.family === 6 ? 'ENETUNREACH' : 'EAFNOSUPPORT';
+    }
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = this.#host.classify(bound);
     const local = kind === 'broadcast' || kind === 'multicast' || isUnspecified(bound) ? undefined : bound;
     if (this.#groupInterface === undefined || !isMulticast(remote)) return this.#host.path(local, remote);
-    return this.#host.path(local ?? this.#groupSource, remote, this.#groupInterface);
+    const chosen = this.#groupSource?.family === remote.family ? this.#groupSource : undefined;
+    return this.#host.path(local ?? chosen, remote, this.#groupInterface);
   }
 
   /** A group and the interface to join it on. */
@@ -429,6 +454,9 @@ export class UdpSocket {
     const place = { address: address.toString() };
     if (this.#closed) throw systemError('EBADF', syscall, { ...place, hint: 'the socket is closed' });
     if (!isMulticast(address)) throw systemError('EINVAL', syscall, { ...place, hint: 'it is no multicast group' });
+    if (address.family === 6 && this.boundAddress.family === 4) {
+      throw systemError('EINVAL', syscall, { ...place, hint: 'the socket is of IPv4' });
+    }
     const index = this.#host.groupInterface(address, own === undefined ? undefined : toAddress(own));
     if (index === undefined) throw systemError('ENODEV', syscall, place);
     return [address, index];
@@ -443,14 +471,20 @@ export class UdpSocket {
     return this.#lastParsed;
   }
 
+  /** The address in a register as an object: the last one again when it is the same. */
+  #kept(last: Address | undefined, register: AddressRegister, { version, interfaceIndex }: Datagram): Address {
+    const zone = version === 4 ? undefined : this.#host.zoneOf(register, interfaceIndex);
+    return last !== undefined && sameAddress(last, register) && last.zone === zone ? last : register.toAddress(zone);
+  }
+
   #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
 }
 
-/** The address in a register as an object: the last one again when it is the same. */
-function kept(last: Address | undefined, register: AddressRegister): Address {
-  return last !== undefined && sameAddress(last, register) ? last : register.toAddress();
+/** `ff01::/16` */
+function isInterfaceLocal(words: Address): boolean {
+  return words.family === 6 && isMulticast(words) && scopeOf(words) === Scope.INTERFACE;
 }
 
 function toAddress(address: Address | string): Address {

@@ -5,6 +5,7 @@ import { isMulticast } from '../wire/address.ts';
 import {
   checkUdp,
   checkUdpChecksum,
+  hasUdpChecksum,
   UDP_HEADER_LENGTH,
   udpDestinationPort,
   udpLength,
@@ -41,7 +42,9 @@ export class Udp {
     const flaw =
       checkUdp(view, start, datagram.length) ??
       // [S-034] RFC 1122 §4.1.3.4
-      (datagram.checksum === Checksum.none ? checkUdpChecksum(view, start, source, destination) : undefined);
+      (datagram.checksum === Checksum.none ? checkUdpChecksum(view, start, source, destination) : undefined) ??
+      // [S-046] RFC 8200 §8.1: over IPv6 none may be left out, whoever vouches for the bytes.
+      (datagram.version === 6 && !hasUdpChecksum(view, start) ? 'udp-bad-checksum' : undefined);
     if (flaw !== undefined) {
       counters.add(flaw);
       return 'dropped';
@@ -79,7 +82,7 @@ export class Udp {
     const { source, destination, group } = datagram;
     const host = this.#host;
     if (!group) {
-      const socket = host.lookup(destination, localPort, source, remotePort);
+      const socket = host.lookup(destination, localPort, source, remotePort, datagram.interfaceIndex);
       if (socket !== undefined) {
         receive(socket, datagram, remotePort);
         return 'delivered';
@@ -87,7 +90,7 @@ export class Udp {
       host.counters.add('udp-no-listener');
       return 'no-listener';
     }
-    const sockets = host.lookupGroup(destination, localPort, source, remotePort);
+    const sockets = host.lookupGroup(destination, localPort, source, remotePort, datagram.interfaceIndex);
     let heard = false;
     for (const socket of sockets) {
       if (!hears(host.groups, socket, datagram)) continue;

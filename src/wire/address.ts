@@ -16,6 +16,9 @@ export interface AddressWords {
 
 /** The third word of an IPv4-mapped address. */
 const MAPPED = 0xffff;
+const ALL_HOSTS = 0xe000_0001 | 0;
+const ALL_NODES_OF_INTERFACE = 0xff01_0000 | 0;
+const ALL_NODES_OF_LINK = 0xff02_0000 | 0;
 const ZONE = /^[^\s%/]+$/;
 
 /**
@@ -78,10 +81,10 @@ export class Address implements AddressWords {
     return new Address(4, 0, 0, MAPPED, word | 0);
   }
 
-  /** The address that these words stand for at this moment. */
-  static fromWords(words: AddressWords): Address {
-    if (words instanceof Address) return words;
-    return new Address(words.family, words.a, words.b, words.c, words.d);
+  /** The address that these words stand for at this moment, with a zone where one is given. */
+  static fromWords(words: AddressWords, zone?: string): Address {
+    if (words instanceof Address && zone === undefined) return words;
+    return new Address(words.family, words.a, words.b, words.c, words.d, zone);
   }
 
   /**
@@ -103,6 +106,16 @@ export class Address implements AddressWords {
     const bytes = new Uint8Array(this.family === 4 ? 4 : 16);
     writeAddress(new DataView(bytes.buffer), 0, this);
     return bytes;
+  }
+
+  /** IPv4 as the IPv6 address `::ffff:a.b.c.d` that stands for it (RFC 4291 §2.5.5.2); IPv6 as it is. */
+  mapped(): Address {
+    return this.family === 6 ? this : new Address(6, this.a, this.b, this.c, this.d);
+  }
+
+  /** The IPv4 address that `::ffff:a.b.c.d` stands for; any other address as it is. */
+  unmapped(): Address {
+    return isIpv4Mapped(this) ? Address.fromIpv4(this.d) : this;
   }
 
   /** Same family, same words; zones are not compared. */
@@ -157,8 +170,9 @@ export class AddressRegister implements AddressWords {
     this.d = words.d;
   }
 
-  toAddress(): Address {
-    return Address.fromWords(this);
+  /** @param zone which link a link-local address belongs to */
+  toAddress(zone?: string): Address {
+    return Address.fromWords(this, zone);
   }
 
   /** The text of the address at this moment. */
@@ -206,4 +220,31 @@ export function isLimitedBroadcast(words: AddressWords): boolean {
 /** `169.254.0.0/16` (RFC 3927) or `fe80::/10` (RFC 4291 §2.5.6). */
 export function isLinkLocal(words: AddressWords): boolean {
   return words.family === 4 ? words.d >>> 16 === 0xa9fe : words.a >>> 22 === 0x3fa;
+}
+
+/** `::ffff:0:0/96`: an IPv4 address in the clothes of IPv6, for sockets of both; never in a packet (RFC 4291 §2.5.5.2). */
+export function isIpv4Mapped(words: AddressWords): boolean {
+  return words.family === 6 && words.a === 0 && words.b === 0 && words.c === MAPPED;
+}
+
+/** `fe80::/10`: means a host only together with a zone, the interface (RFC 4007 §6). */
+export function needsZone(words: AddressWords): boolean {
+  return words.family === 6 && isLinkLocal(words);
+}
+
+/** The group that every host is in: 224.0.0.1 (RFC 1112 §4), `ff01::1` and `ff02::1` (RFC 4291 §2.7.1). */
+export function isAllHosts(words: AddressWords): boolean {
+  if (words.family === 4) return words.d === ALL_HOSTS;
+  const { a, b, c, d } = words;
+  return (a === ALL_NODES_OF_INTERFACE || a === ALL_NODES_OF_LINK) && b === 0 && c === 0 && d === 1;
+}
+
+/** How far an IPv6 address reaches, as RFC 4291 §2.7 numbers it: unicast ones are of link or global scope. */
+export const Scope = { INTERFACE: 1, LINK: 2, GLOBAL: 14 } as const;
+
+/** The scope of an IPv6 address: a `Scope`, or another value that a multicast address has. */
+export function scopeOf(words: AddressWords): number {
+  if (isMulticast(words)) return (words.a >>> 16) & 15;
+  // RFC 6724 §3.1, §3.4: ::1 has link-local scope; unique local addresses (RFC 4193 §3.3) have global scope.
+  return isLinkLocal(words) || isLoopback(words) ? Scope.LINK : Scope.GLOBAL;
 }

@@ -1,10 +1,14 @@
+import { AddressRegister } from './address.ts';
 import { checksumFold, pseudoHeaderSum } from './checksum.ts';
 import { checkIcmpQuote, IcmpType, IcmpUnreachable } from './icmp.ts';
 import type { IcmpMessage } from './icmp.ts';
+import { checkIcmpv6Quote, Icmpv6Type, Icmpv6Unreachable, isIcmpv6Error } from './icmpv6.ts';
 import { ipv4Destination, ipv4HeaderLength, ipv4Protocol, ipv4Source } from './ipv4.ts';
 import type { Ipv4Packet } from './ipv4.ts';
-import { writeIpv4Text } from './address-text.ts';
-import { parsePacket } from './packet.ts';
+import { ExtensionChain, skipExtensions } from './ipv6-extensions.ts';
+import { ipv6DestinationAt, ipv6SourceAt } from './ipv6.ts';
+import type { Ipv6Packet } from './ipv6.ts';
+import { isIpv6Packet, parseAnyPacket } from './packet.ts';
 import { Protocol } from './protocol.ts';
 import { TcpFlag } from './tcp.ts';
 import type { TcpSegment } from './tcp.ts';
@@ -31,6 +35,20 @@ const ICMP_NAMES: Readonly<Record<number, string>> = {
   [IcmpType.PARAMETER_PROBLEM]: 'parameter problem',
 };
 
+const UNREACHABLE6: Readonly<Record<number, string>> = {
+  [Icmpv6Unreachable.NO_ROUTE]: 'no route',
+  [Icmpv6Unreachable.ADMINISTRATIVELY_PROHIBITED]: 'administratively prohibited',
+  [Icmpv6Unreachable.BEYOND_SCOPE]: 'beyond scope of source address',
+  [Icmpv6Unreachable.ADDRESS]: 'address unreachable',
+  [Icmpv6Unreachable.PORT]: 'port unreachable',
+  [Icmpv6Unreachable.SOURCE_POLICY]: 'source address failed policy',
+  [Icmpv6Unreachable.REJECT_ROUTE]: 'reject route',
+};
+
+const ICMPV6_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
+  Object.entries(Icmpv6Type).map(([name, type]) => [type, name.toLowerCase().replaceAll('_', ' ')]),
+);
+
 const PROTOCOL_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
   Object.entries(Protocol).map(([name, number]) => [number, name]),
 );
@@ -43,25 +61,37 @@ const PROTOCOL_NAMES: Readonly<Record<number, string>> = Object.fromEntries(
  * describePacket(syn); // '10.0.0.1:40000 → 10.0.0.2:80 [SYN] seq=1000 win=64240 len=0 mss=1460'
  */
 export function describePacket(bytes: Uint8Array): string {
-  const packet = parsePacket(bytes);
+  const packet = parseAnyPacket(bytes);
   if (typeof packet === 'string') return `${packet} (${bytes.byteLength} bytes)`;
   const { ip, tcp, udp, icmp, flaw } = packet;
   if (tcp !== undefined) return describeTcp(ip, tcp);
   if (udp !== undefined) return describeUdp(ip, udp);
-  if (icmp !== undefined) return `${ip.source} → ${ip.destination} ICMP ${describeIcmp(icmp)}`;
-  const line = `${ip.source} → ${ip.destination} ${protocolName(ip.protocol)}`;
+  const ends = `${ip.source} → ${ip.destination}`;
+  if (icmp !== undefined) {
+    return isIpv6Packet(packet) ? `${ends} ICMPv6 ${describeIcmpv6(icmp)}` : `${ends} ICMP ${describeIcmp(icmp)}`;
+  }
+  const line = `${ends} ${protocolName(ip.protocol)}`;
   if (flaw !== undefined) return `${line} ${flaw} (${ip.payload.byteLength} bytes)`;
-  const fragment = ip.moreFragments || ip.fragmentOffset > 0;
-  const piece = fragment ? ` fragment id=${ip.identification} offset=${ip.fragmentOffset}` : '';
-  return `${line}${piece}${ip.moreFragments ? ' more' : ''} len=${ip.payload.byteLength}`;
+  return `${line}${isIpv6Packet(packet) ? '' : describeFragment(packet.ip)} len=${ip.payload.byteLength}`;
 }
 
-function describeTcp(ip: Ipv4Packet, tcp: TcpSegment): string {
-  const parts = [
-    `${ip.source}:${tcp.sourcePort} → ${ip.destination}:${tcp.destinationPort}`,
-    `[${flagNames(tcp.flags).join(', ')}]`,
-    `seq=${tcp.sequence}`,
-  ];
+function describeFragment(ip: Ipv4Packet): string {
+  if (!ip.moreFragments && ip.fragmentOffset === 0) return '';
+  return ` fragment id=${ip.identification} offset=${ip.fragmentOffset}${ip.moreFragments ? ' more' : ''}`;
+}
+
+/** An address with a port: `10.0.0.1:80`, `[fd00::1]:80`. */
+export function endText(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function endsText({ source, destination }: Ipv4Packet | Ipv6Packet, ports: TcpSegment | UdpDatagram): string {
+  const { sourcePort, destinationPort } = ports;
+  return `${endText(source.toString(), sourcePort)} → ${endText(destination.toString(), destinationPort)}`;
+}
+
+function describeTcp(ip: Ipv4Packet | Ipv6Packet, tcp: TcpSegment): string {
+  const parts = [endsText(ip, tcp), `[${flagNames(tcp.flags).join(', ')}]`, `seq=${tcp.sequence}`];
   if ((tcp.flags & TcpFlag.ACK) !== 0) parts.push(`ack=${tcp.acknowledgment}`);
   parts.push(`win=${tcp.window}`);
   if ((tcp.flags & TcpFlag.URG) !== 0) parts.push(`urg=${tcp.urgentPointer}`);
@@ -103,14 +133,14 @@ function describeOption(option: TcpOption): string {
   }
 }
 
-function describeUdp(ip: Ipv4Packet, udp: UdpDatagram): string {
-  const ends = `${ip.source}:${udp.sourcePort} → ${ip.destination}:${udp.destinationPort}`;
-  const bad = udp.checksum !== 0 && isWrong(udp.checksum, ip) ? ' (bad checksum)' : '';
-  return `${ends} UDP len=${udp.payload.byteLength}${bad}`;
+function describeUdp(ip: Ipv4Packet | Ipv6Packet, udp: UdpDatagram): string {
+  const absent = udp.checksum === 0 && ip.source.family === 4;
+  const bad = !absent && isWrong(udp.checksum, ip) ? ' (bad checksum)' : '';
+  return `${endsText(ip, udp)} UDP len=${udp.payload.byteLength}${bad}`;
 }
 
 /** A checksum that `parsePacket` kept is wrong, unless it is partial: left to the link to complete. */
-function isWrong(checksum: number | undefined, ip: Ipv4Packet): boolean {
+function isWrong(checksum: number | undefined, ip: Ipv4Packet | Ipv6Packet): boolean {
   if (checksum === undefined) return false;
   const { source, destination, protocol, payload } = ip;
   return checksum !== checksumFold(pseudoHeaderSum(source, destination, protocol, payload.byteLength));
@@ -134,17 +164,59 @@ function isError(type: number): boolean {
   return errors.includes(type);
 }
 
+function describeIcmpv6(icmp: IcmpMessage): string {
+  const { type, code, rest, payload } = icmp;
+  const { DESTINATION_UNREACHABLE, PACKET_TOO_BIG, PARAMETER_PROBLEM, ECHO_REQUEST, ECHO_REPLY } = Icmpv6Type;
+  const name = ICMPV6_NAMES[type] ?? `type=${type}`;
+  if (type === ECHO_REQUEST || type === ECHO_REPLY) {
+    return `${name} id=${rest >>> 16} seq=${rest & 0xffff} len=${payload.byteLength}`;
+  }
+  if (!isIcmpv6Error(type)) return name;
+  const quote = describeQuote6(payload);
+  if (type === DESTINATION_UNREACHABLE) return `${UNREACHABLE6[code] ?? `unreachable code=${code}`}${quote}`;
+  if (type === PACKET_TOO_BIG) return `${name} mtu=${rest}${quote}`;
+  return type === PARAMETER_PROBLEM ? `${name} code=${code} pointer=${rest}${quote}` : `${name}${quote}`;
+}
+
 /** The ends of the datagram that an error quotes. */
 function describeQuote(icmp: IcmpMessage): string {
-  const bytes = icmp.payload;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (checkIcmpQuote(view, 0, bytes.byteLength) !== undefined) return '';
-  const protocol = ipv4Protocol(view, 0);
-  const ports = protocol === Protocol.TCP || protocol === Protocol.UDP;
-  const at = ipv4HeaderLength(view, 0);
-  const source = `${writeIpv4Text(ipv4Source(view, 0))}${ports ? `:${view.getUint16(at)}` : ''}`;
-  const destination = `${writeIpv4Text(ipv4Destination(view, 0))}${ports ? `:${view.getUint16(at + 2)}` : ''}`;
-  return ` (${source} → ${destination} ${protocolName(protocol)})`;
+  const view = viewOf(icmp.payload);
+  if (checkIcmpQuote(view, 0, view.byteLength) !== undefined) return '';
+  const source = new AddressRegister();
+  const destination = new AddressRegister();
+  source.setIpv4(ipv4Source(view, 0));
+  destination.setIpv4(ipv4Destination(view, 0));
+  return quoteText(view, source, destination, ipv4Protocol(view, 0), ipv4HeaderLength(view, 0));
+}
+
+/** The same of an ICMPv6 error. */
+function describeQuote6(payload: Uint8Array): string {
+  const view = viewOf(payload);
+  if (checkIcmpv6Quote(view, 0, view.byteLength) !== undefined) return '';
+  const source = new AddressRegister();
+  const destination = new AddressRegister();
+  source.setIpv6(view, ipv6SourceAt(0));
+  destination.setIpv6(view, ipv6DestinationAt(0));
+  const chain = new ExtensionChain();
+  skipExtensions(view, 0, view.byteLength, chain);
+  return quoteText(view, source, destination, chain.protocol, chain.start);
+}
+
+function quoteText(
+  view: DataView,
+  source: AddressRegister,
+  destination: AddressRegister,
+  protocol: number,
+  at: number,
+): string {
+  const ported = (protocol === Protocol.TCP || protocol === Protocol.UDP) && at + 4 <= view.byteLength;
+  const end = (address: AddressRegister, portAt: number): string =>
+    ported ? endText(address.toString(), view.getUint16(portAt)) : address.toString();
+  return ` (${end(source, at)} → ${end(destination, at + 2)} ${protocolName(protocol)})`;
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function protocolName(protocol: number): string {

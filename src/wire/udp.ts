@@ -42,6 +42,11 @@ export function udpLength(view: DataView, offset: number): number {
   return view.getUint16(offset + 4);
 }
 
+/** The sender has computed a checksum, or left it to offload. */
+export function hasUdpChecksum(view: DataView, offset: number): boolean {
+  return udpChecksum(view, offset) !== 0;
+}
+
 function udpChecksum(view: DataView, offset: number): number {
   return view.getUint16(offset + 6);
 }

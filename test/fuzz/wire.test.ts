@@ -4,9 +4,12 @@ import { seededRandom } from '../../src/time/seeded-random.ts';
 import { Address } from '../../src/wire/address.ts';
 import { describePacket } from '../../src/wire/describe.ts';
 import { checkIcmp, checkIcmpQuote, parseIcmp } from '../../src/wire/icmp.ts';
+import { checkIcmpv6, checkIcmpv6Quote } from '../../src/wire/icmpv6.ts';
 import { checkIpv4Options } from '../../src/wire/ipv4-options.ts';
 import { checkIpv4, ipv4HeaderLength, parseIpv4, writeIpv4Checksum } from '../../src/wire/ipv4.ts';
-import { formatPacket, parsePacket } from '../../src/wire/packet.ts';
+import { checkExtensions, ExtensionChain, skipExtensions } from '../../src/wire/ipv6-extensions.ts';
+import { checkIpv6, ipv6TotalLength, parseIpv6 } from '../../src/wire/ipv6.ts';
+import { formatPacket, isIpv6Packet, parseAnyPacket, parsePacket6 } from '../../src/wire/packet.ts';
 import { checkTcp, parseTcp, tcpHeaderLength } from '../../src/wire/tcp.ts';
 import { formatTcpOptions, parseTcpOptions } from '../../src/wire/tcp-option-list.ts';
 import { readTcpOptions, TcpOptions } from '../../src/wire/tcp-options.ts';
@@ -30,12 +33,31 @@ function garbage(): Uint8Array {
   return bytes;
 }
 
+/** Types of extension headers, and what may follow them. */
+const NEXT_HEADERS = [0, 43, 44, 60, 6, 17, 58, 59];
+
+/** An IPv6 packet whose extension headers are drawn by lot, mostly well-formed outside and garbage inside. */
+function extended(): Uint8Array {
+  const bytes = garbage();
+  if (bytes.length < 40) return bytes;
+  bytes[0] = 0x60 | (bytes[0]! & 15);
+  viewOf(bytes).setUint16(4, bytes.length - 40);
+  bytes[6] = NEXT_HEADERS[below(8)]!;
+  for (let at = 40; at < bytes.length; at += 8) {
+    bytes[at] = NEXT_HEADERS[below(8)]!;
+    if (below(4) > 0 && at + 1 < bytes.length) bytes[at + 1] = 0;
+    if (below(2) > 0) bytes.fill(0, at + 2, at + 8);
+  }
+  return bytes;
+}
+
 /** A captured packet cut off, with some bytes changed; its header checksum often made right again. */
 function damaged(): Uint8Array {
+  if (below(4) === 0) return extended();
   const seed = seeds[below(seeds.length)]!;
   const bytes = seed.slice(0, below(3) === 0 ? below(seed.length + 1) : seed.length);
   for (let n = below(4); n > 0 && bytes.length > 0; n--) bytes[below(Math.min(bytes.length, 64))] = random.uint32();
-  if (bytes.length >= 20 && below(4) > 0) {
+  if (bytes.length >= 20 && seed[0]! >>> 4 === 4 && below(4) > 0) {
     viewOf(bytes).setUint16(2, bytes.length);
     const headerLength = ipv4HeaderLength(viewOf(bytes), 0);
     if (headerLength >= 20 && headerLength <= bytes.length) writeIpv4Checksum(viewOf(bytes), 0, headerLength);
@@ -54,6 +76,7 @@ describe('bytes of any kind', () => {
     const tally = new Map<string, number>();
     const address = Address.parse('10.0.0.1');
     const options = new TcpOptions();
+    const chain = new ExtensionChain();
     for (let round = 0; round < ROUNDS; round++) {
       const bytes = round % 2 === 0 ? garbage() : damaged();
       const view = viewOf(bytes);
@@ -72,6 +95,17 @@ describe('bytes of any kind', () => {
       if (udpFlaw === undefined) count(tally, checkUdpChecksum(view, 0, address, address));
       count(tally, checkIcmp(view, 0, length, round % 3 === 0));
       count(tally, checkIcmpQuote(view, 0, length));
+      const ipv6Flaw = checkIpv6(view, 0, length);
+      count(tally, ipv6Flaw);
+      if (ipv6Flaw === undefined) {
+        const end = ipv6TotalLength(view, 0);
+        count(tally, checkExtensions(view, 0, end, chain));
+        if (chain.code === undefined) expect(chain.start).toBeLessThanOrEqual(length);
+        else expect(chain.pointer).toBeLessThan(end);
+        skipExtensions(view, 0, end, chain);
+      }
+      count(tally, checkIcmpv6(view, 0, length, address, address, round % 3 === 0));
+      count(tally, checkIcmpv6Quote(view, 0, length));
     }
     // Every reason there is was met, so the bytes reach every check.
     expect([...tally.keys()].toSorted()).toEqual([
@@ -79,6 +113,9 @@ describe('bytes of any kind', () => {
       'icmp-bad-checksum',
       'icmp-bad-quote',
       'icmp-truncated',
+      'icmpv6-bad-checksum',
+      'icmpv6-bad-quote',
+      'icmpv6-truncated',
       'ipv4-bad-checksum',
       'ipv4-bad-header-length',
       'ipv4-bad-option-length',
@@ -86,6 +123,14 @@ describe('bytes of any kind', () => {
       'ipv4-bad-version',
       'ipv4-source-route',
       'ipv4-truncated',
+      'ipv6-bad-option-length',
+      'ipv6-bad-payload-length',
+      'ipv6-bad-version',
+      'ipv6-extension-truncated',
+      'ipv6-hop-by-hop-misplaced',
+      'ipv6-routing-header',
+      'ipv6-truncated',
+      'ipv6-unknown-option',
       'tcp-bad-header-length',
       'tcp-option-bad-length',
       'tcp-option-truncated',
@@ -100,10 +145,11 @@ describe('bytes of any kind', () => {
     const tally = new Map<string, number>();
     for (let round = 0; round < ROUNDS; round++) {
       const bytes = round % 2 === 0 ? garbage() : damaged();
-      for (const parse of [parseIpv4, parseTcp, parseUdp, parseIcmp, parsePacket]) count(tally, parse(bytes));
+      for (const parse of [parseIpv4, parseIpv6, parseTcp, parseUdp, parseIcmp, parseAnyPacket, parsePacket6])
+        count(tally, parse(bytes));
       const area = bytes.subarray(0, Math.min(40, bytes.length & ~3));
       expect(formatTcpOptions(parseTcpOptions(area))).toEqual(area);
-      expect(describePacket(bytes)).toMatch(/^(ipv4-[a-z-]+ \(\d+ bytes\)|[\d.:]+ → [\d.:]+ .+)$/);
+      expect(describePacket(bytes)).toMatch(/^(ipv[46]-[a-z-]+ \(\d+ bytes\)|[[\]\da-f.:]+ → [[\]\da-f.:]+ .+)$/);
     }
     expect(tally.get('accepted')).toBeGreaterThan(ROUNDS / 10);
   });
@@ -112,12 +158,13 @@ describe('bytes of any kind', () => {
     let accepted = 0;
     for (let round = 0; round < ROUNDS / 4; round++) {
       const bytes = damaged();
-      const packet = parsePacket(bytes);
+      const packet = parseAnyPacket(bytes);
       if (typeof packet === 'string') continue;
       accepted++;
       // A UDP length below the datagram's leaves bytes behind that belong to nobody.
       if (packet.udp !== undefined && packet.udp.payload.byteLength + 8 < packet.ip.payload.byteLength) continue;
-      const total = 20 + packet.ip.options.byteLength + packet.ip.payload.byteLength;
+      const headers = isIpv6Packet(packet) ? 40 + packet.ip.extensions.byteLength : 20 + packet.ip.options.byteLength;
+      const total = headers + packet.ip.payload.byteLength;
       expect(formatPacket(packet)).toEqual(bytes.subarray(0, total));
     }
     expect(accepted).toBeGreaterThan(ROUNDS / 16);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { PathMtu } from '../../src/tcp/path-mtu.ts';
+import { asIpv4 } from '../support/raw-peer.ts';
 import type { World } from '../support/tcp-world.ts';
 import { established } from '../support/tcp-world.ts';
 
@@ -14,7 +15,7 @@ describe('RFC 1191 §2, §3: a host', () => {
     world.write(connection, 4 * 1460);
     const all = peer.take();
     expect(all.length).toBeGreaterThan(2);
-    expect(all.map(({ packet }) => packet.ip.dontFragment)).not.toContain(false);
+    expect(all.map(({ packet }) => asIpv4(packet).ip.dontFragment)).not.toContain(false);
   });
 
   it('[S-052] §3, §6.4: sends again at once in smaller segments, and that is no congestion', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runScript } from '../../src/sim/index.ts';
+import { asIpv4 } from '../support/raw-peer.ts';
 import { World, established, inState } from '../support/tcp-world.ts';
 
 describe('RFC 9293 §3.5: establishing a connection', () => {
@@ -428,7 +429,7 @@ describe('what a SYN may carry besides', () => {
     const accepted = world.listen();
     const peer = world.client();
     for (const segment of [{ flags: 'S' }, { flags: 'A', seq: 1, ack: 1, data: 10 }]) {
-      const packet = peer.make(segment);
+      const packet = asIpv4(peer.make(segment));
       peer.sendPacket({ ...packet, ip: { ...packet.ip, options: Uint8Array.of(0x5e, 4, 1, 2) } });
       peer.expect({ ack: peer.next });
     }

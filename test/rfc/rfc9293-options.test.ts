@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { formatPacket } from '../../src/wire/packet.ts';
-import type { PacketValue } from '../../src/wire/packet.ts';
+import type { AnyPacketValue } from '../../src/wire/packet.ts';
 import type { Heard } from '../support/tcp-peer.ts';
 import { World, established } from '../support/tcp-world.ts';
 
@@ -34,7 +34,7 @@ function segmentSizeAfter(options: Uint8Array): number {
 }
 
 /** The right checksum of a segment in a packet without IP options. */
-function checksumOf(packet: PacketValue): number {
+function checksumOf(packet: AnyPacketValue): number {
   const bytes = formatPacket(packet);
   return new DataView(bytes.buffer, bytes.byteOffset).getUint16(20 + 16);
 }
@@ -148,6 +148,35 @@ describe('RFC 9293 §3.7.1: maximum segment size', () => {
     world.write(connection, 3 * DEFAULT_SEND_MSS);
     expect(peer.take().map(({ length }) => length)).toEqual([536, 536, 536]);
     expect(connection.info().mss).toBe(DEFAULT_SEND_MSS);
+  });
+
+  it.each(['passive', 'active'] as const)('[MUST-15] and over IPv6 1220 (%s open)', (open) => {
+    const { world, peer, connection } = established({ open, family: 6, mss: undefined });
+    world.write(connection, 3 * 1220);
+    expect(peer.take().map(({ length }) => length)).toEqual([1220, 1220, 1220]);
+    expect(connection.info().mss).toBe(1220);
+  });
+
+  it.each([[1280], [1500], [9000], [65_535]])(
+    '[MUST-14] [SHLD-5] [MUST-67] MTU %i: over IPv6 the SYN and the SYN,ACK say 60 less',
+    (mtu) => {
+      const world = new World({ mtu, family: 6 });
+      const server = world.peer({ port: 9 });
+      world.connect({ remotePort: 9 });
+      expect(server.expect({ flags: 'S' }).mss).toBe(mtu - 60);
+      world.listen();
+      const peer = world.client();
+      peer.send({ flags: 'S' });
+      expect(peer.expect({ flags: 'SA' }).mss).toBe(mtu - 60);
+    },
+  );
+
+  it('[MUST-16] over IPv6 a full segment fills the MTU, and the timestamps are paid for', () => {
+    const { world, peer, connection } = established({ family: 6, mss: 1440, timestamps: true });
+    world.write(connection, 3 * 1428);
+    const heard = peer.take();
+    expect(heard.map(({ length }) => length)).toEqual([1428, 1428, 1428]);
+    for (const { packet } of heard) expect(packet.ip.payload.byteLength + 40).toBe(1500);
   });
 
   it.each([

@@ -2,8 +2,8 @@ import type { VirtualClock } from '../../src/sim/index.ts';
 import { Address } from '../../src/wire/address.ts';
 import { IcmpType } from '../../src/wire/icmp.ts';
 import type { Ipv4Packet } from '../../src/wire/ipv4.ts';
-import { formatPacket, parsePacket } from '../../src/wire/packet.ts';
-import type { PacketValue } from '../../src/wire/packet.ts';
+import { formatPacket, isIpv6Packet, parsePacket } from '../../src/wire/packet.ts';
+import type { AnyPacketValue, PacketValue } from '../../src/wire/packet.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import type { TcpSegment } from '../../src/wire/tcp.ts';
 import type { RawLink } from './raw-link.ts';
@@ -143,4 +143,10 @@ export class RawPeer {
     clock.advance(0);
     this.absorb(this.link.take());
   }
+}
+
+/** A packet that must be IPv4. */
+export function asIpv4(packet: AnyPacketValue): PacketValue {
+  if (isIpv6Packet(packet)) throw new Error('the packet is IPv6');
+  return packet;
 }

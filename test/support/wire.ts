@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { Address } from '../../src/wire/address.ts';
 import type { IcmpMessage } from '../../src/wire/icmp.ts';
 import type { Ipv4Packet } from '../../src/wire/ipv4.ts';
+import type { Ipv6Packet } from '../../src/wire/ipv6.ts';
 import type { TcpSegment } from '../../src/wire/tcp.ts';
 import type { UdpDatagram } from '../../src/wire/udp.ts';
 
@@ -42,6 +43,31 @@ export const ipv4Packet: fc.Arbitrary<Ipv4Packet> = fc.record({
   options: optionArea,
   payload,
 });
+
+const ipv6Address: fc.Arbitrary<Address> = fc
+  .uint8Array({ minLength: 16, maxLength: 16 })
+  .map((bytes) => Address.fromBytes(bytes));
+
+/** What is no extension header. */
+const upperProtocol = octet.filter((protocol) => ![0, 43, 44, 60].includes(protocol));
+
+/** A packet without extension headers, or with destination options that pad. */
+export const ipv6Packet: fc.Arbitrary<Ipv6Packet> = fc
+  .record({
+    trafficClass: octet,
+    flowLabel: fc.nat(0xfffff),
+    hopLimit: octet,
+    source: ipv6Address,
+    destination: ipv6Address,
+    protocol: upperProtocol,
+    extended: fc.boolean(),
+    payload,
+  })
+  .map(({ extended, ...packet }) => ({
+    ...packet,
+    nextHeader: extended ? 60 : packet.protocol,
+    extensions: extended ? Uint8Array.of(packet.protocol, 0, 1, 4, 0, 0, 0, 0) : new Uint8Array(0),
+  }));
 
 export const tcpSegment: fc.Arbitrary<TcpSegment> = fc.record({
   sourcePort: port,

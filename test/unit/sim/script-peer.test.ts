@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptPeer, ScriptWorld, established, stream } from '../../../src/sim/index.ts';
 import type { Expected, Heard, SegmentSpec } from '../../../src/sim/index.ts';
-import type { PacketValue } from '../../../src/wire/packet.ts';
 import { formatPacket, parsePacket } from '../../../src/wire/packet.ts';
+import { asIpv4 } from '../../support/raw-peer.ts';
 
 /** Two peers that are joined: what one makes, the other hears. Time stands where it is put. */
 function pair(): {
@@ -154,9 +154,9 @@ describe('ScriptPeer: what it expects', () => {
 
   it('fails for a wrong byte and a wrong checksum', () => {
     const { a, b } = joined();
-    const packet: PacketValue = a.make({ flags: 'A', data: stream(1, 10) });
+    const packet = a.make({ flags: 'A', data: stream(1, 10) });
     expect(() => b.hear(packet)).toThrow(/^A byte is wrong, at 1: A 1:11\(10\)/);
-    const { tcp, ip } = a.make({ flags: 'A', seq: 1, data: 10 });
+    const { tcp, ip } = asIpv4(a.make({ flags: 'A', seq: 1, data: 10 }));
     expect(() => b.hear({ ip, tcp: { ...tcp!, checksum: 1 } })).toThrow(/^The checksum is wrong/);
   });
 });

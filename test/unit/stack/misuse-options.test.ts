@@ -214,33 +214,34 @@ it('connection.get knows the options that there are', () => {
   connection.abort();
 });
 
-describe('IPv6, which there is not yet', () => {
-  it.each(['::', '::1', '2001:db8::1', '::ffff:10.0.0.1'])('%s is EAFNOSUPPORT everywhere', (address) => {
-    const { stack } = alone();
-    const hint = expect.stringContaining('there is no IPv6 yet');
-    const refused = (syscall: string) =>
-      expect.objectContaining({ code: 'EAFNOSUPPORT', syscall, address, message: hint });
-    const connect = (options: object) =>
-      stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80, ...options }, {});
-    expect(() => stack.tcp.listen({ address, port: 80 }, ignore)).toThrow(refused('listen'));
-    expect(() => connect({ remoteAddress: address })).toThrow(refused('connect'));
-    expect(thrown(() => connect({ localAddress: address })).code).toBe('EAFNOSUPPORT');
-    expect(() => stack.udp.bind({ address }, handler)).toThrow(refused('bind'));
-    const socket = stack.udp.bind({}, handler);
-    expect(() => socket.send(new Uint8Array(1), 9, address)).toThrow(refused('send'));
-    expect(() => socket.connect(address, 9)).toThrow(refused('connect'));
-    socket.close();
-    stack.assertQuiescent();
-  });
-
-  it('is not offered by hints', () => {
+describe('texts that are no address', () => {
+  it('have a hint', () => {
     const { stack } = alone();
     const { message: text } = thrown(() => stack.tcp.listen({ address: 'localhost' }, ignore));
     expect(text).toBe("'localhost' is not an IP address: write it like 10.0.0.1");
-    for (const address of ['fd00::1', 'fd00::1/64', 'fd00::1/129']) {
-      const { message } = thrown(() => stack.attach(new RawLink(), { addresses: [address] }));
-      expect(message).toBe(`${address}: IPv6 addresses cannot be used yet, leave it out`);
-    }
+    const attach = (address: string) => thrown(() => stack.attach(new RawLink(), { addresses: [address] })).message;
+    expect(attach('fd00::1')).toBe(
+      "'fd00::1' is not a network: append the prefix length (/128 for this address alone)",
+    );
+    expect(attach('fd00::1/129')).toBe(
+      "'fd00::1/129' is not a network: the prefix length of an IPv6 address is a whole number from 0 to 128",
+    );
+    expect(attach('fe80::1%tun0/64')).toBe(
+      'fe80::1%tun0/64: leave the zone out, it is the interface that the address is given to',
+    );
+  });
+
+  it('a socket of the other family says so', () => {
+    const { stack } = alone();
+    const socket = stack.udp.bind({}, handler);
+    const hint = 'the socket is of the other family: bind one to :: for both';
+    expect(thrown(() => socket.send(new Uint8Array(1), 9, '::1')).message).toBe(`send EAFNOSUPPORT ::1:9: ${hint}`);
+    expect(thrown(() => socket.connect('::1', 9)).message).toBe(`connect EAFNOSUPPORT ::1:9: ${hint}`);
+    socket.close();
+    expect(thrown(() => stack.tcp.connect({ remoteAddress: 'fe80::1', remotePort: 9 }, {})).message).toBe(
+      'connect EINVAL fe80::1:9: a link-local address takes the name of an interface: fe80::1%tun0',
+    );
+    stack.assertQuiescent();
   });
 });
 

@@ -152,7 +152,7 @@ describe('connecting', () => {
       [{ ...PEER, localAddress: '10.0.0.77' }, 'EADDRNOTAVAIL'],
       [{ ...PEER, localAddress: '127.0.0.1' }, 'EINVAL'],
       [{ ...PEER, localAddress: '::1' }, 'EAFNOSUPPORT'],
-      [{ ...PEER, remoteAddress: '2001:db8::1' }, 'EAFNOSUPPORT'],
+      [{ ...PEER, remoteAddress: '2001:db8::1' }, 'ENETUNREACH'],
       [{ ...PEER, remoteAddress: '192.0.2.1' }, 'ENETUNREACH'],
       [{ ...PEER, remoteAddress: '224.0.0.1' }, 'ENETUNREACH'],
       [{ ...PEER, remoteAddress: '10.0.0.255' }, 'ENETUNREACH'],

@@ -200,10 +200,4 @@ describe('Stack', () => {
     await closing;
     expect(told).toEqual(['listener', 'socket']);
   });
-
-  it('refuses an IPv6 address on a link, as long as it could not answer there', () => {
-    const { alice } = pair();
-    expect(() => alice.attach(cable()[0], { addresses: ['fd00::2/64'] })).toThrow(/fd00::2\/64: IPv6/);
-    expect(alice.interfaces.length).toBe(2);
-  });
 });

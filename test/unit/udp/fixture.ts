@@ -73,6 +73,10 @@ export class UdpBench extends IpBench implements UdpHost {
     return this.ip.groupInterface(group, own);
   }
 
+  zoneOf(words: AddressWords, interfaceIndex: number): string | undefined {
+    return this.ip.zoneOf(words, interfaceIndex);
+  }
+
   path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode {
     this.pathsMade++;
     return this.ip.path(local, remote, interfaceIndex);

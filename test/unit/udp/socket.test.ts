@@ -342,6 +342,7 @@ describe('UdpSocket options', () => {
     expect(socket.options).toEqual({
       reuseAddress: false,
       reusePort: false,
+      ipv6Only: false,
       broadcast: false,
       ttl: 64,
       multicastTtl: 1,

@@ -3,7 +3,7 @@ import { Address } from '../../../src/wire/address.ts';
 import { checksumFold, pseudoHeaderSum } from '../../../src/wire/checksum.ts';
 import { describePacket } from '../../../src/wire/describe.ts';
 import { formatPacket } from '../../../src/wire/packet.ts';
-import type { PacketValue } from '../../../src/wire/packet.ts';
+import type { Packet6Value, PacketValue } from '../../../src/wire/packet.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
 import type { TcpSegment } from '../../../src/wire/tcp.ts';
 import { formatTcpOptions } from '../../../src/wire/tcp-option-list.ts';
@@ -131,5 +131,55 @@ describe('describePacket', () => {
     expect(describePacket(formatPacket({ ip: { ...ip, payload: hex('0102') } }))).toBe(
       '10.0.0.1 → 10.0.0.2 TCP tcp-truncated (2 bytes)',
     );
+  });
+});
+
+describe('describePacket of IPv6', () => {
+  const ip6: Packet6Value['ip'] = {
+    trafficClass: 0,
+    flowLabel: 0,
+    nextHeader: 6,
+    hopLimit: 64,
+    source: Address.parse('fd00::1'),
+    destination: Address.parse('fd00::2'),
+    extensions: nothing,
+    protocol: 6,
+    payload: nothing,
+  };
+  const carrying = (nextHeader: number, carried: Omit<Packet6Value, 'ip'>, payload: Uint8Array = nothing): Uint8Array =>
+    formatPacket({ ip: { ...ip6, nextHeader, protocol: nextHeader, payload }, ...carried });
+  const icmp6Line = (type: number, code: number, rest: number, payload: Uint8Array): string =>
+    describePacket(carrying(58, { icmp: { type, code, rest, payload } }));
+
+  it('writes ends in brackets', () => {
+    expect(describePacket(carrying(6, { tcp: syn }))).toBe(
+      '[fd00::1]:40000 → [fd00::2]:80 [SYN] seq=4294967295 win=64240 len=0',
+    );
+    const udp = { sourcePort: 1, destinationPort: 2, payload: hex('01') };
+    expect(describePacket(carrying(17, { udp }))).toBe('[fd00::1]:1 → [fd00::2]:2 UDP len=1');
+    // Over IPv6 a checksum may not be left out.
+    expect(describePacket(carrying(17, { udp: { ...udp, checksum: 0 } }))).toBe(
+      '[fd00::1]:1 → [fd00::2]:2 UDP len=1 (bad checksum)',
+    );
+    expect(describePacket(carrying(59, {}))).toBe('fd00::1 → fd00::2 IPV6_NONXT len=0');
+    expect(describePacket(carrying(44, {}, hex('11000009 00000001 aabb')))).toBe('fd00::1 → fd00::2 IPV6_FRAG len=10');
+    expect(describePacket(carrying(58, {}, nothing))).toBe('fd00::1 → fd00::2 ICMPV6 icmpv6-truncated (0 bytes)');
+    expect(describePacket(carrying(6, {}).subarray(0, 39))).toBe('ipv6-truncated (39 bytes)');
+  });
+
+  it('describes ICMPv6 with what it quotes', () => {
+    const quote = carrying(17, { udp: { sourcePort: 9, destinationPort: 53, payload: nothing } });
+    const about = '([fd00::1]:9 → [fd00::2]:53 UDP)';
+    expect(icmp6Line(128, 0, 0x10002, hex('0102'))).toBe('fd00::1 → fd00::2 ICMPv6 echo request id=1 seq=2 len=2');
+    expect(icmp6Line(1, 4, 0, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 port unreachable ${about}`);
+    expect(icmp6Line(1, 9, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 unreachable code=9');
+    expect(icmp6Line(2, 0, 1400, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 packet too big mtu=1400 ${about}`);
+    expect(icmp6Line(3, 0, 0, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 time exceeded ${about}`);
+    expect(icmp6Line(4, 1, 6, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 parameter problem code=1 pointer=6 ${about}`);
+    expect(icmp6Line(135, 0, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 neighbor solicitation');
+    expect(icmp6Line(200, 0, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 type=200');
+    // Cut off behind the fixed header, whose next header is an extension.
+    const cut = carrying(60, {}, hex('1105 0104 00000000'));
+    expect(icmp6Line(3, 0, 0, cut)).toBe('fd00::1 → fd00::2 ICMPv6 time exceeded (fd00::1 → fd00::2 UDP)');
   });
 });

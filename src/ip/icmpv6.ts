@@ -1,0 +1,164 @@
+import { Checksum } from '../buffer/batch.ts';
+import { copyBytes } from '../buffer/copy.ts';
+import type { Counters } from '../buffer/counters.ts';
+import type { Datagram } from '../buffer/datagram.ts';
+import { IcmpError } from '../buffer/icmp-error.ts';
+import { allocateMemory } from '../buffer/memory.ts';
+import type { SendOptions } from '../buffer/path.ts';
+import { isAllHosts } from '../wire/address.ts';
+import { ICMP_HEADER_LENGTH, icmpCode, icmpType } from '../wire/icmp.ts';
+import {
+  checkIcmpv6,
+  checkIcmpv6Quote,
+  icmpv6Rest,
+  Icmpv6Type,
+  isIcmpv6Error,
+  writeIcmpv6Checksum,
+} from '../wire/icmpv6.ts';
+import type { Icmpv6Flaw } from '../wire/icmpv6.ts';
+import { IPV6_HEADER_LENGTH, ipv6DestinationAt, ipv6NextHeader, ipv6SourceAt, ipv6TotalLength } from '../wire/ipv6.ts';
+import { Protocol } from '../wire/protocol.ts';
+import type { IpHost } from './host.ts';
+import { meaningOfIcmpv6 } from './icmp-codes.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+import type { IpOutput } from './output.ts';
+import type { ReturnWays } from './return-ways.ts';
+
+/** Why an ICMPv6 message had no effect: the names it is counted under. */
+export type Icmpv6Drop =
+  | Icmpv6Flaw
+  | 'icmpv6-unknown-type'
+  | 'icmpv6-listener-ignored'
+  | 'icmpv6-neighbor-ignored'
+  | 'icmpv6-redirect-ignored'
+  | 'icmpv6-echo-reply-unexpected'
+  | 'icmpv6-group-ignored'
+  | 'icmpv6-error-not-ours'
+  | 'icmpv6-reply-no-route'
+  | 'icmpv6-reply-too-large'
+  | 'icmpv6-reply-queue-full';
+
+export interface Icmpv6Parts {
+  ways: ReturnWays;
+  local: LocalAddresses;
+  output: IpOutput;
+  counters: Counters;
+  host: IpHost;
+}
+
+/** The length field of RFC 4884 §4.1 counts words of eight bytes; it is the header's fifth byte. */
+const QUOTE_LENGTH = 4;
+
+/** ICMPv6's way in: answers echoes, hands errors to the transports. */
+export class Icmpv6 {
+  readonly #parts: Icmpv6Parts;
+  /** The one description of an arrived error, rewritten for each. */
+  readonly #error: IcmpError = new IcmpError(allocateMemory(0));
+  readonly #replyOptions: SendOptions = { ttl: 64, trafficClass: 0 };
+
+  constructor(parts: Icmpv6Parts) {
+    this.#parts = parts;
+  }
+
+  input(datagram: Datagram): void {
+    const drop = this.#process(datagram);
+    if (drop !== undefined) this.#parts.counters.add(drop);
+  }
+
+  #process(datagram: Datagram): Icmpv6Drop | undefined {
+    const { memory, start, length, source, destination, checksum } = datagram;
+    const flaw = checkIcmpv6(memory.view, start, length, source, destination, checksum === Checksum.none);
+    if (flaw !== undefined) return flaw;
+    const type = icmpType(memory.view, start);
+    if (isIcmpv6Error(type)) return this.#report(datagram, type);
+    switch (type) {
+      case Icmpv6Type.ECHO_REQUEST:
+        // [S-047] RFC 4443 §4.2: also one to a group is answered: that of all nodes, which nobody has to join.
+        return datagram.group && !isAllHosts(destination) ? 'icmpv6-group-ignored' : this.#answer(datagram);
+      case Icmpv6Type.ECHO_REPLY:
+        return 'icmpv6-echo-reply-unexpected';
+      case Icmpv6Type.REDIRECT:
+        // Ignored by policy: whoever can forge one could draw the traffic to himself.
+        return 'icmpv6-redirect-ignored';
+      case Icmpv6Type.ROUTER_SOLICITATION:
+      case Icmpv6Type.ROUTER_ADVERTISEMENT:
+      case Icmpv6Type.NEIGHBOR_SOLICITATION:
+      case Icmpv6Type.NEIGHBOR_ADVERTISEMENT:
+        // On links from end to end there are no neighbours to be found.
+        return 'icmpv6-neighbor-ignored';
+      case Icmpv6Type.MULTICAST_LISTENER_QUERY:
+      case Icmpv6Type.MULTICAST_LISTENER_REPORT:
+      case Icmpv6Type.MULTICAST_LISTENER_DONE:
+      case Icmpv6Type.MULTICAST_LISTENER_REPORT_V2:
+        return 'icmpv6-listener-ignored';
+      default:
+        // RFC 4443 §2.4 (b)
+        return 'icmpv6-unknown-type';
+    }
+  }
+
+  // [S-047] RFC 4443 §4.2: all the data goes back, from the address that was asked.
+  #answer(datagram: Datagram): Icmpv6Drop | undefined {
+    const { ways, output } = this.#parts;
+    const { memory, start, length } = datagram;
+    const iface = ways.interfaceFor(datagram);
+    const source = iface && ways.sourceFor(datagram, iface);
+    if (iface === undefined || source === undefined) return 'icmpv6-reply-no-route';
+    if (IPV6_HEADER_LENGTH + length > iface.mtu) return 'icmpv6-reply-too-large';
+    const packet = iface.queue.reserve(length);
+    if (packet === undefined) return 'icmpv6-reply-queue-full';
+    const { bytes, view } = packet.memory;
+    const at = packet.start;
+    copyBytes(bytes, at, memory.bytes, start, length);
+    view.setUint8(at, Icmpv6Type.ECHO_REPLY);
+    writeIcmpv6Checksum(view, at, length, source, datagram.source);
+    const options = this.#replyOptions;
+    // The request's DSCP, but not its ECN mark: ICMP does not respond to congestion (RFC 3168 §6).
+    options.trafficClass = datagram.trafficClass & 0xfc;
+    output.send(iface, packet, source, datagram.source, Protocol.ICMPV6, options);
+    return undefined;
+  }
+
+  // [S-047] RFC 4443 §2.4 (d): to the transport that the quoted header names. We send no extension headers, so it stands
+  // right behind the fixed header. An error of unknown type is passed on too (§2.4 (a)).
+  #report(datagram: Datagram, type: number): Icmpv6Drop | undefined {
+    // An error is for the one host whose packet it is about.
+    if (datagram.group) return 'icmpv6-group-ignored';
+    const { view } = datagram.memory;
+    const { start } = datagram;
+    const quote = start + ICMP_HEADER_LENGTH;
+    const flaw = checkIcmpv6Quote(view, quote, datagram.packetEnd - quote);
+    if (flaw !== undefined) return flaw;
+    const code = icmpCode(view, start);
+    const meaning = meaningOfIcmpv6(type, code);
+    const error = this.#error;
+    error.source.setIpv6(view, ipv6SourceAt(quote));
+    if (!this.#parts.local.isLocal(error.source)) return 'icmpv6-error-not-ours';
+    error.destination.setIpv6(view, ipv6DestinationAt(quote));
+    error.reporter.set(datagram.source);
+    error.memory = datagram.memory;
+    error.code = meaning.code;
+    error.hard = meaning.hard;
+    error.type = type;
+    error.icmpCode = code;
+    // [S-053] RFC 8201 §4: below 1280 it is nonsense, which TCP finds out ("implausible").
+    error.mtu = type === Icmpv6Type.PACKET_TOO_BIG ? icmpv6Rest(view, start) : 0;
+    error.protocol = ipv6NextHeader(view, quote);
+    error.start = quote + IPV6_HEADER_LENGTH;
+    error.length = quoteEnd(datagram, quote, type) - error.start;
+    error.quotedLength = ipv6TotalLength(view, quote);
+    error.now = datagram.now;
+    this.#parts.host.icmpError(error);
+    return undefined;
+  }
+}
+
+/**
+ * Where the quoted packet ends: at the message's end, or where the length field of RFC 4884 says that extensions begin,
+ * provided that leaves what must be there. [S-041] Only unreachable and time exceeded have the field (§4.1, §4.2).
+ */
+function quoteEnd({ memory: { view }, start, packetEnd }: Datagram, quote: number, type: number): number {
+  if (type !== Icmpv6Type.DESTINATION_UNREACHABLE && type !== Icmpv6Type.TIME_EXCEEDED) return packetEnd;
+  const end = quote + view.getUint8(start + QUOTE_LENGTH) * 8;
+  return end >= quote + IPV6_HEADER_LENGTH + 8 && end < packetEnd ? end : packetEnd;
+}

@@ -1,0 +1,148 @@
+import type { ChecksumMark } from '../buffer/batch.ts';
+import type { Counters } from '../buffer/counters.ts';
+import { Datagram } from '../buffer/datagram.ts';
+import type { Memory } from '../buffer/memory.ts';
+import { allocateMemory } from '../buffer/memory.ts';
+import { isIpv4Mapped, isLoopback, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { checkExtensions, ExtensionChain, ParameterProblem } from '../wire/ipv6-extensions.ts';
+import type { Ipv6ExtensionFlaw } from '../wire/ipv6-extensions.ts';
+import {
+  checkIpv6,
+  ipv6DestinationAt,
+  ipv6HopLimit,
+  ipv6SourceAt,
+  ipv6TotalLength,
+  ipv6TrafficClass,
+} from '../wire/ipv6.ts';
+import type { Ipv6Flaw } from '../wire/ipv6.ts';
+import { Protocol } from '../wire/protocol.ts';
+import type { IpHost } from './host.ts';
+import type { Icmpv6Errors } from './icmpv6-errors.ts';
+import type { Icmpv6 } from './icmpv6.ts';
+import type { NetworkInterface } from './interface.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+
+/** Why an arrived packet went no further: the names it is counted under. */
+export type Ipv6Drop =
+  | Ipv6Flaw
+  | Ipv6ExtensionFlaw
+  | 'ipv6-link-mtu'
+  | 'ipv6-martian-source'
+  | 'ipv6-martian-destination'
+  | 'ipv6-not-for-us'
+  | 'ipv6-fragment'
+  | 'ipv6-no-next-header';
+
+export interface Ipv6InputParts {
+  local: LocalAddresses;
+  counters: Counters;
+  host: IpHost;
+  icmp: Icmpv6;
+  errors: Icmpv6Errors;
+}
+
+/** IPv6's way in: check, strip, hand on. */
+export class Ipv6Input {
+  readonly #parts: Ipv6InputParts;
+  /** The one description of an arrived packet, and of its extension headers: rewritten for each. */
+  readonly #datagram: Datagram = new Datagram(allocateMemory(0));
+  readonly #chain: ExtensionChain = new ExtensionChain();
+
+  constructor(parts: Ipv6InputParts) {
+    this.#parts = parts;
+  }
+
+  /** See `Ip.input`. */
+  input(
+    iface: NetworkInterface,
+    memory: Memory,
+    offset: number,
+    length: number,
+    checksum: ChecksumMark,
+    segmentSize: number,
+    retained: boolean,
+    now: number,
+  ): void {
+    const flaw = checkIpv6(memory.view, offset, length);
+    if (flaw !== undefined) return this.#parts.counters.add(flaw);
+    const datagram = this.#datagram;
+    describe(datagram, memory, offset);
+    datagram.checksum = checksum;
+    datagram.segmentSize = segmentSize;
+    datagram.retained = retained;
+    datagram.interfaceIndex = iface.index;
+    datagram.now = now;
+    const drop = this.#addressProblem(iface) ?? this.#extensionProblem();
+    if (drop !== undefined) return this.#parts.counters.add(drop);
+    this.#handUp();
+  }
+
+  #handUp(): void {
+    const datagram = this.#datagram;
+    const { icmp, host, counters, errors } = this.#parts;
+    if (datagram.protocol === Protocol.ICMPV6) return icmp.input(datagram);
+    if (host.deliver(datagram)) return;
+    counters.add('ip-unknown-protocol');
+    // [S-045] RFC 8200 §4: the pointer names the field that has the unrecognized value.
+    errors.sendParameterProblem(datagram, ParameterProblem.UNKNOWN_NEXT_HEADER, this.#chain.nextHeaderAt, false);
+  }
+
+  /** Also finds out whether it is for a group. */
+  #addressProblem(iface: NetworkInterface): Ipv6Drop | undefined {
+    const { local } = this.#parts;
+    const { source, destination } = this.#datagram;
+    // [S-046] RFC 8200 §5
+    if (!iface.carries(6)) return 'ipv6-link-mtu';
+    const from = local.classify(source);
+    // RFC 4291 §2.7, §2.5.2: a source is one host's address. Unspecified is that of a host which has none yet: only
+    // neighbour discovery has a use for it.
+    if (from === 'multicast' || isUnspecified(source) || isIpv4Mapped(source)) return 'ipv6-martian-source';
+    if (!iface.loopback) {
+      // RFC 4291 §2.5.3: ::1, and the stack's own addresses, come from inside only.
+      if (from === 'local') return 'ipv6-martian-source';
+      if (isLoopback(destination)) return 'ipv6-martian-destination';
+    }
+    const to = local.classify(destination);
+    // A host forwards nothing.
+    if (to === 'other') return 'ipv6-not-for-us';
+    this.#datagram.group = to !== 'local';
+    if (to === 'multicast') {
+      // RFC 4291 §2.7: scope 0 is reserved; scope 1 never leaves an interface.
+      const scope = scopeOf(destination);
+      return scope === 0 || (scope === Scope.INTERFACE && !iface.loopback) ? 'ipv6-martian-destination' : undefined;
+    }
+    // RFC 4007 §9: a link-local address belongs to one link, however weak the host model is else.
+    if (needsZone(destination) && !iface.loopback && !iface.has(destination)) return 'ipv6-not-for-us';
+    return undefined;
+  }
+
+  #extensionProblem(): Ipv6Drop | undefined {
+    const datagram = this.#datagram;
+    const chain = this.#chain;
+    const flaw = checkExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
+    datagram.protocol = chain.protocol;
+    datagram.start = chain.start;
+    if (flaw !== undefined) {
+      if (chain.code === undefined) return flaw;
+      this.#parts.errors.sendParameterProblem(datagram, chain.code, chain.pointer, chain.tellGroups);
+      return flaw;
+    }
+    if (chain.protocol === Protocol.IPV6_FRAG) return 'ipv6-fragment';
+    // RFC 8200 §4.7: nothing follows, and nobody is told.
+    return chain.protocol === Protocol.IPV6_NONXT ? 'ipv6-no-next-header' : undefined;
+  }
+}
+
+/** Reads a checked fixed header. What the link padded stays behind `packetEnd`. */
+function describe(datagram: Datagram, memory: Memory, offset: number): void {
+  const { view } = memory;
+  datagram.memory = memory;
+  datagram.packetStart = offset;
+  datagram.packetEnd = offset + ipv6TotalLength(view, offset);
+  datagram.version = 6;
+  datagram.source.setIpv6(view, ipv6SourceAt(offset));
+  datagram.destination.setIpv6(view, ipv6DestinationAt(offset));
+  // A host takes a packet whatever its hop limit (RFC 8200 §3).
+  datagram.ttl = ipv6HopLimit(view, offset);
+  datagram.trafficClass = ipv6TrafficClass(view, offset);
+}

@@ -1,0 +1,17 @@
+import type { Packet } from '../buffer/packet.ts';
+import type { SendOptions } from '../buffer/path.ts';
+import type { AddressWords } from '../wire/address.ts';
+import type { NetworkInterface } from './interface.ts';
+
+/** One IP version's way out: what paths and ICMP use of it. */
+export interface IpOutput {
+  /** Sends the packet that `iface.queue.reserve` gave: header in front, into the queue, and the stack is told. */
+  send(
+    iface: NetworkInterface,
+    packet: Packet,
+    source: AddressWords,
+    destination: AddressWords,
+    protocol: number,
+    options: SendOptions,
+  ): void;
+}

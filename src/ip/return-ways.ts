@@ -1,0 +1,56 @@
+import type { Datagram } from '../buffer/datagram.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
+import { needsZone } from '../wire/address.ts';
+import type { NetworkInterface } from './interface.ts';
+import type { LocalAddresses } from './local-addresses.ts';
+import type { RoutingTable } from './routes.ts';
+
+/** What `ReturnWays` reads of the rest of IP. */
+export interface ReturnWaysContext {
+  readonly routes: RoutingTable;
+  readonly local: LocalAddresses;
+  readonly interfaces: ReadonlyMap<number, NetworkInterface>;
+}
+
+/** How an IPv6 answer goes back to where a packet came from: a link-local source is on the link that it came by. */
+export class ReturnWays {
+  readonly #context: ReturnWaysContext;
+
+  constructor(context: ReturnWaysContext) {
+    this.#context = context;
+  }
+
+  /** The interface to answer by, if it is up. */
+  interfaceFor({ source, interfaceIndex }: Datagram): NetworkInterface | undefined {
+    const { routes, interfaces } = this.#context;
+    const iface = needsZone(source) ? interfaces.get(interfaceIndex) : routes.lookup(source)?.interface;
+    return iface?.up === true ? iface : undefined;
+  }
+
+  /** The source of the answer: the address that was asked; of a question to a group, one that suits (RFC 4443 §2.2). */
+  sourceFor({ source, destination, group }: Datagram, iface: NetworkInterface): AddressWords | undefined {
+    return group ? iface.sourceFor(source) : destination;
+  }
+
+  /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */
+  zoneOf(words: AddressWords, interfaceIndex: number): string | undefined {
+    if (!needsZone(words)) return undefined;
+    for (const iface of this.#context.interfaces.values()) if (iface.has(words)) return iface.name;
+    return this.#context.interfaces.get(interfaceIndex)?.name;
+  }
+
+  /** The interface that a zone names, by name or by number (RFC 4007 §11.2). */
+  byZone(zone: string): NetworkInterface | undefined {
+    const { interfaces } = this.#context;
+    for (const iface of interfaces.values()) if (iface.name === zone) return iface;
+    return /^\d{1,9}$/.test(zone) ? interfaces.get(Number(zone)) : undefined;
+  }
+
+  /** Both ends of the way back: where the packet went to, and where it came from, with their zones. */
+  ends({ source, destination, interfaceIndex }: Datagram): { local: Address; remote: Address } {
+    return {
+      local: destination.toAddress(this.zoneOf(destination, interfaceIndex)),
+      remote: source.toAddress(this.zoneOf(source, interfaceIndex)),
+    };
+  }
+}

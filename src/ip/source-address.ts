@@ -1,0 +1,41 @@
+import type { Address, AddressWords } from '../wire/address.ts';
+import { scopeOf } from '../wire/address.ts';
+import type { Cidr } from '../wire/cidr.ts';
+
+/**
+ * The IPv6 address to send from towards `destination`: the one whose scope fits, among equals that with the longest
+ * common prefix, then the first ([S-048] RFC 6724 §5, rules 2 and 8).
+ */
+export function selectSource(candidates: readonly Cidr[], destination: AddressWords): Address | undefined {
+  let best: Cidr | undefined;
+  for (const candidate of candidates) {
+    if (candidate.address.family !== 6) continue;
+    if (best === undefined || isBetter(candidate, best, destination)) best = candidate;
+  }
+  return best?.address;
+}
+
+/** Whether an address of this scope reaches as far as the destination. */
+export function scopeSuffices(source: AddressWords, destination: AddressWords): boolean {
+  return scopeOf(source) >= scopeOf(destination);
+}
+
+function isBetter(candidate: Cidr, best: Cidr, destination: AddressWords): boolean {
+  const ours = scopeOf(candidate.address);
+  const theirs = scopeOf(best.address);
+  // Rule 2: prefer appropriate scope.
+  if (ours !== theirs) {
+    const wanted = scopeOf(destination);
+    return ours < theirs ? ours >= wanted : theirs < wanted;
+  }
+  // Rule 8: use longest matching prefix, as far as the source's own prefix goes.
+  return commonPrefix(candidate, destination) > commonPrefix(best, destination);
+}
+
+function commonPrefix({ address, prefixLength }: Cidr, { a, b, c, d }: AddressWords): number {
+  let bits = Math.clz32(address.a ^ a);
+  if (bits === 32) bits += Math.clz32(address.b ^ b);
+  if (bits === 64) bits += Math.clz32(address.c ^ c);
+  if (bits === 96) bits += Math.clz32(address.d ^ d);
+  return Math.min(bits, prefixLength);
+}
