@@ -288,9 +288,10 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     plain.peer.take();
   });
 
-  it('a window of one segment waits for the retransmission timer', () => {
-    const { world, peer, connection } = accepted();
-    // Marks all the way: 10, 5, … segments.
+  /** Marks all the way, 10, 5, … segments, until the window is one, and that was marked, too. */
+  function pausing() {
+    const made = accepted();
+    const { world, peer, connection } = made;
     world.write(connection, 60 * MSS);
     for (let i = 0; i < 8 && connection.info().cwnd > MSS; i++) {
       peer.take();
@@ -300,12 +301,47 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     peer.take();
     peer.send({ flags: 'AE', ack: peer.heardUpTo });
     peer.expectNothing();
+    return made;
+  }
+
+  it('a window of one segment waits for the retransmission timer', () => {
+    const { world, peer, connection } = pausing();
     const { rto } = connection.info();
     world.advance(rto * 1000 - 1000);
     peer.expectNothing();
     world.advance(2000);
     expect(marks(peer.take())).toEqual(['AC ect0']);
     expect(connection.info().timeouts).toBe(0);
+  });
+
+  it('another timer does not end that wait', () => {
+    const { world, peer, connection } = pausing();
+    const { rto } = connection.info();
+    for (let i = 0; i < 20; i++) peer.send({ flags: 'A', data: MSS });
+    world.read(connection);
+    peer.take();
+    // The ACK of this is delayed, and due before.
+    peer.send({ flags: 'A', data: 10 });
+    peer.expectNothing();
+    world.advance(rto * 1000 - 1000);
+    expect(peer.take().map(({ length }) => length)).toEqual([0]);
+    world.advance(2000);
+    expect(marks(peer.take())).toEqual(['AC ect0']);
+  });
+
+  it('[SHLD-7] a sender that waits so for a mark is not one that waits for a window: what is small goes on waiting', () => {
+    const { world, peer, connection } = pausing();
+    world.advance(connection.info().rto * 1000 + 1000);
+    expect(peer.take().map(({ length }) => length)).toEqual([MSS]);
+    peer.ack();
+    for (let i = 0; i < 100 && connection.info().unsent >= MSS; i++) {
+      peer.take();
+      peer.ack();
+    }
+    peer.take();
+    expect(connection.info()).toMatchObject({ unsent: 0 });
+    world.write(connection, 100);
+    peer.expectNothing();
   });
 
   it('[S-009] the codepoint stands beside the DSCP', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection } from '../../../src/index.ts';
+import type { Connection, ConnectionOptions } from '../../../src/index.ts';
 import { Stack, cable } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import type { TcpPeer } from '../../support/tcp-peer.ts';
 import { World } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
@@ -103,6 +104,26 @@ describe('a stack with little memory', () => {
 });
 
 describe('what a peer makes a stack hold', () => {
+  /** Two connections, one of which holds all of the budget but `left` bytes: what its peer has sent is not read. */
+  function crowded(limit: number, left: number, tcp: ConnectionOptions = {}) {
+    const world = new World({ memory: limit, tcp });
+    const accepted = world.listen();
+    const [hog, peer] = [40_000, 40_001].map((port) => {
+      const one = world.client(port);
+      one.send({ flags: 'S', mss: 1460 });
+      one.expect({ flags: 'SA' });
+      one.send({ flags: 'A' });
+      return one;
+    }) as [TcpPeer, TcpPeer];
+    const used = (): number => world.stack.statistics().memory.used;
+    while (limit - used() > left) {
+      hog.send({ flags: 'A', data: Math.min(1460, limit - used() - left) });
+      hog.take();
+    }
+    expect(used()).toBe(limit - left);
+    return { world, hog, peer, used, connection: accepted[1]!.connection, hogs: accepted[0]!.connection };
+  }
+
   it('one byte of each two, on many connections: no more than the budget', () => {
     const limit = 200_000;
     const world = new World({ memory: limit, tcp: { sack: true } });
@@ -128,6 +149,21 @@ describe('what a peer makes a stack hold', () => {
     expect(world.stack.statistics().drops['tcp-out-of-order-pruned']).toBeGreaterThan(0);
     for (const peer of peers) peer.send({ flags: 'R', seq: 1 });
     expect(world.stack.statistics().memory.used).toBe(0);
+  });
+
+  it('what is given back for a segment is less than it takes: that is dropped, and the budget holds', () => {
+    const limit = 20_000;
+    const { world, hog, peer } = crowded(limit, 1000);
+    peer.send({ flags: 'A', seq: 1 + 2000, data: 10 });
+    expect(world.stack.statistics().drops['tcp-out-of-order-pruned']).toBeUndefined();
+    peer.take();
+    // What was kept out of order goes, and is not enough.
+    peer.send({ flags: 'A', seq: 1 + 2010, data: 1460 });
+    const { memory, drops } = world.stack.statistics();
+    expect(memory.used).toBeLessThanOrEqual(limit);
+    expect(drops).toMatchObject({ 'tcp-out-of-order-pruned': 1, 'tcp-memory-budget': 1 });
+    peer.take();
+    hog.take();
   });
 
   it('SACK blocks that cut what is on its way: the scoreboard counts, and what is acknowledged no more', () => {
