@@ -162,6 +162,22 @@ describe('what the samples say', () => {
     segments(made);
   });
 
+  it('a receiver whose window is full is no application that has nothing to send', () => {
+    const made = flight({ flight: 3, wnd: 3 * MSS });
+    ack(made, 3);
+    news();
+    made.world.write(made.connection, 12 * MSS);
+    for (const n of [6, 9, 12]) {
+      made.world.advance(RTT);
+      expect(segments(made)).toHaveLength(3);
+      ack(made, n);
+    }
+    const acks = told.filter(({ what }) => what === 'ack');
+    // What was sent while the first three were the newest is the application's, by the bubble in front of it.
+    expect(acks.map(({ sample }) => sample.appLimited)).toEqual([true, false, false]);
+    segments(made);
+  });
+
   it('the reordering timer tells of the loss it has found', () => {
     const made = flight({ flight: 3 });
     ack(made, 0, [1, 3]);
