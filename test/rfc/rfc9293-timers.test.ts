@@ -286,7 +286,7 @@ describe('RFC 9293 §3.8.1, §3.8.3: data that is not acknowledged', () => {
       ways.push(syn().indexOf(1));
     }
     expect(ways).toEqual([0, 0, 1, 1, 1, 0, 0]);
-    stack.destroy();
+    void stack.destroy();
   });
 
   it('[MUST-20] a FIN alone is retransmitted and given up like data', () => {
