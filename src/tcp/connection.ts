@@ -361,7 +361,7 @@ export class Connection {
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
     if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? tcb.fail(code) : tcb.release('end');
-    if (isSynchronized(tcb.state) || tcb.handedOver) sendReset(tcb, tcb.snd.nxt);
+    this.#reset();
     tcb.fail(code);
   }
 
@@ -426,8 +426,14 @@ export class Connection {
   /** An exception, as from a congestion controller of the user's, costs this connection and no other: it is the cause. */
   #broken(error: unknown): void {
     const tcb = this.#tcb;
-    if (isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
+    this.#reset();
     tcb.fail('ECONNABORTED', error);
     tcb.host.broken(tcb, error);
+  }
+
+  /** RST, where the peer waits for us: before the end of the handshake that is so where Fast Open has handed over. */
+  #reset(): void {
+    const tcb = this.#tcb;
+    if (tcb.state === 'SYN_RECV' ? tcb.handedOver : isSynchronized(tcb.state)) sendReset(tcb, tcb.snd.nxt);
   }
 }

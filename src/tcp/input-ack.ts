@@ -163,7 +163,7 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);
-  if (wnd < snd.wnd && isOvertaken(tcb, segment)) return;
+  if (isOvertaken(tcb, segment)) return;
   if (snd.wnd === 0 && wnd > 0 && tcb.sack?.phase === 'recovery') tcb.sack.prr.onWindowOpened(snd.mss);
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);

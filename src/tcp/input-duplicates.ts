@@ -9,7 +9,8 @@ export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
   if (tcb.congestion === undefined) return;
   if (ack.advanced) onNewAck(tcb, ack);
   else if (ack.duplicate) onDuplicateAck(tcb, ack);
-  if (ack.advanced || tcb.report.delivered > 0) tcb.congestion.onDelivery?.(ackSample(tcb, ack, 0));
+  // Without SACK nothing else tells of a delivery.
+  if (ack.advanced) tcb.congestion.onDelivery?.(ackSample(tcb, ack, 0));
 }
 
 function onNewAck(tcb: ControlBlock, ack: AckEvent): void {

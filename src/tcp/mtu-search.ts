@@ -155,7 +155,8 @@ export class MtuSearch {
   /** [S-054] RFC 4821 §7.6.2: only the size is to blame. Probes must fail less often than congestion makes losses. */
   #fail(now: number, pause: number): void {
     if (this.probeSize === this.#proven && --this.#doubts > 0) return this.#rest(now, pause);
-    if (this.probeSize <= this.#proven) this.#proven = 0;
+    // It comes first, so that what fails is no larger: if there was one, it is over with it.
+    this.#proven = 0;
     this.high = Math.max(this.low, Math.min(this.high, this.probeSize - 1));
     this.#rest(now, pause);
   }

@@ -8,13 +8,14 @@ const SECOND = 1_000_000;
 const MSS = 1000;
 
 /** A connection that a peer has opened with this SYN, by default one that asks for ECN. */
-function accepted(syn: Partial<SegmentSpec> = {}, tcp: ConnectionOptions = {}) {
+function accepted(syn: Partial<SegmentSpec> = {}, tcp: ConnectionOptions = {}, rtt: number = 0) {
   const world = new World({ tcp });
   const list = world.listen();
   const peer = world.client();
   peer.wnd = syn.wnd ?? peer.wnd;
   peer.send({ flags: 'SEC', mss: MSS, ...syn });
   const answer = peer.take()[0]!;
+  world.advance(rtt);
   peer.send({ flags: 'A' });
   return { world, peer, answer, ...list[0]! };
 }
@@ -181,8 +182,8 @@ describe('RFC 3168 §6.1.1: TCP initialization', () => {
 
 describe('RFC 3168 §6.1.2: the sender', () => {
   /** Ten segments on their way. */
-  function sending(tcp: ConnectionOptions = {}, syn: Partial<SegmentSpec> = {}) {
-    const made = accepted(syn, { congestion: 'reno', ...tcp });
+  function sending(tcp: ConnectionOptions = {}, syn: Partial<SegmentSpec> = {}, rtt: number = 0) {
+    const made = accepted(syn, { congestion: 'reno', ...tcp }, rtt);
     made.world.write(made.connection, 30 * MSS);
     expect(marks(made.peer.take())).toEqual(Array.from({ length: 10 }, () => 'A ect0'));
     return made;
@@ -206,6 +207,96 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     peer.send({ flags: 'AE', ack: 1 + 16 * MSS });
     expect(connection.info().cwnd).toBeLessThan(flight / 2);
     peer.take();
+  });
+
+  it.each([true, false])(
+    '[S-086] nothing makes the window larger before its data is acknowledged; SACK: %s',
+    (sack) => {
+      const { peer, connection } = sending({}, { sackPermitted: sack });
+      peer.send({ flags: 'AE', ack: 1 + MSS });
+      const { cwnd } = connection.info();
+      for (let n = 2; n < 10; n++) peer.send({ flags: 'A', ack: 1 + n * MSS });
+      expect(connection.info().cwnd).toBe(cwnd);
+      peer.take();
+      peer.ack();
+      peer.take();
+      peer.ack();
+      expect(connection.info().cwnd).toBeGreaterThan(cwnd);
+      peer.take();
+    },
+  );
+
+  it('[S-079] RFC 9937 §4: when that is over the window alone says how much may go', () => {
+    const { world, peer, connection } = sending({}, { sackPermitted: true });
+    peer.send({ flags: 'AE', ack: 1 + MSS });
+    while (connection.info().unsent > 0) {
+      peer.take();
+      peer.ack();
+    }
+    peer.take();
+    peer.ack();
+    const segments = Math.floor(connection.info().cwnd / MSS);
+    expect(segments).toBeGreaterThan(4);
+    world.write(connection, 20 * MSS);
+    expect(peer.take()).toHaveLength(segments);
+  });
+
+  it('[S-086] [S-079] a loss amid that goes on with the same reduction, and does not begin another', () => {
+    const { world, peer, connection } = sending({}, { sackPermitted: true }, 50_000);
+    world.advance(50_000);
+    peer.send({ flags: 'AE', ack: 1 + MSS });
+    const { ssthresh } = connection.info();
+    for (let n = 2; n <= 5; n++) peer.send({ flags: 'A', ack: 1 + n * MSS });
+    const before = peer.take().length;
+    for (let n = 7; n <= 10; n++) {
+      peer.send({ flags: 'A', ack: 1 + 5 * MSS, sack: [[1 + 6 * MSS, 1 + n * MSS]] });
+    }
+    expect(connection.info()).toMatchObject({ recovery: 'recovery', ssthresh });
+    // Nine of ten segments have arrived, and one for each two of them may leave: of the five the first again.
+    expect([before, peer.take().length]).toEqual([2, 3]);
+  });
+
+  it('[S-086] [S-080] a loss that a probe of the tail has repaired amid that ends with it, and is told once', () => {
+    const { world, peer, connection } = accepted({ sackPermitted: true }, { congestion: 'reno' }, 50_000);
+    const told: string[] = [];
+    world.stack.on('tcp-recovery', (event) => {
+      if (event.type !== 'retransmit') told.push('cause' in event ? `${event.type} ${event.cause}` : event.type);
+    });
+    world.write(connection, 3 * MSS);
+    world.advance(50_000);
+    peer.take();
+    peer.ack(1 + MSS);
+    world.advance(110_000);
+    // The probe.
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1 + 2 * MSS]);
+    world.write(connection, 5 * MSS);
+    peer.take();
+    peer.send({ flags: 'AE', ack: 1 + 2 * MSS });
+    peer.send({ flags: 'A', ack: 1 + 4 * MSS });
+    expect(told).toEqual(['loss ecn', 'loss tail-loss-probe']);
+    peer.ack();
+    expect(told).toEqual(['loss ecn', 'loss tail-loss-probe', 'recovered']);
+    peer.take();
+  });
+
+  it('[S-054] RFC 4821 §7.4: no probe of a larger size amid that', () => {
+    const { world, peer, connection } = accepted(
+      { mss: 1460, sackPermitted: true },
+      { congestion: 'reno', pathMtuDiscovery: 'probe' },
+    );
+    for (const bytes of [10_000, 20_000, 40_000]) {
+      world.write(connection, bytes);
+      world.advance(50_000);
+      for (const { seq, length } of peer.take()) if (bytes < 40_000) peer.ack(seq + length);
+    }
+    peer.send({ flags: 'AE', ack: peer.heardUpTo - 5000 });
+    const { cwnd, flight, mss } = connection.info();
+    expect(cwnd - flight).toBeGreaterThan(2 * mss);
+    world.write(connection, 20_000);
+    for (const { length } of peer.take()) expect(length).toBeLessThanOrEqual(mss);
+    peer.ack();
+    world.write(connection, 20_000);
+    expect(peer.take().some(({ length }) => length > mss)).toBe(true);
   });
 
   it('[S-086] says CWR on the first new data after that, and on nothing else', () => {
@@ -288,9 +379,10 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     plain.peer.take();
   });
 
-  it('a window of one segment waits for the retransmission timer', () => {
-    const { world, peer, connection } = accepted();
-    // Marks all the way: 10, 5, … segments.
+  /** Marks all the way, 10, 5, … segments, until the window is one, and that was marked, too. */
+  function pausing() {
+    const made = accepted();
+    const { world, peer, connection } = made;
     world.write(connection, 60 * MSS);
     for (let i = 0; i < 8 && connection.info().cwnd > MSS; i++) {
       peer.take();
@@ -300,12 +392,47 @@ describe('RFC 3168 §6.1.2: the sender', () => {
     peer.take();
     peer.send({ flags: 'AE', ack: peer.heardUpTo });
     peer.expectNothing();
+    return made;
+  }
+
+  it('a window of one segment waits for the retransmission timer', () => {
+    const { world, peer, connection } = pausing();
     const { rto } = connection.info();
     world.advance(rto * 1000 - 1000);
     peer.expectNothing();
     world.advance(2000);
     expect(marks(peer.take())).toEqual(['AC ect0']);
     expect(connection.info().timeouts).toBe(0);
+  });
+
+  it('another timer does not end that wait', () => {
+    const { world, peer, connection } = pausing();
+    const { rto } = connection.info();
+    for (let i = 0; i < 20; i++) peer.send({ flags: 'A', data: MSS });
+    world.read(connection);
+    peer.take();
+    // The ACK of this is delayed, and due before.
+    peer.send({ flags: 'A', data: 10 });
+    peer.expectNothing();
+    world.advance(rto * 1000 - 1000);
+    expect(peer.take().map(({ length }) => length)).toEqual([0]);
+    world.advance(2000);
+    expect(marks(peer.take())).toEqual(['AC ect0']);
+  });
+
+  it('[SHLD-7] a sender that waits so for a mark is not one that waits for a window: what is small goes on waiting', () => {
+    const { world, peer, connection } = pausing();
+    world.advance(connection.info().rto * 1000 + 1000);
+    expect(peer.take().map(({ length }) => length)).toEqual([MSS]);
+    peer.ack();
+    for (let i = 0; i < 100 && connection.info().unsent >= MSS; i++) {
+      peer.take();
+      peer.ack();
+    }
+    peer.take();
+    expect(connection.info()).toMatchObject({ unsent: 0 });
+    world.write(connection, 100);
+    peer.expectNothing();
   });
 
   it('[S-009] the codepoint stands beside the DSCP', () => {

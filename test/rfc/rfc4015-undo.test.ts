@@ -82,6 +82,24 @@ describe('RFC 4015 §3: what was done for a loss that was none is taken back', (
     expect(made.connection.info()).toMatchObject({ undos: 0, ssthresh: 5 * MSS });
   });
 
+  it('[S-082] RFC 3522 §3.2 step 2: a second time-out of the same loss does not overwrite RetransmitTS', () => {
+    const made = flying({ timestamps: true });
+    const { world, peer, connection } = made;
+    segments(made);
+    const { ssthresh } = connection.info();
+    world.advance(2 * RTT + FIRST_RTO);
+    const again = peer.take().filter(({ seq }) => seq === 1);
+    expect(again).toHaveLength(1);
+    world.advance(2 * FIRST_RTO);
+    expect(peer.take().filter(({ seq }) => seq === 1)).toHaveLength(1);
+    expect(connection.info()).toMatchObject({ timeouts: 2, recovery: 'loss' });
+    // The first segment was lost, the second transmission of it has arrived, and its answer was late.
+    peer.send({ flags: 'A', ack: 1 + MSS, tsecr: again[0]!.tsval! });
+    expect(connection.info()).toMatchObject({ undos: 0, recovery: 'loss' });
+    expect(connection.info().ssthresh).toBeLessThan(ssthresh);
+    segments(made);
+  });
+
   it('a real loss is not taken back, and its end is told', () => {
     const made = overtaken();
     const told = observe(made);

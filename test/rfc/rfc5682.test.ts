@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Frto, type FrtoAck } from '../../src/tcp/frto.ts';
+import { FIRST_RTO, RTT, ack as acknowledge, flying, segments } from '../support/sack-world.ts';
 import { established } from '../support/tcp-world.ts';
 
 const MSS = 1000;
@@ -206,7 +207,50 @@ describe('RFC 5682: properties', () => {
   });
 });
 
+describe('RFC 5682 on a connection: which of the two algorithms', () => {
+  /** Three segments, of which the first has timed out and was sent again; ten more wait. */
+  function expired(sack: boolean) {
+    const made = flying({ sack, flight: 10, more: 10, wnd: 10 * 1000 });
+    made.world.advance(2 * RTT + FIRST_RTO);
+    expect(made.connection.info()).toMatchObject({ timeouts: 1, recovery: 'loss' });
+    segments(made);
+    return made;
+  }
+
+  it('[S-081] §2.1 step 2a: without SACK a duplicate ACK says that there was a loss', () => {
+    const made = expired(false);
+    acknowledge(made, 0);
+    acknowledge(made, 2);
+    acknowledge(made, 3);
+    expect(made.connection.info().undos).toBe(0);
+    segments(made);
+  });
+
+  it('[S-081] §3.1 step 2: with SACK it does not', () => {
+    const made = expired(true);
+    acknowledge(made, 0, [2, 3]);
+    acknowledge(made, 1, [2, 3]);
+    acknowledge(made, 3);
+    expect(made.connection.info().undos).toBe(1);
+    segments(made);
+  });
+});
+
 describe('RFC 5682 §2.1 step 2b on a connection', () => {
+  it('[S-081] two new segments, whatever else is still on its way', () => {
+    const made = flying({ flight: 3 });
+    // The probe of the tail has gone; shortly before the timer expires the application writes.
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    made.world.advance(FIRST_RTO - 10_000);
+    made.world.write(made.connection, 4 * 1000);
+    made.world.advance(10_000);
+    expect(made.connection.info()).toMatchObject({ timeouts: 1, cwnd: 1000 });
+    segments(made);
+    made.world.write(made.connection, 4 * 1000);
+    acknowledge(made, 1);
+    expect(segments(made)).toEqual([7, 8]);
+  });
+
   it('[S-081] the new data waits for no Nagle: nothing else is sent that could be answered', () => {
     const { world, peer, connection } = established({ rtt: 100_000 });
     world.write(connection, 3 * 1460 + 100);

@@ -109,6 +109,26 @@ describe('RFC 6675 §5: the algorithm', () => {
     expect(segments(made)).toEqual([10]);
   });
 
+  it('[S-078] §6: the timer begins anew for the first segment that goes again, and for no other', () => {
+    const made = flying({ more: 20 });
+    const { world, peer } = made;
+    ack(made, 0, [4, 7]);
+    const since = world.clock.now();
+    const { rto } = made.connection.info();
+    expect(peer.take().map(({ seq }) => seq)).toContain(1);
+    // Others that were lost follow, as ACKs have it.
+    for (const n of [8, 9, 10]) {
+      world.advance(RTT / 4);
+      ack(made, 0, [4, n]);
+    }
+    expect(segments(made)).toEqual([2, 3, 10]);
+    world.clock.advanceTo(since + rto * 1000 - 1);
+    expect(made.connection.info().timeouts).toBe(0);
+    world.clock.advanceTo(since + rto * 1000);
+    expect(made.connection.info().timeouts).toBe(1);
+    segments(made);
+  });
+
   it('[S-078] step A: a partial ACK stays in recovery: the window is not reduced again nor grown', () => {
     const made = twenty({}, 40);
     for (let n = 13; n <= 30; n++) ack(made, 10, [12, n]);

@@ -186,7 +186,7 @@ describe('RFC 7323 §5.5: outdated timestamps', () => {
 describe('RFC 7323 §5.3 R1: bare ACKs that were overtaken (Linux: tcp_disordered_ack)', () => {
   /** Five segments of 1000 bytes are on their way; the peer's clock ticks milliseconds, its last ACK is of `recent`. */
   function waiting(): Extended & { recent: number; late(tsValue: number, spec?: Partial<SegmentSpec>): void } {
-    const made = extended({ tsValue: 1000, mss: 1012 });
+    const made = extended({ tsValue: 1000, mss: 1012, rtt: 100_000 });
     const { world, peer, connection, stamped } = made;
     world.write(connection, 1000);
     world.advance(100_000);
@@ -227,6 +227,7 @@ describe('RFC 7323 §5.3 R1: bare ACKs that were overtaken (Linux: tcp_disordere
     ['a larger window', -150, { wnd: 65_535 }],
     ['text', -150, { data: 10 }],
     ['a FIN', -150, { flags: 'FA' }],
+    ['no ACK at all', -150, { flags: 'P' }],
     ['not the next number', -150, { seq: 0 }],
   ] satisfies [string, number, Partial<SegmentSpec>][])('[S-066] R1: but not with %s', (_, age, spec) => {
     const made = waiting();
@@ -245,5 +246,29 @@ describe('RFC 7323 §5.3 R1: bare ACKs that were overtaken (Linux: tcp_disordere
       late(recent - age, { wnd: 100 });
       expect(connection.info()).toMatchObject({ sacked: 1000, sendWindow: 65_535 });
     }
+  });
+
+  it('[S-066] also when it was larger', () => {
+    const { late, recent, connection, peer, stamped } = waiting();
+    stamped(recent, { flags: 'A', ack: 1001, wnd: 60_000 });
+    late(recent - 10, { wnd: 65_535 });
+    expect(connection.info()).toMatchObject({ sacked: 1000, sendWindow: 60_000 });
+    peer.take();
+  });
+
+  it('[S-066] RFC 9293 §3.10.7.4: where the numbers say which window is newer they are believed', () => {
+    const bySeq = waiting();
+    bySeq.stamped(bySeq.recent, { flags: 'A', data: 100, ack: 1001 });
+    bySeq.late(bySeq.recent - 10, { seq: 101, wnd: 50_000 });
+    expect(bySeq.connection.info().sendWindow).toBe(50_000);
+    const byAck = waiting();
+    byAck.late(byAck.recent - 10, { ack: 2001, wnd: 50_000 });
+    expect(byAck.connection.info().sendWindow).toBe(50_000);
+  });
+
+  it('[S-064] without agreement timestamps say nothing of the window either', () => {
+    const { peer, connection } = extended();
+    peer.send({ flags: 'A', wnd: 50_000, options: stamp(0xffff_ffff) });
+    expect(connection.info().sendWindow).toBe(50_000);
   });
 });

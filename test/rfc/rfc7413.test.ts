@@ -705,9 +705,38 @@ describe('RFC 7413 §5.1: limits', () => {
       expect(() => peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 })).toThrow('my factory');
       expect(world.stack.tcp.connections).toEqual([]);
       world.advance(61 * SECOND);
-      peer.take();
+      // Its SYN is answered: it need not try again and again.
+      peer.expect({ flags: 'RA', ack: 1 });
     }
     expect(accepted).toEqual([]);
+  });
+
+  it('one that fails before the handshake is over: the peer, which has our SYN-ACK, learns of it', () => {
+    let failing = false;
+    congestionControls.register('test-fails-early', ({ mss }) => ({
+      name: 'test-fails-early',
+      get cwnd() {
+        if (failing) throw new Error('my controller');
+        return 10 * mss;
+      },
+      ssthresh: 10 * mss,
+      onAck: () => {},
+      onCongestion: () => {},
+      onRecovered: () => {},
+      onIdle: () => {},
+    }));
+    const { world, accepted, cookie } = listening({ congestion: 'test-fails-early' });
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
+    peer.expect({ flags: 'SA', ack: 101 });
+    const { connection, events } = accepted[0]!;
+    expect(connection.state).toBe('SYN_RECV');
+    failing = true;
+    connection.write(stream(0, 10));
+    expect(() => world.advance(0)).toThrow('my controller');
+    world.advance(0);
+    peer.expect({ flags: 'RA', seq: 1, ack: 101 });
+    expect(events).toEqual(['readable', 'error ECONNABORTED', 'close']);
   });
 
   it('refuses what is no number of connections', () => {

@@ -60,6 +60,16 @@ describe('RFC 7661 §4.1, §4.2: pipeACK', () => {
     expect([tested.pipeAck, tested.unproven]).toEqual([7 * MSS, true]);
   });
 
+  it('[S-083] §4.2: an ACK of what SACK had told of before says nothing, and begins no round trip', () => {
+    const { tested, sender } = validation(100 * MSS);
+    sender.delivered = 10 * MSS;
+    tested.mayGrow(sender.sample({ priorDelivered: -1 }), 100 * MSS, Infinity);
+    sender.round(2);
+    expect(tested.pipeAck).toBe(-1);
+    sender.round(3);
+    expect(tested.pipeAck).toBe(3 * MSS);
+  });
+
   it('[S-083] §4.2: SHOULD take a sample once in a round trip; the largest of the sampling period counts', () => {
     const { tested, sender } = validation(100 * MSS);
     sender.round(1);
@@ -195,15 +205,21 @@ for (const make of [() => new Reno(START), () => new Cubic(START)]) {
       expect(tested.cwnd).toBe(322 * MSS);
     });
 
-    it('[S-083] before anything is measured, too, only a sender that uses half of cwnd increases it', () => {
-      const tested = make();
-      for (let i = 0; i < 20; i++) {
-        for (let k = 0; k < 10; k++) {
-          tested.onAck(congestionSample({ now: i * RTT, flight: 4 * MSS, srtt: RTT, limited: false }));
+    it.each([
+      [5, 10],
+      [6, 12],
+    ])(
+      '[S-083] before anything is measured, too, only a sender that uses half of cwnd increases it: %i',
+      (used, cwnd) => {
+        const tested = make();
+        for (let i = 0; i < 20; i++) {
+          for (let k = 0; k < 10; k++) {
+            tested.onAck(congestionSample({ now: i * RTT, flight: used * MSS, srtt: RTT, limited: false, acked: 100 }));
+          }
         }
-      }
-      expect(tested.cwnd).toBe(10 * MSS);
-    });
+        expect(Math.floor(tested.cwnd / MSS)).toBe(cwnd);
+      },
+    );
 
     it('[S-083] §4.3: in slow start half of the window is enough: it grows up to twice what is used', () => {
       const tested = make();
@@ -285,6 +301,10 @@ for (const make of [() => new Reno(START), () => new Cubic(START)]) {
       const { tested, sender } = preserved();
       tested.onCongestion('ecn', sender.sample({ flight: 4 * MSS }));
       expect([tested.cwnd, tested.ssthresh]).toEqual([10 * MSS, 10 * MSS]);
+      // R is what "loss recovery" has to send again.
+      sender.resent += 6 * MSS;
+      tested.onRecovered(sender.sample({}));
+      expect([tested.cwnd, tested.ssthresh]).toEqual([10 * MSS, 10 * MSS]);
       sender.round(10, tested.cwnd);
       tested.onCongestion('ecn', sender.sample({ flight: 10 * MSS }));
       expect(tested.cwnd).toBe(name === 'reno' ? 5 * MSS : 7 * MSS);
@@ -341,6 +361,27 @@ for (const make of [() => new Reno(START), () => new Cubic(START)]) {
       const end = sender.now + 60 * MINUTE;
       while (sender.now < end) sender.round(1, tested.cwnd);
       expect(tested.cwnd).toBe(10 * MSS);
+    });
+
+    it('[S-083] a window no larger than the initial one is left alone, and ssthresh with it', () => {
+      const tested = make();
+      const sender = senderOf(tested);
+      lose(tested, sender, 10, 1);
+      for (let i = 0; i < 100 && tested.cwnd < 9.4 * MSS; i++) sender.round(Math.floor(tested.cwnd / MSS), tested.cwnd);
+      for (let i = 0; i < 3; i++) sender.round(1, tested.cwnd);
+      const { cwnd, ssthresh } = tested;
+      expect(cwnd).toBeLessThanOrEqual(10 * MSS);
+      expect(ssthresh).toBeLessThan((3 * cwnd) / 4);
+      const end = sender.now + 6 * MINUTE;
+      while (sender.now < end) sender.round(1, tested.cwnd);
+      expect([tested.cwnd, tested.ssthresh]).toEqual([cwnd, ssthresh]);
+    });
+
+    it('[S-083] §4.3: nothing is taken from who uses half of the window, however long that lasts', () => {
+      const { tested, sender } = preserved();
+      const end = sender.now + 6 * MINUTE;
+      while (sender.now < end) sender.round(81, Infinity);
+      expect(tested.cwnd).toBeGreaterThanOrEqual(161 * MSS);
     });
 
     it('[S-083] the period begins anew when the window was validated', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Stack, cable, impair } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import type { TcpPeer } from '../support/tcp-peer.ts';
+import { RawLink } from '../support/raw-link.ts';
 import { World, established, inState } from '../support/tcp-world.ts';
 
 const MILLISECOND = 1000;
@@ -264,6 +265,28 @@ describe('RFC 9293 §3.8.1, §3.8.3: data that is not acknowledged', () => {
     clock.advance(SECOND);
     alice.assertQuiescent();
     bob.assertQuiescent();
+  });
+
+  it('[MUST-20] [S-023] above R1 each gateway gets as many tries as the first', () => {
+    const clock = new VirtualClock();
+    const stack = new Stack({ clock, random: seededRandom(1) });
+    const links = [new RawLink(), new RawLink()];
+    for (const [i, link] of links.entries()) {
+      stack.attach(link, { addresses: [`10.0.${i}.1/24`] });
+      stack.routes.add('192.0.2.0/24', { via: `10.0.${i}.2`, metric: i });
+    }
+    const syn = () => links.map((link) => link.take().length);
+    stack.tcp.connect({ remoteAddress: '192.0.2.1', remotePort: 7 }, {});
+    clock.advance(0);
+    expect(syn()).toEqual([1, 0]);
+    const ways: number[] = [];
+    // SYNs after 1, 3, 7, 15, 31, 63 and 127 seconds.
+    for (const at of [1, 3, 7, 15, 31, 63, 127]) {
+      clock.advanceTo(at * SECOND);
+      ways.push(syn().indexOf(1));
+    }
+    expect(ways).toEqual([0, 0, 1, 1, 1, 0, 0]);
+    void stack.destroy();
   });
 
   it('[MUST-20] a FIN alone is retransmitted and given up like data', () => {

@@ -202,6 +202,9 @@ describe('RFC 9438 §4.6: multiplicative decrease', () => {
     expect([cubic.cwnd, cubic.ssthresh]).toEqual([1400, 2 * MSS]);
     cubic.onCongestion('ecn', sample({ flight: MSS }));
     expect([cubic.cwnd, cubic.ssthresh]).toEqual([MSS, 2 * MSS]);
+    // Also when the window of data that was marked is acknowledged.
+    cubic.onRecovered(sample({ flight: MSS }));
+    expect([cubic.cwnd, cubic.ssthresh]).toEqual([MSS, 2 * MSS]);
   });
 
   it.each([0, 3, 69])('[S-084] [S-079] after recovery cwnd is ssthresh, with %d segments in the network', (pipe) => {

@@ -201,6 +201,9 @@ describe('RFC 9937 where little or nothing is left in the network to bring ACKs'
     // 10 and 11 are lost: 10 goes again, for 11 too little was delivered.
     ack(made, 10, [12, 15]);
     expect(segments(made)).toEqual([10]);
+    // Another window alone lets nothing go.
+    peer.send({ flags: 'A', ack: 1 + 10 * MSS, wnd: 60_000, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
+    expect(segments(made)).toEqual([]);
     // The peer has run out of memory: what arrives from here on it throws away.
     peer.send({ flags: 'A', ack: 1 + 10 * MSS, wnd: 0, sack: [[1 + 12 * MSS, 1 + 15 * MSS]] });
     world.advance(RTT);

@@ -31,6 +31,8 @@ export interface ExtendedOptions extends WorldOptions {
   mss?: number;
   wnd?: number;
   iss?: number;
+  /** The round-trip time of a passive handshake, in microseconds. Default 0. */
+  rtt?: number;
 }
 
 /** A connection after the handshake, with a peer that knows of SACK and timestamps. */
@@ -45,7 +47,7 @@ export interface Extended extends Told {
 
 /** Makes a world and goes through the handshake. */
 export function extended(options: ExtendedOptions = {}): Extended {
-  const { open = 'passive', sack = true, tsValue, windowScale, mss = 1460, wnd, iss, ...ofWorld } = options;
+  const { open = 'passive', sack = true, tsValue, windowScale, mss = 1460, wnd, iss, rtt = 0, ...ofWorld } = options;
   const world = new World(ofWorld);
   const offer: SegmentSpec = {
     flags: 'S',
@@ -60,6 +62,7 @@ export function extended(options: ExtendedOptions = {}): Extended {
     if (wnd !== undefined) peer.wnd = wnd;
     peer.send(offer);
     const syn = peer.expect({ flags: 'SA', seq: 0, ack: 1 });
+    world.advance(rtt);
     peer.send({ flags: 'A', ...plain });
     return { ...accepted[0]!, world, peer, syn, stamped: stampedBy(peer) };
   }

@@ -189,14 +189,17 @@ export interface Connected extends Gated {
 }
 
 /** A connection that the peer has opened. */
-export function connected(options: ListenOptions = {}, syn: { sackPermitted?: boolean; wnd?: number } = {}): Connected {
+export function connected(
+  options: ListenOptions = {},
+  syn: { flags?: string; sackPermitted?: boolean; wnd?: number } = {},
+): Connected {
   const made = gated();
   const { stack, peer, clock } = made;
   stack.tcp.listen({ port: 7, ...options }, (connection) => (connection.handler = { onReadable: () => {} }));
   const { wnd = 65_535, ...offer } = syn;
   peer.wnd = wnd;
   peer.send({ flags: 'S', mss: MSS, ...offer });
-  peer.expect({ flags: 'SA' });
+  peer.expect({ seq: 0, ack: 1 });
   clock.advance(50_000);
   peer.send({ flags: 'A' });
   const connection = stack.tcp.connections[0]!;

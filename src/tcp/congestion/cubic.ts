@@ -80,7 +80,7 @@ export class Cubic implements CongestionController {
 
   /** The window waits for SND.UNA (RFC 5681 §3.1), HyStart++ doesn't: "for each arriving ACK in slow start". */
   onSelectiveAck(sample: CongestionSample): void {
-    if (this.cwnd < this.ssthresh) this.#watchDelay(sample);
+    this.#watchDelay(sample);
   }
 
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {

@@ -23,8 +23,8 @@ export class WindowValidation {
   /** Samples count of what was sent when so much had been delivered, or later; −1: more than now; Infinity: none do. */
   #from: number = -1;
   /** The largest sample of each part of the sampling period, and when that part began. */
-  readonly #maxima: number[] = [];
-  readonly #starts: number[] = [];
+  readonly #maxima: number[] = new Array<number>(SLOTS).fill(0);
+  readonly #starts: number[] = new Array<number>(SLOTS).fill(-Infinity);
   #slot: number = 0;
   /** When the non-validated phase, or its period at hand, began; −1 in the validated phase. */
   #since: number = -1;
@@ -111,8 +111,7 @@ export class WindowValidation {
   #forget(from: number): void {
     this.pipeAck = -1;
     this.#from = from;
-    this.#maxima.length = this.#starts.length = 0;
-    this.#slot = 0;
+    this.#starts.fill(-Infinity);
     this.#since = -1;
   }
 
@@ -128,19 +127,18 @@ export class WindowValidation {
     const period = Math.max(SAMPLING_RTTS * srtt, SAMPLING_US);
     this.#note(now, totalDelivered - priorDelivered, period / SLOTS);
     this.pipeAck = 0;
-    for (let i = 0; i < this.#maxima.length; i++) {
+    for (let i = 0; i < SLOTS; i++) {
       // §4.5.1: what is older than the sampling period is discarded.
       if (now - this.#starts[i]! < period) this.pipeAck = Math.max(this.pipeAck, this.#maxima[i]!);
     }
   }
 
   #note(now: number, value: number, length: number): void {
-    const slots = this.#maxima.length;
-    if (slots > 0 && now - this.#starts[this.#slot]! < length) {
+    if (now - this.#starts[this.#slot]! < length) {
       this.#maxima[this.#slot] = Math.max(this.#maxima[this.#slot]!, value);
       return;
     }
-    this.#slot = slots < SLOTS ? slots : (this.#slot + 1) % SLOTS;
+    this.#slot = (this.#slot + 1) % SLOTS;
     this.#maxima[this.#slot] = value;
     this.#starts[this.#slot] = now;
   }

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Connection } from '../../../src/index.ts';
 import { Stack, cable } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+import type { TcpPeer } from '../../support/tcp-peer.ts';
+import { stream } from '../../support/tcp-peer.ts';
 import { World } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
@@ -103,6 +105,29 @@ describe('a stack with little memory', () => {
 });
 
 describe('what a peer makes a stack hold', () => {
+  /** A connection that a peer has opened from `port`. */
+  function opened(world: World, port: number): TcpPeer {
+    const peer = world.client(port);
+    peer.send({ flags: 'S', mss: 1460 });
+    peer.expect({ flags: 'SA' });
+    peer.send({ flags: 'A' });
+    return peer;
+  }
+
+  /** Two connections, one of which holds all of the budget but `left` bytes: what its peer has sent is not read. */
+  function crowded(limit: number, left: number) {
+    const world = new World({ memory: limit });
+    world.listen();
+    const [hog, peer] = [opened(world, 40_000), opened(world, 40_001)];
+    const used = (): number => world.stack.statistics().memory.used;
+    while (limit - used() > left) {
+      hog.send({ flags: 'A', data: Math.min(1460, limit - used() - left) });
+      hog.take();
+    }
+    expect(used()).toBe(limit - left);
+    return { world, hog, peer };
+  }
+
   it('one byte of each two, on many connections: no more than the budget', () => {
     const limit = 200_000;
     const world = new World({ memory: limit, tcp: { sack: true } });
@@ -128,6 +153,46 @@ describe('what a peer makes a stack hold', () => {
     expect(world.stack.statistics().drops['tcp-out-of-order-pruned']).toBeGreaterThan(0);
     for (const peer of peers) peer.send({ flags: 'R', seq: 1 });
     expect(world.stack.statistics().memory.used).toBe(0);
+  });
+
+  it('what is given back for a segment is less than it takes: that is dropped, and the budget holds', () => {
+    const limit = 20_000;
+    const { world, hog, peer } = crowded(limit, 1000);
+    peer.send({ flags: 'A', seq: 1 + 2000, data: 10 });
+    expect(world.stack.statistics().drops['tcp-out-of-order-pruned']).toBeUndefined();
+    peer.take();
+    // What was kept out of order goes, and is not enough.
+    peer.send({ flags: 'A', seq: 1 + 2010, data: 1460 });
+    const { memory, drops } = world.stack.statistics();
+    expect(memory.used).toBeLessThanOrEqual(limit);
+    expect(drops).toMatchObject({ 'tcp-out-of-order-pruned': 1, 'tcp-memory-budget': 1 });
+    peer.take();
+    hog.take();
+  });
+
+  it('its owner is told of room when there is memory for it, too, and not only a part of the send buffer free', () => {
+    const world = new World({ memory: 20_000, tcp: { sendBuffer: 9000 } });
+    const accepted = world.listen();
+    const peer = opened(world, 40_000);
+    const { connection, events } = accepted[0]!;
+    connection.handler = { onWritable: () => events.push('writable') };
+    expect(connection.write(stream(0, 10_000))).toBe(9000);
+    world.advance(0);
+    peer.take();
+    // Others hold the rest, and what each connection may have though there is none.
+    const others = [40_001, 40_002, 40_003, 40_004].map((port) => opened(world, port));
+    for (let i = 0; i < 8; i++) for (const other of others) other.send({ flags: 'A', data: 1460 });
+    const { used, limit } = world.stack.statistics().memory;
+    expect(used).toBeGreaterThan(limit + 5000);
+    events.length = 0;
+    peer.ack(1 + 4000);
+    expect(connection.writableLength).toBe(0);
+    expect(events).toEqual([]);
+    for (const other of accepted.slice(1)) while (other.connection.read() !== undefined);
+    peer.ack(1 + 5000);
+    expect(events).toEqual(['writable']);
+    expect(connection.writableLength).toBeGreaterThan(0);
+    for (const one of [peer, ...others]) one.take();
   });
 
   it('SACK blocks that cut what is on its way: the scoreboard counts, and what is acknowledged no more', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { congestionControls } from '../../../src/index.ts';
+import type { Connection } from '../../../src/index.ts';
 import { stream } from '../../support/tcp-peer.ts';
 import { connected } from '../../support/tcp-gate.ts';
 import { World, established, inState } from '../../support/tcp-world.ts';
@@ -178,6 +179,20 @@ describe('stack.destroy', () => {
 });
 
 describe('an exception', () => {
+  let ending: Connection | undefined;
+  congestionControls.register('test-ends-and-fails', ({ mss }) => ({
+    name: 'test-ends-and-fails',
+    cwnd: 10 * mss,
+    ssthresh: 10 * mss,
+    onAck: () => {
+      ending?.abort();
+      throw new Error('my controller');
+    },
+    onCongestion: () => {},
+    onRecovered: () => {},
+    onIdle: () => {},
+  }));
+
   it('of a congestion controller resets the connection: the peer learns of it', () => {
     let failing = false;
     congestionControls.register('test-fails', ({ mss }) => ({
@@ -199,6 +214,16 @@ describe('an exception', () => {
     failing = false;
     world.advance(0);
     peer.expect({ flags: 'RA', seq: 1 });
+  });
+
+  it('of one whose connection is over by then: the peer is told once', () => {
+    const { world, peer, connection } = established({ tcp: { congestion: 'test-ends-and-fails' } });
+    ending = connection;
+    world.write(connection, 10);
+    peer.expect({ length: 10 });
+    expect(() => peer.ack()).toThrow('my controller');
+    world.advance(0);
+    expect(peer.take().map(({ flags }) => flags)).toEqual(['RA']);
   });
 });
 

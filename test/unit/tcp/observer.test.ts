@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FIRST_RTO, RTT, ack, connected, flying, segments } from '../../support/sack-world.ts';
+import { FIRST_RTO, MSS, RTT, ack, connected, flying, segments } from '../../support/sack-world.ts';
 import { World } from '../../support/tcp-world.ts';
 
 /** What an observer of loss recovery is told from here on: type and cause. */
@@ -30,6 +30,22 @@ describe('what an observer is told of loss recovery', () => {
     expect(told).toEqual(['retransmit tail-loss-probe']);
     made.world.advance(FIRST_RTO);
     expect(told.slice(1)).toEqual(['loss timeout', 'retransmit timeout']);
+    segments(made);
+  });
+
+  it('how much a timeout takes for lost: with SACK what is overdue, and not what was sent just before', () => {
+    const made = flying({ flight: 3 });
+    const lost: number[] = [];
+    made.world.stack.on('tcp-recovery', (event) => {
+      if (event.type === 'loss') lost.push(event.lost);
+    });
+    // The tail loss probe has gone; the timer expires 300 ms after it.
+    made.world.advance(RTT + 2 * made.world.clock.resolution);
+    made.world.advance(FIRST_RTO - 10_000);
+    made.world.write(made.connection, 2 * MSS);
+    made.world.advance(10_000);
+    expect(made.connection.info()).toMatchObject({ timeouts: 1, flight: 5 * MSS });
+    expect(lost).toEqual([3 * MSS]);
     segments(made);
   });
 

@@ -123,6 +123,72 @@ describe('RFC 8985 §7.2: a loss probe', () => {
   });
 });
 
+describe('RFC 8985 §7.3: what a loss probe sends', () => {
+  /** The probe's time has come while the interface's queue was full. */
+  function blocked() {
+    const made = connected({}, { sackPermitted: true });
+    made.write(3 * MSS);
+    made.peer.take();
+    made.fill();
+    // Two round trips of 50 ms, and before the retransmission timer.
+    made.clock.advance(120_000);
+    expect(made.connection.info()).toMatchObject({ retransmits: 0, timeouts: 0 });
+    return made;
+  }
+
+  it('[S-080] waits for room in the queue', () => {
+    const { peer, open } = blocked();
+    open();
+    expect(peer.take().map(({ seq }) => seq)).toEqual([1 + 2 * MSS]);
+  });
+
+  it('[S-080] §8: not any more when the window has closed meanwhile', () => {
+    const { peer, open } = blocked();
+    peer.send({ flags: 'A', ack: 1, wnd: 0 });
+    open();
+    peer.expectNothing();
+  });
+
+  it('[S-080] not any more when SACK has told something meanwhile', () => {
+    const { peer, open } = blocked();
+    peer.send({ flags: 'A', ack: 1, sack: [[1 + MSS, 1 + 2 * MSS]] });
+    open();
+    peer.expectNothing();
+  });
+
+  it('[S-080] of a window that has shrunk: the last segment inside of it', () => {
+    const made = sacking();
+    const { world, peer, connection } = made;
+    world.write(connection, 4 * SMALL_MSS);
+    peer.take();
+    peer.send({ flags: 'A', ack: 1, wnd: 2500 });
+    world.advance(2 * RTT + 2 * world.clock.resolution);
+    expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([[1501, SMALL_MSS]]);
+  });
+
+  it('[S-080] "the highest-sequence segment": when that was small no more than that', () => {
+    const made = sacking({ tcp: { noDelay: true } });
+    const { world, peer, connection } = made;
+    world.write(connection, SMALL_MSS);
+    world.advance(10_000);
+    world.write(connection, 300);
+    peer.take();
+    world.advance(2 * RTT + 2 * world.clock.resolution);
+    expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([[1 + SMALL_MSS, 300]]);
+  });
+
+  it('[S-080] a FIN alone when that was sent alone', () => {
+    const made = sacking();
+    const { world, peer, connection } = made;
+    world.write(connection, SMALL_MSS);
+    world.advance(10_000);
+    world.act(() => connection.shutdown());
+    peer.take();
+    world.advance(2 * RTT + 2 * world.clock.resolution);
+    expect(peer.take().map(({ flags, seq, length }) => [flags, seq, length])).toEqual([['FA', 1 + SMALL_MSS, 0]]);
+  });
+});
+
 describe('a peer that can not be reached', () => {
   it('[MUST-47] is told of once, not with every write', () => {
     const { clock, connection, carrier, write, peer } = connected();

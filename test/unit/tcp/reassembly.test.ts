@@ -350,6 +350,7 @@ describe('ranges and copies', () => {
     expect(queue.segments).toBe(3);
     expect([queue.overlap(0, 30_000), queue.rangeStart, queue.rangeEnd]).toEqual([true, 10, 10_010]);
     expect([queue.overlap(6000, 12_000), queue.rangeStart, queue.rangeEnd]).toEqual([true, 6000, 10_010]);
+    expect([queue.overlap(21_000, 30_000), queue.rangeStart, queue.rangeEnd]).toEqual([true, 21_000, 25_000]);
     expect(queue.overlap(10_010, 20_000)).toBe(false);
     queue.clear();
   });

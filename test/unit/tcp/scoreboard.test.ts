@@ -295,6 +295,18 @@ describe('Scoreboard', () => {
     ]);
   });
 
+  it('counts once what was sent again, however often', () => {
+    const board = ten();
+    for (const [now, end] of [
+      [200, 200],
+      [300, 200],
+      [400, 300],
+    ] as const) {
+      board.markRetransmitted(100, end, now, STAMP);
+    }
+    expect(board.repeated).toBe(200);
+  });
+
   it('loses what was sent long before what has arrived, and waits for the rest', () => {
     const board = ten();
     board.sack(700, 800, new Sink());

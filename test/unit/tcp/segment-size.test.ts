@@ -46,6 +46,44 @@ describe('RFC 4821 §7.4: room for a probe', () => {
   });
 });
 
+describe('RFC 4821 §7.4: "no outstanding probes or losses"', () => {
+  it('[S-054] also at the end of a recovery, when the window has room for a probe', () => {
+    const { world, peer, connection } = extended({
+      tcp: { pathMtuDiscovery: 'probe', congestion: 'reno' },
+      wnd: 65_535,
+    });
+    for (const bytes of [10_000, 20_000, 40_000]) {
+      world.write(connection, bytes);
+      world.advance(50_000);
+      if (bytes < 40_000) {
+        for (const { seq, length } of peer.take()) peer.ack(seq + length);
+      }
+    }
+    const flight = peer.take();
+    const [first, last] = [flight[1]!, flight.at(-5)!];
+    const between = [first.seq + first.length, last.seq] as [number, number];
+    const behind = [last.seq + last.length, peer.heardUpTo] as [number, number];
+    // The probe that was on its way has arrived; two segments behind it are lost, and sent again.
+    peer.ack(first.seq, { sack: [behind, between] });
+    peer.take();
+    world.advance(50_000);
+    peer.ack(last.seq, { sack: [behind] });
+    peer.take();
+    const { recovery, mss, cwnd, flight: outstanding } = connection.info();
+    expect(recovery).toBe('recovery');
+    expect(cwnd - outstanding).toBeGreaterThan(2 * mss);
+    expect(cwnd).toBeGreaterThan(11 * mss);
+    world.write(connection, 20_000);
+    const sent = peer.take();
+    expect(sent.length).toBeGreaterThan(0);
+    for (const { length } of sent) expect(length).toBeLessThanOrEqual(mss);
+    // When it is over the search goes on.
+    peer.ack();
+    world.write(connection, 20_000);
+    expect(peer.take().some(({ length }) => length > mss)).toBe(true);
+  });
+});
+
 describe('RFC 4821 §7.6.2: only the probe is lost', () => {
   it('[S-054] further losses that the same batch tells of are congestion all the same', () => {
     const { world, peer, connection, probe, followers } = probing();

@@ -49,6 +49,16 @@ describe('a link that cuts super-segments', () => {
     expect(payloads()).toEqual([MSS, MSS]);
   });
 
+  it('[S-086] what says CWR goes alone: a link may copy the bit into every piece (Linux: TUN_F_TSO_ECN)', () => {
+    const { write, payloads, peer } = offloading({ congestion: 'reno' }, { flags: 'SEC' });
+    write(30 * MSS);
+    expect(payloads()).toEqual([10 * MSS]);
+    // A mark halves the window of ten segments; the next ACK leaves room for three.
+    peer.send({ flags: 'AE', ack: 1 + 2 * MSS });
+    peer.send({ flags: 'A', ack: 1 + 8 * MSS });
+    expect(payloads()).toEqual([MSS, 2 * MSS]);
+  });
+
   it('paced, they are as long as what may leave at once, in whole segments', () => {
     congestionControls.register('test-paced-bursts', ({ mss }) => ({
       name: 'test-paced-bursts',

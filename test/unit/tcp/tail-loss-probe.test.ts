@@ -28,6 +28,19 @@ describe('RFC 8985 §7.4.2: what an ACK says of a probe', () => {
     expect(probe.endSeq).toBe(5000);
   });
 
+  it.each([
+    [false, 'none'],
+    [true, 'done'],
+  ])(
+    '[S-080] a D-SACK of what it repeated: original and probe have arrived; a retransmission: %s',
+    (isRetrans, said) => {
+      const probe = new TailLossProbe();
+      probe.onSent(5000, 5000, isRetrans);
+      // Of new data that was never sent again the network has made two.
+      expect(probe.onAck(4000, true, false)).toBe(said);
+    },
+  );
+
   it('[S-080] new data needs no more than to be acknowledged', () => {
     const probe = new TailLossProbe();
     probe.onSent(5000, 5000, false);

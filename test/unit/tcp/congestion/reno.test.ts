@@ -123,6 +123,9 @@ describe('Reno', () => {
     expect([tested.cwnd, tested.ssthresh]).toEqual([2000, 2000]);
     tested.onCongestion('ecn', sample({ flight: 2000 }));
     expect([tested.cwnd, tested.ssthresh]).toEqual([1000, 2000]);
+    // RFC 3168 §6.1.2: also when the window of data that was marked is acknowledged.
+    tested.onRecovered(sample({ flight: 2000 }));
+    expect([tested.cwnd, tested.ssthresh]).toEqual([1000, 2000]);
   });
 
   it('restarts from the initial window after idleness, remembering what was reached', () => {

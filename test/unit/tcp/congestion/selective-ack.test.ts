@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { congestionControls } from '../../../../src/index.ts';
 import { Reno } from '../../../../src/tcp/congestion/reno.ts';
 import { MSS, RTT, ack, flying, segments } from '../../../support/sack-world.ts';
+import { World } from '../../../support/tcp-world.ts';
 
 /** What the controller was told by `onAck` and by `onSelectiveAck`, in order. */
 const heard: { by: 'ack' | 'selective'; acked: number; delivered: number; rtt: number }[] = [];
@@ -34,6 +35,20 @@ describe('CongestionController.onSelectiveAck', () => {
     const made = inFlight();
     ack(made, 1, [2, 3]);
     expect(heard).toEqual([{ by: 'ack', acked: MSS, delivered: 2 * MSS, rtt: RTT }]);
+  });
+
+  it('[S-086] neither is told of an ACK with ECE: RFC 3168 §6.1.2, it is answered as a loss is', () => {
+    const world = new World({ tcp: { congestion: 'test-listening', pathMtuDiscovery: 'icmp' } });
+    const [accepted, peer] = [world.listen(), world.client()];
+    peer.send({ flags: 'SEC', mss: MSS, sackPermitted: true });
+    peer.expect({ flags: 'SAE' });
+    peer.send({ flags: 'A' });
+    world.write(accepted[0]!.connection, 10 * MSS);
+    peer.take();
+    peer.send({ flags: 'AE', ack: 1 + MSS, sack: [[1 + 2 * MSS, 1 + 3 * MSS]] });
+    expect(accepted[0]!.connection.info().ssthresh).toBeLessThan(10 * MSS);
+    expect(heard).toEqual([]);
+    peer.take();
   });
 
   it('not of one that tells nothing new', () => {

@@ -25,10 +25,10 @@ congestionControls.register('test-diary', ({ mss }) => ({
 }));
 
 /** A connection whose controller writes down what it is told. */
-function diary(rate?: number) {
+function diary(rate?: number, noDelay: boolean = true, sack: boolean = false) {
   told.length = 0;
   pacingRate = rate;
-  return established({ tcp: { congestion: 'test-diary', noDelay: true }, rtt: 100_000 });
+  return established({ sack, tcp: { congestion: 'test-diary', noDelay }, rtt: 100_000 });
 }
 
 describe('what a congestion controller is told', () => {
@@ -72,6 +72,43 @@ describe('what a congestion controller is told', () => {
 });
 
 describe('a controller that paces slowly', () => {
+  it('[MUST-36] waiting for its time is no small window either: no probe is counted, what is small goes on waiting', () => {
+    // Three seconds a segment, ten times the time-out.
+    const { world, peer, connection } = diary(500, false);
+    const trouble: string[] = [];
+    connection.handler = { ...connection.handler, onSoftError: ({ code }) => trouble.push(code) };
+    world.write(connection, 4 * MSS);
+    for (let i = 0; i < 4; i++) {
+      world.clock.advanceTo(i * 3 * SECOND + 100_000);
+      peer.expect({ length: MSS });
+      peer.ack();
+    }
+    expect(trouble).toEqual([]);
+    world.advance(60 * SECOND);
+    world.write(connection, MSS);
+    world.write(connection, 100);
+    expect(peer.take().map(({ length }) => length)).toEqual([MSS]);
+  });
+
+  it('[S-078] what was lost waits for its time as new data does; the first goes at once', () => {
+    // 14.6 ms a segment.
+    const { world, peer, connection } = diary(100_000, true, true);
+    world.write(connection, 6 * MSS);
+    world.advance(100_000);
+    expect(peer.take()).toHaveLength(6);
+    peer.send({ flags: 'A', ack: 1, sack: [[1 + 3 * MSS, 1 + 6 * MSS]] });
+    peer.expect({ seq: 1, length: MSS });
+    expect(connection.info()).toMatchObject({ lost: 3 * MSS, limitedBy: 'pacing' });
+    const since = world.clock.now();
+    for (const n of [1, 2]) {
+      world.clock.advanceTo(since + n * 14_600 - 10);
+      peer.expectNothing();
+      world.clock.advanceTo(since + n * 14_600);
+      peer.expect({ seq: 1 + n * MSS, length: MSS });
+    }
+    expect(connection.info()).toMatchObject({ limitedBy: 'application', timeouts: 0 });
+  });
+
   it('[MUST-35] waiting for its time is no closed window: nothing is probed, and nobody is told of trouble', () => {
     const { world, peer, connection } = diary(500);
     const trouble: string[] = [];

@@ -3,6 +3,7 @@ import type { CongestionFactory, CongestionSample } from '../../../../src/tcp/co
 import { congestionControls } from '../../../../src/tcp/congestion/registry.ts';
 import { FIRST_RTO, MSS, RTT, ack, connected, flying, range, segments } from '../../../support/sack-world.ts';
 import type { FlightOptions } from '../../../support/sack-world.ts';
+import { World } from '../../../support/tcp-world.ts';
 import type { Established } from '../../../support/tcp-world.ts';
 
 /** RACK.reo_wnd with a multiplier of 1. */
@@ -117,6 +118,36 @@ describe.each([true, false])('a congestion controller with onDelivery; SACK: %s'
     segments(made);
   });
 
+  it('RFC 5681 §3.1: hears of another timeout when something was acknowledged since the last', () => {
+    const made = flight({ sack });
+    const timeouts = () => news().filter((what) => what === 'timeout');
+    made.world.advance(2 * RTT + FIRST_RTO);
+    expect(timeouts()).toHaveLength(1);
+    // The same data is lost again: nothing new.
+    made.world.advance(2 * FIRST_RTO);
+    expect(timeouts()).toHaveLength(0);
+    ack(made, 1);
+    segments(made);
+    expect(made.connection.info().recovery).toBe('loss');
+    made.world.advance(20 * FIRST_RTO);
+    expect(timeouts()).toHaveLength(1);
+    segments(made);
+  });
+
+  it('RFC 7413 §4.2.2 step 6: the octet of a SYN is no data that was delivered', () => {
+    connected({ sack, tcp: { congestion: 'recorder' } });
+    expect(told.map(({ what, sample }) => [what, sample.delivered])).toEqual([['delivery', 0]]);
+    news();
+    // A SYN cookie: nobody remembers that it was sent.
+    const world = new World({ tcp: { congestion: 'recorder' } });
+    world.listen({ synCookies: 'always' });
+    const peer = world.client();
+    peer.send({ flags: 'S', mss: MSS, sackPermitted: sack });
+    peer.expect({ flags: 'SA' });
+    peer.send({ flags: 'A' });
+    expect(told.map(({ what, sample }) => [what, sample.delivered])).toEqual([['delivery', 0]]);
+  });
+
   it('hears of no congestion, and of no end of it, where packets were too big for the path', () => {
     const made = connected({ sack, tcp: { congestion: 'recorder' } });
     made.world.write(made.connection, 3 * MSS);
@@ -145,6 +176,16 @@ describe.each([true, false])('a congestion controller with onDelivery; SACK: %s'
   });
 });
 
+describe('a congestion controller with onDelivery', () => {
+  it('hears of what SACK alone reports', () => {
+    const made = flight();
+    ack(made, 0, [1, 2]);
+    expect(told.map(({ what, sample }) => [what, sample.acked, sample.delivered])).toEqual([['delivery', 0, MSS]]);
+    ack(made, 0, [1, 2]);
+    expect(told).toHaveLength(1);
+  });
+});
+
 describe('what the samples say', () => {
   it('whether the application, or the network, was the limit when the newest data was sent', () => {
     const made = flight({ flight: 3 });
@@ -159,6 +200,22 @@ describe('what the samples say', () => {
       ack(made, n);
     }
     expect(told.filter(({ what }) => what === 'ack').at(-1)!.sample.appLimited).toBe(false);
+    segments(made);
+  });
+
+  it('a receiver whose window is full is no application that has nothing to send', () => {
+    const made = flight({ flight: 3, wnd: 3 * MSS });
+    ack(made, 3);
+    news();
+    made.world.write(made.connection, 12 * MSS);
+    for (const n of [6, 9, 12]) {
+      made.world.advance(RTT);
+      expect(segments(made)).toHaveLength(3);
+      ack(made, n);
+    }
+    const acks = told.filter(({ what }) => what === 'ack');
+    // What was sent while the first three were the newest is the application's, by the bubble in front of it.
+    expect(acks.map(({ sample }) => sample.appLimited)).toEqual([true, false, false]);
     segments(made);
   });
 
