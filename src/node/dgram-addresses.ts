@@ -31,7 +31,8 @@ export function splitZone(address: string): [address: string, zone: string | und
  */
 export function endpointInfo(type: SocketType, address: Address, port: number): AddressInfo {
   const info = addressInfo(type === 'udp6' ? address.mapped() : address, port);
-  return isLinkLocal(address) ? info : { ...info, address: splitZone(info.address)[0] };
+  if (address.zone !== undefined && !isLinkLocal(address)) [info.address] = splitZone(info.address);
+  return info;
 }
 
 /** Runs what sets an option: its system errors bear the name of the call and say no more, as Node's do. */

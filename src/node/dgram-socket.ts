@@ -75,7 +75,7 @@ export class Socket extends EventEmitter {
   }
 
   /**
-   * Binds at once, to an address that needs no lookup; 'listening' follows. Node has it since v24.18.
+   * Binds at once, to an address that needs no lookup; 'listening' follows. Node has it since v24.19.
    *
    * @returns the address bound, as `address()`
    * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL; ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_DGRAM_NOT_RUNNING,
@@ -108,7 +108,7 @@ export class Socket extends EventEmitter {
   }
 
   /**
-   * Fixes the peer at once, whose address needs no lookup; 'connect' follows. Node has it since v24.18.
+   * Fixes the peer at once, whose address needs no lookup; 'connect' follows. Node has it since v24.19.
    *
    * @throws EINVAL, ENETUNREACH, EACCES; ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_SOCKET_ALREADY_BOUND
    * while a bind is under way, ERR_SOCKET_DGRAM_NOT_RUNNING, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_IP_BLOCKED
