@@ -7,8 +7,13 @@ import type { DgramHandle } from './dgram-handle.ts';
 import type { BindOptions, DgramOptions } from './dgram-options.ts';
 import { asDgramError, invalidArgValue } from './net-errors.ts';
 
-/** Releases of 2026 no longer let the callback of a `bind` hide an error that nobody listens to. */
-const CLEARS_BY: string | symbol = 'bindSync' in nodeDgram.Socket.prototype ? EventEmitter.errorMonitor : 'error';
+/**
+ * Until v24.21 the callback of a `bind` hides an error that nobody listens to: it has a listener of its own. Which it is
+ * can be seen only in Node's source.
+ */
+const CLEARS_BY: string | symbol = String(nodeDgram.Socket.prototype.bind).includes('errorMonitor')
+  ? EventEmitter.errorMonitor
+  : 'error';
 
 /** Whether a datagram socket is bound, and what waits until it is. The steps are those of Node's `lib/dgram.js`. */
 export class DgramBinding {

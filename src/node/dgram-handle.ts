@@ -1,4 +1,3 @@
-import { isIPv4 } from 'node:net';
 import { systemError } from '../errors.ts';
 import type { SystemError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -6,10 +5,11 @@ import type { UdpMessageInfo } from '../udp/handler.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import type { Address } from '../wire/address.ts';
 import type { SendRequest } from './dgram-arguments.ts';
+import { asCall, familyOf, isOf, splitZone } from './dgram-addresses.ts';
 import { bufferSizeError, occupied } from './dgram-buffer-size.ts';
-import { asCall, toInterface, toIpv4 } from './dgram-group-arguments.ts';
 import type { Lookup, SocketType } from './dgram-lookup.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
+import { asDgramError } from './net-errors.ts';
 
 /** What a handle tells its socket. */
 export interface HandleListener {
@@ -63,10 +63,17 @@ export class DgramHandle {
 
   /** @throws EINVAL (bound already, an address of the other family), EADDRINUSE, EADDRNOTAVAIL */
   bind(address: string, port: number, { reuseAddr, reusePort, ipv6Only }: HandleBindOptions): void {
-    if (this.#core !== undefined || !isIPv4(address)) throw systemError('EINVAL', 'bind');
-    // libuv: there is nothing else that such a socket could have.
+    if (this.#core !== undefined) throw systemError('EINVAL', 'bind');
+    const own = this.#toAddress(address, 'bind');
+    // libuv: a socket of IPv4 could have nothing.
     if (ipv6Only && this.#type === 'udp4') throw systemError('EINVAL', 'bind');
-    const options = { address, port, reuseAddress: Boolean(reuseAddr), reusePort: Boolean(reusePort) };
+    const options = {
+      address: own,
+      port,
+      reuseAddress: Boolean(reuseAddr),
+      reusePort: Boolean(reusePort),
+      ipv6Only: Boolean(ipv6Only),
+    };
     this.#core = this.#stack.udp.bind(options, {
       onMessage: (bytes, info) => {
         if (this.#receiving) this.#listener.onMessage(bytes, info);
@@ -87,8 +94,7 @@ export class DgramHandle {
 
   /** @throws EINVAL (an address of the other family), ENETUNREACH, EACCES */
   connect(address: string, port: number): void {
-    if (!isIPv4(address)) throw systemError('EINVAL', 'connect');
-    this.#bound('connect').connect(address, port);
+    this.#bound('connect').connect(this.#toAddress(address, 'connect'), port);
   }
 
   /** As Linux: a port that was not asked for goes back, and the next message takes another. */
@@ -98,9 +104,14 @@ export class DgramHandle {
     if (this.#ephemeral) core.releasePort();
   }
 
-  /** Sends to `ip`, or to the peer without; the request's callback learns what became of it. */
+  /** Sends to `ip`, or to the peer of a connected socket; the request's callback learns what became of it. */
   send(request: SendRequest, ip: string | undefined): void {
-    this.#outgoing.send(this.#core, request, ip);
+    const { port, callback } = request;
+    try {
+      this.#outgoing.send(this.#core, request, port === undefined ? undefined : this.#toAddress(ip, 'send'));
+    } catch (error) {
+      if (callback) process.nextTick(callback, asDgramError(error, request));
+    }
   }
 
   /** Messages not yet sent fail with ECANCELED. */
@@ -141,38 +152,30 @@ export class DgramHandle {
     this.#bound('setMulticastLoopback');
   }
 
+  /** IPv4 has the address of the interface, IPv6 its name as a zone: `::%tun0`; none leaves it to the routes. */
   setMulticastInterface(address: string): void {
-    const own = asCall('setMulticastInterface', () => toIpv4(address));
-    const core = this.#bound('setMulticastInterface');
-    asCall('setMulticastInterface', () => core.multicastFrom(own));
+    asCall('setMulticastInterface', () => {
+      const family = familyOf(address);
+      const core = this.#bound('setMulticastInterface');
+      this.#checkLevel(family);
+      core.multicastFrom(family === 4 ? address : (this.#interface(address, 6) ?? '::'));
+    });
   }
 
   addMembership(group: string, own: string | undefined): void {
-    asCall('addMembership', () => {
-      const address = toIpv4(group);
-      this.#joining().join(address, toInterface(own));
-    });
+    this.#member('addMembership', 'join', group, own);
   }
 
   dropMembership(group: string, own: string | undefined): void {
-    asCall('dropMembership', () => {
-      const address = toIpv4(group);
-      this.#joining().leave(address, toInterface(own));
-    });
+    this.#member('dropMembership', 'leave', group, own);
   }
 
   addSourceSpecificMembership(source: string, group: string, own: string | undefined): void {
-    asCall('addSourceSpecificMembership', () => {
-      const [address, from] = [toIpv4(group), toIpv4(source)];
-      this.#joining().join(address, toInterface(own), from);
-    });
+    this.#member('addSourceSpecificMembership', 'join', group, own, source);
   }
 
   dropSourceSpecificMembership(source: string, group: string, own: string | undefined): void {
-    asCall('dropSourceSpecificMembership', () => {
-      const [address, from] = [toIpv4(group), toIpv4(source)];
-      this.#joining().leave(address, toInterface(own), from);
-    });
+    this.#member('dropSourceSpecificMembership', 'leave', group, own, source);
   }
 
   /**
@@ -220,8 +223,46 @@ export class DgramHandle {
 
   /** As libuv binds for the sake of a group: to an ephemeral port of all addresses, at once and to share it. */
   #joining(): UdpSocket {
-    if (this.#core === undefined) this.bind('0.0.0.0', 0, { reuseAddr: true });
+    if (this.#core === undefined) this.bind(this.#type === 'udp4' ? '0.0.0.0' : '::', 0, { reuseAddr: true });
     return this.#bound('bind');
+  }
+
+  /** The steps are libuv's: the addresses, a port, the interface, the call. */
+  #member(call: string, what: 'join' | 'leave', group: string, own: string | undefined, source?: string): void {
+    asCall(call, () => {
+      const family = familyOf(group);
+      if (source !== undefined && familyOf(source) !== family) throw systemError('EINVAL', call);
+      const core = this.#joining();
+      const by = own === undefined || own === null ? undefined : this.#interface(own, family);
+      this.#checkLevel(family);
+      core[what](splitZone(group)[0], by, source);
+    });
+  }
+
+  /** The interface of a group in the core's words. @throws EINVAL for what is no address of the family */
+  #interface(own: string, family: 4 | 6): string | undefined {
+    if (familyOf(own) !== family) throw systemError('EINVAL', 'inet_pton');
+    if (family === 4) return own;
+    const zone = this.#zoneOf(own);
+    return zone === undefined ? undefined : `::%${zone}`;
+  }
+
+  /** A socket of IPv4 has no options of IPv6, one of IPv6 has both. */
+  #checkLevel(family: 4 | 6): void {
+    if (family === 6 && this.#type === 'udp4') throw systemError('ENOPROTOOPT', 'setsockopt');
+  }
+
+  /** The name of an interface that stands behind an address; as libuv does, none is seen in what names no interface. */
+  #zoneOf(address: string): string | undefined {
+    const [, zone] = splitZone(address);
+    return this.#stack.interfaces.find(({ name }) => name === zone)?.name;
+  }
+
+  /** @throws EINVAL for an address of the other family, or none */
+  #toAddress(address: string | undefined, syscall: string): string {
+    if (!isOf(this.#type, address)) throw systemError('EINVAL', syscall);
+    if (!address.includes('%') || this.#zoneOf(address) !== undefined) return address;
+    return splitZone(address)[0];
   }
 }
 

@@ -13,8 +13,8 @@ export type LookupCallback = (error: Error | null, ip: string) => void;
 export type Lookup = (name: string | undefined, callback: LookupCallback) => void;
 
 /**
- * Releases of 2026 (v24.18 and the like, which have `bindSync`) hand literal addresses on without asking `dns.lookup`,
- * and read that when it is needed, not when the socket is made. Whoever replaces it can tell.
+ * Since v24.19, which brought `bindSync` too, Node hands literal addresses on without asking `dns.lookup`, and reads that
+ * when it is needed, not when the socket is made. Whoever replaces it can tell.
  */
 const SKIPS_LITERALS: boolean = 'bindSync' in nodeDgram.Socket.prototype;
 

@@ -12,7 +12,7 @@ export interface DgramOptions {
   recvBufferSize?: number | undefined;
   /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
   sendBufferSize?: number | undefined;
-  /** How names and addresses become addresses: called with the name, 4 and a callback. Default `dns.lookup`. */
+  /** How names and addresses become addresses: called with the name, 4 or 6, and a callback. Default `dns.lookup`. */
   lookup?: LookupFunction | undefined;
   /** Messages from these addresses are dropped. */
   receiveBlockList?: BlockList | undefined;

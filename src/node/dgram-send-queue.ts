@@ -1,4 +1,3 @@
-import { isIPv4 } from 'node:net';
 import { systemError } from '../errors.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import type { SendRequest } from './dgram-arguments.ts';
@@ -64,7 +63,6 @@ export class DgramSendQueue {
 function tried(core: UdpSocket, request: SendRequest, ip: string | undefined): boolean {
   const { list, size, port, callback } = request;
   try {
-    if (ip !== undefined && !isIPv4(ip)) throw systemError('EINVAL', 'send');
     if (!core.send(list, port, ip)) return false;
     if (callback) process.nextTick(callback, null, size);
   } catch (error) {

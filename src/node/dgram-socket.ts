@@ -2,11 +2,11 @@ import { Buffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { systemError, usageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
-import { addressInfo, familyName } from './address-info.ts';
 import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
+import { endpointInfo } from './dgram-addresses.ts';
 import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback, SendRequest } from './dgram-arguments.ts';
 import { DgramBinding, alreadyBound, literal } from './dgram-binding.ts';
@@ -75,7 +75,7 @@ export class Socket extends EventEmitter {
   }
 
   /**
-   * Binds at once, to an address that needs no lookup; 'listening' follows. Node has it since v24.18.
+   * Binds at once, to an address that needs no lookup; 'listening' follows. Node has it since v24.19.
    *
    * @returns the address bound, as `address()`
    * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL; ERR_SOCKET_ALREADY_BOUND, ERR_SOCKET_DGRAM_NOT_RUNNING,
@@ -108,7 +108,7 @@ export class Socket extends EventEmitter {
   }
 
   /**
-   * Fixes the peer at once, whose address needs no lookup; 'connect' follows. Node has it since v24.18.
+   * Fixes the peer at once, whose address needs no lookup; 'connect' follows. Node has it since v24.19.
    *
    * @throws EINVAL, ENETUNREACH, EACCES; ERR_SOCKET_DGRAM_IS_CONNECTED, ERR_SOCKET_BAD_PORT, ERR_SOCKET_ALREADY_BOUND
    * while a bind is under way, ERR_SOCKET_DGRAM_NOT_RUNNING, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_IP_BLOCKED
@@ -169,6 +169,22 @@ export class Socket extends EventEmitter {
     });
   }
 
+  /** `send` in its longest form, for programs of old. @throws as `send`, and ERR_INVALID_ARG_TYPE */
+  sendto(
+    message: Message,
+    offset: number,
+    length: number,
+    port: number,
+    address: string,
+    callback?: SendCallback,
+  ): void {
+    checkNumber(offset, 'offset');
+    checkNumber(length, 'length');
+    checkNumber(port, 'port');
+    checkString(address, 'address');
+    this.send(message, offset, length, port, address, callback);
+  }
+
   /** Closes the socket: 'close' follows. @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
   close(callback?: () => void): this {
     if (typeof callback === 'function') this.on('close', callback);
@@ -194,7 +210,7 @@ export class Socket extends EventEmitter {
   /** The address bound. @throws EBADF before that, ERR_SOCKET_DGRAM_NOT_RUNNING */
   address(): AddressInfo {
     const { address, port } = this.#running().local;
-    return addressInfo(address, port);
+    return endpointInfo(this.type, address, port);
   }
 
   /** The peer. @throws ERR_SOCKET_DGRAM_NOT_CONNECTED, ERR_SOCKET_DGRAM_NOT_RUNNING */
@@ -202,7 +218,7 @@ export class Socket extends EventEmitter {
     const handle = this.#running();
     if (this.#connection !== 'connected') throw notConnected();
     const { address, port } = handle.peer;
-    return addressInfo(address, port);
+    return endpointInfo(this.type, address, port);
   }
 
   /** Allows sending to broadcast addresses. @throws EBADF before the socket is bound */
@@ -349,9 +365,9 @@ export class Socket extends EventEmitter {
 
   #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
     const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const address = remoteAddress.toString();
+    const { address, family, port } = endpointInfo(this.type, remoteAddress, remotePort);
     if (isBlocked(this.#options.receiveBlockList, address)) return;
-    this.emit('message', message, { address, family: familyName(remoteAddress), port: remotePort, size });
+    this.emit('message', message, { address, family, port, size });
   }
 
   /** @throws ERR_SOCKET_DGRAM_NOT_RUNNING */
@@ -397,10 +413,8 @@ function checkOptions(options: DgramOptions): void {
   checkBlockList(receiveBlockList, 'options.receiveBlockList');
   checkBlockList(sendBlockList, 'options.sendBlockList');
   if (lookup !== undefined) checkFunction(lookup, 'lookup');
-  if (type !== 'udp4' && type !== 'udp6') {
-    throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6');
-  }
-  if (type === 'udp6') throw systemError('EAFNOSUPPORT', 'socket', { hint: 'UDP over IPv6 is not there yet' });
+  if (type === 'udp4' || type === 'udp6') return;
+  throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6');
 }
 
 function checkBufferSize(size: unknown): void {

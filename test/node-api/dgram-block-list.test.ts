@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DgramBench, LOCALHOST, called, textOf, thrown } from './dgram-bench.ts';
 import { MODULES } from './modules.ts';
 
-/** Node has the options since v22.14; our sockets have them on any. */
+/** Node has the options since v22.13; our sockets have them on any. */
 const present = MODULES.filter(({ name }) => name !== 'node' || 'isBlockList' in BlockList);
 
 const BLOCKED = { code: 'ERR_IP_BLOCKED', name: 'Error', message: `IP(${LOCALHOST}) is blocked by net.BlockList` };

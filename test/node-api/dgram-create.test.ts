@@ -1,5 +1,5 @@
 import nodeDgram from 'node:dgram';
-import { once } from 'node:events';
+import nodeEvents, { once } from 'node:events';
 import { BlockList } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DgramBench, LOCALHOST, called, textOf, thrown, wrong } from './dgram-bench.ts';
@@ -36,6 +36,26 @@ describe.each(MODULES)('$name: dgram.createSocket', ({ make }) => {
     await once(second, 'message');
     expect(heard).toEqual(['x']);
     second.close();
+  });
+
+  it('has what the running Node documents', () => {
+    const { dgram } = bench.modules;
+    const names = (module: typeof nodeDgram): string[] => {
+      const methods: string[] = [];
+      for (
+        let at: object | null = module.Socket.prototype;
+        at !== nodeEvents.prototype;
+        at = Object.getPrototypeOf(at)
+      ) {
+        methods.push(...Object.getOwnPropertyNames(at).filter((name) => !name.startsWith('_')));
+      }
+      return methods;
+    };
+    expect(names(dgram)).toEqual(expect.arrayContaining(names(nodeDgram)));
+    expect(Object.keys(dgram)).toEqual(expect.arrayContaining(['Socket', 'createSocket']));
+    expect(Symbol.asyncDispose in dgram.Socket.prototype).toBe(true);
+    expect(bench.socket()).toBeInstanceOf(nodeEvents);
+    expect(dgram.Socket.name).toBe('Socket');
   });
 
   it.each([undefined, null, 'udp5', 4, {}, { type: 'tcp' }])('refuses the type %j', (type) => {

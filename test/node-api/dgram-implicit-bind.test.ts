@@ -7,8 +7,14 @@ import { MODULES } from './modules.ts';
 
 const GROUP = '224.0.0.114';
 
-/** Newer releases no longer let the callback of a `bind` hide its error. */
-const HIDES_ERRORS = !('bindSync' in nodeDgram.Socket.prototype);
+/** Until v24.21 the callback of a `bind` hides its error: it has a listener of its own. */
+function hidesErrors(): boolean {
+  const socket = nodeDgram.createSocket('udp4');
+  socket.bind(0, LOCALHOST, () => socket.close());
+  return socket.listenerCount('error') > 0;
+}
+
+const HIDES_ERRORS = hidesErrors();
 
 describe.each(MODULES)('$name: what waits for a bind', ({ make }) => {
   let bench: DgramBench;

@@ -64,6 +64,26 @@ describe.each(MODULES)('$name: send and message', ({ make }) => {
     expect(await message).toBe(text);
   });
 
+  it('sendto is send in its longest form', async () => {
+    const server = await bench.bound();
+    const { port } = server.address();
+    const client = (await bench.bound()) as Socket & { sendto(...args: unknown[]): unknown };
+    const heard = textOf(server);
+    expect(await called((done) => client.sendto(BYTES, 1, 3, port, LOCALHOST, done))).toEqual([null, 3]);
+    expect(await heard).toBe('bcd');
+    for (const [args, name, type] of [
+      [['x', '0', 1, port, LOCALHOST], 'offset', 'number'],
+      [['x', 0, '1', port, LOCALHOST], 'length', 'number'],
+      [['x', 0, 1, String(port), LOCALHOST], 'port', 'number'],
+      [['x', 0, 1, port], 'address', 'string'],
+    ] as const) {
+      expect(thrown(() => client.sendto(...args))).toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: expect.stringMatching(`^The "${name}" argument must be of type ${type}`),
+      });
+    }
+  });
+
   it('takes the bytes a tick later when it is not connected, at once when it is', async () => {
     const server = await bench.bound();
     const { port } = server.address();

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DgramBench, LOCALHOST, fieldsOf, textOf, thrown, turn } from './dgram-bench.ts';
 import { MODULES } from './modules.ts';
 
-/** What releases from 2026 on have, and our sockets on any. */
+/** What Node has since v24.19, and our sockets on any. */
 interface SyncSocket extends Socket {
   bindSync(options?: unknown): AddressInfo;
   connectSync(port: unknown, address?: unknown): void;

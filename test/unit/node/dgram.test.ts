@@ -1,7 +1,5 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Stack } from '../../../src/index.ts';
-import { createDgram } from '../../../src/node/index.ts';
 import type { DgramSocket, RemoteInfo } from '../../../src/node/index.ts';
 import { netWorlds } from '../../support/net-world.ts';
 import type { NetWorld } from '../../support/net-world.ts';
@@ -218,10 +216,4 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     const [message] = (await once(server, 'message')) as Received;
     expect(String(message)).toBe('by name');
   });
-});
-
-it('udp6 is not there yet', async () => {
-  const stack = new Stack();
-  expect(thrown(() => createDgram(stack).createSocket('udp6')).code).toBe('EAFNOSUPPORT');
-  await stack.close();
 });
