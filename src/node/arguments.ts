@@ -39,6 +39,13 @@ export function checkNumber(value: unknown, name: string): void {
 }
 
 /** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
+export function checkInteger(value: unknown, name: string, least: number, most: number): void {
+  checkNumber(value, name);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (Number(value) < least || Number(value) > most) throw outOfRange(name, `>= ${least} && <= ${most}`, value);
+}
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
 export function checkUint32(value: unknown, name: string): void {
   checkNumber(value, name);
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
@@ -69,9 +76,7 @@ export function checkSignal(value: unknown, name: string): void {
 
 /** The time for an attempt, in milliseconds; Node's shortest is 10. */
 export function toAttemptTimeout(value: unknown, name: string): number {
-  checkNumber(value, name);
-  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
-  if (Number(value) < 1 || Number(value) > LONGEST_TIMER) throw outOfRange(name, '>= 1 && <= 2147483647', value);
+  checkInteger(value, name, 1, LONGEST_TIMER);
   return Math.max(10, Number(value));
 }
 
@@ -81,13 +86,6 @@ export function toDelay(value: unknown, name: string): number {
   const delay = Number(value);
   if (delay < 0 || !Number.isFinite(delay)) throw outOfRange(name, 'a non-negative finite number', value);
   return Math.min(delay, LONGEST_TIMER);
-}
-
-/** The delay of the first keep-alive probe: below 0 it counts as 0. */
-export function toInitialDelay(value: unknown): number {
-  if (value === undefined) return 0;
-  checkNumber(value, 'options.keepAliveInitialDelay');
-  return Math.max(0, Number(value));
 }
 
 /** @throws ERR_INVALID_ARG_TYPE unless it is a `Stack` */

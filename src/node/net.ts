@@ -6,6 +6,7 @@ import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
+import { acceptInstances } from './node-internals.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
 import { Socket } from './socket.ts';
@@ -101,6 +102,8 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   const host: NetHost = { stack, lookup, tcp, autoSelect, Socket: BoundSocket };
   const NetSocket = callable<SocketConstructor>(BoundSocket);
   const NetServer = callable<ServerConstructor>(BoundServer);
+  acceptInstances([BoundSocket, NetSocket], nodeNet.Socket);
+  acceptInstances([BoundServer, NetServer], nodeNet.Server);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
     if (connectOptions.path) return connectLocally(connectOptions, listener);

@@ -11,8 +11,11 @@ import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { addressInfo, familyName } from './address-info.ts';
-import { checkNumber, checkSignal, isPath, normalizeArguments, toInitialDelay, toPort } from './arguments.ts';
+import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
+import { toInitialDelay } from './keep-alive.ts';
 import { invalidArgType, invalidArgValue, listenError, outOfRange } from './net-errors.ts';
+import { ZERO_IS_A_LIMIT } from './node-features.ts';
+import { extendNodeServer } from './node-internals.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
 
@@ -63,8 +66,6 @@ export interface DropArgument {
 }
 
 const MOST_BACKLOG = 0x7fff_ffff;
-/** Before version 21 a `maxConnections` of 0 is none at all. */
-const ZERO_IS_A_LIMIT = Number.parseInt(process.versions.node, 10) >= 21;
 const accepted = diagnostics.channel('net.server.socket');
 
 /** A TCP server in the shape of Node's `net.Server`. */
@@ -75,7 +76,7 @@ export class Server extends EventEmitter {
   pauseOnConnect: boolean;
   noDelay: boolean;
   keepAlive: boolean;
-  /** Milliseconds. */
+  /** Seconds, as Node shows it. */
   keepAliveInitialDelay: number;
   /** Of the sockets' streams, in bytes. */
   highWaterMark: number;
@@ -282,7 +283,7 @@ export class Server extends EventEmitter {
     const hwm = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark };
     this.#connections++;
     const socket = new this.#host.Socket(
-      { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay, ...hwm },
+      { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay: keepAliveInitialDelay * 1000, ...hwm },
       {
         connection,
         server: this,
@@ -295,6 +296,16 @@ export class Server extends EventEmitter {
     );
     this.emit('connection', socket);
     if (accepted.hasSubscribers) accepted.publish({ socket });
+  }
+
+  /** Node's own name, which its http and some programs use. */
+  get _connections(): number {
+    return this.#connections;
+  }
+
+  /** As `_connections`. */
+  _emitCloseIfDrained(): void {
+    this.#emitCloseIfDrained();
   }
 
   #emitCloseIfDrained(): void {
@@ -313,6 +324,8 @@ export class Server extends EventEmitter {
     this.once('close', () => signal.removeEventListener('abort', close));
   }
 }
+
+extendNodeServer(Server.prototype);
 
 /** With `captureRejections` a listener of 'connection' that fails costs its own socket. */
 Object.defineProperty(Server.prototype, captureRejectionSymbol, {

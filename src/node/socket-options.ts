@@ -15,8 +15,10 @@ export interface SocketOptions extends Pick<DuplexOptions, 'readableHighWaterMar
   noDelay?: boolean | undefined;
   /** Probe an idle peer. Default false. */
   keepAlive?: boolean | undefined;
-  /** Milliseconds until the first probe; 0 leaves the default (2 hours). Default 0. */
+  /** Milliseconds until the first probe, rounded down to seconds; 0 leaves the default (2 hours). Default 0. */
   keepAliveInitialDelay?: number | undefined;
+  /** The type of service of packets, 0 to 255; where the running Node has it. */
+  typeOfService?: number | undefined;
   /** Destroys the socket when it is aborted. */
   signal?: AbortSignal | undefined;
   highWaterMark?: number | undefined;

@@ -30,7 +30,7 @@ const NOBODY: ConnectionHandler = {};
 export class SocketPump implements ConnectionHandler {
   readonly connection: Connection;
   bytesRead: number = 0;
-  /** Bytes of writes that were accepted as a whole. */
+  /** Bytes of all writes, that under way included. */
   bytesWritten: number = 0;
   readonly #owner: PumpOwner;
   #flowing: boolean = false;
@@ -38,7 +38,6 @@ export class SocketPump implements ConnectionHandler {
   #peerEnded: boolean = false;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = [];
-  #restOf: number = 0;
   #written: ((error?: Error) => void) | undefined;
 
   constructor(connection: Connection, owner: PumpOwner) {
@@ -60,14 +59,11 @@ export class SocketPump implements ConnectionHandler {
    */
   write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void, before: number = 0): void {
     this.#owner.active();
+    this.bytesWritten += length;
     const waiting = before === 0 ? chunks : without(chunks instanceof Uint8Array ? [chunks] : chunks, before);
     const taken = before + this.connection.write(waiting);
-    if (taken === length) {
-      this.bytesWritten += length;
-      return done();
-    }
+    if (taken === length) return done();
     this.#rest = without(chunks instanceof Uint8Array ? [chunks] : chunks, taken);
-    this.#restOf = length;
     this.#written = done;
   }
 
@@ -102,7 +98,6 @@ export class SocketPump implements ConnectionHandler {
     this.#owner.active();
     this.#rest = without(this.#rest, this.connection.write(this.#rest));
     if (this.#rest.length > 0) return;
-    this.bytesWritten += this.#restOf;
     this.#written = undefined;
     written();
   }

@@ -1,14 +1,18 @@
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
+import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { Duplex, addAbortSignal } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
-import type { Address } from '../wire/address.ts';
-import { addressInfo, familyName } from './address-info.ts';
-import { LONGEST_TIMER, checkFunction, normalizeArguments, toDelay, toInitialDelay } from './arguments.ts';
+import { addressInfo } from './address-info.ts';
+import { checkFunction, checkInteger, normalizeArguments, toDelay } from './arguments.ts';
 import { Dial } from './dial.ts';
 import { IdleTimer } from './idle-timer.ts';
-import { closedBeforeConnected, endedByPeer, invalidArgValue, socketClosed } from './net-errors.ts';
+import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
+import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
+import { closedBeforeConnected, endedByPeer, invalidArgType, invalidArgValue, socketClosed } from './net-errors.ts';
+import { FINISHES_UNCONNECTED, HAS_TYPE_OF_SERVICE } from './node-features.ts';
+import { extendNodeSocket } from './node-internals.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
 import { SocketPump } from './socket-pump.ts';
@@ -17,18 +21,37 @@ import { UserBuffer } from './user-buffer.ts';
 /** How `write`, `end` and their like are called back. */
 export type WriteCallback = (error?: Error | null) => void;
 
+type Listener = Parameters<Duplex['once']>[1];
+
 /** A write that waits for 'connect'. */
 interface HeldWrite {
   readonly chunks: Uint8Array | Uint8Array[];
+  readonly length: number;
   readonly send: () => void;
   readonly callback: WriteCallback;
   /** Bytes that the attempt under way has taken already, for its SYN. */
   taken: number;
 }
 
+/** The open socket whose handle was looked for in this tick; there is none. */
+let handleMissed: object | undefined;
+
+/** http looks for it, too, but in another tick than programs are told of the socket. See `once`. */
+function missHandle(socket: object): void {
+  if (handleMissed === undefined) process.nextTick(forgetMissed);
+  handleMissed = socket;
+}
+
+function forgetMissed(): void {
+  handleMissed = undefined;
+}
+
 /**
  * A TCP socket in the shape of Node's `net.Socket`: a `Duplex` over a connection of the stack. There is no `_handle`:
  * what would go down a native path (http, tls) takes the one for streams.
+ *
+ * It is made by the constructor of Duplex, and an instance of `node:net`'s Socket by its prototype, which is set below
+ * the class: that constructor would only make room for a handle. What a prototype of Node's has, this one has, too.
  *
  * A write is called back when its bytes are in the send buffer, 'finish' comes when the FIN is behind them, as the
  * kernel's sockets do; that the peer has them is what `stack.close()` waits for.
@@ -42,6 +65,7 @@ export class Socket extends Duplex {
   /** `address:port` of each attempt, where a name has several addresses. */
   autoSelectFamilyAttemptedAddresses?: string[];
   readonly #host: NetHost;
+  #name: string | null = null;
   readonly #idle: IdleTimer;
   #gone: (() => void) | undefined;
   #dial: Dial | undefined;
@@ -57,12 +81,13 @@ export class Socket extends Duplex {
   #resetting: boolean = false;
   #referenced: boolean = true;
   #noDelay: boolean;
-  #keepAlive: boolean;
-  #keepAliveDelay: number;
+  #keepAlive: KeepAlive | undefined;
+  #typeOfService: number | undefined;
   /** These outlive the connection. */
   #bytesRead: number = 0;
   #bytesWritten: number = 0;
-  #peer: { address: Address; port: number } | undefined;
+  /** As in Node it outlives the connection where somebody has asked for it before. */
+  #peer: AddressInfo | undefined;
 
   /** @internal Users make sockets with the `Socket` of `createNet`. */
   constructor(host: NetHost, given?: SocketOptions | null, accepted?: Accepted) {
@@ -71,11 +96,14 @@ export class Socket extends Duplex {
     const delay = toInitialDelay(options.keepAliveInitialDelay);
     // 'close' has an argument here: it is emitted below.
     const halfOpen = Boolean(options.allowHalfOpen);
-    super({ ...options, allowHalfOpen: halfOpen, emitClose: false, autoDestroy: true, signal: undefined });
+    const fixed = { emitClose: false, autoDestroy: true, decodeStrings: false, signal: undefined };
+    super({ ...options, ...fixed, allowHalfOpen: halfOpen });
     this.#host = host;
     this.#noDelay = Boolean(options.noDelay);
-    this.#keepAlive = Boolean(options.keepAlive);
-    this.#keepAliveDelay = delay;
+    if (options.keepAlive) this.#keepAlive = { delay, interval: undefined, count: undefined };
+    if (HAS_TYPE_OF_SERVICE && options.typeOfService !== undefined) {
+      this.#typeOfService = toTypeOfService(options.typeOfService, 'options.typeOfService');
+    }
     this.#idle = new IdleTimer(host.stack.clock, () => this.emit('timeout'));
     this.#userBuffer = UserBuffer.from(options.onread);
     this.on('end', () => this.#onStreamEnd());
@@ -105,6 +133,34 @@ export class Socket extends Duplex {
     return this.#pump === undefined;
   }
 
+  /** Node's own name for the host that was looked up last: what tls holds a certificate against. */
+  get _host(): string | null {
+    return this.#name;
+  }
+
+  /** There is none, ever. */
+  get _handle(): undefined {
+    if (this.#pump !== undefined) missHandle(this);
+    return undefined;
+  }
+
+  /**
+   * Node's tls takes a socket without a handle for one that is not connected, and waits for 'connect' (`_init` of
+   * lib/_tls_wrap.js). Where it is open, that has passed: who has just looked for the handle and then waits is told in
+   * the next tick.
+   */
+  override once(event: string | symbol, listener: Listener): this {
+    super.once(event, listener);
+    if (event === 'connect' && handleMissed === this) process.nextTick(() => this.#tellConnected(listener));
+    return this;
+  }
+
+  #tellConnected(listener: Listener): void {
+    if (this.#pump === undefined || !this.listeners('connect').includes(listener)) return;
+    this.off('connect', listener);
+    Reflect.apply(listener, this, []);
+  }
+
   get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
     if (this.connecting) return 'opening';
     if (this.readable) return this.writable ? 'open' : 'readOnly';
@@ -117,7 +173,18 @@ export class Socket extends Duplex {
 
   /** Bytes written so far, those that wait in the stream included. */
   get bytesWritten(): number {
-    return (this.#pump?.bytesWritten ?? this.#bytesWritten) + this.writableLength;
+    let bytes = this.#dispatched + (this.#held?.length ?? 0);
+    for (const { chunk, encoding } of waitingWrites(this)) bytes += byteLength(chunk, encoding);
+    return bytes;
+  }
+
+  /** Node's own name for those that do not wait. */
+  get _bytesDispatched(): number {
+    return this.#dispatched;
+  }
+
+  get #dispatched(): number {
+    return this.#pump?.bytesWritten ?? this.#bytesWritten;
   }
 
   /** Node's old name for `writableLength`; undefined where nothing is open. */
@@ -126,15 +193,21 @@ export class Socket extends Duplex {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#peer?.address.toString();
+    return this.#peerName()?.address;
   }
 
   get remotePort(): number | undefined {
-    return this.#peer?.port;
+    return this.#peerName()?.port;
   }
 
   get remoteFamily(): string | undefined {
-    return this.#peer && familyName(this.#peer.address);
+    return this.#peerName()?.family;
+  }
+
+  #peerName(): AddressInfo | undefined {
+    const connection = this.#pump?.connection;
+    if (connection !== undefined) this.#peer ??= addressInfo(connection.remoteAddress, connection.remotePort);
+    return this.#peer;
   }
 
   get localAddress(): string | undefined {
@@ -147,7 +220,7 @@ export class Socket extends Duplex {
 
   get localFamily(): string | undefined {
     const live = this.#live;
-    return live && familyName(live.localAddress);
+    return live && addressInfo(live.localAddress, 0).family;
   }
 
   /** The local end; an empty object while there is none. */
@@ -177,11 +250,13 @@ export class Socket extends Duplex {
     if (options.path) {
       throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
     }
-    const dial = new Dial(this.#dialOwner(), this.#host, options);
     const busy = this.#pump !== undefined || this.#dial !== undefined;
     if (!busy) this.#renew();
     this.#idle.touch();
+    // As in Node it stays so where what follows throws.
     this.connecting = true;
+    const dial = new Dial(this.#dialOwner(), this.#host, options);
+    if (isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;
     else this.#dial = dial;
     dial.setReferenced(this.#referenced);
@@ -200,6 +275,11 @@ export class Socket extends Duplex {
     return delay === 0 ? this.off('timeout', callback) : this.once('timeout', callback);
   }
 
+  /** Node's own name for: something has happened. A tls socket above tells of its own traffic. */
+  _unrefTimer(): void {
+    this.#idle.touch();
+  }
+
   /** Turns Nagle's algorithm off (or on again). */
   setNoDelay(noDelay: unknown = true): this {
     this.#noDelay = Boolean(noDelay);
@@ -207,12 +287,27 @@ export class Socket extends Duplex {
     return this;
   }
 
-  /** Probes an idle peer; the delay of the first probe is in milliseconds, 0 leaves what is set. */
-  setKeepAlive(enable: unknown = false, initialDelay: number = 0): this {
-    this.#keepAlive = Boolean(enable);
-    this.#keepAliveDelay = initialDelay;
-    if (this.#pump !== undefined) this.#applyKeepAlive(this.#pump.connection);
+  /**
+   * Probes an idle peer. The delay of the first probe and the interval are in milliseconds, rounded down to seconds; 0
+   * leaves what is set. Interval, count, and all four as an object: where the running Node has them.
+   */
+  setKeepAlive(enable?: boolean | KeepAliveOptions, initialDelay?: number, interval?: number, count?: number): this {
+    this.#keepAlive = toKeepAlive(enable, initialDelay, interval, count);
+    if (this.#pump !== undefined) applyKeepAlive(this.#pump.connection, this.#keepAlive);
     return this;
+  }
+
+  /** The type of service of packets, 0 to 255, of which TCP sets the last two bits. Where the running Node has it. */
+  setTypeOfService(tos: number): this {
+    if (Number.isNaN(tos)) throw invalidArgType('tos', 'of type number', tos);
+    this.#typeOfService = toTypeOfService(tos, 'tos');
+    this.#pump?.connection.set('dscp', this.#typeOfService >> 2);
+    return this;
+  }
+
+  getTypeOfService(): number {
+    const connection = this.#pump?.connection;
+    return connection === undefined ? (this.#typeOfService ?? 0) : connection.get('dscp') << 2;
   }
 
   /** The open socket keeps the process alive (the default). */
@@ -262,27 +357,27 @@ export class Socket extends Duplex {
     else this.#pump.start();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: WriteCallback): void {
-    this.#write(chunk, chunk.byteLength, callback);
+  override _write(chunk: Buffer | string, encoding: BufferEncoding, callback: WriteCallback): void {
+    const bytes = toBytes(chunk, encoding);
+    this.#write(bytes, bytes.byteLength, callback);
   }
 
-  override _writev(items: { chunk: Buffer }[], callback: WriteCallback): void {
+  override _writev(items: WaitingWrite[], callback: WriteCallback): void {
     const chunks: Buffer[] = [];
     let length = 0;
-    for (const { chunk } of items) {
-      chunks.push(chunk);
-      length += chunk.byteLength;
+    for (const { chunk, encoding } of items) {
+      const bytes = toBytes(chunk, encoding);
+      chunks.push(bytes);
+      length += bytes.byteLength;
     }
     this.#write(chunks, length, callback);
   }
 
   /** Half-close. All writes have been accepted by now, so the FIN is in its place at once. */
   override _final(callback: WriteCallback): void {
-    if (this.#pump === undefined) {
-      this.once('connect', () => this.#finish(callback));
-      return;
-    }
-    this.#finish(callback);
+    if (this.#pump !== undefined) return this.#finish(callback);
+    if (!this.connecting && FINISHES_UNCONNECTED) return callback();
+    this.once('connect', () => this.#finish(callback));
   }
 
   override _destroy(error: Error | null, callback: WriteCallback): void {
@@ -321,7 +416,7 @@ export class Socket extends Duplex {
       if (this.#pump === undefined) this.#write(chunks, length, callback);
       else this.#pump.write(chunks, length, callback, held.taken);
     };
-    const held: HeldWrite = { chunks, send, callback, taken: 0 };
+    const held: HeldWrite = { chunks, length, send, callback, taken: 0 };
     this.#held = held;
     this.once('connect', send);
     const attempt = this.#dial?.connection;
@@ -387,16 +482,10 @@ export class Socket extends Duplex {
       destroy: (error) => void this.destroy(error),
       finish: () => void this.end(),
     });
-    this.#peer = { address: connection.remoteAddress, port: connection.remotePort };
     if (!this.#referenced) connection.unref();
     if (this.#noDelay) connection.set('noDelay', true);
-    if (this.#keepAlive) this.#applyKeepAlive(connection);
-  }
-
-  #applyKeepAlive(connection: Connection): void {
-    const delay = Math.min(Math.trunc(this.#keepAliveDelay), LONGEST_TIMER);
-    if (this.#keepAlive && delay > 0) connection.set('keepAliveIdle', delay);
-    connection.set('keepAlive', this.#keepAlive);
+    if (this.#keepAlive !== undefined) applyKeepAlive(connection, this.#keepAlive);
+    if (this.#typeOfService !== undefined) connection.set('dscp', this.#typeOfService >> 2);
   }
 
   #setReferenced(referenced: boolean): this {
@@ -460,6 +549,35 @@ export class Socket extends Duplex {
     };
     this.write = write;
   }
+}
+
+extendNodeSocket(Socket.prototype);
+if (!HAS_TYPE_OF_SERVICE) {
+  for (const name of ['setTypeOfService', 'getTypeOfService']) Reflect.deleteProperty(Socket.prototype, name);
+}
+
+interface WaitingWrite {
+  readonly chunk: Buffer | string;
+  readonly encoding: BufferEncoding;
+}
+
+/** The writes that the stream has not handed down yet. */
+function waitingWrites(stream: Duplex): Iterable<WaitingWrite> {
+  return Reflect.get(stream, 'writableBuffer') as WaitingWrite[];
+}
+
+function toBytes(chunk: Buffer | string, encoding: BufferEncoding): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
+}
+
+function byteLength(chunk: Buffer | string, encoding: BufferEncoding): number {
+  return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.byteLength;
+}
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
+function toTypeOfService(value: unknown, name: string): number {
+  checkInteger(value, name, 0, 255);
+  return Number(value);
 }
 
 function refuseObjectMode(options: object): void {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type nodeNet from 'node:net';
+import nodeNet from 'node:net';
 import { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
 const HOST = '127.0.0.1';
+const IS_22 = Number.parseInt(process.versions.node, 10) >= 22;
 
 describe.each(MODULES)('$name: net.Socket', ({ make }) => {
   let modules: Modules;
@@ -131,6 +132,50 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       socket.destroy();
     });
 
+    it('which ends finishes at once from Node 22 on, before when it has connected', async () => {
+      const socket = new net.Socket();
+      const entries = journal(socket, 'finish', 'connect', 'error', 'close');
+      expect(socket.end()).toBe(socket);
+      await settled();
+      expect(entries).toEqual(IS_22 ? ['finish'] : []);
+      await gone(socket);
+    });
+
+    it('is connecting where connect threw on the way, and may connect again', async () => {
+      const socket = new net.Socket();
+      expect(thrown(() => socket.connect({} as never)).code).toBe('ERR_MISSING_ARGS');
+      expect(socket.connecting).toBe(false);
+      expect(thrown(() => socket.connect(70_000)).code).toBe('ERR_SOCKET_BAD_PORT');
+      expect([socket.connecting, socket.pending, socket.readyState, socket.bufferSize]).toEqual([
+        true,
+        true,
+        'opening',
+        0,
+      ]);
+      socket.connect(portOf(server), HOST);
+      await once(socket, 'connect');
+      await gone(socket);
+    });
+
+    it('takes a type of service where the running Node does', () => {
+      const socket = new net.Socket();
+      const set: unknown = Reflect.get(socket, 'setTypeOfService');
+      expect(typeof set).toBe(typeof Reflect.get(nodeNet.Socket.prototype, 'setTypeOfService'));
+      if (typeof set !== 'function') return;
+      const get = Reflect.get(socket, 'getTypeOfService') as () => number;
+      expect([
+        Reflect.apply(get, socket, []),
+        Reflect.apply(set, socket, [16]),
+        Reflect.apply(get, socket, []),
+      ]).toEqual([0, socket, 16]);
+      for (const bad of [Number.NaN, '1', -1, 256, 1.5]) {
+        const error = thrown(() => Reflect.apply(set, socket, [bad]) as unknown);
+        expect(error).toEqual(thrown(() => Reflect.apply(set, new nodeNet.Socket(), [bad]) as unknown));
+        const options = { typeOfService: bad } as nodeNet.SocketConstructorOpts;
+        expect(thrown(() => new net.Socket(options))).toEqual(thrown(() => new nodeNet.Socket(options)));
+      }
+    });
+
     it('takes its options at any time, and returns itself', () => {
       const socket = new net.Socket();
       expect(socket.setNoDelay().setNoDelay(false).setKeepAlive(true, 1000).setKeepAlive().unref().ref()).toBe(socket);
@@ -251,6 +296,45 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       expect(entries).toEqual(['connect', 'ready', 'close false']);
     });
 
+    it('knows its peer after its end only where somebody has asked before', async () => {
+      const [near, far] = await pair();
+      const peer = [HOST, portOf(server), 'IPv4'];
+      const peerOf = (socket: nodeNet.Socket): unknown[] => [
+        socket.remoteAddress,
+        socket.remotePort,
+        socket.remoteFamily,
+      ];
+      expect(peerOf(near)).toEqual(peer);
+      await gone(near, far);
+      expect(peerOf(near)).toEqual(peer);
+      expect(peerOf(far)).toEqual([undefined, undefined, undefined]);
+      near.connect(portOf(server), HOST);
+      expect(peerOf(near)).toEqual([undefined, undefined, undefined]);
+      await once(near, 'connect');
+      expect(peerOf(near)).toEqual(peer);
+      await gone(near);
+    });
+
+    it('until it is reset with writes that wait', async () => {
+      const [near, far] = await pair();
+      // Whether a paused end hears of the reset is a matter of Node's version.
+      far.on('error', () => {}).pause();
+      const results: unknown[] = [];
+      for (let i = 0; i < 3; i++) {
+        near.write(Buffer.alloc(16 * 1024 * 1024), (error) => results.push(error && 'code' in error && error.code));
+      }
+      const entries = journal(near, 'error', 'close');
+      near.resetAndDestroy();
+      await closing(near);
+      // Node 20 calls the write under way back without an error; the stack says that it failed.
+      expect([
+        ['ECANCELED', 'ECANCELED', 'ECANCELED'],
+        [null, 'ERR_STREAM_DESTROYED', 'ERR_STREAM_DESTROYED'],
+      ]).toContainEqual(results);
+      expect(entries).toEqual(['close false']);
+      await gone(far);
+    });
+
     it('again, when it connects again', async () => {
       server = await listening(net.createServer((socket) => socket.end('hello')));
       const near = net.connect(portOf(server), HOST);
@@ -302,6 +386,26 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       expect(await text(far)).toBe('abcdef');
       await gone(near, far);
       expect([near.bytesWritten, near.bufferSize]).toEqual([6, undefined]);
+    });
+
+    it('counts strings that wait in characters for the stream, in bytes for bytesWritten', async () => {
+      server = await listening(net.createServer((socket) => socket.resume()));
+      const near = net.connect(portOf(server), HOST);
+      const sizes = (): unknown[] => [near.bytesWritten, near.bufferSize, near.writableLength];
+      near.write('gr\u00fcn');
+      expect(sizes()).toEqual([5, 4, 4]);
+      near.write('00ff', 'hex');
+      near.write(Buffer.from('x'));
+      expect(sizes()).toEqual([8, 9, 9]);
+      await once(near, 'connect');
+      near.cork();
+      near.write('\u20ac');
+      expect(near.bytesWritten).toBe(11);
+      near.uncork();
+      await settled();
+      expect(sizes()).toEqual([11, 0, 0]);
+      await gone(near);
+      expect(near.bytesWritten).toBe(11);
     });
 
     it('which fails where it never is: ERR_SOCKET_CLOSED_BEFORE_CONNECTION', async () => {

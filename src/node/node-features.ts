@@ -1,0 +1,33 @@
+import nodeNet from 'node:net';
+
+/*
+ * What the running version of Node has in net and others lack, found out by asking its own classes where that opens
+ * nothing.
+ */
+
+/** `setTypeOfService`, `getTypeOfService` and the option `typeOfService`. */
+export const HAS_TYPE_OF_SERVICE: boolean = 'setTypeOfService' in nodeNet.Socket.prototype;
+
+/** `setKeepAlive` takes an interval, a count, and all four as an object. */
+export const HAS_KEEP_ALIVE_DETAILS: boolean = nodeNet.Socket.prototype.setKeepAlive.length > 2;
+
+/** The option `blockList` of servers and connections. */
+export const HAS_BLOCK_LISTS: boolean =
+  'blockList' in Reflect.construct(nodeNet.Server, [{ blockList: new nodeNet.BlockList() }]);
+
+/** `end()` of a socket that neither is connected nor connects finishes at once; elsewhere when it has connected. */
+export const FINISHES_UNCONNECTED: boolean = finishesUnconnected();
+
+/** 'net.client.socket' is published by `socket.connect`, hosts are checked, servers look up all addresses. */
+export const IS_22_OR_NEWER: boolean = Number.parseInt(process.versions.node, 10) >= 22;
+
+/** Before version 21 a `maxConnections` of 0 is none at all. */
+export const ZERO_IS_A_LIMIT: boolean = Number.parseInt(process.versions.node, 10) >= 21;
+
+function finishesUnconnected(): boolean {
+  const socket = new nodeNet.Socket();
+  const final: unknown = Reflect.get(socket, '_final');
+  let finished = false;
+  if (typeof final === 'function') Reflect.apply(final, socket, [() => (finished = true)]);
+  return finished;
+}

@@ -1,0 +1,70 @@
+import nodeNet from 'node:net';
+import type { Server } from './server.ts';
+import type { Socket } from './socket.ts';
+
+/*
+ * Sockets and servers of a stack are instances of `node:net`'s classes by their prototypes. What those have beside the
+ * documented API, and some programs use, stands here in terms of that API: Node's own would reach for a native handle
+ * (`_listen2` would open a port of the real network).
+ */
+
+const SOCKET_INTERNALS: PropertyDescriptorMap & ThisType<Socket> = {
+  /** Of a tls socket the one below; Node's `_unrefTimer` goes up this chain until it finds null. */
+  _parent: { value: null },
+  _getpeername: {
+    value(this: Socket): object {
+      const { remoteAddress: address, remoteFamily: family, remotePort: port } = this;
+      return address === undefined ? {} : { address, family, port };
+    },
+  },
+  _getsockname: {
+    value(this: Socket): object {
+      return this.address();
+    },
+  },
+  _reset: {
+    value(this: Socket): Socket {
+      return this.resetAndDestroy();
+    },
+  },
+};
+
+const SERVER_INTERNALS: PropertyDescriptorMap & ThisType<Server> = {
+  _listen2: {
+    value(this: Server, address: string | null, port: number, _family: unknown, backlog: number): void {
+      this.listen({ host: address ?? undefined, port, backlog });
+    },
+  },
+};
+
+export function extendNodeSocket(prototype: Socket): void {
+  Object.setPrototypeOf(prototype, nodeNet.Socket.prototype);
+  define(prototype, SOCKET_INTERNALS);
+}
+
+export function extendNodeServer(prototype: Server): void {
+  Object.setPrototypeOf(prototype, nodeNet.Server.prototype);
+  define(prototype, SERVER_INTERNALS);
+}
+
+function define(prototype: object, properties: PropertyDescriptorMap): void {
+  for (const [name, descriptor] of Object.entries(properties)) {
+    const more = 'value' in descriptor ? { writable: true } : {};
+    Object.defineProperty(prototype, name, { ...descriptor, ...more, configurable: true });
+  }
+}
+
+/**
+ * As in Node, `instanceof net.Socket` holds for all that stands on Node's class, too: tls sockets, sockets of paths.
+ * Classes that a program derives have only their own instances.
+ *
+ * @param faces what a program knows as `net.Socket`
+ */
+export function acceptInstances(faces: readonly object[], node: abstract new (...args: never[]) => object): void {
+  const own = Function.prototype[Symbol.hasInstance];
+  Object.defineProperty(faces[0], Symbol.hasInstance, {
+    value(this: object, value: unknown): boolean {
+      return faces.includes(this) ? value instanceof node : Reflect.apply(own, this, [value]);
+    },
+  });
+}
