@@ -166,6 +166,18 @@ describe('RFC 8985 §7.3: what a loss probe sends', () => {
     expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([[1501, SMALL_MSS]]);
   });
 
+  it('[S-080] of a window that has shrunk by more than what was sent last', () => {
+    const made = sacking();
+    const { world, peer, connection } = made;
+    world.write(connection, 2 * SMALL_MSS);
+    world.advance(10_000);
+    world.write(connection, 2 * SMALL_MSS);
+    peer.take();
+    peer.send({ flags: 'A', ack: 1, wnd: 1500 });
+    world.advance(2 * RTT + 2 * world.clock.resolution);
+    expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([[501, SMALL_MSS]]);
+  });
+
   it('[S-080] "the highest-sequence segment": when that was small no more than that', () => {
     const made = sacking({ tcp: { noDelay: true } });
     const { world, peer, connection } = made;
