@@ -124,14 +124,14 @@ export function requireType(name: string, value: unknown, type: 'boolean' | 'num
  * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  */
 export function requireOptions(where: string, options: unknown, known: readonly string[]): void {
-  const names = known.join(', ');
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    const message = `${where}: the options must be an object (of ${names}), not ${described(options)}`;
+    const message = `${where}: the options must be an object (of ${known.join(', ')}), not ${described(options)}`;
     throw usageError('ERR_INVALID_ARG_TYPE', message);
   }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;
-  throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no option '${unknown}'; there are ${names}`);
+  const message = `${where}: there is no option '${unknown}'; there are ${known.join(', ')}`;
+  throw usageError('ERR_INVALID_ARG_VALUE', message);
 }
 
 /**
@@ -142,25 +142,27 @@ export function requireOptions(where: string, options: unknown, known: readonly 
  * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  */
 export function requireCallbacks(where: string, callbacks: unknown, known: readonly string[]): void {
-  const names = known.join(', ');
   if (typeof callbacks !== 'object' || callbacks === null || Array.isArray(callbacks)) {
-    const message = `${where}: the callbacks must be an object (of ${names}), not ${described(callbacks)}`;
+    const message = `${where}: the callbacks must be an object (of ${known.join(', ')}), not ${described(callbacks)}`;
     throw usageError('ERR_INVALID_ARG_TYPE', message);
   }
   let own: object | null = callbacks;
   for (; own !== null && own !== Object.prototype; own = Object.getPrototypeOf(own) as object | null) {
     const unknown = Object.getOwnPropertyNames(own).find((name) => isCallback(name, known) && !known.includes(name));
     if (unknown === undefined) continue;
-    throw usageError('ERR_INVALID_ARG_VALUE', `${where}: there is no callback '${unknown}'; there are ${names}`);
+    const message = `${where}: there is no callback '${unknown}'; there are ${known.join(', ')}`;
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
   }
   for (const name of known) {
     const value: unknown = Reflect.get(callbacks, name);
-    if (value !== undefined) requireType(`${where}: ${name}`, value, 'function');
+    if (value !== undefined && typeof value !== 'function') requireType(`${where}: ${name}`, value, 'function');
   }
 }
 
 /** It is named like a callback: in the usual way, or as one of `known` in another case. */
 function isCallback(name: string, known: readonly string[]): boolean {
+  // All of them begin so: most names are none at a glance.
+  if (!/^on/i.test(name)) return false;
   return /^on[A-Z]/.test(name) || known.some((other) => other.toLowerCase() === name.toLowerCase());
 }
 

@@ -4,19 +4,19 @@ import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
 
-/** What the pump asks of the stream that it serves. */
-export interface PumpOwner {
+/** What pumps ask of the streams that they serve: one object for all streams of a kind. */
+export interface PumpOwner<Stream> {
   /** Takes bytes; false: no more for now. */
-  push(chunk: Buffer): boolean;
+  push(stream: Stream, chunk: Buffer): boolean;
   /** Bytes that one `push` may have; undefined: any number. */
-  room(): number | undefined;
+  room(stream: Stream): number | undefined;
   /** Bytes have moved. */
-  active(): void;
+  active(stream: Stream): void;
   /** The peer has sent all. */
-  ended(): void;
-  destroy(error?: Error): void;
+  ended(stream: Stream): void;
+  destroy(stream: Stream, error?: Error): void;
   /** Writes no more than what it has: the stack is closing. */
-  finish(): void;
+  finish(stream: Stream): void;
 }
 
 /** The owner is gone: what still comes is not its business. */
@@ -27,12 +27,13 @@ const NOBODY: ConnectionHandler = {};
  * promise and no tick lies between a packet and the stream's 'data'. When the stream has enough, nothing is read, and
  * the connection's window closes.
  */
-export class SocketPump implements ConnectionHandler {
+export class SocketPump<Stream> implements ConnectionHandler {
   readonly connection: Connection;
   bytesRead: number = 0;
   /** Bytes of all writes, that under way included. */
   bytesWritten: number = 0;
-  readonly #owner: PumpOwner;
+  readonly #stream: Stream;
+  readonly #owner: PumpOwner<Stream>;
   #flowing: boolean = false;
   #draining: boolean = false;
   #peerEnded: boolean = false;
@@ -40,8 +41,9 @@ export class SocketPump implements ConnectionHandler {
   #rest: Uint8Array[] = [];
   #written: ((error?: Error) => void) | undefined;
 
-  constructor(connection: Connection, owner: PumpOwner) {
+  constructor(connection: Connection, stream: Stream, owner: PumpOwner<Stream>) {
     this.connection = connection;
+    this.#stream = stream;
     this.#owner = owner;
     connection.handler = this;
   }
@@ -58,7 +60,7 @@ export class SocketPump implements ConnectionHandler {
    * @param before bytes that the connection has accepted already.
    */
   write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void, before: number = 0): void {
-    this.#owner.active();
+    this.#owner.active(this.#stream);
     this.bytesWritten += length;
     const waiting = before === 0 ? chunks : without(chunks instanceof Uint8Array ? [chunks] : chunks, before);
     const taken = before + this.connection.write(waiting);
@@ -95,7 +97,7 @@ export class SocketPump implements ConnectionHandler {
   onWritable(): void {
     const written = this.#written;
     if (written === undefined) return;
-    this.#owner.active();
+    this.#owner.active(this.#stream);
     this.#rest = without(this.#rest, this.connection.write(this.#rest));
     if (this.#rest.length > 0) return;
     this.#written = undefined;
@@ -104,11 +106,11 @@ export class SocketPump implements ConnectionHandler {
 
   onEnd(): void {
     this.#peerEnded = true;
-    this.#owner.ended();
+    this.#owner.ended(this.#stream);
   }
 
   onClosing(): void {
-    this.#owner.finish();
+    this.#owner.finish(this.#stream);
   }
 
   onError(error: SystemError): void {
@@ -118,12 +120,12 @@ export class SocketPump implements ConnectionHandler {
       delete error.address;
       delete error.port;
     }
-    this.#owner.destroy(error);
+    this.#owner.destroy(this.#stream, error);
   }
 
   onClose(): void {
     // After the peer's FIN the stream ends itself, once its reader has come to the end.
-    if (!this.#peerEnded) this.#owner.destroy();
+    if (!this.#peerEnded) this.#owner.destroy(this.#stream);
   }
 
   #drain(): void {
@@ -144,11 +146,12 @@ export class SocketPump implements ConnectionHandler {
   #readOn(): void {
     const { connection } = this;
     while (this.#flowing) {
-      const bytes = connection.read(this.#owner.room());
+      const bytes = connection.read(this.#owner.room(this.#stream));
       if (bytes === undefined) return;
       this.bytesRead += bytes.byteLength;
-      this.#owner.active();
-      if (!this.#owner.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))) this.#flowing = false;
+      this.#owner.active(this.#stream);
+      if (!this.#owner.push(this.#stream, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
+        this.#flowing = false;
     }
   }
 }

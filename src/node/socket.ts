@@ -16,6 +16,7 @@ import { extendNodeSocket } from './node-internals.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
 import { SocketPump } from './socket-pump.ts';
+import type { PumpOwner } from './socket-pump.ts';
 import { UserBuffer } from './user-buffer.ts';
 
 /** How `write`, `end` and their like are called back. */
@@ -72,7 +73,7 @@ export class Socket extends Duplex {
   /** `connect` was called while one was under way, or open: it will fail. */
   #second: Dial | undefined;
   #userBuffer: UserBuffer | undefined;
-  #pump: SocketPump | undefined;
+  #pump: SocketPump<Socket> | undefined;
   /** What the socket stood on when it was destroyed. */
   #last: Connection | undefined;
   /** The stream asked for bytes before there was a connection. */
@@ -470,18 +471,20 @@ export class Socket extends Duplex {
     this.#wantsBytes = false;
   }
 
+  static readonly #PUMPED: PumpOwner<Socket> = {
+    push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
+    room: (socket) => socket.#userBuffer?.size,
+    active: (socket) => socket.#idle.touch(),
+    ended: (socket) => {
+      socket.push(null);
+      socket.read(0);
+    },
+    destroy: (socket, error) => void socket.destroy(error),
+    finish: (socket) => void socket.end(),
+  };
+
   #take(connection: Connection): void {
-    this.#pump = new SocketPump(connection, {
-      push: (chunk) => (this.#userBuffer === undefined ? this.push(chunk) : this.#userBuffer.take(chunk)),
-      room: () => this.#userBuffer?.size,
-      active: () => this.#idle.touch(),
-      ended: () => {
-        this.push(null);
-        this.read(0);
-      },
-      destroy: (error) => void this.destroy(error),
-      finish: () => void this.end(),
-    });
+    this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED);
     if (!this.#referenced) connection.unref();
     if (this.#noDelay) connection.set('noDelay', true);
     if (this.#keepAlive !== undefined) applyKeepAlive(connection, this.#keepAlive);
