@@ -437,8 +437,8 @@ export class UdpSocket {
     const { address: bound, dual } = this.binding;
     const remote = this.#target(given);
     if (remote.family !== bound.family && !(dual && remote.family === 4)) {
-      // Linux: an IPv6 socket knows IPv4 addresses, but has no way there.
-      return this.boundAddress.family === 6 ? 'ENETUNREACH' : 'EAFNOSUPPORT';
+      // Linux: an IPv6 socket knows IPv4 addresses, but has no way there; one of a mapped address is of IPv4 for good.
+      return remote.family === 4 ? 'ENETUNREACH' : 'EAFNOSUPPORT';
     }
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = this.#host.classify(bound);

@@ -261,7 +261,7 @@ describe('UDP over IPv6', () => {
     ['fd00::2', false, '::ffff:10.0.0.1', 'ENETUNREACH'],
     ['::', true, '::ffff:10.0.0.1', 'ENETUNREACH'],
     ['::', true, '10.0.0.1', 'ENETUNREACH'],
-    ['::ffff:10.0.0.2', false, 'fd00::1', 'ENETUNREACH'],
+    ['::ffff:10.0.0.2', false, 'fd00::1', 'EAFNOSUPPORT'],
     ['::ffff:10.0.0.2', false, '::ffff:10.0.0.1', 'nothing'],
     ['::', false, '2001:db8::1', 'ENETUNREACH'],
     ['::', false, 'fe80::1', 'EINVAL'],
