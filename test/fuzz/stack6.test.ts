@@ -165,7 +165,8 @@ class World6 {
     const quoted = payload.every((byte, i) => byte === question[i]);
     const length = Math.min(40 + viewOf(question).getUint16(4), 1232);
     if (!quoted || payload.length !== length) this.#complain('a wrong quote', question, answer);
-    if (protocol === 58 && (question[at] === undefined || question[at]! < 128 || question[at] === 137)) {
+    const asked = question[at] ?? 0;
+    if (protocol === 58 && (asked < 128 || asked === 137)) {
       this.#complain('an error about an error', question, answer);
     }
     const option = type === 4 && code === 2 && question[rest]! >>> 6 === 2;

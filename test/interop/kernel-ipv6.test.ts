@@ -50,6 +50,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel, over IPv6', () 
       const kernel = await startKernel();
       await stack.ask({ do: 'listen', port: PORT, host: '::' });
       const theirs = await connect('kernel', { stack, kernel }, { port: PORT, host: STACK });
+      expect(await stack.ask({ do: 'info', id: theirs.ours.id })).toMatchObject({ mss: 1500 - 40 - TIMESTAMPS });
       await transfer(theirs.theirs, theirs.ours, 100_000);
       await part(theirs);
       await kernel.ask({ do: 'listen', port: PORT });
