@@ -5,7 +5,7 @@ import type { SendOptions } from '../buffer/path.ts';
 import { ICMP_HEADER_LENGTH, icmpType, writeIcmpHeader } from '../wire/icmp.ts';
 import { Icmpv6Type, Icmpv6Unreachable, isIcmpv6Error, writeIcmpv6Checksum } from '../wire/icmpv6.ts';
 import type { ParameterProblemCode } from '../wire/ipv6-extensions.ts';
-import { ExtensionChain, skipExtensions } from '../wire/ipv6-extensions.ts';
+import { ExtensionChain, isExtension, skipExtensions } from '../wire/ipv6-extensions.ts';
 import { IPV6_HEADER_LENGTH, IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { completeQuotedChecksum } from './icmp-errors.ts';
@@ -84,8 +84,9 @@ export class Icmpv6Errors {
     if (this.#parts.local.classify(source) === 'multicast') return false;
     const chain = this.#chain;
     skipExtensions(memory.view, packetStart, packetEnd, chain);
+    // (e.1), (e.2): that it is none, or of another type, must be there to be seen.
+    if (isExtension(chain.protocol)) return false;
     if (chain.protocol !== Protocol.ICMPV6) return true;
-    // (e.1), (e.2): the type must be there to be seen.
     if (chain.start >= packetEnd) return false;
     const type = icmpType(memory.view, chain.start);
     return !isIcmpv6Error(type) && type !== Icmpv6Type.REDIRECT;

@@ -95,7 +95,8 @@ export function checkExtensions(
 
 /**
  * Finds the upper-layer header of the packet in `[offset, end)`, whatever its extension headers say: for an error's
- * question whether the packet is an error itself. `chain.start` is not before `end` where it is cut off.
+ * question whether the packet is an error itself. `chain.start` is not before `end` where it is cut off; `chain.protocol` is
+ * still an extension header where they are, or where there are too many.
  */
 export function skipExtensions(view: DataView, offset: number, end: number, chain: ExtensionChain): void {
   chain.protocol = view.getUint8(offset + FIXED_NEXT_HEADER);
@@ -111,7 +112,8 @@ export function skipExtensions(view: DataView, offset: number, end: number, chai
   }
 }
 
-function isExtension(type: number): boolean {
+/** An extension header that `checkExtensions` reads. */
+export function isExtension(type: number): boolean {
   return (
     type === Protocol.HOPOPT ||
     type === Protocol.IPV6_ROUTE ||

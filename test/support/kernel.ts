@@ -1,6 +1,6 @@
 /**
- * The scene of the tests against the Linux kernel: a stack at 10.7.0.2 behind the TUN device tun0, the kernel at
- * 10.7.0.1 in front of it, in a namespace of their own. Each side may run test/interop/fixtures/server.mjs.
+ * The scene of the tests against the Linux kernel: a stack at 10.7.0.2 and fd07::2 behind the TUN device tun0, the kernel at
+ * 10.7.0.1 and fd07::1 in front of it, in a namespace of their own. Each side may run test/interop/fixtures/server.mjs.
  *
  * @example
  * it('answers ping', () => withStack(async ({ ns }) => {
@@ -16,6 +16,10 @@ import { contentHash } from '../interop/fixtures/content.mjs';
 
 export const STACK = '10.7.0.2';
 export const KERNEL = '10.7.0.1';
+export const STACK6 = 'fd07::2';
+export const KERNEL6 = 'fd07::1';
+/** The stack's link-local address; the kernel makes its own. */
+export const STACK_LINK = 'fe80::7:2';
 
 /** Who plays in a test. */
 export interface Scene {
@@ -38,7 +42,7 @@ export interface SceneOptions {
   routes?: Readonly<Record<string, string>>;
   /** The stack says `state` whenever a connection changes its own. */
   states?: boolean;
-  /** Values of `net.ipv4.…` in the namespace. */
+  /** Values of `net.ipv4.…` in the namespace, or of `net.ipv6.…` where the name begins with `ipv6.`. */
   sysctl?: Readonly<Record<string, string | number>>;
   /** Reasons of drops that the test provokes. */
   drops?: readonly string[];
@@ -55,8 +59,12 @@ export const PATIENTLY: { timeout: number; interval: number } = { timeout: 30_00
 
 /** Drops that any test may see. */
 const CHATTER = [
-  // The kernel's router solicitations on every device that is up: the stack does not speak IPv6 yet.
-  'ipv4-bad-version',
+  // On every device that is up the kernel asks for routers, and tells of the groups it is in, with the unspecified source
+  // as long as it has no other. A device with an MTU below 1280 has addresses of its own only until that is set.
+  'icmpv6-neighbor-ignored',
+  'icmpv6-listener-ignored',
+  'ipv6-martian-source',
+  'ipv6-link-mtu',
   // On a busy machine the kernel sends a segment again when our ACK comes late, and our FIN may go out twice: the
   // second answer finds the connection gone.
   'tcp-out-of-window',
@@ -87,10 +95,11 @@ export async function withStack(play: (scene: Scene) => Promise<void>, options: 
   });
 }
 
-/** Sets values of `net.ipv4.…` in a namespace. */
+/** Sets values of `net.ipv4.…`, or `net.ipv6.…`, in a namespace. */
 export async function setSysctl(ns: Namespace, values: Readonly<Record<string, string | number>>): Promise<void> {
   for (const [name, value] of Object.entries(values)) {
-    const { status, stderr } = await ns.run('sysctl', ['-qw', `net.ipv4.${name}=${value}`]);
+    const path = name.startsWith('ipv6.') ? `net.${name}` : `net.ipv4.${name}`;
+    const { status, stderr } = await ns.run('sysctl', ['-qw', `${path}=${value}`]);
     expect([status, stderr]).toEqual([0, '']);
   }
 }
@@ -119,14 +128,14 @@ export interface Ends {
   theirs: End;
 }
 
-/** Opens a connection to a port of the other side, the kernel's being at `host`. */
+/** Opens a connection to a port of the other side, which is at `host`, else at its IPv4 address. */
 export async function connect(
   client: 'stack' | 'kernel',
   { stack, kernel }: { stack: Fixture; kernel: Fixture },
   to: { port: number; localPort?: number; host?: string },
 ): Promise<Ends> {
   const [from, server] = client === 'stack' ? [stack, kernel] : [kernel, stack];
-  const host = client === 'stack' ? (to.host ?? KERNEL) : STACK;
+  const host = to.host ?? (client === 'stack' ? KERNEL : STACK);
   const opened = await from.ask({ do: 'connect', ...to, host });
   expect(opened).toHaveProperty('id');
   const taken = await server.next('connection');

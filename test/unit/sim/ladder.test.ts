@@ -55,6 +55,8 @@ interface Wishes extends LadderOptions {
   lost?: readonly number[];
   /** Is bob watched, too? */
   both?: boolean;
+  /** Of alice and bob. */
+  addresses?: readonly [string, string];
 }
 
 /** Two stacks on a cable, alice and bob; alice's link is the observer's, to look at. */
@@ -66,7 +68,7 @@ class Scene {
   /** What alice has sent. */
   readonly sent: DataView[] = [];
 
-  constructor({ lost = [], both = true, ...options }: Wishes = {}) {
+  constructor({ lost = [], both = true, addresses = ['10.0.0.1/24', '10.0.0.2/24'], ...options }: Wishes = {}) {
     const { clock } = this;
     this.ladder = new Ladder(options);
     const [a, b] = cable();
@@ -77,14 +79,14 @@ class Scene {
         for (const packet of batch) this.sent.push(new DataView(packet.slice().buffer));
       },
     });
-    this.alice.attach(this.ladder.watch(this.alice, noted, 'alice'), { addresses: ['10.0.0.1/24'] });
+    this.alice.attach(this.ladder.watch(this.alice, noted, 'alice'), { addresses: [addresses[0]] });
     const far = new LossyLink(b, lost);
-    this.bob.attach(both ? this.ladder.watch(this.bob, far, 'bob') : far, { addresses: ['10.0.0.2/24'] });
+    this.bob.attach(both ? this.ladder.watch(this.bob, far, 'bob') : far, { addresses: [addresses[1]] });
   }
 
   /** Alice asks, bob answers with `reply` and ends, then alice ends. */
-  talk(reply: Uint8Array): this {
-    this.bob.tcp.listen({ port: 80 }, (connection) => {
+  talk(reply: Uint8Array, remoteAddress: string = '10.0.0.2'): this {
+    this.bob.tcp.listen({ address: '::', port: 80 }, (connection) => {
       connection.handler = {
         onReadable: (c) => {
           while (c.read() !== undefined);
@@ -94,7 +96,7 @@ class Scene {
       };
     });
     this.alice.tcp.connect(
-      { remoteAddress: '10.0.0.2', remotePort: 80, localPort: 40_000 },
+      { remoteAddress, remotePort: 80, localPort: 40_000 },
       {
         onConnect: (c) => void c.write(bytes('GET /\r\nHost: bob\r\n')),
         onReadable: (c) => {
@@ -140,6 +142,18 @@ describe('Ladder', () => {
     const [syn] = sent;
     expect(tcpFlags(syn!, 20)).toBe(2);
     expect(origins).toContain(`seq 0 = ${tcpSequence(syn!, 20)} `);
+  });
+
+  it.each([
+    ['fd00::1/64', 'fd00::2/64', 'fd00::2', ['alice [fd00::1]:40000', '[fd00::2]:80 bob']],
+    // A packet says nothing of zones.
+    ['fe80::1/64', 'fe80::2/64', 'fe80::2%eth0', ['alice [fe80::1]:40000', '[fe80::2]:80 bob']],
+  ] as const)('draws IPv6: %s and %s', (ours, theirs, to, head) => {
+    const scene = new Scene({ addresses: [ours, theirs] }).talk(bytes('hello\n'), to);
+    const [names = ''] = scene.ladder.lines();
+    expect(names.trim().split(/ {2,}/)).toEqual(head);
+    expect(scene.gist()).toContain('SYN_SENT ├ SYN seq=0 win=65535 mss=1440 sackOK … >│ SYN_RECV');
+    expect(scene.gist().at(-1)).toBe('CLOSED │< ACK seq=8 ack=20 win=131072 len=0 ┤');
   });
 
   it('finds the packet that changed a state among those that came at once', () => {

@@ -218,3 +218,34 @@ describe('runScript: a script of packets', () => {
     expect(world.stack.tcp.listeners).toEqual([]);
   });
 });
+
+describe('a stage of IPv6', () => {
+  it('plays the same scripts, with errors of ICMPv6', () => {
+    const scene = established({ family: 6, mss: 1440, rtt: 10_000 });
+    expect([scene.connection.localAddress, scene.connection.remoteAddress].map(String)).toEqual(['fd00::1', 'fd00::2']);
+    runScript(
+      scene,
+      `
+      write 2000
+              > A 1:1441(1440) ack 1
+      +0.01   < A 1 ack 1441 ect0
+              > PA 1441:2001(560) ack 1
+      +0.01   < A 1 ack 2001
+    `,
+    );
+    scene.world.write(scene.connection, 100);
+    const heard = scene.peer.expect({ length: 100, ttl: 64 });
+    scene.peer.icmp(1, 0, heard);
+    expect(scene.world.conversation().at(-1)).toContain('< ICMP type 1 code 0 about PA 2001:2101(100)');
+    scene.peer.ack();
+    scene.world.finish();
+  });
+
+  it('connects, and says what no peer expects', () => {
+    const world = new ScriptWorld({ family: 6 });
+    world.connect();
+    expect(world.strays).toEqual([expect.stringMatching(/^\[fd00::1\]:\d+ → \[fd00::2\]:7 \[SYN\] .* mss=1440/)]);
+    world.finish(false);
+    expect(() => new ScriptWorld({ family: 5 as never })).toThrow('family must be 4 or 6, not 5');
+  });
+});

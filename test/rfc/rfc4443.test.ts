@@ -1,12 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { Checksum } from '../../../src/buffer/batch.ts';
-import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
-import { pseudoHeaderSum, checksumFold } from '../../../src/wire/checksum.ts';
-import { formatPacket, parsePacket6 } from '../../../src/wire/packet.ts';
-import { Protocol } from '../../../src/wire/protocol.ts';
-import { hex } from '../../support/wire.ts';
-import { address, NOTHING, pattern } from './fixture.ts';
-import { FAR6, icmp6Packet, Ip6Bench, ipv6, LOCAL6, LOCAL_LINK, PEER6, PEER_LINK, udp6Packet } from './fixture6.ts';
+import { Checksum } from '../../src/buffer/batch.ts';
+import { TransmitQueue } from '../../src/buffer/transmit-queue.ts';
+import { pseudoHeaderSum, checksumFold } from '../../src/wire/checksum.ts';
+import { formatPacket, parsePacket6 } from '../../src/wire/packet.ts';
+import { Protocol } from '../../src/wire/protocol.ts';
+import { hex } from '../support/wire.ts';
+import { address, NOTHING, pattern } from '../unit/ip/fixture.ts';
+import {
+  FAR6,
+  icmp6Packet,
+  Ip6Bench,
+  ipv6,
+  LOCAL6,
+  LOCAL_LINK,
+  PEER6,
+  PEER_LINK,
+  udp6Packet,
+} from '../unit/ip/fixture6.ts';
 
 /** What this stack had sent, as an error quotes it. */
 const sentByUs = udp6Packet(
@@ -210,9 +220,12 @@ describe('ICMPv6 errors that are sent', () => {
     for (const type of [1, 2, 3, 4, 127, 137]) expect(about(icmp6Packet({ type, payload: sentByUs }, option))).toBe(0);
     // The type is cut off: it may be an error.
     expect(about(formatPacket({ ip: ipv6({ ...option, payload: NOTHING }) }))).toBe(0);
+    // Behind more headers than are looked at there may be an error as well.
+    const many = hex(`00 00 0104 00000000 ${'3c00 0104 00000000'.repeat(9)} 3a00 0104 00000000`);
+    expect(about(icmp6Packet({ type: 1, payload: sentByUs }, { nextHeader: 60, extensions: many }))).toBe(0);
     expect(about(udp6Packet({}, { ...option, extensions: hex('1100 0000 c5020000'), destination: 'ff02::1' }))).toBe(0);
     expect(about(formatPacket({ ip: ipv6({ protocol: 253, destination: 'ff02::1' }) }))).toBe(0);
-    expect(bench.counters.get('icmpv6-error-suppressed')).toBe(9);
+    expect(bench.counters.get('icmpv6-error-suppressed')).toBe(10);
   });
 
   it('[S-047] RFC 4443 §2.4 (e.3): but about an option of type 10 to a group, from an address of its own', () => {
