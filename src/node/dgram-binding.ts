@@ -11,7 +11,7 @@ import { asDgramError, invalidArgValue } from './net-errors.ts';
  * Until v24.21 the callback of a `bind` hides an error that nobody listens to: it has a listener of its own. Which it is
  * can be seen only in Node's source.
  */
-const CLEARS_BY: string | symbol = String(nodeDgram.Socket.prototype.bind).includes('errorMonitor')
+const CLEARS_BY: string | symbol = String(Reflect.get(nodeDgram.Socket.prototype, 'bind')).includes('errorMonitor')
   ? EventEmitter.errorMonitor
   : 'error';
 
