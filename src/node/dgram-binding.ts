@@ -1,4 +1,3 @@
-import nodeDgram from 'node:dgram';
 import { EventEmitter } from 'node:events';
 import { isIP } from 'node:net';
 import { usageError } from '../errors.ts';
@@ -6,14 +5,10 @@ import { checkObject, checkString, toPort } from './arguments.ts';
 import type { DgramHandle } from './dgram-handle.ts';
 import type { BindOptions, DgramOptions } from './dgram-options.ts';
 import { asDgramError, invalidArgValue } from './net-errors.ts';
+import { MONITORS_BIND } from './node-features.ts';
 
-/**
- * Until v24.21 the callback of a `bind` hides an error that nobody listens to: it has a listener of its own. Which it is
- * can be seen only in Node's source.
- */
-const CLEARS_BY: string | symbol = String(nodeDgram.Socket.prototype.bind).includes('errorMonitor')
-  ? EventEmitter.errorMonitor
-  : 'error';
+/** The event at which the callback of a `bind` is forgotten. */
+const FAILURE: string | symbol = MONITORS_BIND ? EventEmitter.errorMonitor : 'error';
 
 /** Whether a datagram socket is bound, and what waits until it is. The steps are those of Node's `lib/dgram.js`. */
 export class DgramBinding {
@@ -149,14 +144,14 @@ export function literal(address: string | null | undefined, name: string, call: 
 /** The callback hears of this bind only: an error of it takes it away again. */
 function callWhenBound(socket: EventEmitter, callback: () => void): void {
   const clear = (): void => {
-    socket.removeListener(CLEARS_BY, clear);
+    socket.removeListener(FAILURE, clear);
     socket.removeListener('listening', bound);
   };
   const bound = (): void => {
     clear();
     callback.call(socket);
   };
-  socket.on(CLEARS_BY, clear);
+  socket.on(FAILURE, clear);
   socket.on('listening', bound);
 }
 

@@ -1,7 +1,7 @@
-import nodeDgram from 'node:dgram';
 import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupFunction } from 'node:net';
+import { SKIPS_LITERALS } from './node-features.ts';
 
 /** The families of addresses that datagram sockets may have. */
 export type SocketType = 'udp4' | 'udp6';
@@ -11,12 +11,6 @@ export type LookupCallback = (error: Error | null, ip: string) => void;
 
 /** Finds the address for a name; none is the loopback. */
 export type Lookup = (name: string | undefined, callback: LookupCallback) => void;
-
-/**
- * Since v24.19, which brought `bindSync` too, Node hands literal addresses on without asking `dns.lookup`, and reads that
- * when it is needed, not when the socket is made. Whoever replaces it can tell.
- */
-const SKIPS_LITERALS: boolean = 'bindSync' in nodeDgram.Socket.prototype;
 
 /** How a socket finds addresses: with the function given, else `dns.lookup`. */
 export function lookupOf(type: SocketType, given: LookupFunction | undefined): Lookup {

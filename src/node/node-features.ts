@@ -1,8 +1,9 @@
+import nodeDgram from 'node:dgram';
 import nodeNet from 'node:net';
 
 /*
- * What the running version of Node has in net and others lack, found out by asking its own classes where that opens
- * nothing.
+ * What the running version of Node has in net and dgram and others lack, found out by asking its own classes where that
+ * opens nothing.
  */
 
 /** `setTypeOfService`, `getTypeOfService` and the option `typeOfService`. */
@@ -23,6 +24,18 @@ export const IS_22_OR_NEWER: boolean = Number.parseInt(process.versions.node, 10
 
 /** Before version 21 a `maxConnections` of 0 is none at all. */
 export const ZERO_IS_A_LIMIT: boolean = Number.parseInt(process.versions.node, 10) >= 21;
+
+/**
+ * Datagram sockets hand literal addresses on without asking `dns.lookup`, and read that when it is needed, not when they
+ * are made: since v24.19, which brought `bindSync`, too.
+ */
+export const SKIPS_LITERALS: boolean = 'bindSync' in nodeDgram.Socket.prototype;
+
+/**
+ * The callback of a datagram socket's `bind` has no listener of 'error', which would hide an error that nobody else
+ * listens to: since v24.21. Only Node's source shows it.
+ */
+export const MONITORS_BIND: boolean = String(Reflect.get(nodeDgram.Socket.prototype, 'bind')).includes('errorMonitor');
 
 function finishesUnconnected(): boolean {
   const socket = new nodeNet.Socket();
