@@ -18,10 +18,9 @@ const LINK = {
 };
 
 /** A user without any right, who may read this folder wherever it is. */
-const NOBODY = [
-  ...['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
-  ...['--bounding-set=-all,+dac_read_search', '--inh-caps=-all,+dac_read_search', '--ambient-caps=+dac_read_search'],
-];
+const UNPRIVILEGED =
+  '--bounding-set=-all,+dac_read_search --inh-caps=-all,+dac_read_search --ambient-caps=+dac_read_search';
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...UNPRIVILEGED.split(' ')];
 
 /** The command that runs an unmodified program on the stack described. */
 function command(description: object, program: string, ...args: string[]): [string, string[]] {

@@ -72,10 +72,6 @@ function explained(error: unknown): unknown {
 }
 
 /** `connect ENETUNREACH 192.0.2.1:80: outside the routes …` */
-function unreachable({
-  syscall,
-  address,
-  port,
-}: Pick<SystemError, 'syscall' | 'address' | 'port'>): SystemError {
+function unreachable({ syscall, address, port }: Pick<SystemError, 'syscall' | 'address' | 'port'>): SystemError {
   return systemError('ENETUNREACH', syscall, { address, port, hint: HINT });
 }

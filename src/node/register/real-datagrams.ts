@@ -22,7 +22,7 @@ export function extendReally(
   const ref = socket.ref.bind(socket);
   const unref = socket.unref.bind(socket);
   const open = (): Socket => {
-    const opened = onRealNetwork(() => nodeDgram.createSocket('udp4'));
+    const opened = onRealNetwork(() => nodeDgram.createSocket(socket.boundAddress.family === 6 ? 'udp6' : 'udp4'));
     opened.on('message', (bytes, { address, port, size }) => {
       const remoteAddress = Address.parse(address);
       const info = {

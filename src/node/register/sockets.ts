@@ -1,11 +1,9 @@
 import http from 'node:http';
 import nodeNet from 'node:net';
 import { isIP } from 'node:net';
-import tls from 'node:tls';
 import { systemError, usageError } from '../../errors.ts';
 import { normalizeArguments } from '../arguments.ts';
 import type { Net } from '../net.ts';
-import type { Socket } from '../socket.ts';
 import type { NetConnectOptions, SocketOptions } from '../socket-options.ts';
 import { invoke, methodOf } from './patches.ts';
 import type { Patches } from './patches.ts';
@@ -42,15 +40,6 @@ export function redirectSockets(patches: Patches, net: Net): void {
  */
 function redirectedClass(own: typeof nodeNet.Socket, stacks: Net['Socket']): object {
   const isStacks = (value: unknown): boolean => Object.prototype.isPrototypeOf.call(stacks.prototype, value as object);
-  // TLS takes an instance for a socket of Node's, which has another above it or null: its time-outs go up from one to the next.
-  Object.defineProperty(stacks.prototype, '_parent', { value: null, writable: true });
-  let tlsAsks = false;
-  const isInstance = (value: unknown): boolean => {
-    const asked = tlsAsks;
-    tlsAsks = false;
-    if (!isStacks(value)) return value instanceof own;
-    return !asked || (value as Socket).connecting;
-  };
   const redirected: object = new Proxy(stacks, {
     construct(target, args: unknown[], newTarget) {
       const direct = newTarget === redirected;
@@ -61,15 +50,12 @@ function redirectedClass(own: typeof nodeNet.Socket, stacks: Net['Socket']): obj
       if (isStacks(self)) {
         throw usageError('ERR_INVALID_THIS', 'net.Socket of usernet/register is a class: extend it with "class"');
       }
-      // A TLSSocket has begun to be made. Next it asks whether it stands on a net.Socket: then, where there is no handle,
-      // it waits for 'connect'. Where the socket is open that has passed; any other stream may begin at once.
-      tlsAsks = self instanceof tls.TLSSocket;
       if (self instanceof own) return invoke(own, self, args);
       return Reflect.construct(redirected as typeof own, args) as unknown;
     },
     get(target, name, receiver) {
       if (name !== Symbol.hasInstance || receiver !== redirected) return Reflect.get(target, name, receiver) as unknown;
-      return isInstance;
+      return (value: unknown) => value instanceof own;
     },
   });
   return redirected;
