@@ -63,6 +63,7 @@ function define(prototype: object, properties: PropertyDescriptorMap): void {
 export function acceptInstances(faces: readonly object[], node: abstract new (...args: never[]) => object): void {
   const own = Function.prototype[Symbol.hasInstance];
   Object.defineProperty(faces[0], Symbol.hasInstance, {
+    configurable: true,
     value(this: object, value: unknown): boolean {
       return faces.includes(this) ? value instanceof node : Reflect.apply(own, this, [value]);
     },

@@ -22,6 +22,7 @@ const PAGES = [
   'docs/node-api.md',
   'docs/packet-scripts.md',
   'docs/plan.md',
+  'docs/register.md',
 ] as const;
 
 /** The JavaScript that a page shows. */
@@ -51,6 +52,11 @@ describe('the examples', () => {
     const pages = '/first for 10.0.0.1\n/second for 10.0.0.1\n';
     expect(run('examples/https.mjs')).toBe(`${pages}10.0.0.2: HTTP/1.1 200 OK\n`);
     expect(snippets('docs/glue.md')).toEqual([read('examples/https.mjs')]);
+  });
+
+  it('redirect a program: that of docs/register.md', () => {
+    expect(run('examples/register.mjs')).toBe('hello 127.0.0.1\n');
+    expect(snippets('docs/register.md')[0]).toBe(read('examples/register.mjs'));
   });
 
   it('carry a million bytes through loss, over a link that keeps the rules, the same at every run', () => {

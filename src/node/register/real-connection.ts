@@ -1,0 +1,117 @@
+import { Buffer } from 'node:buffer';
+import nodeNet from 'node:net';
+import type { SystemError } from '../../errors.ts';
+import type { ConnectOptions } from '../../stack/tcp.ts';
+import type { Connection } from '../../tcp/connection.ts';
+import type { ConnectionHandler } from '../../tcp/handler.ts';
+import { Address } from '../../wire/address.ts';
+import { onRealNetwork } from './real-network.ts';
+
+/** Options that a socket of Node's own has, too. */
+const NODE_OPTIONS: Readonly<Record<string, (socket: nodeNet.Socket, value: never) => void>> = {
+  noDelay: (socket, value: boolean) => void socket.setNoDelay(value),
+  keepAlive: (socket, value: boolean) => void socket.setKeepAlive(value),
+  keepAliveIdle: (socket, value: number) => void socket.setKeepAlive(true, value),
+};
+
+/** A connection over the real network, as the sockets of `createNet` see the stack's own. */
+export function connectReally(options: ConnectOptions, handler: ConnectionHandler): Connection {
+  const connection: unknown = new RealConnection(options, handler);
+  return connection as Connection;
+}
+
+/**
+ * A socket of Node's own behind the face of a core connection: callbacks, reads that open the window, writes that say
+ * how much they took. It has what sockets use, and no `info()`.
+ */
+class RealConnection {
+  handler: ConnectionHandler;
+  readonly remoteAddress: Address;
+  readonly remotePort: number;
+  readonly #socket: nodeNet.Socket;
+  #closed: boolean = false;
+
+  constructor(options: ConnectOptions, handler: ConnectionHandler) {
+    const { remoteAddress, remotePort, localAddress, localPort } = options;
+    this.handler = handler;
+    this.remoteAddress = typeof remoteAddress === 'string' ? Address.parse(remoteAddress) : remoteAddress;
+    this.remotePort = remotePort;
+    const to = {
+      host: this.remoteAddress.toString(),
+      port: remotePort,
+      localAddress: localAddress?.toString(),
+      localPort,
+    };
+    const socket = onRealNetwork(() =>
+      new nodeNet.Socket({ allowHalfOpen: true }).connect(to as nodeNet.TcpNetConnectOpts),
+    );
+    this.#socket = socket;
+    socket.on('connect', () => this.handler.onConnect?.(this.#face));
+    socket.on('readable', () => this.handler.onReadable?.(this.#face));
+    socket.on('end', () => this.handler.onEnd?.(this.#face));
+    socket.on('drain', () => this.handler.onWritable?.(this.#face));
+    socket.on('error', (error) => this.handler.onError?.(error as SystemError, this.#face));
+    socket.on('close', () => {
+      this.#closed = true;
+      this.handler.onClose?.(this.#face);
+    });
+  }
+
+  get localAddress(): Address {
+    return Address.parse(this.#socket.localAddress ?? '0.0.0.0');
+  }
+
+  get localPort(): number {
+    return this.#socket.localPort ?? 0;
+  }
+
+  get readableLength(): number {
+    return this.#socket.readableLength;
+  }
+
+  /** As much as the socket's buffer may hold: `onWritable` follows where that is not all. */
+  write(chunks: Uint8Array | readonly Uint8Array[]): number {
+    if (this.#closed || this.#socket.writableNeedDrain || this.#socket.writableEnded) return 0;
+    // The caller may reuse its memory at once.
+    const bytes = Buffer.concat(chunks instanceof Uint8Array ? [chunks] : chunks);
+    this.#socket.write(bytes);
+    return bytes.byteLength;
+  }
+
+  read(max?: number): Uint8Array | undefined {
+    const most = max === undefined ? undefined : Math.min(max, this.#socket.readableLength);
+    return (this.#socket.read(most || undefined) as Buffer | null) ?? undefined;
+  }
+
+  shutdown(): void {
+    this.#socket.end();
+  }
+
+  close(): void {
+    this.#socket.destroySoon();
+  }
+
+  abort(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  get(): undefined {
+    return undefined;
+  }
+
+  set(option: string, value: unknown): void {
+    NODE_OPTIONS[option]?.(this.#socket, value as never);
+  }
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  get #face(): Connection {
+    return this as unknown as Connection;
+  }
+}

@@ -1,0 +1,2 @@
+// A config module whose export has a name.
+export const config = {};
