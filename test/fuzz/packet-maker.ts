@@ -83,6 +83,13 @@ export class PacketMaker {
 
   /** One packet: mostly well-formed outside and wrong inside, else damaged or garbage. */
   next(targets: Targets): Uint8Array {
+    const packet = this.#any(targets);
+    // What says that it is of IPv6 is made, and judged, in stack6.test.ts.
+    if (packet.length > 0 && packet[0]! >>> 4 === 6) packet[0] = packet[0]! ^ 0x10;
+    return packet;
+  }
+
+  #any(targets: Targets): Uint8Array {
     const kind = uniform(this.#random, 100);
     if (kind < 4) return this.#bytes(uniform(this.#random, 120));
     if (kind < 7) return this.#looksLikeIp();
