@@ -1,9 +1,12 @@
-import type { Chunk, ChunkPool } from './chunk-pool.ts';
+import type { Chunk, ChunkList, ChunkPool } from './chunk-pool.ts';
 import { copyBytes } from './copy.ts';
+
+/** The list of every empty queue: nothing is ever put into it. */
+const NONE: ChunkList = { chunks: [], head: 0, cursor: 0, allocated: 0 };
 
 /**
  * Bytes that wait in order, readable at any position until they are dropped from the head: TCP's send queue, where the
- * head is `snd.una`. Bytes are copied in once, into chunks from a pool; an empty queue holds no chunk.
+ * head is `snd.una`. Bytes are copied in once, into chunks from a pool; an empty queue holds neither chunk nor list.
  *
  * @example
  * const queue = new ByteQueue(pool);
@@ -14,18 +17,16 @@ import { copyBytes } from './copy.ts';
 export class ByteQueue {
   /** Bytes in the queue. */
   length: number = 0;
-  /** Bytes of chunks held. */
-  allocated: number = 0;
   readonly #pool: ChunkPool;
-  /** Oldest first; each begins where the one before it ends. */
-  readonly #chunks: Chunk[] = [];
-  /** Stream position of the first byte: counts on from chunk to chunk, starts over when the queue empties. */
-  #head: number = 0;
-  /** Index of the chunk that was read last: the next read mostly is there or right behind. */
-  #cursor: number = 0;
+  #list: ChunkList = NONE;
 
   constructor(pool: ChunkPool) {
     this.#pool = pool;
+  }
+
+  /** Bytes of chunks held. */
+  get allocated(): number {
+    return this.#list.allocated;
   }
 
   /** Copies bytes in at the tail: `length` bytes of `bytes` from `offset` on, all of them unless told. */
@@ -36,8 +37,8 @@ export class ByteQueue {
     const end = offset + length;
     let from = offset;
     while (from < end) {
-      const tail = this.#head + this.length;
-      let chunk = this.#chunks[this.#chunks.length - 1];
+      const tail = this.#list.head + this.length;
+      let chunk = this.#list.chunks[this.#list.chunks.length - 1];
       if (chunk === undefined || tail === chunk.base + chunk.bytes.length) chunk = this.#addChunk(tail, end - from);
       const at = tail - chunk.base;
       const n = Math.min(end - from, chunk.bytes.length - at);
@@ -52,7 +53,7 @@ export class ByteQueue {
     if (position < 0 || length < 0 || position + length > this.length) {
       throw new Error(`copyTo of ${length} bytes at ${position} of ${this.length}`);
     }
-    let from = this.#head + position;
+    let from = this.#list.head + position;
     let to = targetOffset;
     const end = targetOffset + length;
     while (to < end) {
@@ -69,49 +70,54 @@ export class ByteQueue {
   drop(n: number): void {
     if (n < 0 || n > this.length) throw new Error(`drop of ${n} bytes of ${this.length}`);
     if (n === this.length) return this.clear();
-    this.#head += n;
+    this.#list.head += n;
     this.length -= n;
-    let first = this.#chunks[0]!;
-    while (first.base + first.bytes.length <= this.#head) {
-      this.#chunks.shift();
-      if (this.#cursor > 0) this.#cursor--;
+    let first = this.#list.chunks[0]!;
+    while (first.base + first.bytes.length <= this.#list.head) {
+      this.#list.chunks.shift();
+      if (this.#list.cursor > 0) this.#list.cursor--;
       this.#release(first);
-      first = this.#chunks[0]!;
+      first = this.#list.chunks[0]!;
     }
   }
 
   /** Forgets everything and gives all memory back. */
   clear(): void {
-    for (let chunk = this.#chunks.pop(); chunk !== undefined; chunk = this.#chunks.pop()) this.#release(chunk);
     this.length = 0;
-    this.#head = 0;
-    this.#cursor = 0;
+    const list = this.#list;
+    if (list === NONE) return;
+    for (let chunk = list.chunks.pop(); chunk !== undefined; chunk = list.chunks.pop()) this.#release(chunk);
+    list.head = 0;
+    list.cursor = 0;
+    this.#list = NONE;
+    this.#pool.giveList(list);
   }
 
   #addChunk(base: number, more: number): Chunk {
     const chunk = this.#pool.take(this.length + more);
     chunk.base = base;
-    this.#chunks.push(chunk);
-    this.allocated += chunk.bytes.length;
+    if (this.#list === NONE) this.#list = this.#pool.takeList();
+    this.#list.chunks.push(chunk);
+    this.#list.allocated += chunk.bytes.length;
     return chunk;
   }
 
   #release(chunk: Chunk): void {
-    this.allocated -= chunk.bytes.length;
+    this.#list.allocated -= chunk.bytes.length;
     this.#pool.give(chunk);
   }
 
   /** The chunk that holds stream position `position`: the one read last, the one behind it, else by bisection. */
   #find(position: number): Chunk {
-    const chunks = this.#chunks;
-    let low = this.#cursor;
+    const chunks = this.#list.chunks;
+    let low = this.#list.cursor;
     let chunk = chunks[low]!;
     if (position >= chunk.base) {
       if (position < chunk.base + chunk.bytes.length) return chunk;
       low++;
       chunk = chunks[low]!;
       if (position < chunk.base + chunk.bytes.length) {
-        this.#cursor = low;
+        this.#list.cursor = low;
         return chunk;
       }
     } else {
@@ -123,7 +129,7 @@ export class ByteQueue {
       if (chunks[middle]!.base <= position) low = middle;
       else high = middle;
     }
-    this.#cursor = low;
+    this.#list.cursor = low;
     return chunks[low]!;
   }
 }

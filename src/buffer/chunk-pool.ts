@@ -5,8 +5,23 @@ export interface Chunk {
   base: number;
 }
 
+/** The chunks of a byte queue that is not empty. */
+export interface ChunkList {
+  /** Oldest first; each begins where the one before it ends. */
+  readonly chunks: Chunk[];
+  /** Stream position of the first byte: counts on from chunk to chunk, starts over when the queue empties. */
+  head: number;
+  /** Index of the chunk that was read last: the next read mostly is there or right behind. */
+  cursor: number;
+  /** Bytes of the chunks. */
+  allocated: number;
+}
+
 /** Sizes a chunk can have: small queues hold small chunks. */
 const SIZES = [2048, 16_384, 65_536] as const;
+
+/** Empty lists kept for reuse. */
+const MAX_LISTS = 64;
 
 /** The size of chunk for a queue that holds `bytes` bytes. */
 function sizeClass(bytes: number): number {
@@ -27,6 +42,8 @@ export class ChunkPool {
   idle: number = 0;
   readonly #keep: number;
   readonly #free: readonly Chunk[][] = SIZES.map(() => []);
+  /** Empty lists for the queues that will need one. */
+  readonly #lists: ChunkList[] = [];
 
   constructor(options: ChunkPoolOptions = {}) {
     this.#keep = options.keep ?? 0x40_0000;
@@ -40,6 +57,16 @@ export class ChunkPool {
     else this.idle -= chunk.bytes.length;
     this.allocated += chunk.bytes.length;
     return chunk;
+  }
+
+  /** An empty list for the chunks of a queue. */
+  takeList(): ChunkList {
+    return this.#lists.pop() ?? { chunks: [], head: 0, cursor: 0, allocated: 0 };
+  }
+
+  /** Takes an empty list back. */
+  giveList(list: ChunkList): void {
+    if (this.#lists.length < MAX_LISTS) this.#lists.push(list);
   }
 
   /** Takes back a chunk that nobody refers to any more. */

@@ -15,6 +15,21 @@ const EXTENT_OVERHEAD = 64;
 
 const NO_MEMORY = memoryOf(new Uint8Array(0));
 
+/** Extents `first … end − 1`, oldest first: a row each in three arrays. Rows that are not used hold no memory. */
+interface ExtentRows {
+  first: number;
+  end: number;
+  readonly memories: Memory[];
+  readonly offsets: number[];
+  readonly lengths: number[];
+}
+
+/** What every empty queue has: nothing is ever written to it. */
+const NO_ROWS: ExtentRows = { first: 0, end: 0, memories: [], offsets: [], lengths: [] };
+/** Rows kept for the next queues that fill, and how long the longest of them may be. */
+const MAX_SPARE_ROWS = 64;
+const LONGEST_SPARE = 64;
+
 /**
  * User memory for received bytes, shared by all connections of a stack: big slabs for bulk, small ones for what is
  * little, so that ten unread or kept bytes hold 8 KB and not a quarter of a megabyte.
@@ -22,6 +37,19 @@ const NO_MEMORY = memoryOf(new Uint8Array(0));
 export class ReceiveMemory {
   readonly bulk: SlabAllocator = new SlabAllocator();
   readonly small: SlabAllocator = new SlabAllocator(SMALL_SLAB);
+
+  readonly #spareRows: ExtentRows[] = [];
+
+  /** Rows for a queue that is no longer empty: so that most batches allocate none. */
+  takeRows(): ExtentRows {
+    return this.#spareRows.pop() ?? { first: 0, end: 0, memories: [], offsets: [], lengths: [] };
+  }
+
+  /** The queue is empty again. */
+  giveRows(rows: ExtentRows): void {
+    if (rows.memories.length > LONGEST_SPARE || this.#spareRows.length >= MAX_SPARE_ROWS) return;
+    this.#spareRows.push(rows);
+  }
 
   /** A fresh array of `n` bytes that is the application's to keep. */
   fresh(n: number): Uint8Array {
@@ -39,12 +67,7 @@ export class ReceiveQueue {
   /** Bytes waiting. */
   length: number = 0;
   readonly #memory: ReceiveMemory;
-  /** Extents `#first … #end − 1`, oldest first: one row each in three arrays. */
-  readonly #memories: Memory[] = [];
-  readonly #offsets: number[] = [];
-  readonly #lengths: number[] = [];
-  #first: number = 0;
-  #end: number = 0;
+  #rows: ExtentRows = NO_ROWS;
 
   constructor(memory: ReceiveMemory) {
     this.#memory = memory;
@@ -52,7 +75,7 @@ export class ReceiveQueue {
 
   /** What the queue occupies, in bytes, bookkeeping included. */
   get allocated(): number {
-    return this.length + (this.#end - this.#first) * EXTENT_OVERHEAD;
+    return this.length + (this.#rows.end - this.#rows.first) * EXTENT_OVERHEAD;
   }
 
   /** Appends bytes; `retained` says that their memory is never rewritten, so that they need not be copied. */
@@ -68,19 +91,21 @@ export class ReceiveQueue {
   adopt(memory: Memory, offset: number, length: number): void {
     if (length === 0) return;
     this.length += length;
-    const last = this.#end - 1;
-    if (last >= this.#first && this.#memories[last] === memory) {
-      const end = this.#offsets[last]! + this.#lengths[last]!;
+    const last = this.#rows.end - 1;
+    if (last >= this.#rows.first && this.#rows.memories[last] === memory) {
+      const end = this.#rows.offsets[last]! + this.#rows.lengths[last]!;
       if (end === offset) {
-        this.#lengths[last]! += length;
+        this.#rows.lengths[last]! += length;
         return;
       }
     }
-    if (this.#first > 32 && this.#first * 2 > this.#end) this.#compact();
-    this.#memories[this.#end] = memory;
-    this.#offsets[this.#end] = offset;
-    this.#lengths[this.#end] = length;
-    this.#end++;
+    if (this.#rows.first > 32 && this.#rows.first * 2 > this.#rows.end) this.#compact();
+    if (this.#rows === NO_ROWS) this.#rows = this.#memory.takeRows();
+    const { memories, offsets, lengths } = this.#rows;
+    memories[this.#rows.end] = memory;
+    offsets[this.#rows.end] = offset;
+    lengths[this.#rows.end] = length;
+    this.#rows.end++;
   }
 
   /**
@@ -90,7 +115,7 @@ export class ReceiveQueue {
   read(max: number = this.length): Uint8Array | undefined {
     const limit = Math.min(max, this.length);
     if (!(limit > 0)) return undefined;
-    const head = this.#lengths[this.#first]!;
+    const head = this.#rows.lengths[this.#rows.first]!;
     const n = Math.min(limit, head >= ALONE ? head : this.#gatherable(limit));
     const bytes = n <= head ? this.#sliceHead(n) : this.#copy(n);
     this.#consume(n);
@@ -111,9 +136,9 @@ export class ReceiveQueue {
 
   /** Bytes of the extents at the head that are worth copying into one array. */
   #gatherable(limit: number): number {
-    let sum = this.#lengths[this.#first]!;
-    for (let i = this.#first + 1; i < this.#end && sum < limit; i++) {
-      const length = this.#lengths[i]!;
+    let sum = this.#rows.lengths[this.#rows.first]!;
+    for (let i = this.#rows.first + 1; i < this.#rows.end && sum < limit; i++) {
+      const length = this.#rows.lengths[i]!;
       if (length >= ALONE || sum + length > GATHER) break;
       sum += length;
     }
@@ -122,8 +147,8 @@ export class ReceiveQueue {
 
   /** The first `n` bytes, which all lie in the head extent. */
   #sliceHead(n: number): Uint8Array {
-    const { bytes } = this.#memories[this.#first]!;
-    const offset = this.#offsets[this.#first]!;
+    const { bytes } = this.#rows.memories[this.#rows.first]!;
+    const offset = this.#rows.offsets[this.#rows.first]!;
     // A little slice must not keep a big memory alive.
     if (n < SLICE && bytes.buffer.byteLength > SMALL_SLAB) return this.#copy(n);
     return bytes.subarray(offset, offset + n);
@@ -133,9 +158,9 @@ export class ReceiveQueue {
   #copy(n: number): Uint8Array {
     const target = this.#memory.fresh(n);
     let to = 0;
-    for (let i = this.#first; to < n; i++) {
-      const part = Math.min(n - to, this.#lengths[i]!);
-      copyBytes(target, to, this.#memories[i]!.bytes, this.#offsets[i]!, part);
+    for (let i = this.#rows.first; to < n; i++) {
+      const part = Math.min(n - to, this.#rows.lengths[i]!);
+      copyBytes(target, to, this.#rows.memories[i]!.bytes, this.#rows.offsets[i]!, part);
       to += part;
     }
     return target;
@@ -145,29 +170,33 @@ export class ReceiveQueue {
     this.length -= n;
     if (this.length === 0) return this.#reset();
     let rest = n;
-    while (rest >= this.#lengths[this.#first]!) {
-      rest -= this.#lengths[this.#first]!;
-      this.#memories[this.#first] = NO_MEMORY;
-      this.#first++;
+    while (rest >= this.#rows.lengths[this.#rows.first]!) {
+      rest -= this.#rows.lengths[this.#rows.first]!;
+      this.#rows.memories[this.#rows.first] = NO_MEMORY;
+      this.#rows.first++;
     }
-    this.#offsets[this.#first]! += rest;
-    this.#lengths[this.#first]! -= rest;
+    this.#rows.offsets[this.#rows.first]! += rest;
+    this.#rows.lengths[this.#rows.first]! -= rest;
   }
 
-  /** Empties the rows so that they hold no memory; a long list is given up, a short one kept for the next batch. */
+  /** Gives the rows back, so that an empty queue holds no memory. */
   #reset(): void {
-    if (this.#end > 64) this.#memories.length = this.#offsets.length = this.#lengths.length = 0;
-    else for (let i = this.#first; i < this.#end; i++) this.#memories[i] = NO_MEMORY;
-    this.#first = this.#end = 0;
+    const rows = this.#rows;
+    for (let i = this.#rows.first; i < this.#rows.end; i++) rows.memories[i] = NO_MEMORY;
+    if (rows === NO_ROWS) return;
+    rows.first = rows.end = 0;
+    this.#rows = NO_ROWS;
+    this.#memory.giveRows(rows);
   }
 
   #compact(): void {
-    this.#memories.copyWithin(0, this.#first, this.#end);
-    this.#offsets.copyWithin(0, this.#first, this.#end);
-    this.#lengths.copyWithin(0, this.#first, this.#end);
-    const end = this.#end;
-    this.#end -= this.#first;
-    this.#first = 0;
-    for (let i = this.#end; i < end; i++) this.#memories[i] = NO_MEMORY;
+    const { memories, offsets, lengths } = this.#rows;
+    memories.copyWithin(0, this.#rows.first, this.#rows.end);
+    offsets.copyWithin(0, this.#rows.first, this.#rows.end);
+    lengths.copyWithin(0, this.#rows.first, this.#rows.end);
+    const end = this.#rows.end;
+    this.#rows.end -= this.#rows.first;
+    this.#rows.first = 0;
+    for (let i = this.#rows.end; i < end; i++) memories[i] = NO_MEMORY;
   }
 }

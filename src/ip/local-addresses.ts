@@ -1,4 +1,4 @@
-import type { AddressWords } from '../wire/address.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
 import { isLimitedBroadcast, isLoopback, isMulticast, sameAddress } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
 
@@ -12,20 +12,31 @@ export type AddressKind = 'local' | 'broadcast' | 'multicast' | 'other';
 export class LocalAddresses {
   /** IPv4, keyed by the address as an int32. */
   readonly #ipv4 = new Map<number, 'local' | 'broadcast'>();
+  /** The objects themselves, which all that are bound to them share. */
+  readonly #own = new Map<number, Address>();
   #ipv6: AddressWords[] = [];
 
   /** Learns all addresses anew. */
   rebuild(interfaces: Iterable<NetworkInterface>): void {
     this.#ipv4.clear();
+    this.#own.clear();
     this.#ipv6 = [];
     for (const iface of interfaces) {
       for (const { address, broadcast } of iface.addresses) {
         if (address.family === 6) this.#ipv6.push(address);
-        else this.#ipv4.set(address.d, 'local');
+        else {
+          this.#ipv4.set(address.d, 'local');
+          this.#own.set(address.d, address);
+        }
         // An address that is some network's broadcast address and also ours is ours.
         if (broadcast !== undefined && !this.#ipv4.has(broadcast.d)) this.#ipv4.set(broadcast.d, 'broadcast');
       }
     }
+  }
+
+  /** The same address: the interface's own object where it is an IPv4 address of the stack, so that connections share it. */
+  shared(address: Address): Address {
+    return (address.family === 4 ? this.#own.get(address.d) : undefined) ?? address;
   }
 
   /** One of the stack's own unicast addresses; all of 127.0.0.0/8 is (RFC 1122 §3.2.1.3 (g)). */

@@ -54,7 +54,7 @@ export class PathFinder {
   /** The way back to where a datagram came from. */
   back(datagram: Datagram): IpPath | ErrorCode {
     const { local, remote } = this.#context.ways.ends(datagram);
-    return this.find(local, remote);
+    return this.find(this.#context.local.shared(local), remote);
   }
 
   /** See `Ip.groupInterface`. */

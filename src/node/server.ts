@@ -288,10 +288,7 @@ export class Server extends EventEmitter {
         connection,
         server: this,
         paused: pauseOnConnect,
-        gone: () => {
-          this.#connections--;
-          this.#emitCloseIfDrained();
-        },
+        gone: this.#socketGone,
       },
     );
     this.emit('connection', socket);
@@ -307,6 +304,11 @@ export class Server extends EventEmitter {
   _emitCloseIfDrained(): void {
     this.#emitCloseIfDrained();
   }
+  /** For all its sockets. */
+  readonly #socketGone = (): void => {
+    this.#connections--;
+    this.#emitCloseIfDrained();
+  };
 
   #emitCloseIfDrained(): void {
     if (this.listening || this.#connections > 0) return;

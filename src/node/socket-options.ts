@@ -69,5 +69,5 @@ export interface Accepted {
   /** Do not read until `resume()`. */
   readonly paused: boolean;
   /** The socket is destroyed. */
-  gone(): void;
+  readonly gone: () => void;
 }

@@ -19,6 +19,9 @@ export interface PumpOwner<Stream> {
   finish(stream: Stream): void;
 }
 
+/** All of a write was accepted: never written to. */
+const NOTHING: Uint8Array[] = [];
+
 /** The owner is gone: what still comes is not its business. */
 const NOBODY: ConnectionHandler = {};
 
@@ -38,7 +41,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #draining: boolean = false;
   #peerEnded: boolean = false;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
-  #rest: Uint8Array[] = [];
+  #rest: Uint8Array[] = NOTHING;
   #written: ((error?: Error) => void) | undefined;
 
   constructor(connection: Connection, stream: Stream, owner: PumpOwner<Stream>) {
@@ -78,7 +81,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.connection.handler = NOBODY;
     if (reset) this.connection.abort();
     else this.connection.close();
-    this.#rest = [];
+    this.#rest = NOTHING;
     const written = this.#written;
     this.#written = undefined;
     // The stream fails the writes behind it with the same error, as Node does from version 22 on.
@@ -100,6 +103,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#owner.active(this.#stream);
     this.#rest = without(this.#rest, this.connection.write(this.#rest));
     if (this.#rest.length > 0) return;
+    this.#rest = NOTHING;
     this.#written = undefined;
     written();
   }

@@ -46,6 +46,8 @@ function missHandle(socket: object): void {
 function forgetMissed(): void {
   handleMissed = undefined;
 }
+/** One listener for all sockets. */
+let onStreamEnd: (this: Socket) => void;
 
 /**
  * A TCP socket in the shape of Node's `net.Socket`: a `Duplex` over a connection of the stack. There is no `_handle`:
@@ -67,7 +69,8 @@ export class Socket extends Duplex {
   autoSelectFamilyAttemptedAddresses?: string[];
   readonly #host: NetHost;
   #name: string | null = null;
-  readonly #idle: IdleTimer;
+  /** Made with the first time-out that is asked for. */
+  #idle: IdleTimer | undefined;
   #gone: (() => void) | undefined;
   #dial: Dial | undefined;
   /** `connect` was called while one was under way, or open: it will fail. */
@@ -105,14 +108,13 @@ export class Socket extends Duplex {
     if (HAS_TYPE_OF_SERVICE && options.typeOfService !== undefined) {
       this.#typeOfService = toTypeOfService(options.typeOfService, 'options.typeOfService');
     }
-    this.#idle = new IdleTimer(host.stack.clock, () => this.emit('timeout'));
     this.#userBuffer = UserBuffer.from(options.onread);
-    this.on('end', () => this.#onStreamEnd());
+    this.on('end', onStreamEnd);
     // Not the constructor of Duplex: a signal that is aborted already destroys at once what has no fields yet.
     if (options.signal) addAbortSignal(options.signal, this);
     if (accepted === undefined) return;
     this.server = accepted.server;
-    this.#gone = () => accepted.gone();
+    this.#gone = accepted.gone;
     this.#take(accepted.connection);
     if (accepted.paused) this.pause();
     else this.read(0);
@@ -253,7 +255,7 @@ export class Socket extends Duplex {
     }
     const busy = this.#pump !== undefined || this.#dial !== undefined;
     if (!busy) this.#renew();
-    this.#idle.touch();
+    this.#idle?.touch();
     // As in Node it stays so where what follows throws.
     this.connecting = true;
     const dial = new Dial(this.#dialOwner(), this.#host, options);
@@ -270,7 +272,8 @@ export class Socket extends Duplex {
     if (this.destroyed) return this;
     this.timeout = milliseconds;
     const delay = toDelay(milliseconds, 'msecs');
-    this.#idle.set(delay);
+    if (delay > 0) this.#idle ??= this.#makeIdleTimer();
+    this.#idle?.set(delay);
     if (callback !== undefined) checkFunction(callback, 'callback');
     if (callback === undefined) return this;
     return delay === 0 ? this.off('timeout', callback) : this.once('timeout', callback);
@@ -278,7 +281,7 @@ export class Socket extends Duplex {
 
   /** Node's own name for: something has happened. A tls socket above tells of its own traffic. */
   _unrefTimer(): void {
-    this.#idle.touch();
+    this.#idle?.touch();
   }
 
   /** Turns Nagle's algorithm off (or on again). */
@@ -384,7 +387,7 @@ export class Socket extends Duplex {
   override _destroy(error: Error | null, callback: WriteCallback): void {
     const wasOpen = this.#pump !== undefined || this.connecting;
     this.connecting = false;
-    this.#idle.set(0);
+    this.#idle?.set(0);
     this.#last = this.#pump?.connection ?? this.#dial?.last;
     this.#dial?.cancel();
     this.#second?.cancel();
@@ -432,7 +435,7 @@ export class Socket extends Duplex {
   #dialOwner(): ConstructorParameters<typeof Dial>[0] {
     return {
       emit: (event, ...args) => {
-        if (event === 'lookup') this.#idle.touch();
+        if (event === 'lookup') this.#idle?.touch();
         return this.emit(event, ...args);
       },
       busy: () => {
@@ -454,7 +457,7 @@ export class Socket extends Duplex {
     this.#dial = undefined;
     this.connecting = false;
     this.#take(connection);
-    this.#idle.touch();
+    this.#idle?.touch();
     try {
       this.emit('connect');
       this.emit('ready');
@@ -474,7 +477,7 @@ export class Socket extends Duplex {
   static readonly #PUMPED: PumpOwner<Socket> = {
     push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
     room: (socket) => socket.#userBuffer?.size,
-    active: (socket) => socket.#idle.touch(),
+    active: (socket) => socket.#idle?.touch(),
     ended: (socket) => {
       socket.push(null);
       socket.read(0);
@@ -538,8 +541,17 @@ export class Socket extends Duplex {
   }
 
   /** Where half-open sockets are not allowed, writing after the peer's FIN says why it fails. */
-  #onStreamEnd(): void {
-    if (this.allowHalfOpen) return;
+  static {
+    onStreamEnd = function () {
+      if (!this.allowHalfOpen) this.#refuseWrites();
+    };
+  }
+
+  #makeIdleTimer(): IdleTimer {
+    return new IdleTimer(this.#host.stack.clock, () => this.emit('timeout'));
+  }
+
+  #refuseWrites(): void {
     const write = (chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean => {
       const done = typeof encoding === 'function' ? encoding : callback;
       if (!this.writableEnded) {

@@ -4,7 +4,7 @@ import type { ControlBlock } from '../tcp/control-block.ts';
 /** How many connections may be kept for nobody's sake but the network's. */
 export interface LingeringLimits {
   /**
-   * Connections in TIME-WAIT, about 5 KB each. Default 8192; beyond, the oldest ends early. Fewer than there are
+   * Connections in TIME-WAIT, about 3 KB each. Default 8192; beyond, the oldest ends early. Fewer than there are
    * ephemeral ports, so that they alone never keep a client from its peer. Linux: net.ipv4.tcp_max_tw_buckets.
    */
   maxTimeWait?: number;

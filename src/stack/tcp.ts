@@ -92,7 +92,7 @@ export class StackTcp {
   readonly #host: ListenerHost;
   readonly #assertOpen: () => void;
   readonly #counters: Counters;
-  readonly #defaults: ResolvedConnectionOptions;
+  readonly #defaults: Readonly<ResolvedConnectionOptions>;
   readonly #table: ConnectionTable<Connection>;
   readonly #listeners = new Map<number, Listener[]>();
   readonly #ports: EphemeralPorts;

@@ -1,7 +1,8 @@
+import type { AckReport } from './ack-report.ts';
 import type { CongestionSample } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
 
-/** An ACK as loss recovery and congestion control see it, beside what `AckReport` has collected. */
+/** An ACK as loss recovery and congestion control see it. */
 export interface AckEvent {
   /** Microseconds. */
   now: number;
@@ -19,6 +20,8 @@ export interface AckEvent {
   echo: boolean;
   /** The same number and window again, without SACK blocks, whether something is outstanding or not. */
   bare: boolean;
+  /** What it delivers. */
+  readonly report: AckReport;
 }
 
 /** One sample object for all connections: it is read during the call only. */
@@ -43,10 +46,10 @@ const sample: CongestionSample = {
 
 /** Fills in the shared sample for the congestion controller. `lost`: octets newly deemed lost. */
 export function ackSample(tcb: ControlBlock, ack: AckEvent, lost: number): CongestionSample {
-  const { snd, congestion, recovery, report, rate } = tcb;
+  const { snd, congestion, recovery, rate } = tcb;
   sample.now = ack.now;
   sample.acked = ack.acked;
-  sample.delivered = report.delivered;
+  sample.delivered = ack.report.delivered;
   sample.lost = lost;
   sample.flight = ack.flight;
   sample.pipe = recovery.pipe(snd.una, snd.nxt);

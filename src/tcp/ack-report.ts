@@ -6,8 +6,8 @@ import { Mark } from './scoreboard.ts';
 
 /**
  * What one ACK says: filled in while the scoreboard takes the ACK number (`begin`), then the SACK blocks (`selective`).
- * Passes each delivery on to RACK and to the delivery rate. One object a connection; times are microseconds, sizes
- * octets.
+ * Passes each delivery on to RACK and to the delivery rate. Nothing of it outlasts the ACK: one object may serve many
+ * connections. Times are microseconds, sizes octets.
  */
 export class AckReport implements DeliverySink {
   /** Octets delivered, cumulatively or by SACK, each once. */
@@ -21,8 +21,8 @@ export class AckReport implements DeliverySink {
   sackedEnd: number = 0;
   /** When the newest of what the ACK number covers and was sent more than once was last sent; −1 for none. */
   repeatedAt: number = -1;
-  readonly #rack: Rack;
-  readonly #rate: DeliveryRate;
+  #rack: Rack;
+  #rate: DeliveryRate;
   #now: number = 0;
   #minRtt: number = 0;
   #echoAt: number = -1;
@@ -33,6 +33,12 @@ export class AckReport implements DeliverySink {
   #selectiveSentAt: number = -1;
 
   constructor(rack: Rack, rate: DeliveryRate) {
+    this.#rack = rack;
+    this.#rate = rate;
+  }
+
+  /** The next ACK is one of the connection that these belong to. */
+  serve(rack: Rack, rate: DeliveryRate): void {
     this.#rack = rack;
     this.#rate = rate;
   }

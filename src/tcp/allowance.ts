@@ -1,6 +1,7 @@
 import { usageError } from '../errors.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
+import { Pacer } from './pacer.ts';
 
 /** What keeps a sender from sending more at the moment. */
 export type FlowLimit = 'application' | 'receive-window' | 'congestion-window' | 'pacing';
@@ -24,13 +25,14 @@ export function quota(tcb: ControlBlock): number {
  * else allows to send: an idle sender has no deadline.
  */
 export function paced(tcb: ControlBlock, now: number): number {
-  const { pacer, congestion } = tcb;
+  const { congestion } = tcb;
   const rate = congestion?.pacingRate;
   if (congestion === undefined || rate === undefined) return Infinity;
   if (!(rate > 0)) throw unusable(congestion, 'pacingRate');
+  const pacer = (tcb.pacer ??= new Pacer(tcb.host.clock.resolution, tcb.snd.mss));
   pacer.setRate(rate, now);
   const bytes = pacer.available(now);
-  if (bytes === 0) tcb.paceAt = pacer.deadline;
+  if (bytes === 0) pacer.wakeAt = pacer.deadline;
   return bytes;
 }
 

@@ -21,6 +21,7 @@ import { isSynchronized, mayReceive } from './states.ts';
 import { mayReopen } from './time-wait.ts';
 import { resume, timersExpire } from './timers.ts';
 import { sendReset } from './transmit.ts';
+import { UrgentMark } from './urgent.ts';
 
 /** How bytes are written. */
 export interface WriteOptions {
@@ -129,15 +130,16 @@ export class Connection {
   get urgentLength(): number {
     // [MUST-33] RFC 9293 §3.8.5. A pointer beyond the peer's FIN was wrong: nothing comes from there.
     const { urgentIn, endReceived, unread, receiveQueue } = this.#tcb;
+    if (urgentIn === undefined) return 0;
     const length = urgentIn.ahead(unread);
     return endReceived ? Math.min(length, receiveQueue.length) : length;
   }
 
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
-    const { sendQueue, sendTuning, host } = this.#tcb;
+    const { sendQueue, sendBufferSize, host } = this.#tcb;
     const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
-    return Math.max(0, Math.min(sendTuning.size - sendQueue.length, memory));
+    return Math.max(0, Math.min(sendBufferSize - sendQueue.length, memory));
   }
 
   /** Bytes written and not yet acknowledged. */
@@ -192,7 +194,7 @@ export class Connection {
     const urgent = this.urgentLength;
     const bytes = tcb.receiveQueue.read(urgent > 0 ? Math.min(max ?? urgent, urgent) : max);
     if (bytes === undefined) return undefined;
-    tcb.urgentIn.pass(tcb.unread);
+    tcb.passUrgentIn();
     tcb.account();
     if (mayReceive(tcb.state)) {
       tcb.tuneReceiveBuffer();
@@ -260,7 +262,8 @@ export class Connection {
    */
   #markUrgent(): void {
     const tcb = this.#tcb;
-    tcb.urgentOut.advance(tcb.dataEnd, tcb.snd.una);
+    const mark = (tcb.urgentOut ??= new UrgentMark());
+    mark.advance(tcb.dataEnd, tcb.snd.una);
     tcb.acker.ackNow();
   }
 
@@ -290,7 +293,8 @@ export class Connection {
       );
     }
     const tcb = this.#tcb;
-    Object.assign(tcb.options, { [name]: value });
+    // Those of other connections, that began with the same ones, stay.
+    if (tcb.options[name] !== value) tcb.options = { ...tcb.options, [name]: value };
     if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
     if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
     if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();
@@ -409,7 +413,7 @@ export class Connection {
       this.#broken(error);
     }
     // Whoever observed may have aborted it amid all that; what was set behind that means nothing.
-    tcb.timer.arm(tcb.state === 'CLOSED' ? Infinity : tcb.nextDeadline());
+    tcb.wakeAt(tcb.state === 'CLOSED' ? Infinity : tcb.nextDeadline());
   }
 
   /** @internal The wheel's timer has come. */

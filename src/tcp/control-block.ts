@@ -4,15 +4,13 @@ import { ReceiveQueue } from '../buffer/receive-queue.ts';
 import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
+import type { TimerOwner } from '../time/timer-levels.ts';
 import type { WheelTimer } from '../time/timer-wheel.ts';
-import { AckReport } from './ack-report.ts';
 import { Acker } from './acker.ts';
 import type { FlowLimit } from './allowance.ts';
 import type { CongestionController } from './congestion/controller.ts';
 import type { Connection } from './connection.ts';
-import { Cork } from './cork.ts';
 import { DeliveryRate } from './delivery-rate.ts';
-import type { FastOpen } from './fast-open-state.ts';
 import { Frto } from './frto.ts';
 import type { TcpHost } from './host.ts';
 import { Ecn } from './ecn.ts';
@@ -20,27 +18,25 @@ import { Keepalive } from './keepalive.ts';
 import { MinRtt } from './min-rtt.ts';
 import { Notice } from './notice.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
-import { Pacer } from './pacer.ts';
 import { PathMtu } from './path-mtu.ts';
-import { Persist } from './persist.ts';
 import { Rack } from './rack.ts';
-import { Reassembly } from './reassembly.ts';
-import { ReceiveAutotuning, growthLimit } from './receive-autotuning.ts';
+import type { ReceiveAutotuning } from './receive-autotuning.ts';
+import { firstReceiveBuffer, growthLimit } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
-import type { LossRecovery } from './recovery.ts';
+import type { LossRecovery, RecoveryPhase } from './recovery.ts';
 import { NewRenoRecovery } from './recovery.ts';
 import { RtoEstimator } from './rto.ts';
-import { SackBlocks } from './sack-blocks.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
-import { FIRST_SEND_BUFFER, SendAutotuning } from './send-autotuning.ts';
+import { FIRST_SEND_BUFFER, grownSendBuffer } from './send-autotuning.ts';
 import type { ReceiveSequence, SendSequence } from './sequence-variables.ts';
 import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
+import { SeldomParts } from './seldom.ts';
 import { Timestamps } from './timestamps.ts';
 import { UrgentMark } from './urgent.ts';
-import { UserTimeout } from './user-timeout.ts';
+import { UserTimeout, giveUpAfter } from './user-timeout.ts';
 
 /** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
 export const TIME_WAIT_US = 60_000_000;
@@ -75,16 +71,15 @@ export interface Endpoints {
  * The transmission control block: all that a connection knows. The steps of input, output and timers are functions
  * over it; the parts in it know only the numbers they are given. The user sees `Connection`.
  */
-export class ControlBlock {
+export class ControlBlock extends SeldomParts implements TimerOwner {
   state: State = 'CLOSED';
   readonly host: TcpHost;
   readonly path: Path;
   readonly localPort: number;
   readonly remotePort: number;
   readonly family: 4 | 6;
-  readonly options: ResolvedConnectionOptions;
-  /** Opened by a listener [MUST-11], as against `connect` (also when a simultaneous open leads through SYN_RECV). */
-  readonly passive: boolean;
+  /** Shared by all connections that were opened with the same ones: replaced, not changed. */
+  options: Readonly<ResolvedConnectionOptions>;
   /** The user's face of this connection; set right after construction. */
   connection!: Connection;
   /** Where a passive open came from and whoever takes the connection when it is complete. */
@@ -96,13 +91,11 @@ export class ControlBlock {
   /** Bytes written and not yet acknowledged; its head stands at `dataStart`. */
   readonly sendQueue: ByteQueue;
   readonly receiveQueue: ReceiveQueue;
-  readonly reassembly: Reassembly = new Reassembly();
   readonly receiveWindow: ReceiveWindow;
-  readonly receiveTuning: ReceiveAutotuning;
-  readonly sendTuning: SendAutotuning = new SendAutotuning(0, 0);
-  /** SND.UP and RCV.UP. [MUST-30] RFC 9293 §3.8.5 */
-  readonly urgentOut: UrgentMark = new UrgentMark();
-  readonly urgentIn: UrgentMark = new UrgentMark();
+  /** From the first data on, where the size of the buffer is not the user's choice. */
+  receiveTuning: ReceiveAutotuning | undefined = undefined;
+  /** Bytes that `write` may queue: see `grownSendBuffer`. */
+  sendBufferSize: number = 0;
   /** What is on its way. */
   readonly scoreboard: Scoreboard = new Scoreboard();
   readonly rto: RtoEstimator;
@@ -110,100 +103,39 @@ export class ControlBlock {
   readonly minRtt: MinRtt = new MinRtt();
   readonly rate: DeliveryRate = new DeliveryRate();
   readonly rack: Rack;
-  /** What the ACK at hand says. */
-  readonly report: AckReport;
   /** Loss recovery without SACK; with it, `sack` takes its place once the handshake has agreed on it. */
-  readonly newReno: NewRenoRecovery;
+  newReno: NewRenoRecovery | undefined;
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
-  /** Finds out that a loss was none. */
-  readonly spurious: SpuriousDetector = new SpuriousDetector();
-  readonly frto: Frto = new Frto();
-  /** Bytes of new data that F-RTO may send whatever the window says. */
-  frtoCredit: number = 0;
-  /** When a time-out was found to have been none; −1 once the timer has learnt from it. */
-  timerUndoneAt: number = -1;
-  readonly pacer: Pacer;
-  /** When pacing lets the next segment go that waits for nothing else; Infinity for none. */
-  paceAt: number = Infinity;
   /** The last delivery rate measured, in bytes a second. */
   lastDeliveryRate: number = 0;
   /** What kept the sender from sending more when it last could. */
   limit: FlowLimit = 'application';
-  readonly ecn: Ecn;
-  readonly sackBlocks: SackBlocks = new SackBlocks();
+  ecn: Ecn;
   readonly acker: Acker = new Acker();
-  readonly persist: Persist = new Persist();
-  readonly keepalive: Keepalive = new Keepalive();
-  readonly cork: Cork = new Cork();
-  readonly userTimeout: UserTimeout = new UserTimeout();
   /** Set when the handshake has told the MSS. */
   congestion: CongestionController | undefined = undefined;
-  readonly timer: WheelTimer;
+  /** While it is armed. */
+  timer: WheelTimer | undefined = undefined;
 
-  /** Window scaling is offered, and after the peer's SYN: agreed upon, be it with a shift of 0 (RFC 7323 §2.2). */
-  windowScaling: boolean = true;
-  /** Selective acknowledgments are offered, and after the peer's SYN: agreed upon (RFC 2018 §2). */
-  sackPermitted: boolean;
-  /** Set where Fast Open has a part in the handshake. */
-  fastOpen: FastOpen | undefined = undefined;
-  /** Our SYN is acknowledged. */
-  synAcked: boolean = false;
-  /** A SYN or SYN-ACK is to be sent (again). */
-  synDue: boolean = false;
-  /** The SYN had to be repeated (RFC 6298 §5.7, RFC 6928 §2). */
-  synLost: boolean = false;
   /** Where our FIN stands, behind the last byte written, once `shutdown()` was called. */
   finAt: number | undefined = undefined;
-  /** One segment is to be retransmitted whatever the congestion window says (fast retransmit, partial ACK). */
-  mustRetransmit: boolean = false;
-  /** A zero-window probe carried the octet at `snd.nxt`: an acknowledgment of `snd.nxt + 1` is acceptable. */
-  probed: boolean = false;
-  /** The owner called `close()`: nobody reads any more, bytes that arrive are answered with RST. */
-  orphan: boolean = false;
-  /** The connection counts among those that keep the process alive. */
-  referenced: boolean = false;
 
   /** Notices due, bits of `Notice`. */
   notices: number = 0;
-  /** `write` took less than all: `onWritable` is owed. */
-  wantsWritable: boolean = false;
-  /** The peer's FIN was received in order; and the owner knows. */
-  endReceived: boolean = false;
-  endDelivered: boolean = false;
-  closeDelivered: boolean = false;
-  error: SystemError | undefined = undefined;
-  /** The last soft error (RFC 9293 §3.9.2.2): reported in place of ETIMEDOUT. */
-  softError: ErrorCode | undefined = undefined;
-  /** What `onSoftError` is to tell. */
-  trouble: ErrorCode = 'ETIMEDOUT';
 
   /** When the retransmission timer expires, in microseconds; Infinity when it does not run. */
   retransmitAt: number = Infinity;
   /** When a tail loss probe is due (RFC 8985 §7); Infinity for never. */
   tailProbeAt: number = Infinity;
-  /** Something was sent or acknowledged for the first time: `tailProbeAt` is to be set anew. */
-  tailProbeStale: boolean = false;
-  /** A tail loss probe is to be sent. */
-  tailProbeDue: boolean = false;
-  /** Something was acknowledged since the retransmission timer last expired. */
-  progressed: boolean = true;
-  /** Expiries of the retransmission timer without anything acknowledged between them: R1 counts these. */
-  expiries: number = 0;
   /** End of TIME-WAIT, of an orphan's FIN-WAIT-2, or of the time that `linger` gives an orphan before that. */
-  lingerAt: number = Infinity;
-  /** When an orphan stops keeping the process alive. */
-  releaseAt: number = Infinity;
+  lingerAt: number | undefined = undefined;
   /** When the handshake is given up. */
-  connectBy: number = Infinity;
+  connectBy: number | undefined = undefined;
   /** When the oldest unacknowledged octet began to wait: R2 counts from here. */
   stalledSince: number = 0;
-  /** When a challenge ACK or an answer to an unacceptable segment was last sent (RFC 5961 §7). */
-  challengedAt: number = -Infinity;
   /** When the last segment arrived. */
   heardAt: number = 0;
-  /** The persist timer ran out on a window too small for silly-window avoidance: what fits is sent all the same. */
-  overrideSilly: boolean = false;
   /** When something was last sent, for restart after idle (RFC 5681 §4.1). */
   lastSentAt: number = -1;
 
@@ -217,15 +149,17 @@ export class ControlBlock {
    */
   flightSent: number = 0;
   pipeSent: number = 0;
-  segmentsRetransmitted: number = 0;
-  duplicateAcksReceived: number = 0;
-  timeouts: number = 0;
-  /** Losses that were found to have been none. */
-  undos: number = 0;
 
   #accounted = 0;
 
-  constructor(host: TcpHost, ends: Endpoints, options: ResolvedConnectionOptions, passive: boolean, iss: number) {
+  constructor(
+    host: TcpHost,
+    ends: Endpoints,
+    options: Readonly<ResolvedConnectionOptions>,
+    passive: boolean,
+    iss: number,
+  ) {
+    super();
     this.host = host;
     this.path = ends.path;
     this.localPort = ends.localPort;
@@ -234,6 +168,7 @@ export class ControlBlock {
     this.options = options;
     this.passive = passive;
     this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
+    this.windowScaling = this.progressed = true;
     this.sackPermitted = options.sack;
     this.timestamps = new Timestamps(
       options.timestamps,
@@ -241,19 +176,15 @@ export class ControlBlock {
     );
     this.ecn = new Ecn(options.ecn);
     this.rack = new Rack(iss);
-    this.report = new AckReport(this.rack, this.rate);
     this.newReno = new NewRenoRecovery(iss);
-    this.pacer = new Pacer(host.clock.resolution, this.snd.mss);
     const { remote, linkMtu } = ends.path;
     this.pathMtu = new PathMtu(remote.family, options.pathMtuDiscovery, linkMtu);
     this.sendQueue = new ByteQueue(host.chunks);
     this.receiveQueue = new ReceiveQueue(host.receiveMemory);
-    this.receiveTuning = ReceiveAutotuning.from(options);
-    this.receiveWindow = new ReceiveWindow(this.receiveTuning.size, 0);
+    this.receiveWindow = new ReceiveWindow(firstReceiveBuffer(options), 0);
     this.configureSendBuffer();
     this.rto = new RtoEstimator({ granularity: host.clock.resolution, minimum: options.minimumRto * 1000 });
     this.configureUserTimeout();
-    this.timer = host.wheel.timer((now) => this.connection.onTimer(now));
   }
 
   /** The sequence number of the first byte of the send queue: `snd.una`, or behind our SYN while that is unacknowledged. */
@@ -269,7 +200,7 @@ export class ControlBlock {
 
   /** Loss recovery as it was agreed on. */
   get recovery(): LossRecovery {
-    return this.sack ?? this.newReno;
+    return this.sack ?? this.newReno!;
   }
 
   /**
@@ -281,7 +212,7 @@ export class ControlBlock {
    */
   get receiveOccupied(): number {
     const unread = this.receiveQueue.length;
-    const waiting = this.reassembly.bytes;
+    const waiting = this.reassembly?.bytes ?? 0;
     const { bufferSize } = this.receiveWindow;
     const beyond = this.options.receiveBuffer === 'auto' ? Math.min(waiting, bufferSize) : 0;
     const room = waiting + Math.max(this.host.budget.room, RECEIVE_FLOOR - unread - waiting);
@@ -297,6 +228,11 @@ export class ControlBlock {
   /** The sequence number behind the last byte written. */
   get dataEnd(): number {
     return seqAdd(this.dataStart, this.sendQueue.length);
+  }
+
+  /** When pacing lets the next segment go that waits for nothing else; Infinity for none. */
+  get paceAt(): number {
+    return this.pacer?.wakeAt ?? Infinity;
   }
 
   /** The sequence number of the first byte that the owner has not read. */
@@ -338,6 +274,22 @@ export class ControlBlock {
     this.touch();
   }
 
+  /** `onTimer` is called at this time, in microseconds; Infinity: it is not. */
+  wakeAt(deadline: number): void {
+    if (deadline !== Infinity) {
+      this.timer ??= this.host.wheel.timerOf(this);
+      this.timer.arm(deadline);
+    } else if (this.timer !== undefined) {
+      this.host.wheel.giveBack(this.timer);
+      this.timer = undefined;
+    }
+  }
+
+  /** The wheel's timer has come. */
+  onTimer(now: number): void {
+    this.connection.onTimer(now);
+  }
+
   touch(): void {
     this.host.touch(this);
   }
@@ -345,7 +297,8 @@ export class ControlBlock {
   /** Brings the stack's memory budget up to date with what the queues hold. */
   account(): void {
     const { sendQueue, scoreboard, receiveQueue, reassembly } = this;
-    const held = sendQueue.allocated + scoreboard.allocated + receiveQueue.allocated + reassembly.allocated;
+    const outOfOrder = reassembly?.allocated ?? 0;
+    const held = sendQueue.allocated + scoreboard.allocated + receiveQueue.allocated + outOfOrder;
     if (held === this.#accounted) return;
     this.host.budget.adjust(held - this.#accounted);
     this.#accounted = held;
@@ -354,22 +307,27 @@ export class ControlBlock {
   /** Puts the options of the send buffer into force. What was written beyond a smaller one stays. */
   configureSendBuffer(): void {
     const { sendBuffer, maxSendBuffer } = this.options;
-    this.sendTuning.maximum = sendBuffer === 'auto' ? maxSendBuffer : sendBuffer;
-    this.sendTuning.size = sendBuffer === 'auto' ? Math.min(FIRST_SEND_BUFFER, maxSendBuffer) : sendBuffer;
+    this.sendBufferSize = sendBuffer === 'auto' ? Math.min(FIRST_SEND_BUFFER, maxSendBuffer) : sendBuffer;
   }
 
   /** Room is wanted and something was acknowledged: the send buffer follows the congestion window. */
   tuneSendBuffer(): void {
-    const { sendTuning, congestion, snd, host, minRtt } = this;
+    const { sendBufferSize: size, congestion, snd, host, minRtt } = this;
+    const { sendBuffer, maxSendBuffer } = this.options;
+    if (sendBuffer !== 'auto') return;
     // What SACK has reported stands in the buffer, too, until SND.UNA has passed it: that is not in the window.
     const inFlight = Math.min(Math.max(congestion?.cwnd ?? 0, seqDiff(snd.nxt, snd.una)), snd.maxWnd);
-    sendTuning.onAck(inFlight, growthLimit(sendTuning.size, sendTuning.maximum, minRtt.value, host.budget.room));
+    this.sendBufferSize = grownSendBuffer(
+      size,
+      inFlight,
+      growthLimit(size, maxSendBuffer, minRtt.value, host.budget.room),
+    );
   }
 
   /** The owner has read: the receive buffer follows. */
   tuneReceiveBuffer(): void {
     const { receiveTuning, receiveQueue, receiveWindow, rcv, host, minRtt } = this;
-    if (receiveTuning.size === receiveTuning.maximum) return;
+    if (receiveTuning === undefined || receiveTuning.size === receiveTuning.maximum) return;
     const limit = growthLimit(receiveTuning.size, receiveTuning.maximum, minRtt.value, host.budget.room);
     const read = this.bytesReceived - receiveQueue.length;
     if (receiveTuning.onRead(read, rcv.mss, limit, host.clock.now())) receiveWindow.bufferSize = receiveTuning.size;
@@ -377,19 +335,83 @@ export class ControlBlock {
 
   /** Puts the keep-alive options into force. [MUST-24] RFC 9293 §3.8.4 */
   configureKeepalive(): void {
-    const { keepAlive, keepAliveIdle, keepAliveInterval, keepAliveCount } = this.options;
-    const { enabled, requested, value } = this.userTimeout;
+    const { keepAlive, keepAliveIdle, keepAliveInterval, keepAliveCount, userTimeout } = this.options;
+    this.keepalive = keepAlive ? new Keepalive() : undefined;
     // RFC 5482 §4.2: with its option the keep-alive timer is above the user timeout that was adopted.
-    const idle = Math.max(keepAliveIdle * 1000, enabled ? value + 1000 : 0);
-    const giveUp = requested ? value : Infinity;
-    this.keepalive.configure(keepAlive, idle, keepAliveInterval * 1000, keepAliveCount, giveUp);
-    this.keepalive.onActivity(this.host.clock.now());
+    const idle = Math.max(keepAliveIdle * 1000, this.userTimeout === undefined ? 0 : this.giveUpAfter + 1000);
+    const giveUp = userTimeout > 0 ? this.giveUpAfter : Infinity;
+    this.keepalive?.configure(true, idle, keepAliveInterval * 1000, keepAliveCount, giveUp);
+    this.keepalive?.onActivity(this.host.clock.now());
   }
 
   /** Puts the options of the user timeout into force. [MUST-21] RFC 9293 §3.8.3 */
   configureUserTimeout(): void {
     const { userTimeout, userTimeoutOption, userTimeoutLimit } = this.options;
-    this.userTimeout.configure(userTimeout * 1000, userTimeoutOption, userTimeoutLimit * 1000);
+    if (!userTimeoutOption) return;
+    this.userTimeout ??= new UserTimeout();
+    this.userTimeout.configure(userTimeout * 1000, true, userTimeoutLimit * 1000);
+  }
+
+  /** USER TIMEOUT, R2 for data: how long what was sent may stay unacknowledged, in microseconds. */
+  get giveUpAfter(): number {
+    return this.userTimeout?.value ?? giveUpAfter(this.options.userTimeout * 1000);
+  }
+
+  /** The handshake has agreed on SACK. */
+  recoverBySack(sack: SackRecovery): void {
+    this.sack = sack;
+    this.newReno = undefined;
+  }
+
+  /** The detector of losses that were none: it is about to be told something. */
+  watchSpurious(): SpuriousDetector {
+    return (this.spurious ??= new SpuriousDetector());
+  }
+
+  /** A detector that watches nothing and has seen no D-SACK knows no more than a new one. */
+  settleSpurious(): void {
+    if (this.spurious !== undefined && !this.spurious.active && !this.spurious.dsackSeen) this.spurious = undefined;
+  }
+
+  /** The retransmission timer has expired, in this phase: F-RTO watches, if it may. */
+  beginFrto(phase: RecoveryPhase): void {
+    const { una, nxt } = this.snd;
+    this.frto ??= new Frto();
+    if (!this.frto.onTimeout(una, nxt, phase, this.sack !== undefined)) this.frto = undefined;
+    this.frtoCredit = 0;
+  }
+
+  endFrto(): void {
+    this.frto = undefined;
+    this.frtoCredit = 0;
+  }
+
+  /** The peer's urgent pointer: true when it has advanced. `from`: the first octet not dealt with. */
+  markUrgentIn(up: number, from: number): boolean {
+    this.urgentIn ??= new UrgentMark();
+    const advanced = this.urgentIn.advance(up, from);
+    if (this.urgentIn.up === undefined) this.urgentIn = undefined;
+    return advanced;
+  }
+
+  /** The owner has read. */
+  passUrgentIn(): void {
+    this.urgentIn?.pass(this.unread);
+    if (this.urgentIn?.up === undefined) this.urgentIn = undefined;
+  }
+
+  /** Only what lies before `end` is still kept behind the gap. */
+  trimSackBlocks(end: number): void {
+    this.sackBlocks?.trim(this.rcv.nxt, end);
+    if (this.sackBlocks?.count === 0) this.sackBlocks = undefined;
+  }
+
+  /** What is kept behind a gap is forgotten, and no longer reported (RFC 2018 §8). */
+  dropOutOfOrder(): void {
+    this.reassembly?.clear();
+    this.reassembly = undefined;
+    this.sackBlocks?.clear();
+    if (this.sackBlocks?.count === 0) this.sackBlocks = undefined;
   }
 
   setReferenced(on: boolean): void {
@@ -433,7 +455,7 @@ export class ControlBlock {
 
   /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
   settleOrphan(now: number): void {
-    this.releaseAt = Infinity;
+    this.releaseAt = undefined;
     this.setReferenced(false);
     this.lingerAt = now + FIN_TIMEOUT_US;
   }
@@ -441,12 +463,11 @@ export class ControlBlock {
   /** CLOSED: forgets everything but what the owner has not read yet. */
   release(event: StateEvent): void {
     this.enter(event);
-    this.timer.cancel();
-    this.lingerAt = this.connectBy = Infinity;
+    this.wakeAt(Infinity);
+    this.lingerAt = this.connectBy = undefined;
     this.#endSending();
     this.acker.sent();
-    this.reassembly.clear();
-    this.sackBlocks.clear();
+    this.dropOutOfOrder();
     this.synDue = false;
     this.notify(Notice.close);
     this.account();
@@ -469,12 +490,11 @@ export class ControlBlock {
 
   /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
   #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.paceAt = this.ecn.resumeAt = this.releaseAt = Infinity;
+    this.retransmitAt = this.tailProbeAt = this.ecn.resumeAt = Infinity;
+    this.releaseAt = this.pacer = undefined;
     if (this.sack !== undefined) this.sack.reorderAt = Infinity;
     this.mustRetransmit = this.tailProbeDue = false;
-    this.persist.stop();
-    this.keepalive.configure(false, 0, 0, 0);
-    this.cork.update(false, 0, 0);
+    this.persist = this.keepalive = this.cork = undefined;
     this.sendQueue.clear();
     this.scoreboard.clear();
   }
@@ -487,13 +507,13 @@ export class ControlBlock {
       this.sack?.reorderAt ?? Infinity,
       this.paceAt,
       this.acker.deadline,
-      this.persist.deadline,
-      this.keepalive.deadline,
+      this.persist?.deadline ?? Infinity,
+      this.keepalive?.deadline ?? Infinity,
       this.ecn.resumeAt,
-      this.cork.deadline,
-      this.lingerAt,
-      this.releaseAt,
-      this.connectBy,
+      this.cork?.deadline ?? Infinity,
+      this.lingerAt ?? Infinity,
+      this.releaseAt ?? Infinity,
+      this.connectBy ?? Infinity,
     );
   }
 }

@@ -8,7 +8,7 @@ import { Ecn } from './ecn.ts';
 import { announcedMss } from './segment-size.ts';
 import type { TcpHost } from './host.ts';
 import type { ResolvedConnectionOptions } from './options.ts';
-import { ReceiveAutotuning } from './receive-autotuning.ts';
+import { firstReceiveBuffer, largestReceiveBuffer } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { Segment } from './segment.ts';
 import { recallOffer, rememberOffer } from './syn-cookies.ts';
@@ -47,10 +47,7 @@ export function sendCookie(
   const optionsLength = writeTcpOptions(view, packet.start, answer);
   packet.end = packet.start + optionsLength;
   const start = packet.prepend(TCP_HEADER_LENGTH);
-  const window = new ReceiveWindow(ReceiveAutotuning.from(options).size, 0).start(
-    0,
-    Math.max(host.budget.room, RECEIVE_FLOOR),
-  );
+  const window = new ReceiveWindow(firstReceiveBuffer(options), 0).start(0, Math.max(host.budget.room, RECEIVE_FLOOR));
   const { destinationPort, sourcePort } = syn;
   const ack = seqAdd(syn.seq, 1);
   const flags = TcpFlag.SYN | TcpFlag.ACK | ecnFlags;
@@ -69,7 +66,7 @@ function offer(syn: Segment, options: ResolvedConnectionOptions, timestampOffset
   const timestamps = new Timestamps(true, timestampOffset);
   timestamps.tick(syn.now);
   answer.sackPermitted = options.sack && sackPermitted;
-  if (windowScale >= 0) answer.windowScale = ReceiveWindow.scaleFor(ReceiveAutotuning.from(options).maximum);
+  if (windowScale >= 0) answer.windowScale = ReceiveWindow.scaleFor(largestReceiveBuffer(options));
   answer.timestamps = true;
   answer.tsValue = rememberOffer(timestamps.value, { windowScale, sackPermitted: answer.sackPermitted, ecn });
   answer.tsEcho = tsValue;

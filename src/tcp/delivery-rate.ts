@@ -1,3 +1,14 @@
+/** Of the ACK at hand; one object for all connections: it is used from `begin` to the end of the same ACK only. */
+const atHand = {
+  rate: -1,
+  interval: -1,
+  priorDelivered: -1,
+  appLimited: false,
+  newestSentAt: -1,
+  priorDeliveredAt: 0,
+  priorFirstSentAt: 0,
+};
+
 /**
  * How fast the network delivers what is sent, one sample for each ACK: draft-cheng-iccrg-delivery-rate-estimation, in
  * Linux tcp_rate.c. All that was delivered since the newest acknowledged segment was sent is divided by the longer of
@@ -25,18 +36,25 @@ export class DeliveryRate {
   /** Samples are limited by the application until `delivered` exceeds this; −1: they are not. `C.app_limited`. */
   appLimitedUntil: number = -1;
 
-  /** The last sample, in bytes a second; −1 when that ACK gave none. */
-  rate: number = -1;
-  /** The time that the last sample covers; −1 when that ACK delivered nothing. */
-  interval: number = -1;
-  /** `delivered` as it was when the newest segment of the last ACK was sent; −1 when it delivered nothing. */
-  priorDelivered: number = -1;
-  /** The last sample is a lower bound. */
-  appLimited: boolean = false;
+  /** The sample of the ACK at hand, in bytes a second; −1 when it gives none. */
+  get rate(): number {
+    return atHand.rate;
+  }
 
-  #newestSentAt: number = -1;
-  #priorDeliveredAt: number = 0;
-  #priorFirstSentAt: number = 0;
+  /** The time that the sample covers; −1 when the ACK at hand delivers nothing. */
+  get interval(): number {
+    return atHand.interval;
+  }
+
+  /** `delivered` as it was when the newest segment of the ACK at hand was sent; −1 when it delivers nothing. */
+  get priorDelivered(): number {
+    return atHand.priorDelivered;
+  }
+
+  /** The sample is a lower bound. */
+  get appLimited(): boolean {
+    return atHand.appLimited;
+  }
 
   /** What is sent now belongs to a time in which the application gave less than the network could take. */
   get isAppLimited(): boolean {
@@ -60,11 +78,11 @@ export class DeliveryRate {
 
   /** An ACK begins. */
   begin(): void {
-    this.rate = -1;
-    this.interval = -1;
-    this.priorDelivered = -1;
-    this.appLimited = false;
-    this.#newestSentAt = -1;
+    atHand.rate = -1;
+    atHand.interval = -1;
+    atHand.priorDelivered = -1;
+    atHand.appLimited = false;
+    atHand.newestSentAt = -1;
   }
 
   /**
@@ -81,24 +99,25 @@ export class DeliveryRate {
   ): void {
     this.delivered += bytes;
     // Draft §3.3, UpdateRateSample: the segment sent last tells of the newest flight.
-    if (sentAt < this.#newestSentAt) return;
-    this.#newestSentAt = sentAt;
-    this.priorDelivered = delivered;
-    this.#priorDeliveredAt = deliveredAt;
-    this.#priorFirstSentAt = firstSentAt;
-    this.appLimited = appLimited;
+    if (sentAt < atHand.newestSentAt) return;
+    atHand.newestSentAt = sentAt;
+    atHand.priorDelivered = delivered;
+    atHand.priorDeliveredAt = deliveredAt;
+    atHand.priorFirstSentAt = firstSentAt;
+    atHand.appLimited = appLimited;
   }
 
   /** All of the ACK has been told. @param minRtt the least round-trip time seen; 0 when there is none yet */
   finish(now: number, minRtt: number): void {
     // Draft §3.3, GenerateRateSample: the bubble is acknowledged and gone.
     if (this.delivered > this.appLimitedUntil) this.appLimitedUntil = -1;
-    if (this.#newestSentAt < 0) return;
+    if (atHand.newestSentAt < 0) return;
     this.deliveredAt = now;
-    this.firstSentAt = this.#newestSentAt;
-    this.interval = Math.max(this.#newestSentAt - this.#priorFirstSentAt, now - this.#priorDeliveredAt);
+    this.firstSentAt = atHand.newestSentAt;
+    const interval = Math.max(atHand.newestSentAt - atHand.priorFirstSentAt, now - atHand.priorDeliveredAt);
+    atHand.interval = interval;
     // Draft §3.3: shorter than a round trip can be only when what was sent again had arrived before.
-    if (this.interval <= 0 || this.interval < minRtt) return;
-    this.rate = ((this.delivered - this.priorDelivered) * 1e6) / this.interval;
+    if (interval <= 0 || interval < minRtt) return;
+    atHand.rate = ((this.delivered - atHand.priorDelivered) * 1e6) / interval;
   }
 }

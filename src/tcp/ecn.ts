@@ -89,6 +89,11 @@ export class Ecn {
     this.active = reacts && !this.#sentPlain && !this.#heardPlain;
   }
 
+  /** Neither end will ever say anything of it: after `agree`. */
+  get unused(): boolean {
+    return !this.active && (!this.#sentSetup || this.#heardPlain);
+  }
+
   /** Acceptable data, or a window probe, has come with CE, or any acceptable segment with CWR. */
   onArrival(marked: boolean, flags: number): void {
     // RFC 3168 §6.1.3: "acknowledgments for subsequent non-CE data packets" say no more of it.
@@ -167,3 +172,9 @@ export class Ecn {
     this.cwrDue = true;
   }
 }
+
+/**
+ * That of all connections whose handshake has agreed on nothing: their number is large, and nothing in it changes any
+ * more, whatever is called.
+ */
+export const NO_ECN: Ecn = new Ecn('off');

@@ -3,7 +3,9 @@ import { TcpOptions, tcpOptionsLength, writeTcpOptions } from '../wire/tcp-optio
 import { initialWindow } from './congestion/initial-window.ts';
 import { makeCongestion } from './congestion/registry.ts';
 import type { ControlBlock } from './control-block.ts';
+import { NO_ECN } from './ecn.ts';
 import { Notice } from './notice.ts';
+import { largestReceiveBuffer } from './receive-autotuning.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { SackRecovery } from './sack-recovery.ts';
 import { announcedMss, effectiveMss } from './segment-size.ts';
@@ -44,10 +46,10 @@ function fillSynOptions(tcb: ControlBlock): void {
   synOptions.clear();
   // [MUST-14] [SHLD-5] [MAY-3] RFC 9293 §3.7.1: always announced, and in SYN segments only [MUST-65].
   synOptions.mss = announcedMss(tcb);
-  if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(tcb.receiveTuning.maximum);
+  if (tcb.windowScaling) synOptions.windowScale = ReceiveWindow.scaleFor(largestReceiveBuffer(tcb.options));
   synOptions.sackPermitted = tcb.sackPermitted;
   const { timestamps } = tcb;
-  synOptions.userTimeout = tcb.userTimeout.option;
+  synOptions.userTimeout = tcb.userTimeout?.option ?? -1;
   synOptions.timestamps = timestamps.ok;
   synOptions.tsValue = timestamps.value;
   // RFC 7323 §3.2: 0 in a SYN without ACK.
@@ -71,7 +73,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
   // [S-064] [S-076] RFC 7323 §3.2, RFC 2018 §2: both sides or none.
   tcb.timestamps.agree(options.timestamps, options.tsValue, segment.now);
   tcb.sackPermitted = tcb.sackPermitted && options.sackPermitted;
-  if (options.userTimeout >= 0) tcb.userTimeout.onOption(options.userTimeout);
+  if (options.userTimeout >= 0) tcb.userTimeout?.onOption(options.userTimeout);
   snd.peerMss = peerMss(segment);
   snd.mss = effectiveMss(tcb, segment.now);
   // [S-063] RFC 7323 §2.2, §2.3: both sides or none; a shift above 14 counts as 14.
@@ -81,7 +83,7 @@ export function acceptSyn(tcb: ControlBlock, segment: Segment): void {
     rcv.scale = 0;
   } else {
     snd.scale = Math.min(options.windowScale, 14);
-    rcv.scale = ReceiveWindow.scaleFor(tcb.receiveTuning.maximum);
+    rcv.scale = ReceiveWindow.scaleFor(largestReceiveBuffer(tcb.options));
   }
   rcv.mss = announcedMss(tcb) - tcb.timestamps.length;
   tcb.receiveWindow.scale = rcv.scale;
@@ -103,21 +105,21 @@ export function startCongestion(tcb: ControlBlock, now: number): void {
     srtt: tcb.rto.srtt,
     random: tcb.host.random,
   });
-  tcb.pacer.setMss(snd.mss);
 }
 
 /** The handshake is complete: congestion control starts, the owner is told. */
 export function established(tcb: ControlBlock, now: number): void {
   const { handedOver } = tcb;
-  tcb.connectBy = Infinity;
+  tcb.connectBy = undefined;
   tcb.enter(tcb.state === 'SYN_SENT' ? 'syn-ack' : 'ack-of-syn');
   // Whoever was told of the new state may have aborted.
   if (tcb.state !== 'ESTABLISHED') return;
   if (tcb.synLost) tcb.rto.synLost();
   startCongestion(tcb, now);
   // RFC 2018 §2: agreed upon by both SYNs.
-  if (tcb.sackPermitted) tcb.sack = new SackRecovery(tcb.scoreboard, tcb.rack, tcb.snd.iss);
+  if (tcb.sackPermitted) tcb.recoverBySack(new SackRecovery(tcb.scoreboard, tcb.rack, tcb.snd.iss));
   tcb.ecn.agree(tcb.congestion?.ignoresEcn !== true);
+  if (tcb.ecn.unused) tcb.ecn = NO_ECN;
   tcb.stalledSince = now;
   tcb.configureKeepalive();
   tcb.listener?.forget(tcb);

@@ -2,11 +2,14 @@ import { seqDiff, seqGt, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
+import { AckReport } from './ack-report.ts';
+import { DeliveryRate } from './delivery-rate.ts';
 import { Notice } from './notice.ts';
 import { synAcknowledged } from './fast-open-client.ts';
 import { answerEcho, isEcho } from './input-ecn.ts';
 import { recoverByDuplicates } from './input-duplicates.ts';
 import { recoverBySack } from './input-sack.ts';
+import { Rack } from './rack.ts';
 import type { Segment } from './segment.ts';
 import { undoSpurious } from './undo.ts';
 
@@ -20,6 +23,7 @@ const event: AckEvent = {
   duplicate: false,
   echo: false,
   bare: false,
+  report: new AckReport(new Rack(0), new DeliveryRate()),
 };
 
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
@@ -31,9 +35,10 @@ export function processAck(tcb: ControlBlock, segment: Segment): void {
 
 /** What an ACK says of what is on its way: also the part of a SYN-ACK that acknowledges our SYN. */
 export function takeAck(tcb: ControlBlock, segment: Segment): void {
-  const { snd, report, rate, minRtt, sack, timestamps } = tcb;
+  const { snd, rate, minRtt, sack, timestamps } = tcb;
   const { now, options } = segment;
   const ack = event;
+  const { report } = ack;
   ack.now = now;
   const repeats = repeatsUna(tcb, segment);
   const handshake = !tcb.synAcked;
@@ -43,6 +48,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   ack.flight = seqDiff(snd.nxt, snd.una);
   ack.advanced = seqGt(segment.ack, snd.una);
   const echoAt = timestamps.writtenAt(options.tsEcho, now);
+  report.serve(tcb.rack, rate);
   report.begin(now, minRtt.value, echoAt);
   report.sackedEnd = segment.ack;
   ack.acked = ack.advanced ? advance(tcb, segment) : 0;
@@ -56,7 +62,7 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
   // The one octet of a SYN tells how long the round trip is, not how much the path can take.
   if (rate.rate >= 0 && (tcb.bytesAcked > 0 || tcb.scoreboard.sacked > 0)) tcb.lastDeliveryRate = rate.rate;
   // RFC 3522 §3.2 step 5: that the peer sends D-SACKs is worth knowing at any time.
-  if (tcb.spurious.active || tcb.frto.active || report.dsacked > 0) undoSpurious(tcb, segment, ack);
+  if (tcb.spurious !== undefined || tcb.frto !== undefined || report.dsacked > 0) undoSpurious(tcb, segment, ack);
   if (sack !== undefined) recoverBySack(tcb, sack, ack);
   else recoverByDuplicates(tcb, ack);
   if (tcb.ecn.active) answerEcho(tcb, ack);
@@ -65,7 +71,8 @@ export function takeAck(tcb: ControlBlock, segment: Segment): void {
 
 /** SND.UNA < SEG.ACK =< SND.NXT: something new is acknowledged. Returns the bytes of payload. */
 function advance(tcb: ControlBlock, segment: Segment): number {
-  const { snd, report } = tcb;
+  const { snd } = tcb;
+  const { report } = event;
   const handshake = !tcb.synAcked;
   const bytes = Math.max(0, Math.min(seqDiff(segment.ack, tcb.dataStart), tcb.sendQueue.length));
   snd.una = segment.ack;
@@ -84,7 +91,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   tcb.stalledSince = segment.now;
   tcb.progressed = true;
   tcb.tailProbeStale = true;
-  tcb.persist.onAck();
+  tcb.persist?.onAck();
   if (tcb.wantsWritable) {
     tcb.tuneSendBuffer();
     tellRoom(tcb);
@@ -95,7 +102,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
 
 /** The round-trip time that an ACK gives, in microseconds; −1 for none. */
 function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: number, handshake: boolean): number {
-  const { rtt } = tcb.report;
+  const { rtt } = event.report;
   if (rtt >= 0) {
     tcb.minRtt.sample(rtt, now);
     // RFC 4015 §3.3: the first of what was sent after a time-out that was none.
@@ -103,14 +110,14 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
       tcb.timerUndoneAt = -1;
       tcb.rto.onSpurious(rtt, tcb.snd.nxt);
     } else tcb.rto.sample(rtt, tcb.snd.una, tcb.snd.nxt);
-    tcb.sack?.tailProbe.onSample();
+    tcb.sack?.onSample();
     return rtt;
   }
   // [S-064] [S-065] RFC 7323 §4.1 (RTTM): where Karn's rule leaves none the timestamp knows which transmission is answered, to the
   // millisecond; only of ACKs that advance the left edge of the window.
   if (advanced && echoAt >= 0 && !isLateAnswer(tcb, echoAt, now, handshake)) {
     tcb.rto.sample(Math.max(now - echoAt, 1), tcb.snd.una, tcb.snd.nxt);
-    tcb.sack?.tailProbe.onSample();
+    tcb.sack?.onSample();
   } else if (advanced) tcb.rto.progress();
   return -1;
 }
@@ -124,14 +131,14 @@ function measure(tcb: ControlBlock, advanced: boolean, echoAt: number, now: numb
  * measured.
  */
 function isLateAnswer(tcb: ControlBlock, echoAt: number, now: number, handshake: boolean): boolean {
-  const { repeatedAt } = tcb.report;
+  const { repeatedAt } = event.report;
   if (echoAt + 1000 > repeatedAt) return false;
   return handshake || now - repeatedAt >= tcb.minRtt.value;
 }
 
 /** `onWritable` comes when a third of the send buffer is free, not for every ACK; and when there is memory for it. */
 function tellRoom(tcb: ControlBlock): void {
-  const { size } = tcb.sendTuning;
+  const { sendBufferSize: size } = tcb;
   if ((size - tcb.sendQueue.length) * 3 < size || tcb.connection.writableLength === 0) return;
   tcb.wantsWritable = false;
   tcb.notices |= Notice.writable;
@@ -164,13 +171,13 @@ function updateWindow(tcb: ControlBlock, segment: Segment): void {
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);
   if (isOvertaken(tcb, segment)) return;
-  if (snd.wnd === 0 && wnd > 0 && tcb.sack?.phase === 'recovery') tcb.sack.prr.onWindowOpened(snd.mss);
+  if (snd.wnd === 0 && wnd > 0 && tcb.sack?.phase === 'recovery') tcb.sack.prr?.onWindowOpened(snd.mss);
   snd.wnd = wnd;
   snd.maxWnd = Math.max(snd.maxWnd, wnd);
   snd.wl1 = segment.seq;
   snd.wl2 = segment.ack;
-  if (wnd > 0) tcb.persist.stop();
-  else tcb.persist.onAck();
+  if (wnd > 0) tcb.persist = undefined;
+  else tcb.persist?.onAck();
 }
 
 /** The numbers are those that the window was last taken from, but its timestamp says that this segment was sent before. */

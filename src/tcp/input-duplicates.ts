@@ -2,19 +2,22 @@ import type { AckEvent } from './ack-event.ts';
 import { ackSample } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { reportEnd, reportLoss } from './input-sack.ts';
+import type { NewRenoRecovery } from './recovery.ts';
 import { sizeProbeSuspected } from './segment-size.ts';
 
 /** Loss recovery without SACK: RFC 5681 §3.2, 6582. */
 export function recoverByDuplicates(tcb: ControlBlock, ack: AckEvent): void {
   if (tcb.congestion === undefined) return;
-  if (ack.advanced) onNewAck(tcb, ack);
-  else if (ack.duplicate) onDuplicateAck(tcb, ack);
+  const { newReno } = tcb;
+  if (newReno === undefined) return;
+  if (ack.advanced) onNewAck(tcb, newReno, ack);
+  else if (ack.duplicate) onDuplicateAck(tcb, newReno, ack);
   // Without SACK nothing else tells of a delivery.
   if (ack.advanced) tcb.congestion.onDelivery?.(ackSample(tcb, ack, 0));
 }
 
-function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
-  const { snd, newReno, congestion } = tcb;
+function onNewAck(tcb: ControlBlock, newReno: NewRenoRecovery, ack: AckEvent): void {
+  const { snd, congestion } = tcb;
   const { phase, congested } = newReno;
   const outcome = newReno.onNewAck(snd.una, ack.acked, snd.nxt, snd.mss);
   const sample = ackSample(tcb, ack, 0);
@@ -27,8 +30,8 @@ function onNewAck(tcb: ControlBlock, ack: AckEvent): void {
   if (outcome === 'partial') tcb.mustRetransmit = true;
 }
 
-function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
-  const { snd, newReno, congestion } = tcb;
+function onDuplicateAck(tcb: ControlBlock, newReno: NewRenoRecovery, ack: AckEvent): void {
+  const { snd, congestion } = tcb;
   tcb.duplicateAcksReceived++;
   const flightSent = Math.min(tcb.flightSent, congestion?.cwnd ?? 0);
   if (newReno.onDuplicateAck(snd.una, snd.nxt, snd.mss, flightSent) === 'enter') {
@@ -38,7 +41,7 @@ function onDuplicateAck(tcb: ControlBlock, ack: AckEvent): void {
     ack.flight = newReno.flightAtLoss(snd.una, snd.nxt);
     if (tcb.ecn.onLoss(snd.una, snd.nxt)) {
       congestion?.onCongestion('loss', ackSample(tcb, ack, snd.mss));
-      tcb.spurious.start(snd.una, snd.nxt);
+      tcb.watchSpurious().start(snd.una, snd.nxt);
     }
     tcb.ecn.reducing = false;
     reportLoss(tcb, 'duplicate-acks', snd.mss);

@@ -34,6 +34,6 @@ export function answerEcho(tcb: ControlBlock, ack: AckEvent): void {
   } else if (sack !== undefined) {
     // RFC 9937 §4: for one round trip, to the window that the mark has left; it may be smaller than ssthresh.
     reduce(tcb, sack, congestion.cwnd, ack.flight, sample.delivered);
-    sack.prr.onAck(sample);
+    sack.prr?.onAck(sample);
   }
 }

@@ -13,12 +13,13 @@ const RECOVERED: RecoveryEvent = { type: 'recovered' };
 
 /** Loss recovery with SACK: what an ACK, its blocks taken in, changes (RFC 6675 §5, 8985 §6.2, 9937). */
 export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEvent): void {
-  const { snd, rack, report, scoreboard, congestion } = tcb;
+  const { snd, rack, scoreboard, congestion } = tcb;
+  const { report } = ack;
   if (congestion === undefined) return;
   if (ack.duplicate) tcb.duplicateAcksReceived++;
   rack.onAck(snd.una, snd.nxt, report.dsacked > 0);
   const { tailProbe } = sack;
-  const probe = tailProbe.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === tailProbe.end, ack.bare);
+  const probe = tailProbe?.onAck(snd.una, report.dsacked > 0 && report.dsackEnd === tailProbe.end, ack.bare);
   const ended = endReduction(tcb, sack);
   const lost = sack.detectLoss(ack.now, tcb.minRtt.value, tcb.rto.srtt);
   const spared = scoreboard.hasLost && sizeProbeFailed(tcb, ack.now);
@@ -37,7 +38,7 @@ export function recoverBySack(tcb: ControlBlock, sack: SackRecovery, ack: AckEve
     if (scoreboard.hasLost) enterRecovery(tcb, sack, sample, 'sack');
     else if (probe === 'repaired') repairedByProbe(tcb, sample);
   }
-  if (sack.proportional) sack.prr.onAck(sample);
+  sack.prr?.onAck(sample);
   if (ack.advanced || report.delivered > 0 || lost > 0) congestion.onDelivery?.(sample);
 }
 
@@ -47,7 +48,7 @@ function endReduction(tcb: ControlBlock, sack: SackRecovery): boolean {
   const repaired = sack.ended(una);
   const ended = (repaired && sack.congested) || tcb.ecn.ended(una);
   if (repaired) sack.end(una);
-  else if (ended) sack.proportional = false;
+  else if (ended) sack.prr = undefined;
   if (ended) reportEnd(tcb);
   return ended;
 }
@@ -63,7 +64,7 @@ export function reorderingTimeout(tcb: ControlBlock, sack: SackRecovery, now: nu
   }
   const sample = timerSample(tcb, now, lost, seqDiff(snd.nxt, snd.una));
   if (sack.phase === 'open') enterRecovery(tcb, sack, sample, 'reordering-timer');
-  else if (sack.phase === 'recovery') sack.prr.onLossTimer(sample.pipe, snd.mss);
+  else if (sack.phase === 'recovery') sack.prr?.onLossTimer(sample.pipe, snd.mss);
   congestion.onDelivery?.(sample);
 }
 
@@ -91,7 +92,7 @@ function enterRecovery(tcb: ControlBlock, sack: SackRecovery, sample: Congestion
   // RFC 3168 §6.1.2: one answer in a window of data, be it to marks or to losses.
   if (ecn.onLoss(snd.una, snd.nxt)) {
     congestion.onCongestion('loss', sample);
-    tcb.spurious.start(snd.una, snd.nxt);
+    tcb.watchSpurious().start(snd.una, snd.nxt);
   }
   reportLoss(tcb, cause, sample.lost);
   // The reduction for a mark goes on as one for this loss (Linux: tcp_enter_recovery).

@@ -3,6 +3,9 @@ import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { RECEIVE_FLOOR } from './control-block.ts';
 import { Notice } from './notice.ts';
+import { ReceiveAutotuning, largestReceiveBuffer } from './receive-autotuning.ts';
+import { Reassembly } from './reassembly.ts';
+import { SackBlocks } from './sack-blocks.ts';
 import type { Segment } from './segment.ts';
 import { mayReceive } from './states.ts';
 import { sendAck, sendReset } from './transmit.ts';
@@ -27,14 +30,15 @@ export function trimToWindow(tcb: ControlBlock, segment: Segment): void {
  */
 export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
   if (!tcb.sackPermitted || segment.payloadLength === 0 || segment.has(TcpFlag.SYN)) return;
-  const { rcv, reassembly, sackBlocks } = tcb;
+  const { rcv, reassembly } = tcb;
   const { seq, payloadEnd } = segment;
   const old = seqLt(seq, rcv.nxt);
-  if (!old && (reassembly.segments === 0 || !reassembly.overlap(seq, payloadEnd))) return;
+  if (!old && !reassembly?.overlap(seq, payloadEnd)) return;
   // Each is reported: one that waits is told first.
-  if (sackBlocks.duplicate) sendAck(tcb);
+  if (tcb.sackBlocks?.duplicate) sendAck(tcb);
+  const sackBlocks = (tcb.sackBlocks ??= new SackBlocks());
   if (old) sackBlocks.onDuplicate(seq, seqMin(payloadEnd, rcv.nxt));
-  else sackBlocks.onDuplicate(reassembly.rangeStart, reassembly.rangeEnd);
+  else if (reassembly !== undefined) sackBlocks.onDuplicate(reassembly.rangeStart, reassembly.rangeEnd);
   tcb.acker.ackNow();
 }
 
@@ -45,7 +49,7 @@ export function noteDuplicate(tcb: ControlBlock, segment: Segment): void {
  */
 export function checkUrgent(tcb: ControlBlock, segment: Segment): void {
   if (!segment.has(TcpFlag.URG) || !mayReceive(tcb.state) || tcb.orphan) return;
-  if (tcb.urgentIn.advance(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
+  if (tcb.markUrgentIn(segment.up, tcb.unread)) tcb.notify(Notice.urgent);
 }
 
 /** Seventh, process the segment text (RFC 9293 §3.10.7.4). */
@@ -63,14 +67,14 @@ export function processText(tcb: ControlBlock, segment: Segment): void {
 export function keepSynText(tcb: ControlBlock, segment: Segment): void {
   trimToWindow(tcb, segment);
   const { payloadLength } = segment;
-  if (segment.has(TcpFlag.URG)) tcb.urgentIn.advance(segment.up, tcb.rcv.nxt);
+  if (segment.has(TcpFlag.URG)) tcb.markUrgentIn(segment.up, tcb.rcv.nxt);
   const { budget } = tcb.host;
   // Nobody has proved yet that the peer is there: such text never takes more than half of the memory.
   if (payloadLength > 0) {
-    if (budget.used + tcb.reassembly.cost(payloadLength) > budget.limit / 2)
+    const reassembly = tcb.reassembly ?? new Reassembly();
+    if (budget.used + reassembly.cost(payloadLength) > budget.limit / 2)
       return tcb.host.counters.add('tcp-syn-text-dropped');
-    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, payloadLength);
-    tcb.account();
+    keep(tcb, reassembly, segment);
   }
   if (segment.has(TcpFlag.FIN)) tcb.rcv.fin = segment.payloadEnd;
 }
@@ -81,7 +85,7 @@ export function keepSynText(tcb: ControlBlock, segment: Segment): void {
  */
 export function acceptSynText(tcb: ControlBlock, segment: Segment): void {
   trimToWindow(tcb, segment);
-  if (segment.has(TcpFlag.URG) && tcb.urgentIn.advance(segment.up, tcb.rcv.nxt)) tcb.notify(Notice.urgent);
+  if (segment.has(TcpFlag.URG) && tcb.markUrgentIn(segment.up, tcb.rcv.nxt)) tcb.notify(Notice.urgent);
   if (segment.payloadLength > 0) takeInOrder(tcb, segment);
   if (segment.has(TcpFlag.FIN)) tcb.rcv.fin = segment.payloadEnd;
 }
@@ -91,13 +95,10 @@ export function acceptSynText(tcb: ControlBlock, segment: Segment): void {
  * doesn't deliver the data to the user until it is clear the data is valid"). A FIN kept is left to `processFin`.
  */
 export function takeSynText(tcb: ControlBlock): void {
-  if (tcb.urgentIn.up !== undefined) tcb.notify(Notice.urgent);
-  if (tcb.reassembly.segments === 0) return;
+  if (tcb.urgentIn !== undefined) tcb.notify(Notice.urgent);
+  if (tcb.reassembly === undefined) return;
   if (tcb.orphan) return rejectText(tcb);
-  const { rcv } = tcb;
-  const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
-  rcv.nxt = seqAdd(rcv.nxt, filled);
-  tcb.bytesReceived += filled;
+  takeKept(tcb, tcb.reassembly);
   tcb.acker.ackNow();
   tcb.account();
   tcb.notify(Notice.readable);
@@ -123,25 +124,42 @@ function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   tcb.receiveQueue.push(segment.memory, segment.payloadOffset, length, segment.datagram.retained);
   rcv.nxt = seqAdd(rcv.nxt, length);
   tcb.bytesReceived += length;
-  if (tcb.reassembly.segments === 0) {
+  if (tcb.reassembly === undefined) {
     tcb.acker.onInOrder(length, rcv.mss, segment.now);
     // One ACK for a whole batch is too few for a sender that is paced by ACKs: as GRO does, one for 64 KB at most.
     if (seqDiff(rcv.nxt, rcv.acked) >= ACK_EVERY) sendAck(tcb);
   } else {
     // [S-070] RFC 5681 §4.2: a segment that fills a gap, wholly or partly, is acknowledged at once.
-    const filled = tcb.reassembly.deliver(rcv.nxt, tcb.receiveQueue);
-    rcv.nxt = seqAdd(rcv.nxt, filled);
-    tcb.bytesReceived += filled;
-    tcb.sackBlocks.trim(rcv.nxt, tcb.reassembly.endFrom(rcv.nxt));
+    takeKept(tcb, tcb.reassembly);
+    tcb.trimSackBlocks(tcb.reassembly?.endFrom(rcv.nxt) ?? rcv.nxt);
     tcb.acker.ackNow();
   }
   tcb.account();
   tcb.notify(Notice.readable);
 }
 
+/** Text that can't be delivered yet, of which there is a queue as long as there is any. */
+function keep(tcb: ControlBlock, reassembly: Reassembly, segment: Segment): void {
+  reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, segment.payloadLength);
+  tcb.reassembly = reassembly.segments > 0 ? reassembly : undefined;
+  tcb.account();
+}
+
+/** Text that was kept and follows RCV.NXT now. */
+function takeKept(tcb: ControlBlock, reassembly: Reassembly): void {
+  const { rcv } = tcb;
+  const filled = reassembly.deliver(rcv.nxt, tcb.receiveQueue);
+  rcv.nxt = seqAdd(rcv.nxt, filled);
+  tcb.bytesReceived += filled;
+  if (reassembly.segments === 0) tcb.reassembly = undefined;
+}
+
 /** Full segments follow our ACKs by a round trip: what sizes the receive buffer. */
 function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
-  const { receiveTuning, receiveWindow, timestamps, rcv } = tcb;
+  const { receiveWindow, timestamps, rcv } = tcb;
+  const maximum = largestReceiveBuffer(tcb.options);
+  if (receiveWindow.bufferSize === maximum) return;
+  const receiveTuning = (tcb.receiveTuning ??= new ReceiveAutotuning(receiveWindow.bufferSize, maximum));
   const { options, now, payloadLength } = segment;
   const full = options.timestamps && payloadLength >= rcv.mss;
   const writtenAt = full ? timestamps.writtenAt(options.tsEcho, now) : -1;
@@ -153,10 +171,10 @@ function measureRoundTrip(tcb: ControlBlock, segment: Segment): void {
 /** [SHLD-31] RFC 9293 §3.10.7.4: kept; [MAY-13] RFC 5681 §4.2: and answered with a duplicate ACK at once. */
 function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
   let told = false;
-  if (admit(tcb, tcb.reassembly.cost(segment.payloadLength))) {
-    tcb.reassembly.insert(segment.seq, segment.memory, segment.payloadOffset, segment.payloadLength);
-    tcb.account();
-    told = noteRange(tcb, segment.seq);
+  const reassembly = tcb.reassembly ?? new Reassembly();
+  if (admit(tcb, reassembly.cost(segment.payloadLength))) {
+    keep(tcb, reassembly, segment);
+    told = noteRange(tcb, reassembly, segment.seq);
   }
   if (!tcb.acker.onOutOfOrder(told, segment.now)) return;
   // A peer without SACK counts duplicates: one that carried a new number would not be one.
@@ -165,9 +183,10 @@ function keepOutOfOrder(tcb: ControlBlock, segment: Segment): void {
 }
 
 /** [S-076] RFC 2018 §4: the range with the octet at `seq` is the first to be reported. Returns what `onOutOfOrder` does. */
-function noteRange(tcb: ControlBlock, seq: number): boolean {
-  const { reassembly, rcv, sackBlocks } = tcb;
+function noteRange(tcb: ControlBlock, reassembly: Reassembly, seq: number): boolean {
+  const { rcv } = tcb;
   if (!tcb.sackPermitted) return false;
+  const sackBlocks = (tcb.sackBlocks ??= new SackBlocks());
   // A bound of the queue may have dropped what lay farthest ahead.
   sackBlocks.trim(rcv.nxt, reassembly.endFrom(rcv.nxt));
   return reassembly.rangeOf(seq, sackBlocks) && sackBlocks.onOutOfOrder(reassembly.rangeStart, reassembly.rangeEnd);
@@ -177,9 +196,8 @@ function noteRange(tcb: ControlBlock, seq: number): boolean {
 function admit(tcb: ControlBlock, length: number): boolean {
   const { budget, counters } = tcb.host;
   if (budget.fits(length)) return true;
-  if (tcb.reassembly.segments > 0) {
-    tcb.reassembly.clear();
-    tcb.sackBlocks.clear();
+  if (tcb.reassembly !== undefined) {
+    tcb.dropOutOfOrder();
     tcb.account();
     counters.add('tcp-out-of-order-pruned');
     if (budget.fits(length)) return true;

@@ -28,7 +28,7 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkSequence(tcb, segment)) return;
   // A sign of life is only what fits (Linux: tcp_ack): others could keep a dead peer's connection alive.
   tcb.heardAt = segment.now;
-  tcb.keepalive.onActivity(segment.now);
+  tcb.keepalive?.onActivity(segment.now);
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
@@ -112,7 +112,7 @@ function noteTimestamp(tcb: ControlBlock, segment: Segment): void {
 /** RFC 5482 §3.1: the peer tells its user timeout, ours may follow. */
 function noteUserTimeout(tcb: ControlBlock, segment: Segment): void {
   const { userTimeout } = segment.options;
-  if (userTimeout >= 0 && tcb.userTimeout.onOption(userTimeout)) tcb.configureKeepalive();
+  if (userTimeout >= 0 && tcb.userTimeout?.onOption(userTimeout)) tcb.configureKeepalive();
 }
 
 /** First, check the sequence number. */

@@ -66,7 +66,7 @@ export class Listener {
   /** Called when the stack, not its owner, has closed the listener. */
   onClose: (() => void) | undefined = undefined;
   readonly #host: ListenerHost;
-  readonly #options: ResolvedConnectionOptions;
+  readonly #options: Readonly<ResolvedConnectionOptions>;
   readonly #onConnection: (connection: Connection) => void;
   /** Handshakes under way, oldest first. */
   readonly #pending = new Set<ControlBlock>();
@@ -81,7 +81,7 @@ export class Listener {
   constructor(
     host: ListenerHost,
     at: ListenerPlace,
-    options: ResolvedConnectionOptions,
+    options: Readonly<ResolvedConnectionOptions>,
     onConnection: (connection: Connection) => void,
   ) {
     this.#host = host;
@@ -198,7 +198,7 @@ export class Listener {
 
   /** A connection in SYN-RECEIVED. */
   #make(ends: Endpoints, syn: Segment, iss: number): ControlBlock {
-    const tcb = new ControlBlock(this.#host, ends, { ...this.#options }, true, iss);
+    const tcb = new ControlBlock(this.#host, ends, this.#options, true, iss);
     const connection = new Connection(tcb, NOBODY);
     // Nobody holds it yet: a handshake under way does not keep the process alive.
     connection.unref();

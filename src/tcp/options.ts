@@ -204,17 +204,20 @@ export function checkOption(name: keyof ConnectionOptions, value: unknown): void
   }
 }
 
-/** Fills in defaults; options left `undefined` count as absent. */
+/**
+ * Fills in defaults; options left `undefined` count as absent. Where they change nothing the result is `defaults` itself: so
+ * connections share it, and nobody may write to it.
+ */
 export function resolveOptions(
   given: ConnectionOptions,
   defaults: Readonly<ResolvedConnectionOptions> = DEFAULT_CONNECTION_OPTIONS,
-): ResolvedConnectionOptions {
-  const resolved: ResolvedConnectionOptions = { ...defaults };
+): Readonly<ResolvedConnectionOptions> {
+  let resolved = defaults;
   for (const name of Object.keys(DEFAULT_CONNECTION_OPTIONS) as (keyof ConnectionOptions)[]) {
     const value = given[name];
     if (value === undefined) continue;
     checkOption(name, value);
-    Object.assign(resolved, { [name]: value });
+    if (value !== resolved[name]) resolved = { ...resolved, [name]: value };
   }
   return resolved;
 }

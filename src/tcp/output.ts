@@ -3,7 +3,9 @@ import type { ErrorCode } from '../errors.ts';
 import type { FlowLimit } from './allowance.ts';
 import { noteLimit, paced, quota } from './allowance.ts';
 import type { ControlBlock } from './control-block.ts';
+import { Cork } from './cork.ts';
 import { HOLD } from './mtu-search.ts';
+import { Persist } from './persist.ts';
 import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
@@ -43,7 +45,7 @@ function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
 }
 
 function send(tcb: ControlBlock, now: number): void {
-  tcb.paceAt = Infinity;
+  if (tcb.pacer !== undefined) tcb.pacer.wakeAt = Infinity;
   if (tcb.synDue && !sendSyn(tcb, now)) return;
   if (maySend(tcb.state) || maySendEarly(tcb)) {
     restartAfterIdle(tcb, now);
@@ -78,7 +80,7 @@ function sendLost(tcb: ControlBlock, now: number): boolean {
     const window = seqDiff(seqAdd(snd.una, snd.wnd), seq);
     if (window <= 0) break;
     const length = Math.min(snd.mss, octets, tcb.sendQueue.length - seqDiff(seq, tcb.dataStart), window);
-    if (!tcb.mustRetransmit && (tcb.frto.active || length > quota(tcb) || paced(tcb, now) === 0)) break;
+    if (!tcb.mustRetransmit && (tcb.frto !== undefined || length > quota(tcb) || paced(tcb, now) === 0)) break;
     const fin = seqAdd(seq, length) === tcb.finAt && length < octets;
     if (!sendData(tcb, seq, length, fin, now)) return false;
     // Whoever observes retransmissions may have aborted: nothing is left to be sent.
@@ -113,7 +115,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
   const fresh = Math.min(tcb.unsent, snd.mss);
   if (fresh > 0 && fresh <= usable) {
     if (!sendData(tcb, snd.nxt, fresh, false, now)) return false;
-    sack.tailProbe.onSent(snd.nxt, snd.nxt, false);
+    sack.onProbeSent(snd.nxt, snd.nxt, false);
   } else {
     const fin = tcb.finSent && usable >= 0;
     const sentEnd = tcb.finSent ? seqAdd(snd.nxt, -1) : snd.nxt;
@@ -121,7 +123,7 @@ function sendTailProbe(tcb: ControlBlock, now: number): boolean {
     const seq = seqMax(fin || seqLt(tail, dataEnd) ? tail : tcb.dataStart, seqAdd(dataEnd, -snd.mss));
     const length = seqDiff(dataEnd, seq);
     if (!sendData(tcb, seq, length, fin, now)) return false;
-    sack.tailProbe.onSent(snd.nxt, seqAdd(seq, length + (fin ? 1 : 0)), true);
+    sack.onProbeSent(snd.nxt, seqAdd(seq, length + (fin ? 1 : 0)), true);
   }
   tcb.tailProbeDue = false;
   // RFC 8985 §7.3: from here on the retransmission timer watches.
@@ -181,8 +183,8 @@ function tailMayGo(tcb: ControlBlock): boolean {
   // RFC 5682 §2.1 step 2b: F-RTO's new data is all that can be answered now (Linux: tcp_process_loss turns Nagle off).
   if (tcb.frtoCredit > 0) return true;
   // The end and urgent data wait for nothing (as Linux, tcp_nagle_test).
-  if (tcb.finAt !== undefined || tcb.urgentOut.ahead(tcb.snd.nxt) > 0) return true;
-  return tcb.options.cork ? !tcb.cork.holds : tcb.options.noDelay;
+  if (tcb.finAt !== undefined || (tcb.urgentOut !== undefined && tcb.urgentOut.ahead(tcb.snd.nxt) > 0)) return true;
+  return tcb.options.cork ? tcb.cork?.holds === false : tcb.options.noDelay;
 }
 
 /**
@@ -205,16 +207,17 @@ function smallMayGo(tcb: ControlBlock, length: number, available: number, usable
 
 /** Sets the timers to what is now on its way or waiting. */
 function setTimers(tcb: ControlBlock, now: number): void {
-  const { snd, persist } = tcb;
-  tcb.cork.update(tcb.options.cork, tcb.unsent, now);
+  const { snd } = tcb;
+  if (tcb.options.cork && tcb.unsent > 0) (tcb.cork ??= new Cork()).update(true, tcb.unsent, now);
+  else tcb.cork = undefined;
   const outstanding = snd.una !== snd.nxt;
   // What waits for pacing, or after an ECN mark, has a timer of its own.
   const held = tcb.paceAt !== Infinity || tcb.ecn.resumeAt !== Infinity;
   const waiting = !held && (tcb.unsent > 0 || (tcb.finAt !== undefined && !tcb.finSent));
   // [MUST-36] [MUST-35] RFC 9293 §3.8.6.1: a window of zero is probed, also one that shrank under data on its way.
   const probing = maySend(tcb.state) && (snd.wnd === 0 ? outstanding || waiting : !outstanding && waiting);
-  if (!probing) persist.stop();
-  else persist.start(now, tcb.rto.rto);
+  if (probing) (tcb.persist ??= new Persist()).start(now, tcb.rto.rto);
+  else tcb.persist = undefined;
   if (!outstanding || probing) {
     // RFC 8985 §8: exclusive of the zero-window probe.
     tcb.retransmitAt = tcb.tailProbeAt = Infinity;
@@ -235,7 +238,7 @@ function armTailProbe(tcb: ControlBlock, now: number): void {
   tcb.tailProbeStale = false;
   tcb.tailProbeAt = Infinity;
   const quiet = sack !== undefined && sack.phase === 'open' && scoreboard.sacked === 0 && !scoreboard.hasLost;
-  if (!quiet || !sack.tailProbe.ready) return;
+  if (!quiet || !sack.probeReady) return;
   const lone = seqDiff(snd.nxt, snd.una) <= snd.mss;
   const due = now + TailLossProbe.timeout(rto.srtt, lone, host.clock.resolution);
   tcb.tailProbeAt = Math.min(due, tcb.retransmitAt);

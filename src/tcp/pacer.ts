@@ -29,6 +29,8 @@ export function sendQuantum(rate: number, mss: number): number {
 export class Pacer {
   /** When `available` will grant again, in whole microseconds; Infinity when its last answer was not 0. */
   deadline: number = Infinity;
+  /** When its owner, whom nothing else holds back, will ask again; the owner's to set. Infinity: it does not wait. */
+  wakeAt: number = Infinity;
   readonly #resolution: number;
   #mss: number;
   #rate: number = Infinity;

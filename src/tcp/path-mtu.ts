@@ -54,6 +54,23 @@ const FULL_STOP_PROVEN = 5;
  */
 const LAST_RESORT = 10;
 
+/** What a router has said; made when the first one says something. */
+interface RouterWord {
+  /** What is believed, Infinity for nothing, and when it is forgotten. */
+  told: number;
+  until: number;
+  /** RFC 5927 §7.2: claimedmtu, 0 when no error is pending, and claimedtcpseq. */
+  pending: number;
+  pendingSeq: number;
+}
+
+function nothingSaid(): RouterWord {
+  return { told: Infinity, until: Infinity, pending: 0, pendingSeq: 0 };
+}
+
+/** What most connections know of a search: none was ever begun. */
+const NO_SEARCH: Readonly<MtuSearch> = new MtuSearch();
+
 /**
  * The largest IP packet that a connection sends: `limit`. It follows what link, peer and routers allow, believes routers
  * as far as RFC 5927 §7.2 advises, and notices paths on which nobody says anything (RFC 4821). Sizes are of whole IP
@@ -67,25 +84,18 @@ export class PathMtu {
    * is no congestion signal (RFC 1191 §6.4). Whoever does so resets it.
    */
   oversized: boolean = false;
-  readonly search: MtuSearch = new MtuSearch();
   readonly #mode: PathMtuMode;
   readonly #numbers: FamilyNumbers;
   #link: number;
   /** What link and peer, the path's other users and the routers' word to this connection allow. */
   #ceiling: number;
-  /** A router's word, Infinity without any, and when it is forgotten. */
-  #told: number = Infinity;
-  #toldUntil: number = Infinity;
+  #search: MtuSearch | undefined = undefined;
+  #word: RouterWord | undefined = undefined;
   /** RFC 5927 §7.2: maxsizesent and maxsizeacked. */
   #maxSent: number;
   #maxAcked: number;
-  /** The packet larger than `#maxAcked` whose acknowledgment would raise it: size, 0 for none, and bytes. */
-  #markSize: number = 0;
-  #markSeq: number = 0;
-  #markEnd: number = 0;
-  /** RFC 5927 §7.2: claimedmtu, 0 when no error is pending, and claimedtcpseq. */
-  #pending: number = 0;
-  #pendingSeq: number = 0;
+  /** The packet larger than `#maxAcked` whose acknowledgment would raise it. */
+  #mark: { readonly size: number; readonly seq: number; readonly end: number } | undefined = undefined;
 
   /** @param linkMtu of the first hop */
   constructor(family: 4 | 6, mode: PathMtuMode, linkMtu: number) {
@@ -94,6 +104,11 @@ export class PathMtu {
     this.#link = this.#ceiling = this.limit = linkMtu;
     this.#maxSent = this.#maxAcked = this.#numbers.minimum;
     if (mode === 'probe') this.#startSearch(this.#numbers.base);
+  }
+
+  /** The search for the largest packet, to be read: as it is, or one that was never begun. */
+  get search(): Readonly<MtuSearch> {
+    return this.#search ?? NO_SEARCH;
   }
 
   /**
@@ -105,11 +120,12 @@ export class PathMtu {
    */
   follow(now: number, linkMtu: number, allowed: number): number {
     // [S-052] [S-053] RFC 1191 §6.3, RFC 8201 §5.3: not decreased for ten minutes: the discovery takes place again.
-    if (now >= this.#toldUntil) this.#told = this.#toldUntil = Infinity;
+    const word = this.#word;
+    if (word !== undefined && now >= word.until) word.told = word.until = Infinity;
     // [SHLD-6] RFC 9293 §3.7.3: what the link takes no more it has dropped.
     if (linkMtu < this.#link && linkMtu < this.#maxSent) this.#onDropped();
     this.#link = linkMtu;
-    const ceiling = Math.min(allowed, this.#told);
+    const ceiling = word === undefined ? allowed : Math.min(allowed, word.told);
     if (ceiling !== this.#ceiling) {
       this.#ceiling = ceiling;
       this.#settle();
@@ -120,15 +136,14 @@ export class PathMtu {
   /** Data `[seq, end)` goes out, for the first time or again, in packets of at most `size`. */
   onSent(seq: number, end: number, size: number): void {
     if (size > this.#maxSent) this.#maxSent = size;
-    if (this.#markSize > 0 && size < this.#markSize && seqLe(this.#markSeq, seq) && seqLt(seq, this.#markEnd)) {
+    const mark = this.#mark;
+    if (mark !== undefined && size < mark.size && seqLe(mark.seq, seq) && seqLt(seq, mark.end)) {
       // Sent again in smaller pieces: an acknowledgment will say nothing of the large one.
-      this.#markSize = 0;
+      this.#mark = undefined;
     }
-    this.search.onResent(seq, end, size);
-    if (size <= this.#maxAcked || size <= this.#markSize) return;
-    this.#markSize = size;
-    this.#markSeq = seq;
-    this.#markEnd = end;
+    this.#search?.onResent(seq, end, size);
+    if (size <= this.#maxAcked || size <= (this.#mark?.size ?? 0)) return;
+    this.#mark = { size, seq, end };
   }
 
   /**
@@ -136,31 +151,33 @@ export class PathMtu {
    * offload; then `onSent` and `onProbeSent` are told.
    */
   probeSize(now: number, available: number, wnd: number, cwnd: number, flight: number, headers: number): number {
-    return this.search.next(now, available, wnd, cwnd, flight, headers);
+    return this.#search?.next(now, available, wnd, cwnd, flight, headers) ?? 0;
   }
 
   onProbeSent(seq: number, end: number, size: number): void {
-    this.search.onSent(seq, end, size);
+    this.#search?.onSent(seq, end, size);
   }
 
   /** Bytes up to `una` are acknowledged; true when `limit` has grown. */
   onAcked(una: number): boolean {
-    if (this.#markSize > 0 && seqGe(una, this.#markEnd)) {
-      this.#maxAcked = this.#markSize;
-      this.#markSize = 0;
+    if (this.#mark !== undefined && seqGe(una, this.#mark.end)) {
+      this.#maxAcked = this.#mark.size;
+      this.#mark = undefined;
     }
     // [S-092] RFC 5927 §7.2: it got through after all, so the error was a false claim.
-    if (this.#pending > 0 && seqGt(una, this.#pendingSeq)) this.#pending = 0;
-    if (!this.search.onAcked(una)) return false;
+    const word = this.#word;
+    if (word !== undefined && word.pending > 0 && seqGt(una, word.pendingSeq)) word.pending = 0;
+    const search = this.#search;
+    if (!search?.onAcked(una)) return false;
     // What was searched for is found: the link is the limit again, and followed when it changes.
-    if (this.#mode === 'auto' && this.search.low >= this.#ceiling) this.search.active = false;
+    if (this.#mode === 'auto' && search.low >= this.#ceiling) search.active = false;
     this.#settle();
     return true;
   }
 
   /** The probe is lost, and nothing else: congestion control is not to be told. See `MtuSearch.onLost`. */
   onProbeLost(now: number, pause: number): void {
-    this.search.onLost(now, pause);
+    this.#search?.onLost(now, pause);
   }
 
   /**
@@ -173,11 +190,12 @@ export class PathMtu {
    * @param pause see `MtuSearch.onLost`
    */
   onTimeout(now: number, una: number, timeouts: number, size: number, explained: boolean, pause: number): boolean {
-    this.search.onTimeout(now, una, pause);
+    this.#search?.onTimeout(now, una, pause);
     // [S-092] RFC 5927 §7.2: nsegrto has come to MAXSEGRTO and the error is still pending.
-    if (this.#pending > 0) {
-      this.#maxAcked = this.#pending;
-      this.#believe(now, this.#pending);
+    const pending = this.#word?.pending ?? 0;
+    if (pending > 0) {
+      this.#maxAcked = pending;
+      this.#believe(now, pending);
       return true;
     }
     // [S-054] RFC 4821 §7.7: a full-stop timeout without an ICMP message that gives another reason.
@@ -216,20 +234,23 @@ export class PathMtu {
       return 'lowered';
     }
     // Path-MTU Update: while the connection makes progress it is not believed.
-    this.#pending = believed;
-    this.#pendingSeq = seq;
+    const word = (this.#word ??= nothingSaid());
+    word.pending = believed;
+    word.pendingSeq = seq;
     return 'pending';
   }
 
   /** What a router said and this connection believes; 0 when there is nothing. For the path's other users. */
   get told(): number {
-    return this.#told === Infinity ? 0 : this.#told;
+    const told = this.#word?.told ?? Infinity;
+    return told === Infinity ? 0 : told;
   }
 
   #believe(now: number, mtu: number): void {
-    this.#pending = 0;
-    this.#told = mtu;
-    this.#toldUntil = now + AGE_US;
+    const word = (this.#word ??= nothingSaid());
+    word.pending = 0;
+    word.told = mtu;
+    word.until = now + AGE_US;
     this.#ceiling = Math.min(this.#ceiling, mtu);
     this.#maxSent = this.#numbers.minimum;
     this.#settle();
@@ -238,20 +259,21 @@ export class PathMtu {
   /** Larger packets than the limit are on their way, and lost. */
   #onDropped(): void {
     this.oversized = true;
-    this.#markSize = 0;
+    this.#mark = undefined;
   }
 
   /** Puts together what is allowed and what the search knows. */
   #settle(): void {
-    const { search } = this;
-    if (search.active) search.follow(this.#ceiling);
-    this.limit = search.active ? search.low : this.#ceiling;
+    const search = this.#search;
+    if (search?.active) search.follow(this.#ceiling);
+    this.limit = search?.active ? search.low : this.#ceiling;
     this.#maxAcked = Math.max(this.#numbers.minimum, Math.min(this.#maxAcked, this.#ceiling));
   }
 
   #startSearch(low: number, proven: number = 0): void {
-    this.search.start(low, this.#ceiling, proven);
-    this.limit = this.search.low;
+    const search = (this.#search ??= new MtuSearch());
+    search.start(low, this.#ceiling, proven);
+    this.limit = search.low;
   }
 
   /** [S-054] RFC 4821 §7.7: down to what got through before, then to the base, then by halves. */
@@ -271,7 +293,7 @@ export class PathMtu {
     // The path has carried as much before: it is asked soon whether that is over.
     const proven = Math.min(this.#maxAcked, limit);
     this.#maxAcked = Math.min(this.#maxAcked, low);
-    this.#markSize = 0;
+    this.#mark = undefined;
     this.#startSearch(low, proven);
   }
 }

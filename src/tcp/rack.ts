@@ -8,6 +8,14 @@ const PERSIST = 16;
 /** The reordering window in quarters of the least round-trip time, at most (Linux: TCP_RACK_RECOVERY_THRESH's byte). */
 const MAX_MULTIPLIER = 255;
 
+/** Of the ACK at hand; one object for all connections: it is used from `begin` to the ACK's last delivery only. */
+const atHand = {
+  /** RACK.fack before the ACK. */
+  fackBefore: 0,
+  /** When the youngest segment was sent that it delivers. */
+  newestSentAt: -1,
+};
+
 /**
  * Recent ACKnowledgment (RFC 8985): the time of the newest segment that is known to have arrived, and how much longer
  * than its round trip an older one may take before it counts as lost. Variables are the RFC's. Times are microseconds.
@@ -24,10 +32,6 @@ export class Rack {
   reoWndMult: number = 1;
   /** RACK.fack: the highest sequence number known to have arrived. */
   #fack: number;
-  /** The same before the ACK at hand. */
-  #fackBefore: number;
-  /** When the youngest segment that the ACK at hand delivers was sent. */
-  #newestSentAt: number = -1;
   #persist: number = 0;
   /** RACK.dsack_round: a D-SACK widens the window once a round trip. */
   #dsackRound: number | undefined = undefined;
@@ -35,13 +39,13 @@ export class Rack {
   /** @param iss the initial send sequence number. */
   constructor(iss: number) {
     this.#fack = iss;
-    this.#fackBefore = iss;
+    this.begin();
   }
 
   /** An ACK begins: its deliveries follow, in any order. */
   begin(): void {
-    this.#fackBefore = this.#fack;
-    this.#newestSentAt = -1;
+    atHand.fackBefore = this.#fack;
+    atHand.newestSentAt = -1;
   }
 
   /**
@@ -52,14 +56,14 @@ export class Rack {
   onDelivered(end: number, sentAt: number, marks: number, now: number, minRtt: number, echoOlder: boolean): void {
     // Step 3: what was sent once and arrives behind something sent later was overtaken. "In ascending order of
     // Segment.end_seq": what one ACK delivers has not overtaken itself, and its newest block comes first.
-    if (seqLt(end, this.#fackBefore) && !(marks & Mark.repeated)) this.reorderingSeen = true;
+    if (seqLt(end, atHand.fackBefore) && !(marks & Mark.repeated)) this.reorderingSeen = true;
     if (seqGt(end, this.#fack)) this.#fack = end;
     const rtt = now - sentAt;
     // Step 2: an ACK that came too soon for a retransmission answers the original.
     if (marks & Mark.repeated && (echoOlder || rtt < minRtt)) return;
     // "In ascending order of Segment.xmit_ts": of each ACK, also one that delivers something overtaken, the youngest.
-    if (sentAt >= this.#newestSentAt) {
-      this.#newestSentAt = sentAt;
+    if (sentAt >= atHand.newestSentAt) {
+      atHand.newestSentAt = sentAt;
       this.rtt = rtt;
     }
     if (sentAt > this.xmitTs || (sentAt === this.xmitTs && seqGt(end, this.endSeq))) {

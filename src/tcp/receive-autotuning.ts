@@ -11,6 +11,16 @@ const SHARE = 1 / 8;
 /** Segments' worth of slack in each step. Linux: tcp_rcv_space_adjust. */
 const SLACK = 16;
 
+/** The size that the options begin with, in bytes. */
+export function firstReceiveBuffer({ receiveBuffer, maxReceiveBuffer }: Readonly<ResolvedConnectionOptions>): number {
+  return receiveBuffer === 'auto' ? Math.min(FIRST_RECEIVE_BUFFER, maxReceiveBuffer) : receiveBuffer;
+}
+
+/** The largest size that the options allow for: a size that the user has chosen stays. */
+export function largestReceiveBuffer({ receiveBuffer, maxReceiveBuffer }: Readonly<ResolvedConnectionOptions>): number {
+  return receiveBuffer === 'auto' ? maxReceiveBuffer : receiveBuffer;
+}
+
 /**
  * How far a buffer of `size` bytes may grow now.
  *
@@ -45,13 +55,6 @@ export class ReceiveAutotuning {
   constructor(size: number, maximum: number) {
     this.size = size;
     this.maximum = maximum;
-  }
-
-  /** As the options say: a size that the user has chosen stays. */
-  static from(options: ResolvedConnectionOptions): ReceiveAutotuning {
-    const { receiveBuffer, maxReceiveBuffer } = options;
-    if (receiveBuffer !== 'auto') return new ReceiveAutotuning(receiveBuffer, receiveBuffer);
-    return new ReceiveAutotuning(Math.min(FIRST_RECEIVE_BUFFER, maxReceiveBuffer), maxReceiveBuffer);
   }
 
   /**

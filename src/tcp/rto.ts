@@ -12,6 +12,18 @@ export interface RtoOptions {
   granularity?: number;
 }
 
+/** Of `RtoOptions`, what an estimator needs all its life. */
+type Bounds = Readonly<Required<Pick<RtoOptions, 'minimum' | 'maximum' | 'granularity'>>>;
+
+let lastBounds: Bounds = { minimum: 0, maximum: 0, granularity: 0 };
+
+/** Most connections have the same ones, and share the object. */
+function boundsOf(minimum: number, maximum: number, granularity: number): Bounds {
+  const { minimum: least, maximum: most, granularity: grain } = lastBounds;
+  if (minimum !== least || maximum !== most || granularity !== grain) lastBounds = { minimum, maximum, granularity };
+  return lastBounds;
+}
+
 /** RFC 6298 §5.7: the RTO where timers have expired and the round-trip time is not known. */
 const UNKNOWN_AFTER_LOSS = 3_000_000;
 
@@ -36,9 +48,7 @@ export class RtoEstimator {
   rto: number;
   /** Expiries since the last sample or progress. */
   backoffs: number = 0;
-  readonly #minimum: number;
-  readonly #maximum: number;
-  readonly #granularity: number;
+  readonly #bounds: Bounds;
   /** The timeout without back-off. */
   #base: number;
   /** RTTVAR at the beginning of this round trip, and the largest deviation from SRTT in it. */
@@ -46,15 +56,12 @@ export class RtoEstimator {
   #roundDeviation: number = 0;
   /** The round trip is over when this sequence number is acknowledged. */
   #roundEnd: number = 0;
-  /** SRTT and RTTVAR at the last expiry (RFC 4015 §3.1 step 0). */
-  #srttBefore: number = 0;
-  #rttvarBefore: number = 0;
+  /** At the last expiry (RFC 4015 §3.1 step 0). */
+  #before: { readonly srtt: number; readonly rttvar: number } | undefined = undefined;
 
   constructor(options: RtoOptions = {}) {
     const { initial = 1_000_000, minimum = 200_000, maximum = 120_000_000, granularity = 1000 } = options;
-    this.#minimum = minimum;
-    this.#maximum = maximum;
-    this.#granularity = granularity;
+    this.#bounds = boundsOf(minimum, maximum, granularity);
     this.#base = Math.min(initial, maximum);
     this.rto = this.#base;
   }
@@ -83,11 +90,10 @@ export class RtoEstimator {
 
   /** The timer has expired: doubles the timeout. */
   backOff(): void {
-    this.#srttBefore = this.srtt;
-    this.#rttvarBefore = this.rttvar;
+    this.#before = { srtt: this.srtt, rttvar: this.rttvar };
     this.backoffs++;
     // [S-062] [MUST-19] RFC 6298 §5.5, bounded by §2.5.
-    this.rto = Math.min(this.rto * 2, this.#maximum);
+    this.rto = Math.min(this.rto * 2, this.#bounds.maximum);
   }
 
   /**
@@ -106,8 +112,9 @@ export class RtoEstimator {
    */
   onSpurious(rtt: number, nxt: number = 0): void {
     // [S-082] RFC 4015 §3.6: two ticks of the clock for a timer that was "a tad too early".
-    this.srtt = Math.max(this.#srttBefore + 2 * this.#granularity, rtt);
-    this.rttvar = Math.max(this.#rttvarBefore, rtt / 2);
+    const { srtt, rttvar } = this.#before ?? { srtt: 0, rttvar: 0 };
+    this.srtt = Math.max(srtt + 2 * this.#bounds.granularity, rtt);
+    this.rttvar = Math.max(rttvar, rtt / 2);
     this.#beginRound(nxt);
     this.#compute();
   }
@@ -121,7 +128,7 @@ export class RtoEstimator {
   /** Call when the handshake completes and the SYN's timer had expired: holds until the first sample. */
   synLost(): void {
     // [S-062] RFC 6298 §5.7.
-    this.#base = Math.min(Math.max(this.#base, UNKNOWN_AFTER_LOSS), this.#maximum);
+    this.#base = Math.min(Math.max(this.#base, UNKNOWN_AFTER_LOSS), this.#bounds.maximum);
     this.resetBackOff();
   }
 
@@ -143,8 +150,9 @@ export class RtoEstimator {
   }
 
   #compute(): void {
-    const variance = Math.max(this.#granularity, 4 * this.rttvar, this.#minimum);
-    this.#base = Math.min(this.srtt + variance, this.#maximum);
+    const { granularity, minimum } = this.#bounds;
+    const variance = Math.max(granularity, 4 * this.rttvar, minimum);
+    this.#base = Math.min(this.srtt + variance, this.#bounds.maximum);
     this.resetBackOff();
   }
 }

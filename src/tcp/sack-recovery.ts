@@ -20,10 +20,10 @@ export class SackRecovery implements LossRecovery {
   recover: number;
   congested: boolean = false;
   repairs: Repair = 'loss';
-  readonly prr: Prr = new Prr();
   /** It decides how much may be sent: in fast recovery, and while ECN marks are answered. */
-  proportional: boolean = false;
-  readonly tailProbe: TailLossProbe = new TailLossProbe();
+  prr: Prr | undefined = undefined;
+  /** From the first probe until a round-trip time is measured behind it. */
+  tailProbe: TailLossProbe | undefined = undefined;
   /** The reordering timer: when the youngest segment that is overdue counts as lost; Infinity for never. */
   reorderAt: number = Infinity;
   readonly #board: Scoreboard;
@@ -33,6 +33,24 @@ export class SackRecovery implements LossRecovery {
     this.#board = board;
     this.#rack = rack;
     this.recover = iss;
+  }
+
+  /** A tail loss probe may be sent: RFC 8985 §7.3. */
+  get probeReady(): boolean {
+    return this.tailProbe === undefined || this.tailProbe.ready;
+  }
+
+  /** A tail loss probe was sent: see `TailLossProbe.onSent`. */
+  onProbeSent(nxt: number, end: number, isRetrans: boolean): void {
+    this.tailProbe ??= new TailLossProbe();
+    this.tailProbe.onSent(nxt, end, isRetrans);
+  }
+
+  /** A round-trip time was measured. */
+  onSample(): void {
+    this.tailProbe?.onSample();
+    // It knows no more than a new one.
+    if (this.tailProbe?.endSeq === undefined) this.tailProbe = undefined;
   }
 
   get lostNext(): number {
@@ -54,7 +72,7 @@ export class SackRecovery implements LossRecovery {
 
   /** The window stands as the controller says, but where PRR decides. */
   quota(cwnd: number, una: number, nxt: number): number {
-    return this.proportional ? this.prr.credit : cwnd - this.pipe(una, nxt);
+    return this.prr === undefined ? cwnd - this.pipe(una, nxt) : this.prr.credit;
   }
 
   pipe(una: number, nxt: number): number {
@@ -66,7 +84,7 @@ export class SackRecovery implements LossRecovery {
   }
 
   onSent(bytes: number): void {
-    if (this.proportional) this.prr.onSent(bytes);
+    this.prr?.onSent(bytes);
   }
 
   /** The scoreboard knows already what was sent again. */
@@ -114,7 +132,7 @@ export class SackRecovery implements LossRecovery {
 
   /** The controller has given its answer: the flight comes down to `target`. `recoverFlight` and `earlier`: see `Prr`. */
   reduce(recoverFlight: number, target: number, mss: number, earlier: number): void {
-    this.proportional = true;
+    this.prr ??= new Prr();
     this.prr.start(recoverFlight, target, mss, earlier);
   }
 
@@ -123,7 +141,7 @@ export class SackRecovery implements LossRecovery {
     this.phase = 'recovery';
     this.congested = true;
     this.recover = nxt;
-    this.tailProbe.clear();
+    this.tailProbe?.clear();
   }
 
   /** Everything up to `recover` is acknowledged. */
@@ -139,7 +157,7 @@ export class SackRecovery implements LossRecovery {
   /** The retransmission timer has expired: RFC 8985 §6.3, the first segment is lost, and whatever is overdue. */
   onTimeout(una: number, nxt: number, now: number, minRtt: number, srtt: number): void {
     const board = this.#board;
-    this.tailProbe.clear();
+    this.tailProbe?.clear();
     this.reorderAt = Infinity;
     if (board.reneged) {
       // RFC 2018 §8, RFC 6675 §5.1: the peer has dropped what it had reported; none of it can be relied upon.
@@ -150,7 +168,7 @@ export class SackRecovery implements LossRecovery {
     const window = this.#rack.reorderingWindow(board.sackedSegments, true, finite(minRtt), srtt);
     board.markOlder(Infinity, nxt, this.#rack.rtt + window, now);
     this.phase = una === nxt ? 'open' : 'loss';
-    this.proportional = false;
+    this.prr = undefined;
     this.congested = true;
     this.repairs = 'timeout';
     this.recover = nxt;
@@ -158,7 +176,7 @@ export class SackRecovery implements LossRecovery {
 
   undo(una: number): void {
     this.phase = 'open';
-    this.proportional = false;
+    this.prr = undefined;
     this.congested = false;
     this.repairs = 'loss';
     this.recover = una;
@@ -167,10 +185,10 @@ export class SackRecovery implements LossRecovery {
   /** What is on its way is lost, for a reason that is no congestion. */
   onPathChanged(una: number, nxt: number): void {
     this.#board.markLost(una, nxt);
-    this.tailProbe.clear();
+    this.tailProbe?.clear();
     this.reorderAt = Infinity;
     this.phase = una === nxt ? 'open' : 'loss';
-    this.proportional = false;
+    this.prr = undefined;
     this.repairs = 'path';
     this.recover = nxt;
   }

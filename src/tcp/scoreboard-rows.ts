@@ -1,5 +1,24 @@
-/** Rows of records; the arrays have the same length. */
+/** Rows of records, of which `length` from `first` on are in use, and sums over them; the arrays have the same length. */
 export interface Rows {
+  length: number;
+  first: number;
+  /** Where the oldest record begins. */
+  una: number;
+  /** Payload of a full segment when something was last sent for the first time. */
+  mss: number;
+  /** Octets that the peer has reported by SACK, and segments. */
+  sacked: number;
+  sackedSegments: number;
+  /** Octets deemed lost, whether sent again or not. */
+  lost: number;
+  /** Octets sent again and deemed on their way. */
+  retransmitted: number;
+  /** Octets that are lost and not sent again; none of them lies below `lostFrom`. */
+  waiting: number;
+  lostFrom: number;
+  /** The first range that was found lost and was not sent again. */
+  lostStart: number;
+  lostEnd: number;
   /** The sequence number behind the record's last byte; the record begins where the one before it ends. */
   end: Uint32Array;
   /** When the record was last sent. */
@@ -22,7 +41,7 @@ const ROWS_OVERHEAD = 1430;
 const spareRows: Rows[] = [];
 const MAX_SPARE_ROWS = 64;
 
-function makeRows(capacity: number): Rows {
+function makeColumns(capacity: number): Pick<Rows, (typeof COLUMNS)[number]> {
   return {
     end: new Uint32Array(capacity),
     sentAt: new Float64Array(capacity),
@@ -34,6 +53,27 @@ function makeRows(capacity: number): Rows {
   };
 }
 
+function makeRows(capacity: number): Rows {
+  return {
+    length: 0,
+    first: 0,
+    una: 0,
+    mss: 1,
+    sacked: 0,
+    sackedSegments: 0,
+    lost: 0,
+    retransmitted: 0,
+    waiting: 0,
+    lostFrom: 0,
+    lostStart: 0,
+    lostEnd: 0,
+    ...makeColumns(capacity),
+  };
+}
+
+/** Those of every empty board: nothing is ever written to them. */
+export const NO_ROWS: Rows = makeRows(0);
+
 /** What the rows occupy, in bytes. */
 export function sizeOfRows(rows: Rows): number {
   return rows.end.length * ROW_SIZE + ROWS_OVERHEAD;
@@ -41,7 +81,10 @@ export function sizeOfRows(rows: Rows): number {
 
 /** Empty rows. */
 export function takeRows(): Rows {
-  return spareRows.pop() ?? makeRows(FIRST_CAPACITY);
+  const rows = spareRows.pop() ?? makeRows(FIRST_CAPACITY);
+  rows.length = rows.first = 0;
+  rows.sacked = rows.sackedSegments = rows.lost = rows.retransmitted = rows.waiting = 0;
+  return rows;
 }
 
 /** The rows are not needed any more. */
@@ -49,11 +92,11 @@ export function giveRows(rows: Rows): void {
   if (rows.end.length === FIRST_CAPACITY && spareRows.length < MAX_SPARE_ROWS) spareRows.push(rows);
 }
 
-/** Twice as many rows, with rows `[from, end)` at the front. */
-export function growRows(rows: Rows, from: number, end: number): Rows {
-  const grown = makeRows(rows.end.length * 2);
+/** Makes twice as many rows of them, with rows `[from, end)` at the front. */
+export function growRows(rows: Rows, from: number, end: number): void {
+  const grown = makeColumns(rows.end.length * 2);
   for (const name of COLUMNS) grown[name].set(rows[name].subarray(from, end));
-  return grown;
+  Object.assign(rows, grown);
 }
 
 export function copyRow(rows: Rows, from: number, to: number): void {

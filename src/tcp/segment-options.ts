@@ -1,6 +1,8 @@
 import { TCP_HEADER_LENGTH } from '../wire/tcp.ts';
 import { TcpOptions, tcpOptionsLength, writeAlignedTimestamps, writeTcpOptions } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
+import type { SackBlocks } from './sack-blocks.ts';
+import type { UserTimeout } from './user-timeout.ts';
 
 /** Bytes of a SACK option in front of its blocks, NOPs counted, and of each block. */
 const SACK_HEADER = 4;
@@ -20,8 +22,8 @@ const options = new TcpOptions();
 export function chooseSegmentOptions(tcb: ControlBlock, length: number): number {
   const { timestamps, sackBlocks } = tcb;
   options.clear();
-  if (tcb.userTimeout.due) chooseUserTimeout(tcb, length);
-  else if (sackBlocks.count > 0) chooseSack(tcb, length);
+  if (tcb.userTimeout?.due) chooseUserTimeout(tcb, tcb.userTimeout, length);
+  else if (sackBlocks !== undefined) chooseSack(tcb, sackBlocks, length);
   if (!chosen()) return timestamps.length;
   if (timestamps.ok) {
     options.timestamps = true;
@@ -37,16 +39,15 @@ function chosen(): boolean {
 }
 
 /** [S-098] RFC 5482 §3: in the next segment that has room beside its data; not in one that tells of gaps. */
-function chooseUserTimeout(tcb: ControlBlock, length: number): void {
-  const { userTimeout, sackBlocks, snd } = tcb;
-  if (sackBlocks.count > 0) return chooseSack(tcb, length);
-  if (length + USER_TIMEOUT_LENGTH > snd.mss) return;
+function chooseUserTimeout(tcb: ControlBlock, userTimeout: UserTimeout, length: number): void {
+  if (tcb.sackBlocks !== undefined) return chooseSack(tcb, tcb.sackBlocks, length);
+  if (length + USER_TIMEOUT_LENGTH > tcb.snd.mss) return;
   options.userTimeout = userTimeout.option;
   userTimeout.due = false;
 }
 
-function chooseSack(tcb: ControlBlock, length: number): void {
-  const { timestamps, sackBlocks } = tcb;
+function chooseSack(tcb: ControlBlock, sackBlocks: SackBlocks, length: number): void {
+  const { timestamps } = tcb;
   const blocks = Math.min(blocksThatFit(tcb, length), timestamps.ok ? MOST_BLOCKS - 1 : MOST_BLOCKS);
   if (blocks > 0) sackBlocks.report(options, blocks);
 }

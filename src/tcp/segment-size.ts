@@ -40,7 +40,7 @@ export function followPathMtu(tcb: ControlBlock, now: number): void {
   if (mss !== snd.mss) {
     snd.mss = mss;
     congestion.onMssChange?.(mss);
-    tcb.pacer.setMss(mss);
+    tcb.pacer?.setMss(mss);
   }
   if (!pathMtu.oversized) return;
   pathMtu.oversized = false;

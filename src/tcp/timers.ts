@@ -3,6 +3,8 @@ import type { ControlBlock } from './control-block.ts';
 import { timerSample } from './ack-event.ts';
 import { fastOpenTimeout, noteFastOpenFailure } from './fast-open-client.ts';
 import { reorderingTimeout, reportLoss } from './input-sack.ts';
+import type { Keepalive } from './keepalive.ts';
+import type { Persist } from './persist.ts';
 import { sizeTimeout } from './segment-size.ts';
 import { sendKeepalive, sendProbe, sendReset } from './transmit.ts';
 
@@ -15,24 +17,24 @@ const R1_RETRANSMISSIONS = 3;
 /** Does whatever is due at `now`; `output` follows and sends. */
 export function timersExpire(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
-  if (tcb.connectBy <= now) {
+  if (tcb.connectBy !== undefined && tcb.connectBy <= now) {
     noteFastOpenFailure(tcb, now);
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
   }
-  if (tcb.lingerAt <= now) return lingerOver(tcb);
-  if (tcb.releaseAt <= now) {
-    tcb.releaseAt = Infinity;
+  if (tcb.lingerAt !== undefined && tcb.lingerAt <= now) return lingerOver(tcb);
+  if (tcb.releaseAt !== undefined && tcb.releaseAt <= now) {
+    tcb.releaseAt = undefined;
     tcb.setReferenced(false);
   }
   if (tcb.acker.deadline <= now) tcb.acker.expire();
-  if (tcb.cork.deadline <= now) tcb.cork.expire();
+  if (tcb.cork !== undefined && tcb.cork.deadline <= now) tcb.cork.expire();
   const { sack } = tcb;
   if (sack !== undefined && sack.reorderAt <= now) reorderingTimeout(tcb, sack, now);
   // [S-080] RFC 8985 §7.2: a probe that is due no earlier than the retransmission timer goes in its place.
   if (!tailProbeTimeout(tcb, now) && tcb.retransmitAt <= now) retransmissionTimeout(tcb, now);
   if (tcb.ecn.resumeAt <= now) tcb.ecn.resumeAt = Infinity;
-  if (tcb.persist.deadline <= now) probe(tcb, now);
-  if (tcb.keepalive.deadline <= now) keepAlive(tcb, now);
+  if (tcb.persist !== undefined && tcb.persist.deadline <= now) probe(tcb, tcb.persist, now);
+  if (tcb.keepalive !== undefined && tcb.keepalive.deadline <= now) keepAlive(tcb, tcb.keepalive, now);
 }
 
 /** 2 MSL, the wait of an orphan for the peer's FIN, or the time that `linger` gave it, have passed. */
@@ -62,7 +64,7 @@ function tailProbeTimeout(tcb: ControlBlock, now: number): boolean {
 function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   const { rto, congestion } = tcb;
   // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
-  if (congestion !== undefined && now - tcb.stalledSince >= tcb.userTimeout.value) {
+  if (congestion !== undefined && now - tcb.stalledSince >= tcb.giveUpAfter) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   tcb.timeouts++;
@@ -79,7 +81,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   }
   rto.backOff();
   // R2 is not overshot by a long back-off (Linux: tcp_clamp_rto_to_user_timeout).
-  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.userTimeout.value;
+  const giveUpAt = congestion === undefined ? Infinity : tcb.stalledSince + tcb.giveUpAfter;
   tcb.retransmitAt = Math.min(now + rto.rto, giveUpAt);
   excessive(tcb, tcb.expiries);
 }
@@ -97,14 +99,13 @@ function excessive(tcb: ControlBlock, unanswered: number): void {
 
 /** Segments on their way are lost: the loss window, and the first of them again (RFC 5681 §3.1). */
 function lossTimeout(tcb: ControlBlock, now: number): void {
-  const { snd, sack, newReno, scoreboard, congestion } = tcb;
+  const { snd, sack, scoreboard, congestion } = tcb;
   const { phase, congested } = tcb.recovery;
   const flight = seqDiff(snd.nxt, snd.una);
-  if (phase === 'open') tcb.spurious.start(snd.una, snd.nxt);
-  tcb.frto.onTimeout(snd.una, snd.nxt, phase, sack !== undefined);
-  tcb.frtoCredit = 0;
+  if (phase === 'open') tcb.watchSpurious().start(snd.una, snd.nxt);
+  tcb.beginFrto(phase);
   const before = scoreboard.losses;
-  if (sack === undefined) newReno.onTimeout(snd.una, snd.nxt);
+  if (sack === undefined) tcb.newReno?.onTimeout(snd.una, snd.nxt);
   else sack.onTimeout(snd.una, snd.nxt, now, tcb.minRtt.value, tcb.rto.srtt);
   // RFC 5681 §3.1: held constant while the same data is lost again and again; unless the last answer was taken back.
   const lost = scoreboard.losses - before;
@@ -123,15 +124,14 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
 export function resume(tcb: ControlBlock, now: number): void {
   const { snd, recovery, rto } = tcb;
   // Data that waits for a closed window is not on its way: only the next probe tells that it is open by now.
-  if (tcb.persist.deadline !== Infinity) return probe(tcb, now);
+  if (tcb.persist !== undefined) return probe(tcb, tcb.persist, now);
   if (snd.una === snd.nxt) return;
   if (!tcb.synAcked) {
     tcb.synDue = true;
   } else {
     recovery.onPathChanged(snd.una, snd.nxt);
-    tcb.spurious.stop();
-    tcb.frto.cancel();
-    tcb.frtoCredit = 0;
+    tcb.spurious?.stop();
+    tcb.endFrto();
     tcb.mustRetransmit = true;
   }
   rto.resetBackOff();
@@ -139,11 +139,10 @@ export function resume(tcb: ControlBlock, now: number): void {
 }
 
 /** RFC 9293 §3.8.6.1: the window is closed, or data waits for one too small to use. */
-function probe(tcb: ControlBlock, now: number): void {
-  const { persist } = tcb;
+function probe(tcb: ControlBlock, persist: Persist, now: number): void {
   // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
   // towards R2.
-  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.userTimeout.value) {
+  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.giveUpAfter) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't
@@ -160,9 +159,9 @@ function probe(tcb: ControlBlock, now: number): void {
 }
 
 /** [MUST-26] [MUST-29] RFC 9293 §3.8.4: only on a connection on which nothing is on its way. */
-function keepAlive(tcb: ControlBlock, now: number): void {
-  if (tcb.snd.una !== tcb.snd.nxt || tcb.unsent > 0) return tcb.keepalive.onActivity(now);
-  if (tcb.keepalive.onDeadline(now) === 'probe') return void sendKeepalive(tcb);
+function keepAlive(tcb: ControlBlock, keepalive: Keepalive, now: number): void {
+  if (tcb.snd.una !== tcb.snd.nxt || tcb.unsent > 0) return keepalive.onActivity(now);
+  if (keepalive.onDeadline(now) === 'probe') return void sendKeepalive(tcb);
   // A peer that lives after all learns that nobody is here any more (Linux: tcp_keepalive_timer).
   sendReset(tcb, tcb.snd.nxt);
   tcb.fail('ETIMEDOUT');

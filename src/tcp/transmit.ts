@@ -9,6 +9,7 @@ import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-opti
 import type { ControlBlock } from './control-block.ts';
 import { offerFastOpen, synDataLength } from './fast-open-client.ts';
 import { writeSynOptions } from './handshake.ts';
+import type { SackBlocks } from './sack-blocks.ts';
 import { chooseSegmentOptions, writeSegmentOptions } from './segment-options.ts';
 import { segmentSent } from './segment-size.ts';
 
@@ -54,7 +55,7 @@ function transmit(
   segment: number,
   fresh: boolean = false,
 ): boolean {
-  const { path, snd, rcv, options, ecn, urgentOut } = tcb;
+  const { path, rcv, options, ecn } = tcb;
   const packet = path.reserve(length);
   if (packet === undefined) {
     tcb.host.blocked(tcb);
@@ -68,8 +69,7 @@ function transmit(
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
   const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
   // [MUST-62] RFC 9293 §3.8.5: in all segments, also without data, as long as urgent data is outstanding.
-  urgentOut.pass(snd.una);
-  const up = urgentOut.pointer(seq);
+  const up = tcb.urgentOut === undefined ? 0 : urgentPointer(tcb, seq);
   const flags = control | ecn.flags(fresh) | (up > 0 ? TcpFlag.URG : 0);
   writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, up, headerLength);
   writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
@@ -81,9 +81,22 @@ function transmit(
   tcb.segmentsSent++;
   rcv.acked = rcv.nxt;
   tcb.acker.sent();
-  // It had no room for what is behind the gap, or came twice: that goes by itself.
-  if (tcb.sackBlocks.fresh) tcb.acker.ackNow();
+  if (tcb.sackBlocks !== undefined) settleSackBlocks(tcb, tcb.sackBlocks);
   return true;
+}
+
+/** The urgent pointer of a segment at `seq`; 0 for none. */
+function urgentPointer(tcb: ControlBlock, seq: number): number {
+  const { urgentOut, snd } = tcb;
+  urgentOut?.pass(snd.una);
+  if (urgentOut?.up === undefined) tcb.urgentOut = undefined;
+  return urgentOut?.pointer(seq) ?? 0;
+}
+
+/** What a segment had no room to tell of goes by itself; when all is told, and nothing waits behind a gap, that is over. */
+function settleSackBlocks(tcb: ControlBlock, blocks: SackBlocks): void {
+  if (blocks.fresh) tcb.acker.ackNow();
+  if (blocks.count === 0) tcb.sackBlocks = undefined;
 }
 
 /** What the receive window may offer now, in bytes. */
@@ -112,7 +125,7 @@ function acceptableSeq({ snd }: ControlBlock): number {
  * itself, so that the limit tells an attacker nothing of other connections.
  */
 export function challenge(tcb: ControlBlock, now: number): void {
-  if (now - tcb.challengedAt < CHALLENGE_INTERVAL_US) {
+  if (tcb.challengedAt !== undefined && now - tcb.challengedAt < CHALLENGE_INTERVAL_US) {
     tcb.host.counters.add('tcp-challenge-limited');
     return;
   }
@@ -141,11 +154,11 @@ export function sendData(
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
   if (!transmit(tcb, seq, length, flags, segment, length > 0 && seq === snd.nxt)) return false;
-  const { scoreboard, rate, congestion, pacer } = tcb;
+  const { scoreboard, rate, congestion } = tcb;
   const idle = snd.una === snd.nxt;
   rate.onSend(now, idle);
   congestion?.onSend?.(now, tcb.recovery.pipe(snd.una, snd.nxt), idle && rate.isAppLimited);
-  if (congestion?.pacingRate !== undefined) pacer.onSent(length, now);
+  if (congestion?.pacingRate !== undefined) tcb.pacer?.onSent(length, now);
   tcb.lastSentAt = now;
   tcb.recovery.onSent(length);
   if (length > 0) segmentSent(tcb, seq, seqAdd(seq, length), segment);
@@ -165,8 +178,8 @@ export function sendData(
 function noteRetransmission(tcb: ControlBlock, seq: number, end: number): void {
   const { host, snd, timestamps, tailProbeDue, recovery } = tcb;
   tcb.segmentsRetransmitted++;
-  tcb.spurious.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
-  tcb.frto.onRetransmitted(end);
+  tcb.spurious?.onRetransmitted(seq, end, timestamps.ok ? timestamps.value : -1);
+  tcb.frto?.onRetransmitted(end);
   if (!host.observed()) return;
   const cause = tailProbeDue ? 'tail-loss-probe' : recovery.repairs;
   host.observe(tcb, { type: 'retransmit', cause, sequence: seqDiff(seq, snd.iss) >>> 0, length: seqDiff(end, seq) });
@@ -265,6 +278,6 @@ export function largestPayload(tcb: ControlBlock): number {
   const { path, snd, ecn } = tcb;
   const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
   // The link would copy one urgent pointer into every piece.
-  if (tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
+  if (tcb.urgentOut !== undefined && tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
   return room < 2 * snd.mss || ecn.cwrDue ? snd.mss : room - (room % snd.mss);
 }

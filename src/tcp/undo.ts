@@ -26,6 +26,7 @@ const frtoAck: FrtoAck = {
  */
 export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): void {
   const cause = findSpurious(tcb, segment, ack);
+  tcb.settleSpurious();
   if (cause === undefined) return;
   // RFC 4015 §3.1 step 9: congestion was reported by other means.
   if (segment.has(TcpFlag.ECE) || tcb.ecn.marked) return;
@@ -34,9 +35,8 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
   // RFC 8985 §6.2 step 3 sees nothing in what was sent again: that the original came is reordering all the same (Linux:
   // tcp_try_undo_partial). From now on loss detection waits.
   if (tcb.recovery.phase === 'recovery') tcb.rack.reorderingSeen = true;
-  tcb.frto.cancel();
-  tcb.frtoCredit = 0;
-  tcb.spurious.stop();
+  tcb.endFrto();
+  tcb.spurious?.stop();
   tcb.scoreboard.forgetLost();
   tcb.recovery.undo(snd.una);
   congestion?.onSpurious?.(ack.now);
@@ -49,15 +49,16 @@ export function undoSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent)
 }
 
 function findSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): UndoCause | undefined {
-  const { snd, report, spurious, frto, timestamps } = tcb;
+  const { snd, frto, timestamps } = tcb;
+  const { report } = ack;
   const { options } = segment;
   let cause: UndoCause | undefined;
-  if (report.dsacked > 0) cause = spurious.onDuplicateReported(report.dsackStart, report.dsackEnd);
+  if (report.dsacked > 0) cause = tcb.watchSpurious().onDuplicateReported(report.dsackStart, report.dsackEnd);
   if (ack.advanced && cause === undefined) {
     const tsecr = timestamps.ok && options.timestamps ? options.tsEcho : -1;
-    cause = spurious.onAck(snd.una, snd.nxt, tsecr, report.dsacked > 0);
+    cause = tcb.spurious?.onAck(snd.una, snd.nxt, tsecr, report.dsacked > 0);
   }
-  if (!frto.active) return cause;
+  if (frto === undefined) return cause;
   frtoAck.una = snd.una;
   frtoAck.nxt = snd.nxt;
   frtoAck.advanced = ack.advanced;
@@ -70,6 +71,7 @@ function findSpurious(tcb: ControlBlock, segment: Segment, ack: AckEvent): UndoC
   const action = frto.onAck(frtoAck);
   // RFC 5682 §2.1 step 2b: two new segments, whatever the window says.
   tcb.frtoCredit = action === 'send-new' ? 2 * snd.mss : 0;
+  if (!frto.active) tcb.frto = undefined;
   // Step 2a, 3a: it was a loss; the first hole is sent again, and slow start goes on from there.
   if (action === 'conventional') tcb.mustRetransmit = true;
   return cause ?? (action === 'spurious' ? 'frto' : undefined);

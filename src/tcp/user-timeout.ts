@@ -12,6 +12,11 @@ const MINUTES = 0x8000;
 const SECOND_US = 1_000_000;
 const MINUTE_US = 60_000_000;
 
+/** What a connection without the option gives up after; `requested` by its application, 0 for the default. */
+export function giveUpAfter(requested: number): number {
+  return requested > 0 ? requested : DEFAULT;
+}
+
 /**
  * When a connection gives up: RFC 9293's USER TIMEOUT, which is R2 for data, and what the ends tell each other of it
  * (RFC 5482). Times are microseconds; the option's value is the 16 bits that stand on the wire.
@@ -75,7 +80,7 @@ export class UserTimeout {
   }
 
   get #advertised(): number {
-    return this.#requested > 0 ? this.#requested : DEFAULT;
+    return giveUpAfter(this.#requested);
   }
 
   #adopt(): void {

@@ -10,6 +10,12 @@ const LEVELS = 6;
 /** Ticks that all levels cover together: 2³⁰, twelve and a half days. */
 const SPAN = 0x4000_0000;
 
+/** Whom a timer of the wheel calls: an object, so that a connection needs no function of its own for it. */
+export interface TimerOwner {
+  /** @param now the time of the run, in microseconds: the deadline or later. */
+  onTimer(now: number): void;
+}
+
 /** A timer as the levels keep it: a member of one circular list, or of the heap, or of neither. */
 export class LevelNode implements HeapItem {
   next: LevelNode = this;
@@ -19,10 +25,10 @@ export class LevelNode implements HeapItem {
   // Not a small integer at first, so that the engine keeps the field as a double from the start.
   order: number = Infinity;
   index: number = OUTSIDE;
-  readonly callback: (now: number) => void;
+  owner: TimerOwner;
 
-  constructor(callback: (now: number) => void) {
-    this.callback = callback;
+  constructor(owner: TimerOwner) {
+    this.owner = owner;
   }
 
   /** Leaves its list. Points to itself afterwards, so that it keeps no neighbour in memory. */
@@ -45,10 +51,10 @@ export class LevelNode implements HeapItem {
 
 /** The head of an empty list. */
 export function listHead(): LevelNode {
-  return new LevelNode(ignore);
+  return new LevelNode(NOBODY);
 }
 
-function ignore(): void {}
+export const NOBODY: TimerOwner = { onTimer() {} };
 
 /**
  * Where armed timers wait: six levels of 32 slots, each slot a list, and a heap for what is due in the present tick.

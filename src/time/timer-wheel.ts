@@ -1,7 +1,8 @@
 import { usageError } from '../errors.ts';
 import type { Clock, Timer } from './clock.ts';
 import { OUTSIDE } from './timer-heap.ts';
-import { LevelNode, TimerLevels, disarmAll, listHead } from './timer-levels.ts';
+import { LevelNode, NOBODY, TimerLevels, disarmAll, listHead } from './timer-levels.ts';
+import type { TimerOwner } from './timer-levels.ts';
 
 /** A one-shot timer of a `TimerWheel`. Made once, armed as often as needed; costs nothing while it isn't armed. */
 export interface WheelTimer {
@@ -20,11 +21,14 @@ export interface WheelTimer {
   cancel(): void;
 }
 
+/** Timers kept for the next that needs one. */
+const MAX_SPARE = 64;
+
 class Entry extends LevelNode implements WheelTimer {
   readonly #wheel: TimerWheel;
 
-  constructor(wheel: TimerWheel, callback: (now: number) => void) {
-    super(callback);
+  constructor(wheel: TimerWheel, owner: TimerOwner) {
+    super(owner);
     this.#wheel = wheel;
   }
 
@@ -68,6 +72,8 @@ export class TimerWheel {
   readonly #levels: TimerLevels;
   /** Timers that a callback armed for a time already past: they wait for the end of the run. */
   readonly #late: LevelNode = listHead();
+  /** Timers that were given back. */
+  readonly #spare: Entry[] = [];
   #count: number = 0;
   #order: number = 0;
   /** What the clock timer is armed for; Infinity when it isn't; −Infinity in a run, which sets it at its end. */
@@ -92,7 +98,23 @@ export class TimerWheel {
 
   /** Makes a timer, disarmed. `callback` is given the time of the run, in microseconds: the deadline or later. */
   timer(callback: (now: number) => void): WheelTimer {
-    return new Entry(this, callback);
+    return new Entry(this, { onTimer: callback });
+  }
+
+  /** The same for an object that has the callback as a method. */
+  timerOf(owner: TimerOwner): WheelTimer {
+    const spare = this.#spare.pop();
+    if (spare === undefined) return new Entry(this, owner);
+    spare.owner = owner;
+    return spare;
+  }
+
+  /** Takes a timer of `timerOf` back, disarmed; its owner must forget it. What is idle for long needs none. */
+  giveBack(timer: WheelTimer): void {
+    timer.cancel();
+    if (!(timer instanceof Entry) || this.#spare.length >= MAX_SPARE) return;
+    timer.owner = NOBODY;
+    this.#spare.push(timer);
   }
 
   /**
@@ -115,7 +137,7 @@ export class TimerWheel {
         due.remove(node);
         node.deadline = Infinity;
         this.#count--;
-        node.callback(now);
+        node.owner.onTimer(now);
       }
     } finally {
       this.#running = -Infinity;

@@ -37,18 +37,21 @@ interface Curve {
   cwndPrior: number;
 }
 
+/** Of all connections in their first slow start: never written to. */
+const NO_CURVE: Curve = { wMax: 0, k: 0, epoch: -1, wEst: 0, cwndPrior: 0 };
+
 /** [MAY-18] CUBIC (RFC 9438), counting bytes, with HyStart++ (RFC 9406) in the first slow start. It does not pace. */
 export class Cubic implements CongestionController {
-  readonly name: string = 'cubic';
   cwnd: number;
   /** As high as possible until the first loss (RFC 5681 §3.1). */
   ssthresh: number = MAX_WINDOW;
   readonly #restartWindow: number;
-  readonly #slowStart: SlowStart = new SlowStart(HYSTART_LIMIT);
-  readonly #hystart: HyStart = new HyStart();
-  readonly #validation: WindowValidation = new WindowValidation();
+  /** Made with the first ACK that needs them: many connections carry nothing. */
+  #slowStart: SlowStart | undefined = undefined;
+  #hystart: HyStart | undefined = undefined;
+  #validation: WindowValidation | undefined = undefined;
   #mss: number;
-  #curve: Curve = { wMax: 0, k: 0, epoch: -1, wEst: 0, cwndPrior: 0 };
+  #curve: Curve = NO_CURVE;
   /** Of a byte, what cwnd has grown beyond its whole bytes. */
   #fraction: number = 0;
   /** Since when the application has left the window unused, or will have if it sends nothing; −1: it uses it. */
@@ -68,10 +71,15 @@ export class Cubic implements CongestionController {
     this.#mss = start.mss;
   }
 
+  get name(): string {
+    return 'cubic';
+  }
+
   onAck(sample: CongestionSample): void {
     this.#stalled = false;
     this.#endPeriods(sample.now);
-    const mayGrow = this.#validation.mayGrow(sample, this.cwnd, this.ssthresh);
+    const validation = (this.#validation ??= new WindowValidation());
+    const mayGrow = validation.mayGrow(sample, this.cwnd, this.ssthresh);
     if (this.cwnd < this.ssthresh) this.#growQuickly(sample, mayGrow);
     else if (mayGrow) this.#avoidCongestion(sample);
     // [S-084] RFC 9438 §4.2: t must not include periods in which an application-limited cwnd was not updated.
@@ -86,8 +94,9 @@ export class Cubic implements CongestionController {
   onCongestion(kind: CongestionKind, sample: CongestionSample): void {
     const { mss } = sample;
     // [S-084] RFC 9438 §4.6: ssthresh = flight_size * β_cubic; a timeout's as well (§4.8). Exact for whole segments.
-    const flight = this.#validation.flightAt(kind, sample, this.cwnd);
-    const kept = this.#validation.onCongestion(kind, sample, (flight * 7) / 10);
+    const validation = (this.#validation ??= new WindowValidation());
+    const flight = validation.flightAt(kind, sample, this.cwnd);
+    const kept = validation.onCongestion(kind, sample, (flight * 7) / 10);
     // RFC 5681 §3.1: held constant when the same data is lost again.
     if (kind !== 'timeout' || !this.#stalled) {
       this.#undo = { cwnd: this.cwnd, ssthresh: this.ssthresh, curve: { ...this.#curve } };
@@ -98,12 +107,13 @@ export class Cubic implements CongestionController {
     this.#afterTimeout = kind === 'timeout';
     this.#marked = kind === 'ecn';
     this.#stalled = kind === 'timeout';
-    if (kind === 'timeout') this.#slowStart.onTimeout();
+    if (kind === 'timeout') this.#slowStart?.onTimeout();
     this.#endStage();
   }
 
   onRecovered(sample: CongestionSample): void {
-    const unproven = this.#validation.onRecovered(sample);
+    const validation = (this.#validation ??= new WindowValidation());
+    const unproven = validation.onRecovered(sample);
     if (this.#afterTimeout) {
       this.onAck(sample);
       this.#afterTimeout = false;
@@ -116,7 +126,7 @@ export class Cubic implements CongestionController {
   }
 
   onSpurious(): void {
-    this.#validation.restart();
+    this.#validation?.restart();
     const undo = this.#undo;
     this.#undo = undefined;
     this.#afterTimeout = false;
@@ -131,11 +141,11 @@ export class Cubic implements CongestionController {
 
   onIdle(idleFor: number, rto: number): void {
     if (idleFor <= rto || this.cwnd <= this.#restartWindow) return;
-    this.#validation.restart();
+    this.#validation?.restart();
     this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
     // [S-069] RFC 5681 §4.1: RW = min(IW, cwnd).
     this.cwnd = this.#restartWindow;
-    this.#hystart.restart();
+    this.#hystart?.restart();
     this.#endStage();
   }
 
@@ -146,7 +156,7 @@ export class Cubic implements CongestionController {
 
   /** RFC 7661 §4.4.3: after each five minutes without use the window is half of what it was. */
   #endPeriods(now: number): void {
-    for (let n = this.#validation.periodsOver(now); n > 0 && this.cwnd > this.#restartWindow; n--) {
+    for (let n = this.#validation?.periodsOver(now) ?? 0; n > 0 && this.cwnd > this.#restartWindow; n--) {
       this.ssthresh = thresholdAfterIdle(this.ssthresh, this.cwnd);
       this.cwnd = windowAfterPeriod(this.cwnd, this.#restartWindow);
       this.#endStage();
@@ -155,24 +165,29 @@ export class Cubic implements CongestionController {
 
   #growQuickly(sample: CongestionSample, mayGrow: boolean): void {
     const first = this.ssthresh === MAX_WINDOW;
-    const divisor = first ? this.#hystart.growthDivisor : 1;
-    if (mayGrow) this.#grow(this.#slowStart.onAck(sample, this.cwnd, this.#afterTimeout) / divisor, this.ssthresh);
+    const divisor = first ? (this.#hystart?.growthDivisor ?? 1) : 1;
+    const slowStart = (this.#slowStart ??= new SlowStart(HYSTART_LIMIT));
+    if (mayGrow) this.#grow(slowStart.onAck(sample, this.cwnd, this.#afterTimeout) / divisor, this.ssthresh);
     this.#watchDelay(sample);
   }
 
   /** HyStart++: has the delay risen for long enough to end slow start? */
   #watchDelay(sample: CongestionSample): void {
     // [S-085] RFC 9406 §4.3: only in the first slow start, while ssthresh is as high as it began.
-    if (this.ssthresh !== MAX_WINDOW || !this.#hystart.onAck(sample)) return;
+    if (this.ssthresh !== MAX_WINDOW) return;
+    this.#hystart ??= new HyStart();
+    if (!this.#hystart.onAck(sample)) return;
+    // It never becomes so high again.
+    this.#hystart = undefined;
     this.ssthresh = this.cwnd;
     // RFC 9438 §4.10: W_max is undefined, cwnd_prior is cwnd.
-    this.#curve.cwndPrior = this.cwnd;
+    this.#ownCurve().cwndPrior = this.cwnd;
     this.#endStage();
   }
 
   #avoidCongestion(sample: CongestionSample): void {
     const { now, srtt, mss } = sample;
-    const curve = this.#curve;
+    const curve = this.#ownCurve();
     if (curve.epoch < 0) this.#beginStage(now, mss);
     else if (this.#unusedSince >= 0) curve.epoch += Math.max(now - this.#unusedSince, 0);
     // Nothing is left in flight: unless data goes out at once, to be acknowledged a round trip later, this is idleness.
@@ -197,7 +212,7 @@ export class Cubic implements CongestionController {
 
   /** W_max and cwnd_prior, before the window is reduced. */
   #noteMaximum(kind: CongestionKind): void {
-    const curve = this.#curve;
+    const curve = this.#ownCurve();
     curve.cwndPrior = this.cwnd;
     // [S-084] RFC 9438 §4.8: after a timeout W_max is what congestion avoidance begins with.
     if (kind === 'timeout') curve.wMax = 0;
@@ -207,7 +222,7 @@ export class Cubic implements CongestionController {
 
   /** Congestion avoidance begins: at the first ACK after recovery or slow start. */
   #beginStage(now: number, mss: number): void {
-    const curve = this.#curve;
+    const curve = this.#ownCurve();
     // [S-084] RFC 9438 §4.8, §4.10: K = 0 and W_max = cwnd where W_max is undefined or has been passed.
     if (curve.wMax < this.cwnd) curve.wMax = this.cwnd;
     curve.k = cubicPeriod(curve.wMax, this.cwnd, mss);
@@ -216,8 +231,13 @@ export class Cubic implements CongestionController {
     curve.wEst = this.cwnd;
   }
 
+  #ownCurve(): Curve {
+    if (this.#curve === NO_CURVE) this.#curve = { ...NO_CURVE };
+    return this.#curve;
+  }
+
   #endStage(): void {
-    this.#curve.epoch = -1;
+    if (this.#curve !== NO_CURVE) this.#curve.epoch = -1;
     this.#unusedSince = -1;
     this.#fraction = 0;
   }

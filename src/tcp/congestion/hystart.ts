@@ -7,6 +7,8 @@ const MIN_RTT_DIVISOR = 8;
 const N_RTT_SAMPLE = 8;
 const CSS_GROWTH_DIVISOR = 4;
 const CSS_ROUNDS = 5;
+/** In place of Infinity, longer than any round trip: a small integer takes no memory of its own. */
+const NONE = 0x7fff_ffff;
 
 /** `L` of RFC 9406 §4.3 for a sender that does not pace, in segments; for one that does it is Infinity. */
 export const HYSTART_LIMIT = 8;
@@ -20,11 +22,11 @@ export const HYSTART_LIMIT = 8;
 export class HyStart {
   /** Delivered bytes at the beginning of this round: its own data is on the way until an ACK tells of such. */
   #roundStart: number = 0;
-  #lastRoundMinRtt: number = Infinity;
-  #currentRoundMinRtt: number = Infinity;
+  #lastRoundMinRtt: number = NONE;
+  #currentRoundMinRtt: number = NONE;
   #rttSampleCount: number = 0;
-  /** Infinity outside CSS. */
-  #cssBaselineMinRtt: number = Infinity;
+  /** `NONE` outside CSS. */
+  #cssBaselineMinRtt: number = NONE;
   #cssRounds: number = 0;
 
   /** The share of slow start's growth that is taken: all of it, or a quarter in CSS. */
@@ -50,21 +52,21 @@ export class HyStart {
 
   /** Slow start begins anew after idleness: the round-trip times of before don't count. */
   restart(): void {
-    this.#lastRoundMinRtt = Infinity;
-    this.#currentRoundMinRtt = Infinity;
-    this.#cssBaselineMinRtt = Infinity;
+    this.#lastRoundMinRtt = NONE;
+    this.#currentRoundMinRtt = NONE;
+    this.#cssBaselineMinRtt = NONE;
     this.#rttSampleCount = 0;
     this.#cssRounds = 0;
   }
 
   get #conservative(): boolean {
-    return this.#cssBaselineMinRtt !== Infinity;
+    return this.#cssBaselineMinRtt !== NONE;
   }
 
   #beginRound(totalDelivered: number): void {
     this.#roundStart = totalDelivered;
     this.#lastRoundMinRtt = this.#currentRoundMinRtt;
-    this.#currentRoundMinRtt = Infinity;
+    this.#currentRoundMinRtt = NONE;
     this.#rttSampleCount = 0;
   }
 
@@ -74,7 +76,7 @@ export class HyStart {
     const last = this.#lastRoundMinRtt;
     if (this.#conservative) {
       // [S-085] RFC 9406 §4.2: leaving slow start was spurious, it is resumed.
-      if (current < this.#cssBaselineMinRtt) this.#cssBaselineMinRtt = Infinity;
+      if (current < this.#cssBaselineMinRtt) this.#cssBaselineMinRtt = NONE;
       return;
     }
     // [S-085] RFC 9406 §4.2: the delay has risen; without a last round, which counts as Infinity, there is nothing to compare.

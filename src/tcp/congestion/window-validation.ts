@@ -5,6 +5,8 @@ const SAMPLING_RTTS = 3;
 const SAMPLING_US = 1_000_000;
 /** The sampling period is divided into so many, each with its maximum: RFC 7661 §4.5.1. */
 const SLOTS = 5;
+/** Nothing is measured yet: never written to. */
+const NO_PARTS: number[] = [];
 /** The non-validated period: RFC 7661 §4.4. */
 const PERIOD_US = 300_000_000;
 
@@ -22,9 +24,9 @@ export class WindowValidation {
   #limitedAt: number = -Infinity;
   /** Samples count of what was sent when so much had been delivered, or later; −1: more than now; Infinity: none do. */
   #from: number = -1;
-  /** The largest sample of each part of the sampling period, and when that part began. */
-  readonly #maxima: number[] = new Array<number>(SLOTS).fill(0);
-  readonly #starts: number[] = new Array<number>(SLOTS).fill(-Infinity);
+  /** Of each part of the sampling period the largest sample, then when it began: two places a part. */
+  #parts: number[] = NO_PARTS;
+  /** The part at hand. */
   #slot: number = 0;
   /** When the non-validated phase, or its period at hand, began; −1 in the validated phase. */
   #since: number = -1;
@@ -111,7 +113,8 @@ export class WindowValidation {
   #forget(from: number): void {
     this.pipeAck = -1;
     this.#from = from;
-    this.#starts.fill(-Infinity);
+    this.#parts = NO_PARTS;
+    this.#slot = 0;
     this.#since = -1;
   }
 
@@ -127,20 +130,27 @@ export class WindowValidation {
     const period = Math.max(SAMPLING_RTTS * srtt, SAMPLING_US);
     this.#note(now, totalDelivered - priorDelivered, period / SLOTS);
     this.pipeAck = 0;
-    for (let i = 0; i < SLOTS; i++) {
+    const parts = this.#parts;
+    for (let i = 0; i < parts.length; i += 2) {
       // §4.5.1: what is older than the sampling period is discarded.
-      if (now - this.#starts[i]! < period) this.pipeAck = Math.max(this.pipeAck, this.#maxima[i]!);
+      if (now - parts[i + 1]! < period) this.pipeAck = Math.max(this.pipeAck, parts[i]!);
     }
   }
 
   #note(now: number, value: number, length: number): void {
-    if (now - this.#starts[this.#slot]! < length) {
-      this.#maxima[this.#slot] = Math.max(this.#maxima[this.#slot]!, value);
-      return;
+    const parts = this.#parts;
+    const slots = parts.length / 2;
+    if (slots > 0 && now - parts[2 * this.#slot + 1]! < length) {
+      parts[2 * this.#slot] = Math.max(parts[2 * this.#slot]!, value);
+    } else if (slots < SLOTS) {
+      // A new array of just this length: one that grows by itself has room for many more, in each connection.
+      this.#parts = parts.concat([value, now]);
+      this.#slot = slots;
+    } else {
+      this.#slot = (this.#slot + 1) % SLOTS;
+      parts[2 * this.#slot] = value;
+      parts[2 * this.#slot + 1] = now;
     }
-    this.#slot = (this.#slot + 1) % SLOTS;
-    this.#maxima[this.#slot] = value;
-    this.#starts[this.#slot] = now;
   }
 
   #choosePhase(now: number, cwnd: number, limited: boolean): void {

@@ -102,6 +102,24 @@ describe('ByteQueue', () => {
     expect(seen.size).toBeLessThanOrEqual(6);
   });
 
+  it('is a new one after it ran empty, whichever queue of the pool did', () => {
+    const pool = new ChunkPool();
+    const [one, other] = [new ByteQueue(pool), new ByteQueue(pool)];
+    one.append(pattern(70_000, 1));
+    one.drop(69_000);
+    other.append(pattern(100, 2));
+    one.clear();
+    expect([one.length, one.allocated, other.allocated]).toEqual([0, 0, 2048]);
+    const third = new ByteQueue(pool);
+    third.append(pattern(3000, 3));
+    one.append(pattern(50, 4));
+    expect(peek(third, 1000, 2000)).toEqual(pattern(3000, 3).subarray(1000));
+    expect(peek(other, 0, 100)).toEqual(pattern(100, 2));
+    expect(peek(one, 0, 50)).toEqual(pattern(50, 4));
+    for (const queue of [one, other, third]) queue.clear();
+    expect(pool.allocated).toBe(0);
+  });
+
   it('throws when it is read, dropped or filled beyond what is there', () => {
     const queue = new ByteQueue(new ChunkPool());
     queue.append(new Uint8Array(10));

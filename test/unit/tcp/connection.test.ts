@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { congestionControls } from '../../../src/index.ts';
+import { Stack, congestionControls } from '../../../src/index.ts';
 import type { Connection } from '../../../src/index.ts';
+import { VirtualClock } from '../../../src/sim/index.ts';
 import { stream } from '../../support/tcp-peer.ts';
 import { connected } from '../../support/tcp-gate.ts';
 import { World, established, inState } from '../../support/tcp-world.ts';
@@ -19,6 +20,21 @@ describe('Connection.set', () => {
     expect(() => connection.set('noDelay', undefined as never)).toThrow(/noDelay/);
     connection.set('linger', undefined);
     connection.set('sendBuffer', 'auto');
+  });
+
+  it('changes this connection, and no other that was opened with the same options', () => {
+    const stack = new Stack({ clock: new VirtualClock() });
+    const connect = (): Connection => stack.tcp.connect({ remoteAddress: '127.0.0.1', remotePort: 7 }, {});
+    const [one, other] = [connect(), connect()];
+    one.set('noDelay', true);
+    one.set('keepAliveIdle', 5000);
+    expect([one.get('noDelay'), one.get('keepAliveIdle')]).toEqual([true, 5000]);
+    for (const each of [other, connect()]) {
+      expect([each.get('noDelay'), each.get('keepAliveIdle')]).toEqual([false, 7_200_000]);
+    }
+    one.set('noDelay', false);
+    expect(one.get('noDelay')).toBe(false);
+    void stack.destroy();
   });
 
   it('of something else leaves the send buffer as large as it has grown', () => {

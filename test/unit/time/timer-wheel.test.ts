@@ -27,6 +27,27 @@ describe('TimerWheel in virtual time', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('calls an object, and what is given back serves the next owner', () => {
+    const { clock, wheel, log } = virtual();
+    const owner = (name: string): { onTimer(now: number): void } => ({ onTimer: (now) => log.push(`${name}@${now}`) });
+    const first = wheel.timerOf(owner('a'));
+    first.arm(1000);
+    clock.advance(1000);
+    first.arm(3000);
+    wheel.giveBack(first);
+    expect(wheel.count).toBe(0);
+    const second = wheel.timerOf(owner('b'));
+    expect(second).toBe(first);
+    expect(second.armed).toBe(false);
+    second.arm(2000);
+    const third = wheel.timerOf(owner('c'));
+    expect(third).not.toBe(second);
+    third.arm(2500);
+    clock.advance(5000);
+    expect(log).toEqual(['a@1000', 'b@2000', 'c@2500']);
+    expect(clock.pending).toBe(0);
+  });
+
   it('fires equal deadlines in the order they were armed; arming again counts as arming', () => {
     const { clock, log, named } = virtual();
     const [a, b, c] = [named('a'), named('b'), named('c')];
