@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -74,6 +75,8 @@ export class Socket extends Duplex {
   #second: Dial | undefined;
   #userBuffer: UserBuffer | undefined;
   #pump: SocketPump<Socket> | undefined;
+  /** In which events come, while there is something to come from. */
+  #context: AsyncResource | undefined;
   /** What the socket stood on when it was destroyed. */
   #last: Connection | undefined;
   /** The stream asked for bytes before there was a connection. */
@@ -113,7 +116,7 @@ export class Socket extends Duplex {
     if (accepted === undefined) return;
     this.server = accepted.server;
     this.#gone = () => accepted.gone();
-    this.#take(accepted.connection);
+    this.#take(accepted.connection, accepted.context);
     if (accepted.paused) this.pause();
     else this.read(0);
   }
@@ -386,6 +389,7 @@ export class Socket extends Duplex {
     this.connecting = false;
     this.#idle.set(0);
     this.#last = this.#pump?.connection ?? this.#dial?.last;
+    this.#context = this.#dial?.context ?? this.#context;
     this.#dial?.cancel();
     this.#second?.cancel();
     this.#dial = undefined;
@@ -444,16 +448,16 @@ export class Socket extends Duplex {
         this.autoSelectFamilyAttemptedAddresses = addresses;
       },
       early: (connection) => this.#writeEarly(connection),
-      opened: (connection) => this.#opened(connection),
+      opened: (connection, context) => this.#opened(connection, context),
       finish: () => void this.end(),
       destroy: (error) => void this.destroy(error),
     };
   }
 
-  #opened(connection: Connection): void {
+  #opened(connection: Connection, context: AsyncResource): void {
     this.#dial = undefined;
     this.connecting = false;
-    this.#take(connection);
+    this.#take(connection, context);
     this.#idle.touch();
     try {
       this.emit('connect');
@@ -483,8 +487,9 @@ export class Socket extends Duplex {
     finish: (socket) => void socket.end(),
   };
 
-  #take(connection: Connection): void {
-    this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED);
+  #take(connection: Connection, context: AsyncResource): void {
+    this.#context = context;
+    this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED, context);
     if (!this.#referenced) connection.unref();
     if (this.#noDelay) connection.set('noDelay', true);
     if (this.#keepAlive !== undefined) applyKeepAlive(connection, this.#keepAlive);
@@ -519,8 +524,10 @@ export class Socket extends Duplex {
       if (wasOpen) this.emit('close', hadError);
       else this.emit('close');
     };
-    if (wasOpen) setImmediate(close);
-    else process.nextTick(close);
+    const context = this.#context;
+    this.#context = undefined;
+    if (context === undefined) process.nextTick(close);
+    else context.runInAsyncScope(() => setImmediate(close));
   }
 
   /** A socket that was used before becomes a new one. */
