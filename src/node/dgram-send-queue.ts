@@ -54,9 +54,11 @@ export class DgramSendQueue {
 
   /** What waits is not sent any more, and its callbacks learn it. */
   cancel(): void {
-    for (const { request } of this.#waiting) {
+    for (const { request, context } of this.#waiting) {
       const { callback } = request;
-      if (callback) process.nextTick(callback, asDgramError(systemError('ECANCELED', 'send'), request));
+      if (callback === undefined) continue;
+      const failure = asDgramError(systemError('ECANCELED', 'send'), request);
+      context.runInAsyncScope(() => process.nextTick(callback, failure));
     }
     this.#waiting = [];
     this.bytes = 0;

@@ -49,7 +49,6 @@ export class Dial {
   #last: Connection | undefined;
   #timer: Timer | undefined;
   #cancelled: boolean = false;
-  #referenced: boolean = true;
   readonly #attempted: string[] = [];
   /** That of the socket to be: Node makes its native one here, and a new one for each attempt after the first. */
   context: AsyncResource = currentContext('TCPWRAP');
@@ -95,12 +94,6 @@ export class Dial {
   cancel(): void {
     this.#cancelled = true;
     this.#dropAttempt();
-  }
-
-  setReferenced(referenced: boolean): void {
-    this.#referenced = referenced;
-    if (referenced) this.#connection?.ref();
-    else this.#connection?.unref();
   }
 
   /** The attempt that is under way. */
@@ -158,12 +151,23 @@ export class Dial {
     const failure = this.#begin(target);
     // What fails at `bind` was no attempt to connect.
     const attempted = failure?.syscall !== 'bind';
-    if (attempted) this.#owner.emit('connectionAttempt', target.address, this.#port, target.family);
+    if (attempted) this.#tellOfAttempt(target);
     if (this.#cancelled) return;
     if (attempted && this.#targets.length > 1) this.#attempted.push(`${target.address}:${this.#port}`);
     if (failure !== undefined) return this.#notBegun(failure, target);
     if (this.#connection?.get('fastOpen')) this.#owner.early(this.#connection);
     if (this.#next < this.#targets.length) this.#limitAttempt(target);
+  }
+
+  /** Node tells before it begins: when a listener throws, there is no attempt, nor is there an end of the connecting. */
+  #tellOfAttempt({ address, family }: LookupAddress): void {
+    let told = false;
+    try {
+      this.#owner.emit('connectionAttempt', address, this.#port, family);
+      told = true;
+    } finally {
+      if (!told) this.#dropAttempt();
+    }
   }
 
   /** Begins an attempt, or says why there can't be one. */
@@ -178,7 +182,6 @@ export class Dial {
     }
     try {
       this.#connection = this.#last = this.#connect(target);
-      if (!this.#referenced) this.#connection.unref();
       return undefined;
     } catch (error) {
       return this.#shaped(error);

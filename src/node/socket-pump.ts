@@ -48,6 +48,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #errorWaits: SystemError | undefined;
   #closeWaits: boolean = false;
   #released: boolean = false;
+  #referenced: boolean = true;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = [];
   #written: ((error?: Error) => void) | undefined;
@@ -59,6 +60,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#context = context;
     this.#owner = owner;
     connection.handler = this;
+    this.#hold();
     this.#beginSoon();
   }
 
@@ -67,7 +69,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
    * the kernel they come in the socket's own context, and `read()` does not wait for them.
    */
   start(): void {
-    this.#flowing = true;
+    this.#setFlowing(true);
     if (!this.#draining && (this.connection.readableLength > 0 || this.#endWaits)) this.#beginSoon();
   }
 
@@ -85,6 +87,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#rest = without(chunks instanceof Uint8Array ? [chunks] : chunks, taken);
     this.#written = done;
     this.#writeContext = currentContext('WRITEWRAP');
+    this.#hold();
   }
 
   /**
@@ -108,7 +111,29 @@ export class SocketPump<Stream> implements ConnectionHandler {
 
   /** Nothing is read before the next `start()`. */
   stop(): void {
-    this.#flowing = false;
+    this.#setFlowing(false);
+  }
+
+  /** Reading keeps the process alive. */
+  setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    this.#hold();
+  }
+
+  #setFlowing(flowing: boolean): void {
+    if (flowing === this.#flowing) return;
+    this.#flowing = flowing;
+    this.#hold();
+  }
+
+  /**
+   * As libuv counts: a socket keeps the process alive while it reads, unless it is unref'd, and while a write is under
+   * way in any case. One that is paused, or at the peer's end, does not.
+   */
+  #hold(): void {
+    const reads = this.#referenced && this.#flowing && !this.#peerEnded;
+    if (reads || this.#written !== undefined) this.connection.ref();
+    else this.connection.unref();
   }
 
   onReadable(): void {
@@ -122,11 +147,13 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#rest = without(this.#rest, this.connection.write(this.#rest));
     if (this.#rest.length > 0) return;
     this.#written = undefined;
+    this.#hold();
     this.#writeContext?.runInAsyncScope(() => written());
   }
 
   onEnd(): void {
     this.#peerEnded = true;
+    this.#hold();
     this.#endWaits = !this.#flowing || this.#waiting;
     if (!this.#endWaits) this.#context.runInAsyncScope(() => this.#owner.ended(this.#stream));
   }
@@ -197,7 +224,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
       this.bytesRead += bytes.byteLength;
       this.#owner.active(this.#stream);
       if (!this.#owner.push(this.#stream, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
-        this.#flowing = false;
+        this.#setFlowing(false);
     }
   }
 }

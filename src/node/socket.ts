@@ -263,7 +263,6 @@ export class Socket extends Duplex {
     if (isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;
     else this.#dial = dial;
-    dial.setReferenced(this.#referenced);
     dial.start();
     return this;
   }
@@ -314,7 +313,7 @@ export class Socket extends Duplex {
     return connection === undefined ? (this.#typeOfService ?? 0) : connection.get('dscp') << 2;
   }
 
-  /** The open socket keeps the process alive (the default). */
+  /** Keeps the process alive while it reads (the default). While it connects or writes it does so in any case. */
   ref(): this {
     return this.#setReferenced(true);
   }
@@ -490,7 +489,7 @@ export class Socket extends Duplex {
   #take(connection: Connection, context: AsyncResource): void {
     this.#context = context;
     this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED, context);
-    if (!this.#referenced) connection.unref();
+    this.#pump.setReferenced(this.#referenced);
     if (this.#noDelay) connection.set('noDelay', true);
     if (this.#keepAlive !== undefined) applyKeepAlive(connection, this.#keepAlive);
     if (this.#typeOfService !== undefined) connection.set('dscp', this.#typeOfService >> 2);
@@ -498,9 +497,7 @@ export class Socket extends Duplex {
 
   #setReferenced(referenced: boolean): this {
     this.#referenced = referenced;
-    this.#dial?.setReferenced(referenced);
-    if (referenced) this.#pump?.connection.ref();
-    else this.#pump?.connection.unref();
+    this.#pump?.setReferenced(referenced);
     return this;
   }
 
@@ -526,7 +523,8 @@ export class Socket extends Duplex {
     };
     const context = this.#context;
     this.#context = undefined;
-    if (context === undefined) process.nextTick(close);
+    if (!wasOpen) process.nextTick(close);
+    else if (context === undefined) setImmediate(close);
     else context.runInAsyncScope(() => setImmediate(close));
   }
 
