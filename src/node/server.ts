@@ -69,6 +69,12 @@ export interface DropArgument {
 
 const MOST_BACKLOG = 0x7fff_ffff;
 const accepted = diagnostics.channel('net.server.socket');
+/** Where Node traces `listen`. */
+const listens = {
+  begun: diagnostics.channel('tracing:net.server.listen:asyncStart'),
+  done: diagnostics.channel('tracing:net.server.listen:asyncEnd'),
+  failed: diagnostics.channel('tracing:net.server.listen:error'),
+};
 
 /** A TCP server in the shape of Node's `net.Server`. */
 export class Server extends EventEmitter {
@@ -139,6 +145,7 @@ export class Server extends EventEmitter {
       const message = 'Listen method has been called more than once without closing.';
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
+    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this, options });
     // As in Node the listener stays, and the signal counts, where what follows throws.
     if (listener !== undefined) this.once('listening', listener);
     const attempt = ++this.#attempt;
@@ -228,6 +235,7 @@ export class Server extends EventEmitter {
       this.#listener = this.#host.stack.tcp.listen(options, accept);
     } catch (error) {
       const shaped = listenError(error, address ?? '0.0.0.0', port);
+      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this, error: shaped });
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
@@ -235,6 +243,7 @@ export class Server extends EventEmitter {
       if (this.listening) context.runInAsyncScope(() => this.close());
     };
     if (!this.#referenced) this.#listener.unref();
+    if (listens.done.hasSubscribers) listens.done.publish({ server: this });
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });
