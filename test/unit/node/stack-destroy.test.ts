@@ -11,9 +11,9 @@ const LIFE = ['connect', 'end', 'finish', 'drain', 'error', 'close'];
 function journal(emitter: NodeJS.EventEmitter): string[] {
   const entries: string[] = [];
   for (const event of LIFE) {
-    emitter.on(event, (first?: unknown) => {
-      const detail = first instanceof Error && 'code' in first ? first.code : first;
-      entries.push(detail === undefined ? event : `${event} ${String(detail)}`);
+    emitter.on(event, (first?: NodeJS.ErrnoException | boolean) => {
+      const detail = typeof first === 'object' ? first.code : first;
+      entries.push(detail === undefined ? event : `${event} ${detail}`);
     });
   }
   return entries;
