@@ -1,5 +1,7 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { systemError } from '../errors.ts';
 import type { UdpSocket } from '../udp/socket.ts';
+import { currentContext } from './async-context.ts';
 import type { SendRequest } from './dgram-arguments.ts';
 import { asDgramError } from './net-errors.ts';
 
@@ -9,6 +11,8 @@ const DEFAULT_LIMIT = 212_992;
 interface Waiting {
   request: SendRequest;
   ip: string | undefined;
+  /** The callback's. */
+  context: AsyncResource;
 }
 
 /** The way out of a datagram socket: messages that the interface had no room for wait here, in order and bounded. */
@@ -33,15 +37,15 @@ export class DgramSendQueue {
     }
     // The caller may reuse its memory: what waits is a copy (which `slice` of a Buffer is not).
     const list = request.list.map((piece) => new Uint8Array(piece));
-    this.#waiting.push({ request: { ...request, list }, ip });
+    this.#waiting.push({ request: { ...request, list }, ip, context: currentContext('UDPSENDWRAP') });
     this.bytes += request.size;
   }
 
   /** The interface has room again. */
   flush(core: UdpSocket): void {
     let sent = 0;
-    for (const { request, ip } of this.#waiting) {
-      if (!tried(core, request, ip)) break;
+    for (const { request, ip, context } of this.#waiting) {
+      if (!context.runInAsyncScope(() => tried(core, request, ip))) break;
       this.bytes -= request.size;
       sent++;
     }
@@ -50,9 +54,11 @@ export class DgramSendQueue {
 
   /** What waits is not sent any more, and its callbacks learn it. */
   cancel(): void {
-    for (const { request } of this.#waiting) {
+    for (const { request, context } of this.#waiting) {
       const { callback } = request;
-      if (callback) process.nextTick(callback, asDgramError(systemError('ECANCELED', 'send'), request));
+      if (callback === undefined) continue;
+      const failure = asDgramError(systemError('ECANCELED', 'send'), request);
+      context.runInAsyncScope(() => process.nextTick(callback, failure));
     }
     this.#waiting = [];
     this.bytes = 0;

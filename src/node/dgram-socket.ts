@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
@@ -6,6 +7,7 @@ import { usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
 import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
+import { currentContext } from './async-context.ts';
 import { endpointInfo } from './dgram-addresses.ts';
 import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback, SendRequest } from './dgram-arguments.ts';
@@ -34,6 +36,10 @@ export class Socket extends EventEmitter {
   readonly type: SocketType;
   readonly #options: DgramOptions;
   readonly #binding: DgramBinding;
+  /** Events belong to whoever has made the socket, not to whose turn it is when they come. */
+  readonly #context: AsyncResource = currentContext('UDPWRAP');
+  /** Messages that wait for their macrotask; that of the first is over when another may be told at once. */
+  #untold: number = 0;
   /** Null when it is closed: then some methods fail with the TypeError that Node's fail with. */
   #handle: DgramHandle | null;
   #connection: 'none' | 'connecting' | 'connected' = 'none';
@@ -45,11 +51,12 @@ export class Socket extends EventEmitter {
     checkOptions(options);
     this.type = options.type;
     this.#options = copied(options);
+    const within = (fn: () => void): void => this.#context.runInAsyncScope(fn);
     const handle = new DgramHandle(stack, options.type, lookupOf(options.type, options.lookup), {
       onMessage: (bytes, info) => this.#received(bytes, info),
-      onError: (error) => this.emit('error', asDgramError(error)),
+      onError: (error) => within(() => this.emit('error', asDgramError(error))),
       onClose: () => {
-        if (this.#handle !== null) this.close();
+        if (this.#handle !== null) within(() => this.close());
       },
     });
     this.#handle = handle;
@@ -363,7 +370,22 @@ export class Socket extends EventEmitter {
     else if (error) process.nextTick(() => this.emit('error', error));
   }
 
-  #received(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
+  /**
+   * The first of a batch is told at once, each further one in a macrotask of its own, as from the kernel: what the
+   * program does in ticks and promises about one message comes before the next.
+   */
+  #received(bytes: Uint8Array, info: UdpMessageInfo): void {
+    const first = this.#untold++ === 0;
+    this.#context.runInAsyncScope(() => {
+      setImmediate(() => {
+        this.#untold--;
+        if (!first && this.#handle !== null) this.#tell(bytes, info);
+      });
+      if (first) this.#tell(bytes, info);
+    });
+  }
+
+  #tell(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
     const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const { address, family, port } = endpointInfo(this.type, remoteAddress, remotePort);
     if (isBlocked(this.#options.receiveBlockList, address)) return;

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
@@ -8,6 +9,7 @@ import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
 import { checkBoolean, checkFunction, checkNumber, toAttemptTimeout, toPort } from './arguments.ts';
+import { currentContext } from './async-context.ts';
 import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
@@ -20,7 +22,8 @@ export interface DialOwner {
   attempted(addresses: string[]): void;
   /** An attempt begins that takes bytes for its SYN (Fast Open): what waits to be written may be written now. */
   early(connection: Connection): void;
-  opened(connection: Connection): void;
+  /** `context` is that of the socket's events from now on. */
+  opened(connection: Connection, context: AsyncResource): void;
   /** Writes no more than what it has: the stack is closing. */
   finish(): void;
   /** All attempts have failed, or the name was not found. */
@@ -46,8 +49,11 @@ export class Dial {
   #last: Connection | undefined;
   #timer: Timer | undefined;
   #cancelled: boolean = false;
-  #referenced: boolean = true;
   readonly #attempted: string[] = [];
+  /** That of the socket to be: Node makes its native one here, and a new one for each attempt after the first. */
+  context: AsyncResource = currentContext('TCPWRAP');
+  /** That of the attempt under way: a name's comes from where it was found. */
+  #attempt: AsyncResource | undefined;
 
   /** @throws ERR_INVALID_IP_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE */
   constructor(owner: DialOwner, host: NetHost, options: NetConnectOptions) {
@@ -88,12 +94,6 @@ export class Dial {
   cancel(): void {
     this.#cancelled = true;
     this.#dropAttempt();
-  }
-
-  setReferenced(referenced: boolean): void {
-    this.#referenced = referenced;
-    if (referenced) this.#connection?.ref();
-    else this.#connection?.unref();
   }
 
   /** The attempt that is under way. */
@@ -146,15 +146,28 @@ export class Dial {
     if (this.#cancelled) return;
     const target = this.#targets[this.#next++];
     if (target === undefined) return this.#owner.destroy(this.#summary());
+    if (this.#next > 1) this.context = currentContext('TCPWRAP');
+    this.#attempt = currentContext('TCPCONNECTWRAP');
     const failure = this.#begin(target);
     // What fails at `bind` was no attempt to connect.
     const attempted = failure?.syscall !== 'bind';
-    if (attempted) this.#owner.emit('connectionAttempt', target.address, this.#port, target.family);
+    if (attempted) this.#tellOfAttempt(target);
     if (this.#cancelled) return;
     if (attempted && this.#targets.length > 1) this.#attempted.push(`${target.address}:${this.#port}`);
     if (failure !== undefined) return this.#notBegun(failure, target);
     if (this.#connection?.get('fastOpen')) this.#owner.early(this.#connection);
     if (this.#next < this.#targets.length) this.#limitAttempt(target);
+  }
+
+  /** Node tells before it begins: when a listener throws, there is no attempt, nor is there an end of the connecting. */
+  #tellOfAttempt({ address, family }: LookupAddress): void {
+    let told = false;
+    try {
+      this.#owner.emit('connectionAttempt', address, this.#port, family);
+      told = true;
+    } finally {
+      if (!told) this.#dropAttempt();
+    }
   }
 
   /** Begins an attempt, or says why there can't be one. */
@@ -169,7 +182,6 @@ export class Dial {
     }
     try {
       this.#connection = this.#last = this.#connect(target);
-      if (!this.#referenced) this.#connection.unref();
       return undefined;
     } catch (error) {
       return this.#shaped(error);
@@ -201,15 +213,18 @@ export class Dial {
       localAddress: localAddress || undefined,
       localPort: localPort || undefined,
     };
+    const within = (fn: () => void): void => this.#attempt?.runInAsyncScope(fn);
     return this.#host.stack.tcp.connect(options, {
-      onConnect: (connection) => {
-        this.#stopTimer();
-        this.#connection = undefined;
-        this.#owner.opened(connection);
-      },
-      onClosing: () => this.#owner.finish(),
-      onError: (error) => this.#attemptFailed(this.#named(error), this.#targets[this.#next - 1]!),
+      onConnect: (connection) => within(() => this.#opened(connection)),
+      onClosing: () => within(() => this.#owner.finish()),
+      onError: (error) => within(() => this.#attemptFailed(this.#named(error), this.#targets[this.#next - 1]!)),
     });
+  }
+
+  #opened(connection: Connection): void {
+    this.#stopTimer();
+    this.#connection = undefined;
+    this.#owner.opened(connection, this.context);
   }
 
   #attemptFailed(error: Error, { address, family }: LookupAddress): void {
@@ -224,12 +239,13 @@ export class Dial {
   #limitAttempt(target: LookupAddress): void {
     const { clock } = this.#host.stack;
     const { address, family } = target;
-    this.#timer = clock.timer(() => {
+    const timedOut = (): void => {
       this.#owner.emit('connectionAttemptTimeout', address, this.#port, family);
       this.#errors.push(this.#named(systemError('ETIMEDOUT', 'connect', { address, port: this.#port })));
       this.#dropAttempt();
       this.#tryNext();
-    });
+    };
+    this.#timer = clock.timer(() => this.#attempt?.runInAsyncScope(timedOut));
     this.#timer.at(clock.now() + this.#attemptTimeout * 1000);
   }
 

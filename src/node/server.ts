@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import { EventEmitter, captureRejectionSymbol } from 'node:events';
@@ -11,6 +12,7 @@ import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { addressInfo, familyName } from './address-info.ts';
+import { acceptedContext, currentContext } from './async-context.ts';
 import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
 import { toInitialDelay } from './keep-alive.ts';
 import { invalidArgType, invalidArgValue, listenError, outOfRange } from './net-errors.ts';
@@ -67,6 +69,12 @@ export interface DropArgument {
 
 const MOST_BACKLOG = 0x7fff_ffff;
 const accepted = diagnostics.channel('net.server.socket');
+/** Where Node traces `listen`. */
+const listens = {
+  begun: diagnostics.channel('tracing:net.server.listen:asyncStart'),
+  done: diagnostics.channel('tracing:net.server.listen:asyncEnd'),
+  failed: diagnostics.channel('tracing:net.server.listen:error'),
+};
 
 /** A TCP server in the shape of Node's `net.Server`. */
 export class Server extends EventEmitter {
@@ -137,6 +145,7 @@ export class Server extends EventEmitter {
       const message = 'Listen method has been called more than once without closing.';
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
+    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this, options });
     // As in Node the listener stays, and the signal counts, where what follows throws.
     if (listener !== undefined) this.once('listening', listener);
     const attempt = ++this.#attempt;
@@ -218,17 +227,23 @@ export class Server extends EventEmitter {
   #listen(port: number, address: string | undefined, backlog: number | undefined): void {
     // RFC 7413 §2: only where the server itself asks for it.
     const options = { ...this.#host.tcp, fastOpen: false, ...this.#tcp, address, port, backlog };
+    const context = currentContext('TCPSERVERWRAP');
+    const accept = (connection: Connection): void => {
+      context.runInAsyncScope(() => this.#accept(connection, acceptedContext(context)));
+    };
     try {
-      this.#listener = this.#host.stack.tcp.listen(options, (connection) => this.#accept(connection));
+      this.#listener = this.#host.stack.tcp.listen(options, accept);
     } catch (error) {
       const shaped = listenError(error, address ?? '0.0.0.0', port);
+      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this, error: shaped });
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
     this.#listener.onClose = () => {
-      if (this.listening) this.close();
+      if (this.listening) context.runInAsyncScope(() => this.close());
     };
     if (!this.#referenced) this.#listener.unref();
+    if (listens.done.hasSubscribers) listens.done.publish({ server: this });
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });
@@ -272,7 +287,7 @@ export class Server extends EventEmitter {
     return this.#connections >= maxConnections && (maxConnections !== 0 || ZERO_IS_A_LIMIT);
   }
 
-  #accept(connection: Connection): void {
+  #accept(connection: Connection, context: AsyncResource): void {
     if (this.#isFull()) {
       connection.handler = {};
       this.emit('drop', dropArgument(connection));
@@ -286,6 +301,7 @@ export class Server extends EventEmitter {
       { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay: keepAliveInitialDelay * 1000, ...hwm },
       {
         connection,
+        context,
         server: this,
         paused: pauseOnConnect,
         gone: this.#socketGone,

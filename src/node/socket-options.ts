@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import type { LookupFunction } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import type { Stack } from '../stack/stack.ts';
@@ -65,6 +66,8 @@ export interface NetHost {
 /** A connection that a server has taken. */
 export interface Accepted {
   readonly connection: Connection;
+  /** Of the socket's events. */
+  readonly context: AsyncResource;
   readonly server: Server;
   /** Do not read until `resume()`. */
   readonly paused: boolean;

@@ -1,8 +1,10 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { systemError } from '../errors.ts';
 import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
+import { currentContext } from './async-context.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
@@ -32,6 +34,8 @@ const NOBODY: ConnectionHandler = {};
  */
 export class SocketPump<Stream> implements ConnectionHandler {
   readonly connection: Connection;
+  /** Events belong to whoever has made the socket, not to whose turn it is when they come. */
+  readonly #context: AsyncResource;
   bytesRead: number = 0;
   /** Bytes of all writes, that under way included. */
   bytesWritten: number = 0;
@@ -39,22 +43,37 @@ export class SocketPump<Stream> implements ConnectionHandler {
   readonly #owner: PumpOwner<Stream>;
   #flowing: boolean = false;
   #draining: boolean = false;
+  /** `#begin` will be called; until then nothing is told. */
+  #waiting: boolean = false;
   #peerEnded: boolean = false;
+  /** Nobody reads at present: the peer's end keeps. */
+  #endWaits: boolean = false;
+  #errorWaits: SystemError | undefined;
+  #closeWaits: boolean = false;
+  #released: boolean = false;
+  #referenced: boolean = true;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = NOTHING;
   #written: ((error?: Error) => void) | undefined;
+  #writeContext: AsyncResource | undefined;
 
-  constructor(connection: Connection, stream: Stream, owner: PumpOwner<Stream>) {
+  constructor(connection: Connection, stream: Stream, owner: PumpOwner<Stream>, context: AsyncResource) {
     this.connection = connection;
     this.#stream = stream;
+    this.#context = context;
     this.#owner = owner;
     connection.handler = this;
+    this.#hold();
+    this.#beginSoon();
   }
 
-  /** The stream wants bytes: those that wait come from inside this call, later ones when they arrive. */
+  /**
+   * The stream wants bytes: those that wait come soon, later ones when they arrive. Never from inside this call: as from
+   * the kernel they come in the socket's own context, and `read()` does not wait for them.
+   */
   start(): void {
-    this.#flowing = true;
-    this.#drain();
+    this.#setFlowing(true);
+    if (!this.#draining && (this.connection.readableLength > 0 || this.#endWaits)) this.#beginSoon();
   }
 
   /**
@@ -70,6 +89,8 @@ export class SocketPump<Stream> implements ConnectionHandler {
     if (taken === length) return done();
     this.#rest = without(chunks instanceof Uint8Array ? [chunks] : chunks, taken);
     this.#written = done;
+    this.#writeContext = currentContext('WRITEWRAP');
+    this.#hold();
   }
 
   /**
@@ -77,24 +98,49 @@ export class SocketPump<Stream> implements ConnectionHandler {
    * that was accepted in part fails with the error, or ECANCELED.
    */
   release(reset: boolean, error: Error | null): void {
+    this.#released = true;
     this.#flowing = false;
     this.connection.handler = NOBODY;
     if (reset) this.connection.abort();
     else this.connection.close();
     this.#rest = NOTHING;
     const written = this.#written;
+    if (written === undefined) return;
     this.#written = undefined;
     // The stream fails the writes behind it with the same error, as Node does from version 22 on.
-    if (written !== undefined) process.nextTick(written, error ?? systemError('ECANCELED', 'write'));
+    const failure = error ?? systemError('ECANCELED', 'write');
+    this.#writeContext?.runInAsyncScope(() => process.nextTick(written, failure));
   }
 
   /** Nothing is read before the next `start()`. */
   stop(): void {
-    this.#flowing = false;
+    this.#setFlowing(false);
+  }
+
+  /** Reading keeps the process alive. */
+  setReferenced(referenced: boolean): void {
+    this.#referenced = referenced;
+    this.#hold();
+  }
+
+  #setFlowing(flowing: boolean): void {
+    if (flowing === this.#flowing) return;
+    this.#flowing = flowing;
+    this.#hold();
+  }
+
+  /**
+   * As libuv counts: a socket keeps the process alive while it reads, unless it is unref'd, and while a write is under
+   * way in any case. One that is paused, or at the peer's end, does not.
+   */
+  #hold(): void {
+    const reads = this.#referenced && this.#flowing && !this.#peerEnded;
+    if (reads || this.#written !== undefined) this.connection.ref();
+    else this.connection.unref();
   }
 
   onReadable(): void {
-    if (this.#flowing) this.#drain();
+    if (this.#flowing && !this.#waiting) this.#drain();
   }
 
   onWritable(): void {
@@ -105,32 +151,59 @@ export class SocketPump<Stream> implements ConnectionHandler {
     if (this.#rest.length > 0) return;
     this.#rest = NOTHING;
     this.#written = undefined;
-    written();
+    this.#hold();
+    this.#writeContext?.runInAsyncScope(() => written());
   }
 
   onEnd(): void {
     this.#peerEnded = true;
-    this.#owner.ended(this.#stream);
+    this.#hold();
+    this.#endWaits = !this.#flowing || this.#waiting;
+    if (!this.#endWaits) this.#context.runInAsyncScope(() => this.#owner.ended(this.#stream));
   }
 
   onClosing(): void {
-    this.#owner.finish(this.#stream);
+    this.#context.runInAsyncScope(() => this.#owner.finish(this.#stream));
   }
 
   onError(error: SystemError): void {
+    if (this.#waiting) {
+      this.#errorWaits = error;
+      return;
+    }
     if (error.syscall === 'read') {
       // Node names no address here.
       error.message = `read ${error.code}`;
       delete error.address;
       delete error.port;
     }
-    this.#owner.destroy(this.#stream, error);
+    this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, error));
   }
 
   onClose(): void {
+    this.#closeWaits = this.#waiting;
     // After the peer's FIN the stream ends itself, once its reader has come to the end.
-    if (!this.#peerEnded) this.#owner.destroy(this.#stream);
+    if (!this.#closeWaits && !this.#peerEnded) this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream));
   }
+
+  /**
+   * In a macrotask of its own, so that what the program does with the news of a connection in ticks and promises comes
+   * before the news that follow, as it does between two callbacks of the kernel's sockets.
+   */
+  #beginSoon(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#context.runInAsyncScope(() => setImmediate(this.#begin));
+  }
+
+  readonly #begin = (): void => {
+    this.#waiting = false;
+    if (this.#released) return;
+    if (this.#errorWaits !== undefined) return this.onError(this.#errorWaits);
+    if (this.#flowing) this.#drain();
+    if (this.#endWaits) this.onEnd();
+    if (this.#closeWaits) this.onClose();
+  };
 
   #drain(): void {
     // A listener that reads on from inside 'data' only sets #flowing: the loop below goes on.
@@ -138,7 +211,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#draining = true;
     let completed = false;
     try {
-      this.#readOn();
+      this.#context.runInAsyncScope(() => this.#readOn());
       completed = true;
     } finally {
       this.#draining = false;
@@ -155,7 +228,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
       this.bytesRead += bytes.byteLength;
       this.#owner.active(this.#stream);
       if (!this.#owner.push(this.#stream, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
-        this.#flowing = false;
+        this.#setFlowing(false);
     }
   }
 }

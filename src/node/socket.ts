@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import { isIP } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -77,6 +78,8 @@ export class Socket extends Duplex {
   #second: Dial | undefined;
   #userBuffer: UserBuffer | undefined;
   #pump: SocketPump<Socket> | undefined;
+  /** In which events come, while there is something to come from. */
+  #context: AsyncResource | undefined;
   /** What the socket stood on when it was destroyed. */
   #last: Connection | undefined;
   /** The stream asked for bytes before there was a connection. */
@@ -115,7 +118,7 @@ export class Socket extends Duplex {
     if (accepted === undefined) return;
     this.server = accepted.server;
     this.#gone = accepted.gone;
-    this.#take(accepted.connection);
+    this.#take(accepted.connection, accepted.context);
     if (accepted.paused) this.pause();
     else this.read(0);
   }
@@ -262,7 +265,6 @@ export class Socket extends Duplex {
     if (isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;
     else this.#dial = dial;
-    dial.setReferenced(this.#referenced);
     dial.start();
     return this;
   }
@@ -314,7 +316,7 @@ export class Socket extends Duplex {
     return connection === undefined ? (this.#typeOfService ?? 0) : connection.get('dscp') << 2;
   }
 
-  /** The open socket keeps the process alive (the default). */
+  /** Keeps the process alive while it reads (the default). While it connects or writes it does so in any case. */
   ref(): this {
     return this.#setReferenced(true);
   }
@@ -389,6 +391,7 @@ export class Socket extends Duplex {
     this.connecting = false;
     this.#idle?.set(0);
     this.#last = this.#pump?.connection ?? this.#dial?.last;
+    this.#context = this.#dial?.context ?? this.#context;
     this.#dial?.cancel();
     this.#second?.cancel();
     this.#dial = undefined;
@@ -447,16 +450,16 @@ export class Socket extends Duplex {
         this.autoSelectFamilyAttemptedAddresses = addresses;
       },
       early: (connection) => this.#writeEarly(connection),
-      opened: (connection) => this.#opened(connection),
+      opened: (connection, context) => this.#opened(connection, context),
       finish: () => void this.end(),
       destroy: (error) => void this.destroy(error),
     };
   }
 
-  #opened(connection: Connection): void {
+  #opened(connection: Connection, context: AsyncResource): void {
     this.#dial = undefined;
     this.connecting = false;
-    this.#take(connection);
+    this.#take(connection, context);
     this.#idle?.touch();
     try {
       this.emit('connect');
@@ -486,9 +489,10 @@ export class Socket extends Duplex {
     finish: (socket) => void socket.end(),
   };
 
-  #take(connection: Connection): void {
-    this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED);
-    if (!this.#referenced) connection.unref();
+  #take(connection: Connection, context: AsyncResource): void {
+    this.#context = context;
+    this.#pump = new SocketPump<Socket>(connection, this, Socket.#PUMPED, context);
+    this.#pump.setReferenced(this.#referenced);
     if (this.#noDelay) connection.set('noDelay', true);
     if (this.#keepAlive !== undefined) applyKeepAlive(connection, this.#keepAlive);
     if (this.#typeOfService !== undefined) connection.set('dscp', this.#typeOfService >> 2);
@@ -496,9 +500,7 @@ export class Socket extends Duplex {
 
   #setReferenced(referenced: boolean): this {
     this.#referenced = referenced;
-    this.#dial?.setReferenced(referenced);
-    if (referenced) this.#pump?.connection.ref();
-    else this.#pump?.connection.unref();
+    this.#pump?.setReferenced(referenced);
     return this;
   }
 
@@ -522,8 +524,11 @@ export class Socket extends Duplex {
       if (wasOpen) this.emit('close', hadError);
       else this.emit('close');
     };
-    if (wasOpen) setImmediate(close);
-    else process.nextTick(close);
+    const context = this.#context;
+    this.#context = undefined;
+    if (!wasOpen) process.nextTick(close);
+    else if (context === undefined) setImmediate(close);
+    else context.runInAsyncScope(() => setImmediate(close));
   }
 
   /** A socket that was used before becomes a new one. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.ts';
+import { raise } from '../time/raise.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { RecoveryEvent } from '../tcp/observer.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
@@ -46,9 +47,7 @@ export class Events<Map extends object> {
       try {
         listener(event);
       } catch (error) {
-        this.#clock.defer(() => {
-          throw error;
-        });
+        raise(this.#clock, error);
       }
     }
   }

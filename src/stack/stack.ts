@@ -16,6 +16,7 @@ import type { ConnectionOptions } from '../tcp/options.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
 import type { Clock, Random, Timer } from '../time/clock.ts';
 import { hostClock, hostRandom } from '../time/host.ts';
+import { raise } from '../time/raise.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import type { UdpSocket } from '../udp/socket.ts';
 import { Cidr } from '../wire/cidr.ts';
@@ -321,9 +322,7 @@ export class Stack {
   /** An exception may have left a packet under construction behind: it is given up, and the program is told. */
   #broken(error: unknown): void {
     for (const { network } of this.#interfaces.values()) network.queue.cancel();
-    this.clock.defer(() => {
-      throw error;
-    });
+    raise(this.clock, error);
   }
 
   #deliver(datagram: Datagram): boolean {

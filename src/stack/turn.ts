@@ -1,4 +1,5 @@
 import type { Clock } from '../time/clock.ts';
+import { raise } from '../time/raise.ts';
 
 /** A socket as the turn sees it. */
 export interface Participant {
@@ -67,12 +68,22 @@ export class Turn {
     this.#running = true;
   }
 
-  /** Ends a batch: delivers, sends, flushes. */
+  /** Ends a batch: delivers, sends, flushes. When a callback throws, what is left comes soon, in a turn of its own. */
   finish(): void {
+    this.#go(true);
+  }
+
+  /** What waits is done now, whatever callbacks throw, unless a turn is running anyway. */
+  settle(): void {
+    if (!this.#running) this.#go(false);
+  }
+
+  #go(stopAtError: boolean): void {
     this.#running = true;
     try {
-      for (let round = 0; round < MAX_ROUNDS && this.#touched.length > 0; round++) {
-        this.#round();
+      let whole = true;
+      for (let round = 0; whole && round < MAX_ROUNDS && this.#touched.length > 0; round++) {
+        whole = this.#round(stopAtError);
         this.#host.flush();
       }
       this.#host.flush();
@@ -83,16 +94,15 @@ export class Turn {
     }
   }
 
-  /** What waits is done now, unless a turn is running anyway. */
-  settle(): void {
-    if (!this.#running) this.finish();
-  }
-
-  #round(): void {
+  /** False: a callback threw, and the participants from that one on wait. */
+  #round(stopAtError: boolean): boolean {
     const participants = this.#touched;
+    let told = 0;
     // The list grows while owners write to other sockets: those send in this round too.
-    for (let i = 0; i < participants.length; i++) this.#deliver(participants[i]!);
-    this.#touched = [];
+    while (told < participants.length && this.#deliver(participants[told]!, stopAtError)) told++;
+    const waiting = participants.splice(told);
+    this.#touched = waiting;
+    const whole = waiting.length === 0;
     // Read again: an owner may have computed for long, and timers of what is sent now must not be due at once.
     const now = this.#host.clock.now();
     for (const participant of participants) {
@@ -101,19 +111,20 @@ export class Turn {
       // An owner told this one something after its callbacks had been made.
       if (participant.due) this.touch(participant);
     }
+    return whole;
   }
 
-  /** What a callback throws goes where the program's other errors go; it costs nobody else a callback. */
-  #deliver(participant: Participant): void {
+  /** What a callback throws goes where the program's other errors go; it costs nobody a callback. */
+  #deliver(participant: Participant, stopAtError: boolean): boolean {
     do {
       try {
         participant.deliver();
       } catch (error) {
-        this.#host.clock.defer(() => {
-          throw error;
-        });
+        raise(this.#host.clock, error);
+        if (stopAtError) return false;
       }
     } while (participant.due);
+    return true;
   }
 
   #schedule(): void {

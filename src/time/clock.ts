@@ -32,6 +32,11 @@ export interface Clock {
    * were deferred.
    */
   defer(fn: () => void): void;
+  /**
+   * Throws `error` where the host catches what callbacks throw, as soon as it can and before anything that was deferred.
+   * A clock without it throws from a deferred function.
+   */
+  raise?(error: unknown): void;
 }
 
 /** A source of randomness: cryptographic on a host, seeded in tests. */

@@ -152,6 +152,9 @@ class HostClock implements Clock {
   #queue: (() => void)[] = [];
   /** The queue that is being run, and where; empty between macrotasks. */
   #running: (() => void)[] = [];
+  #draining: boolean = false;
+  /** To be thrown when the deferred function under way returns. */
+  #raised: { readonly error: unknown } | undefined;
   readonly #run = (): void => this.#drain();
 
   constructor(functions: HostFunctions) {
@@ -184,17 +187,40 @@ class HostClock implements Clock {
     if (this.#queue.length === 1) this.#functions.macrotask(this.#run);
   }
 
+  /** From inside a deferred function: with its return, as if it had thrown; nothing else of the program runs before. */
+  raise(error: unknown): void {
+    if (this.#draining && this.#raised === undefined) {
+      this.#raised = { error };
+      return;
+    }
+    this.defer(() => {
+      throw error;
+    });
+  }
+
   #drain(): void {
     const running = this.#queue;
     this.#queue = this.#running;
     this.#running = running;
     let done = 0;
+    this.#draining = true;
     try {
-      while (done < running.length) running[done++]!();
+      while (done < running.length) {
+        running[done++]!();
+        this.#throwRaised();
+      }
     } finally {
+      this.#draining = false;
       if (done < running.length) this.#putBack(running.slice(done));
       running.length = 0;
     }
+  }
+
+  #throwRaised(): void {
+    const raised = this.#raised;
+    if (raised === undefined) return;
+    this.#raised = undefined;
+    throw raised.error;
   }
 
   /** Puts functions that did not get their turn before those deferred meanwhile. */

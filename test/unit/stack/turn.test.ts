@@ -84,8 +84,10 @@ describe('Turn', () => {
     expect(times).toEqual([300_000]);
   });
 
-  it('costs nobody a callback when one throws, and reports the error through the clock', () => {
-    const { turn, clock, log, make } = bench();
+  /** `a` throws, and has more to tell; `b` waits. */
+  function throwing(): ReturnType<typeof bench> {
+    const made = bench();
+    const { turn, log, make } = made;
     const [a, b] = [make('a'), make('b')];
     a.callbacks.push(
       () => {
@@ -97,8 +99,38 @@ describe('Turn', () => {
     turn.begin();
     turn.touch(a);
     turn.touch(b);
+    return made;
+  }
+
+  it('costs nobody a callback when one throws; the clock reports the error before there is another', () => {
+    const { turn, clock, log } = throwing();
     turn.finish();
-    expect(log.slice(0, 6)).toEqual(['a tells', 'a tells', 'second', 'b tells', 'a sends', 'b sends']);
+    expect(log).toEqual(['a tells', 'flush', 'flush']);
+    expect(() => clock.advance(0)).toThrow('mine');
+    expect(log).toHaveLength(3);
+    clock.advance(0);
+    expect(log.slice(3, 8)).toEqual(['a tells', 'second', 'b tells', 'a sends', 'b sends']);
+    expect(turn.waiting).toBe(0);
+  });
+
+  it('that must be done at once is, whatever callbacks throw', () => {
+    const { turn, clock, log } = throwing();
+    turn.finish();
+    log.length = 0;
+    turn.settle();
+    expect(log.slice(0, 5)).toEqual(['a tells', 'second', 'b tells', 'a sends', 'b sends']);
+    expect(() => clock.advance(0)).toThrow('mine');
+  });
+
+  it('that must be done at once is, also where the first to be told throws', () => {
+    const { turn, clock, log, make } = bench();
+    const a = make('a');
+    turn.touch(a);
+    a.callbacks.push(() => {
+      throw new Error('mine');
+    });
+    turn.settle();
+    expect(log.slice(0, 2)).toEqual(['a tells', 'a sends']);
     expect(() => clock.advance(0)).toThrow('mine');
   });
 

@@ -332,6 +332,33 @@ describe('defer of a host clock', () => {
     expect(() => host.turn()).toThrow('from the last function');
     expect(host.tasks.length).toBe(0);
   });
+
+  it('raises an error with the return of the function under way, before those behind it', () => {
+    const { host, clock } = fake();
+    const log: string[] = [];
+    clock.defer(() => {
+      clock.raise?.(new Error('raised'));
+      log.push('a');
+    });
+    clock.defer(() => log.push('b'));
+    expect(() => host.turn()).toThrow('raised');
+    expect(log).toEqual(['a']);
+    host.turn();
+    expect([host.tasks.length, log]).toEqual([0, ['a', 'b']]);
+  });
+
+  it('raises errors outside of its functions, and more than one, in macrotasks', () => {
+    const { host, clock } = fake();
+    clock.raise?.(new Error('outside'));
+    expect(() => host.turn()).toThrow('outside');
+    clock.defer(() => {
+      clock.raise?.(new Error('first'));
+      clock.raise?.(new Error('second'));
+    });
+    expect(() => host.turn()).toThrow('first');
+    expect(() => host.turn()).toThrow('second');
+    expect(host.tasks.length).toBe(0);
+  });
 });
 
 describe('randomness of a host', () => {

@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Stack, cable, impair } from '../../../src/index.ts';
+import { createDgram, createNet } from '../../../src/node/index.ts';
+import type { Net, Socket } from '../../../src/node/index.ts';
+import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
+
+const LIFE = ['connect', 'end', 'finish', 'drain', 'error', 'close'];
+
+/** What the emitter says, with the code of an error and the argument of 'close'. */
+function journal(emitter: NodeJS.EventEmitter): string[] {
+  const entries: string[] = [];
+  for (const event of LIFE) {
+    emitter.on(event, (first?: NodeJS.ErrnoException | boolean) => {
+      const detail = typeof first === 'object' ? first.code : first;
+      entries.push(detail === undefined ? event : `${event} ${detail}`);
+    });
+  }
+  return entries;
+}
+
+let clock: VirtualClock;
+let stack: Stack;
+let other: Stack;
+let net: Net;
+let taken: Socket[];
+
+/** What the two ways to end a stack with live sockets have in common: they reset them. */
+const WAYS: readonly [name: string, end: () => Promise<void>][] = [
+  ['destroy()', () => stack.destroy()],
+  ['close() at its time-out', () => stack.close({ timeout: 50 })],
+];
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  const [a, b] = cable();
+  stack = new Stack({ clock, random: seededRandom(1) });
+  stack.attach(a, { addresses: ['10.0.0.1/24'] });
+  other = new Stack({ clock, random: seededRandom(2) });
+  other.attach(impair(b, { delay: 5, seed: 1 }), { addresses: ['10.0.0.2/24'] });
+  net = createNet(stack);
+  taken = [];
+  // The other side never ends its own.
+  createNet(other)
+    .createServer({ allowHalfOpen: true, pauseOnConnect: true }, (far) => taken.push(far.on('error', () => {})))
+    .listen(7);
+});
+
+async function opened(options = {}): Promise<Socket> {
+  const socket = net.connect({ port: 7, host: '10.0.0.2', ...options });
+  await clock.run({ until: () => !socket.connecting, limit: 1000 });
+  await clock.run({ for: 20 });
+  return socket;
+}
+
+/** Ends the stack, lets time pass, and looks whether anything is left. */
+async function end(way: () => Promise<void>): Promise<void> {
+  let over = false;
+  const ending = way().then(() => (over = true));
+  await clock.run({ until: () => over, limit: 10_000 });
+  await ending;
+  await clock.run({ for: 10 });
+  stack.assertQuiescent();
+  await other.destroy();
+  other.assertQuiescent();
+}
+
+describe.each(WAYS)('%s ends with ECONNABORTED and close', (_name, way) => {
+  const ABORTED = ['error ECONNABORTED', 'close true'];
+
+  it('an open socket that has something to send', async () => {
+    const socket = await opened();
+    const entries = journal(socket);
+    const failed = new Promise<unknown>((resolve) => {
+      socket.write(Buffer.alloc(5_000_000), resolve);
+    });
+    await clock.run({ for: 20 });
+    await end(way);
+    expect(await failed).toMatchObject({ code: 'ECONNABORTED' });
+    expect([entries, socket.destroyed]).toEqual([ABORTED, true]);
+  });
+
+  it('a paused socket', async () => {
+    const socket = await opened();
+    taken[0]!.write('unread');
+    socket.pause();
+    await clock.run({ for: 20 });
+    const entries = journal(socket);
+    await end(way);
+    expect(entries.filter((entry) => entry !== 'finish')).toEqual(ABORTED);
+  });
+
+  it('a socket that has ended its side', async () => {
+    const socket = await opened({ allowHalfOpen: true });
+    const entries = journal(socket.resume());
+    socket.end();
+    await clock.run({ for: 20 });
+    expect(entries).toEqual(['finish']);
+    await end(way);
+    expect(entries).toEqual(['finish', ...ABORTED]);
+  });
+
+  it('a socket whose peer has ended its side, with more to send than goes', async () => {
+    const socket = await opened({ allowHalfOpen: true });
+    const entries = journal(socket.resume());
+    socket.write(Buffer.alloc(5_000_000));
+    taken[0]!.end();
+    await clock.run({ for: 20 });
+    expect(entries).toEqual(['end']);
+    await end(way);
+    expect(entries).toEqual(['end', ...ABORTED]);
+  });
+
+  it('a socket of a server, which closes, too', async () => {
+    const far: Socket[] = [];
+    const server = net.createServer({ allowHalfOpen: true }, (socket) => far.push(socket.pause()));
+    server.listen(8);
+    const listenerEntries = journal(server);
+    const near = createNet(other)
+      .connect(8, '10.0.0.1')
+      .on('error', () => {});
+    near.resume();
+    await clock.run({ until: () => far.length > 0, limit: 1000 });
+    far[0]!.write(Buffer.alloc(5_000_000));
+    near.pause();
+    const entries = journal(far[0]!);
+    await end(way);
+    expect(entries).toEqual(ABORTED);
+    expect([listenerEntries, server.listening]).toEqual([['close'], false]);
+  });
+
+  it('a socket that is connecting', async () => {
+    const socket = net.connect(7, '10.0.0.99');
+    const entries = journal(socket);
+    await clock.run({ until: () => socket.tcp?.state === 'SYN_SENT', limit: 1000 });
+    await end(way);
+    expect(entries.filter((entry) => entry !== 'finish')).toEqual(ABORTED);
+  });
+
+  it('datagram sockets, bound and connected: close alone, since they have no connection to lose', async () => {
+    const dgram = createDgram(stack);
+    const bound = dgram.createSocket('udp4').bind(53);
+    await once(bound, 'listening');
+    const connected = dgram.createSocket('udp4');
+    connected.connect(9, '10.0.0.2');
+    await once(connected, 'connect');
+    const entries = [journal(bound), journal(connected)];
+    await end(way);
+    expect(entries).toEqual([['close'], ['close']]);
+    expect(() => bound.address()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' }));
+  });
+});
