@@ -41,9 +41,10 @@ const get = (url) => new Promise((resolve, reject) => https.get(url, { agent }, 
 for (const path of ['first', 'second']) process.stdout.write(await text(await get(`https://server.example/${path}`)));
 
 const socket = tlsConnect(client, { host: 'server.example', port: 443, ca: cert, lookup });
+socket.once('secureConnect', () => process.stdout.write(`${socket.remoteAddress}: `));
 socket.end('GET /by-hand HTTP/1.1\r\nHost: server.example\r\nConnection: close\r\n\r\n');
 const answer = await text(socket);
-console.log(`${socket.remoteAddress}: ${answer.slice(0, answer.indexOf('\r\n'))}`);
+console.log(answer.slice(0, answer.indexOf('\r\n')));
 
 agent.destroy();
 listener.close();

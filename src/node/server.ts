@@ -90,6 +90,8 @@ export class Server extends EventEmitter {
   highWaterMark: number;
   /** @internal Called when `close()` begins: idle connections may be ended there. */
   closing: (() => void) | undefined;
+  /** @internal The server that traces name: where this one listens for another, that one. */
+  standsFor: object = this;
   readonly #host: NetHost;
   readonly #tcp: ServerTcpOptions;
   #listener: Listener | undefined;
@@ -145,7 +147,7 @@ export class Server extends EventEmitter {
       const message = 'Listen method has been called more than once without closing.';
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
-    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this, options });
+    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this.standsFor, options });
     // As in Node the listener stays, and the signal counts, where what follows throws.
     if (listener !== undefined) this.once('listening', listener);
     const attempt = ++this.#attempt;
@@ -235,7 +237,7 @@ export class Server extends EventEmitter {
       this.#listener = this.#host.stack.tcp.listen(options, accept);
     } catch (error) {
       const shaped = listenError(error, address ?? '0.0.0.0', port);
-      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this, error: shaped });
+      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this.standsFor, error: shaped });
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
@@ -243,7 +245,7 @@ export class Server extends EventEmitter {
       if (this.listening) context.runInAsyncScope(() => this.close());
     };
     if (!this.#referenced) this.#listener.unref();
-    if (listens.done.hasSubscribers) listens.done.publish({ server: this });
+    if (listens.done.hasSubscribers) listens.done.publish({ server: this.standsFor });
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });

@@ -101,6 +101,7 @@ export function redirectServers(patches: Patches, net: Net): () => void {
 
 function makeStand(net: Net, server: nodeNet.Server): Stand {
   const listener = net.createServer();
+  listener.standsFor = server;
   const stand: Stand = { server, listener, closing: false };
   for (const name of SETTINGS) {
     Object.defineProperty(listener, name, { get: () => Reflect.get(server, name) as unknown });
