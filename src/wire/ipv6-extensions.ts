@@ -49,12 +49,14 @@ export class ExtensionChain {
  * upper-layer header or to the header of a fragment that is not whole.
  *
  * @param chain says where that is; of a flaw, whether and how the sender is told
+ * @param strict false for whoever only looks: then what is well-formed is no flaw, whatever it asks for
  */
 export function checkExtensions(
   view: DataView,
   offset: number,
   end: number,
   chain: ExtensionChain,
+  strict: boolean = true,
 ): Ipv6ExtensionFlaw | undefined {
   let at = offset + FIXED_HEADER;
   let nextHeaderAt = offset + FIXED_NEXT_HEADER;
@@ -69,7 +71,7 @@ export function checkExtensions(
     if (!isExtension(type)) return undefined;
     if (headers === MOST_HEADERS) return 'ipv6-too-many-extensions';
     // RFC 8200 §4.1: only immediately behind the fixed header; elsewhere it is a next header that is not known.
-    if (type === Protocol.HOPOPT && headers > 0) {
+    if (strict && type === Protocol.HOPOPT && headers > 0) {
       return problem(chain, 'ipv6-hop-by-hop-misplaced', ParameterProblem.UNKNOWN_NEXT_HEADER, chain.nextHeaderAt);
     }
     if (at + 8 > end) return 'ipv6-extension-truncated';
@@ -83,10 +85,9 @@ export function checkExtensions(
     }
     const next = at + 8 + view.getUint8(at + 1) * 8;
     if (next > end) return 'ipv6-extension-truncated';
-    const flaw =
-      type === Protocol.IPV6_ROUTE
-        ? checkRouting(view, offset, at, chain)
-        : checkOptions(view, offset, at, next, chain);
+    let flaw: Ipv6ExtensionFlaw | undefined;
+    if (type !== Protocol.IPV6_ROUTE) flaw = checkOptions(view, offset, at, next, chain, strict);
+    else if (strict) flaw = checkRouting(view, offset, at, chain);
     if (flaw !== undefined) return flaw;
     nextHeaderAt = at;
     at = next;
@@ -129,6 +130,7 @@ function checkOptions(
   at: number,
   end: number,
   chain: ExtensionChain,
+  strict: boolean,
 ): Ipv6ExtensionFlaw | undefined {
   for (let option = at + 2; option < end;) {
     const type = view.getUint8(option);
@@ -138,7 +140,7 @@ function checkOptions(
     }
     const next = option + 1 < end ? option + 2 + view.getUint8(option + 1) : end + 1;
     if (next > end) return 'ipv6-bad-option-length';
-    if (type !== PADN) {
+    if (strict && type !== PADN) {
       const flaw = checkOption(type, option - offset, chain);
       if (flaw !== undefined) return flaw;
     }

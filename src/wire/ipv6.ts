@@ -95,13 +95,13 @@ export interface Ipv6Packet {
   payload: Uint8Array;
 }
 
-/** Reads a packet; its `extensions` and `payload` are views of `bytes`. */
+/** Reads a packet, whatever its options ask for; its `extensions` and `payload` are views of `bytes`. */
 export function parseIpv6(bytes: Uint8Array): Ipv6Packet | Ipv6Flaw | Ipv6ExtensionFlaw {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const flaw = checkIpv6(view, 0, bytes.byteLength);
   if (flaw !== undefined) return flaw;
   const chain = new ExtensionChain();
-  const broken = checkExtensions(view, 0, ipv6TotalLength(view, 0), chain);
+  const broken = checkExtensions(view, 0, ipv6TotalLength(view, 0), chain, false);
   if (broken !== undefined) return broken;
   return {
     trafficClass: ipv6TrafficClass(view, 0),
