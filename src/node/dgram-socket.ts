@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { NonSharedBuffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -39,7 +40,11 @@ export class Socket extends EventEmitter {
   #connection: 'none' | 'connecting' | 'connected' = 'none';
 
   /** @internal Users make sockets with `createSocket` of `createDgram`. */
-  constructor(stack: Stack, type: DgramOptions | SocketType, listener?: (message: Buffer, info: RemoteInfo) => void) {
+  constructor(
+    stack: Stack,
+    type: DgramOptions | SocketType,
+    listener?: (message: NonSharedBuffer, info: RemoteInfo) => void,
+  ) {
     super();
     const options = typeof type === 'object' && type !== null ? type : { type };
     checkOptions(options);
