@@ -4,7 +4,10 @@ import { checkString, toPort } from './arguments.ts';
 import { invalidArgType } from './net-errors.ts';
 
 /** Told what became of a `send`: an error, or the bytes taken. */
-export type SendCallback = (error: Error | null, bytes?: number) => void;
+export type SendCallback = (error: Error | null, bytes: number) => void;
+
+/** The same as it is called: with an error there are no bytes, whatever Node's types say. */
+type Callback = (error: Error | null, bytes?: number) => void;
 
 /** A `send`, whichever way it was written. */
 export interface SendRequest {
@@ -13,7 +16,7 @@ export interface SendRequest {
   readonly size: number;
   readonly port: number | undefined;
   readonly address: string | undefined;
-  readonly callback: SendCallback | undefined;
+  readonly callback: Callback | undefined;
 }
 
 const TYPES = 'of type string or an instance of Buffer, TypedArray, or DataView';
@@ -50,8 +53,8 @@ function parseConnectedSend(args: readonly unknown[]): SendRequest {
   return { list, size: sizeOf(list), port: undefined, address: undefined, callback };
 }
 
-function toCallback(value: unknown): SendCallback | undefined {
-  return typeof value === 'function' ? (value as SendCallback) : undefined;
+function toCallback(value: unknown): Callback | undefined {
+  return typeof value === 'function' ? (value as Callback) : undefined;
 }
 
 function toList(message: unknown): Uint8Array[] {

@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import { isIP } from 'node:net';
-import type { LookupFunction } from 'node:net';
+import type { DgramOptions } from './dgram-options.ts';
 import { SKIPS_LITERALS } from './node-features.ts';
 
 /** The families of addresses that datagram sockets may have. */
@@ -13,7 +13,7 @@ export type LookupCallback = (error: Error | null, ip: string) => void;
 export type Lookup = (name: string | undefined, callback: LookupCallback) => void;
 
 /** How a socket finds addresses: with the function given, else `dns.lookup`. */
-export function lookupOf(type: SocketType, given: LookupFunction | undefined): Lookup {
+export function lookupOf(type: SocketType, given: DgramOptions['lookup']): Lookup {
   const lookup = given ?? (SKIPS_LITERALS ? lookUpNames : dns.lookup);
   const family = type === 'udp4' ? 4 : 6;
   const loopback = type === 'udp4' ? '127.0.0.1' : '::1';

@@ -1,4 +1,5 @@
-import type { BlockList, LookupFunction } from 'node:net';
+import type { SocketOptions } from 'node:dgram';
+import type { BlockList } from 'node:net';
 
 /** Options of `dgram.createSocket()`. */
 export interface DgramOptions {
@@ -13,7 +14,7 @@ export interface DgramOptions {
   /** Bytes of messages that may wait for the interface; as Linux the socket doubles it. */
   sendBufferSize?: number | undefined;
   /** How names and addresses become addresses: called with the name, 4 or 6, and a callback. Default `dns.lookup`. */
-  lookup?: LookupFunction | undefined;
+  lookup?: SocketOptions['lookup'];
   /** Messages from these addresses are dropped. */
   receiveBlockList?: BlockList | undefined;
   /** Messages and connections to these addresses fail with ERR_IP_BLOCKED. */

@@ -1,5 +1,6 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
+import type { NonSharedBuffer } from 'node:buffer';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -45,7 +46,11 @@ export class Socket extends EventEmitter {
   #connection: 'none' | 'connecting' | 'connected' = 'none';
 
   /** @internal Users make sockets with `createSocket` of `createDgram`. */
-  constructor(stack: Stack, type: DgramOptions | SocketType, listener?: (message: Buffer, info: RemoteInfo) => void) {
+  constructor(
+    stack: Stack,
+    type: DgramOptions | SocketType,
+    listener?: (message: NonSharedBuffer, info: RemoteInfo) => void,
+  ) {
     super();
     const options = typeof type === 'object' && type !== null ? type : { type };
     checkOptions(options);

@@ -1,15 +1,24 @@
-import type { Buffer } from 'node:buffer';
+import type { NonSharedBuffer } from 'node:buffer';
+import type { EventEmitter } from 'node:events';
 import type { Stack } from '../stack/stack.ts';
 import { checkStack } from './arguments.ts';
 import { Socket } from './dgram-socket.ts';
 import type { DgramOptions, RemoteInfo } from './dgram-options.ts';
 
 /** Called for every message. */
-export type MessageListener = (message: Buffer, info: RemoteInfo) => void;
+export type MessageListener = (message: NonSharedBuffer, info: RemoteInfo) => void;
+
+/** The class of a module's sockets. */
+export interface DgramSocketConstructor extends Omit<typeof EventEmitter, 'prototype'> {
+  new (type: DgramOptions | 'udp4' | 'udp6', listener?: MessageListener): Socket;
+  /** In Node's types, which name no arguments. Without a type it throws. */
+  new (options?: object): Socket;
+  readonly prototype: Socket;
+}
 
 /** A module in the shape of `node:dgram` whose sockets are those of a stack. */
 export interface Dgram {
-  readonly Socket: new (type: DgramOptions | 'udp4' | 'udp6', listener?: MessageListener) => Socket;
+  readonly Socket: DgramSocketConstructor;
   createSocket(type: DgramOptions | 'udp4' | 'udp6', listener?: MessageListener): Socket;
 }
 
@@ -29,5 +38,6 @@ export function createDgram(stack: Stack): Dgram {
     }
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
-  return { Socket: BoundSocket, createSocket: (type, listener) => new BoundSocket(type, listener) };
+  const made: unknown = BoundSocket;
+  return { Socket: made as DgramSocketConstructor, createSocket: (type, listener) => new BoundSocket(type, listener) };
 }

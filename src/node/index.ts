@@ -2,7 +2,7 @@
  * `https`, `http2`, `tls` and undici. */
 
 export { createDgram } from './dgram.ts';
-export type { Dgram } from './dgram.ts';
+export type { Dgram, DgramSocketConstructor } from './dgram.ts';
 export type { BindOptions, DgramOptions, RemoteInfo } from './dgram-options.ts';
 export type { Socket as DgramSocket } from './dgram-socket.ts';
 export { httpAgent, httpsAgent, serve } from './http.ts';

@@ -1,6 +1,8 @@
 import diagnostics from 'node:diagnostics_channel';
+import type { EventEmitter } from 'node:events';
 import * as nodeNet from 'node:net';
 import type { LookupFunction } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { requireOptions } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
@@ -21,26 +23,27 @@ export interface NetOptions {
 }
 
 /** The class of a net's sockets; like Node's it works without `new`, too. */
-export interface SocketConstructor {
+export interface SocketConstructor extends Omit<typeof Duplex, 'prototype'> {
   new (options?: SocketOptions): Socket;
   (options?: SocketOptions): Socket;
   readonly prototype: Socket;
 }
 
 /** The class of a net's servers; like Node's it works without `new`, too. */
-export interface ServerConstructor {
+export interface ServerConstructor extends Omit<typeof EventEmitter, 'prototype'> {
   new (options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
-  new (connectionListener: (socket: Socket) => void): Server;
+  new (connectionListener?: (socket: Socket) => void): Server;
   (options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
-  (connectionListener: (socket: Socket) => void): Server;
+  (connectionListener?: (socket: Socket) => void): Server;
   readonly prototype: Server;
 }
 
 /** `net.connect`: makes a socket and connects it. */
 export interface Connect {
   (options: NetConnectOptions, connectionListener?: () => void): Socket;
-  (port: number | string, host: string, connectionListener?: () => void): Socket;
+  (port: number | string, host?: string, connectionListener?: () => void): Socket;
   (port: number | string, connectionListener?: () => void): Socket;
+  (path: string, connectionListener?: () => void): Socket;
 }
 
 /** A module in the shape of `node:net` whose sockets are those of a stack. */
@@ -50,7 +53,7 @@ export interface Net {
   readonly Stream: SocketConstructor;
   readonly Server: ServerConstructor;
   createServer(options?: ServerOptions, connectionListener?: (socket: Socket) => void): Server;
-  createServer(connectionListener: (socket: Socket) => void): Server;
+  createServer(connectionListener?: (socket: Socket) => void): Server;
   readonly connect: Connect;
   readonly createConnection: Connect;
   readonly isIP: typeof nodeNet.isIP;

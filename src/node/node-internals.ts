@@ -1,4 +1,5 @@
 import nodeNet from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
 
@@ -9,6 +10,9 @@ import type { Socket } from './socket.ts';
  */
 
 const SOCKET_INTERNALS: PropertyDescriptorMap & ThisType<Socket> = {
+  localAddress: { get: ofAddress('address'), enumerable: true },
+  localPort: { get: ofAddress('port'), enumerable: true },
+  localFamily: { get: ofAddress('family'), enumerable: true },
   /** Of a tls socket the one below; Node's `_unrefTimer` goes up this chain until it finds null. */
   _parent: { value: null },
   _getpeername: {
@@ -36,6 +40,14 @@ const SERVER_INTERNALS: PropertyDescriptorMap & ThisType<Server> = {
     },
   },
 };
+
+/** Getters, so that the class has optional properties of these names, as Node's types have. */
+function ofAddress(name: keyof AddressInfo): (this: Socket) => unknown {
+  return function get() {
+    const address: Partial<AddressInfo> = this.address();
+    return address[name];
+  };
+}
 
 export function extendNodeSocket(prototype: Socket): void {
   Object.setPrototypeOf(prototype, nodeNet.Socket.prototype);

@@ -51,6 +51,8 @@ export interface ListenOptions {
   signal?: AbortSignal | undefined;
   /** A Unix-domain socket, or a pipe: Node's own server listens there, and the connections are Node's sockets. */
   path?: string | undefined;
+  /** In a cluster, not shared with others. Servers of a stack never are. */
+  exclusive?: boolean | undefined;
   /** With `path`: the socket is readable for all users. Default false. */
   readableAll?: boolean | undefined;
   /** With `path`: the socket is writable for all users. Default false. */
@@ -79,7 +81,9 @@ const listens = {
 /** A TCP server in the shape of Node's `net.Server`. */
 export class Server extends EventEmitter {
   /** Connections above this many are closed at once, with the event 'drop'. */
-  maxConnections?: number;
+  declare maxConnections: number;
+  /** Gone since long, but in Node's types: see `getConnections`. */
+  declare readonly connections: number;
   allowHalfOpen: boolean;
   pauseOnConnect: boolean;
   noDelay: boolean;
@@ -139,7 +143,9 @@ export class Server extends EventEmitter {
   listen(port?: number | string, host?: string, listeningListener?: () => void): this;
   listen(port?: number | string, backlog?: number, listeningListener?: () => void): this;
   listen(port?: number | string, listeningListener?: () => void): this;
-  listen(options: ListenOptions, listeningListener?: () => void): this;
+  listen(path: string, backlog?: number, listeningListener?: () => void): this;
+  listen(path: string, listeningListener?: () => void): this;
+  listen(options: ListenOptions | Server, listeningListener?: () => void): this;
   listen(listeningListener?: () => void): this;
   listen(...args: unknown[]): this {
     const [options, listener] = normalizeArguments<ListenOptions>(args);
@@ -284,7 +290,7 @@ export class Server extends EventEmitter {
   }
 
   #isFull(): boolean {
-    const { maxConnections } = this;
+    const maxConnections: number | null | undefined = this.maxConnections;
     if (maxConnections === undefined || maxConnections === null) return false;
     return this.#connections >= maxConnections && (maxConnections !== 0 || ZERO_IS_A_LIMIT);
   }

@@ -64,10 +64,14 @@ export class Socket extends Duplex {
   connecting: boolean = false;
   /** The server that took the connection. */
   server: Server | null = null;
-  /** Milliseconds, as set by `setTimeout`. */
+  /** Milliseconds, as set by `setTimeout`; undefined before. */
   timeout?: number;
   /** `address:port` of each attempt, where a name has several addresses. */
-  autoSelectFamilyAttemptedAddresses?: string[];
+  declare autoSelectFamilyAttemptedAddresses: string[];
+  /** The local end, as in `address()`. */
+  declare readonly localAddress?: string;
+  declare readonly localPort?: number;
+  declare readonly localFamily?: string;
   readonly #host: NetHost;
   #name: string | null = null;
   /** Made with the first time-out that is asked for. */
@@ -193,9 +197,10 @@ export class Socket extends Duplex {
     return this.#pump?.bytesWritten ?? this.#bytesWritten;
   }
 
-  /** Node's old name for `writableLength`; undefined where nothing is open. */
-  get bufferSize(): number | undefined {
-    return this.#pump !== undefined || this.connecting ? this.writableLength : undefined;
+  /** Node's old name for `writableLength`; where nothing is open it is undefined, whatever Node's types say. */
+  get bufferSize(): number {
+    const size: number | undefined = this.#pump !== undefined || this.connecting ? this.writableLength : undefined;
+    return size as number;
   }
 
   get remoteAddress(): string | undefined {
@@ -216,19 +221,6 @@ export class Socket extends Duplex {
     return this.#peer;
   }
 
-  get localAddress(): string | undefined {
-    return this.#live?.localAddress.toString();
-  }
-
-  get localPort(): number | undefined {
-    return this.#live?.localPort;
-  }
-
-  get localFamily(): string | undefined {
-    const live = this.#live;
-    return live && addressInfo(live.localAddress, 0).family;
-  }
-
   /** The local end; an empty object while there is none. */
   address(): AddressInfo | {} {
     const live = this.#live;
@@ -245,6 +237,7 @@ export class Socket extends Duplex {
   connect(options: NetConnectOptions, connectionListener?: () => void): this;
   connect(port: number | string, host: string, connectionListener?: () => void): this;
   connect(port: number | string, connectionListener?: () => void): this;
+  connect(path: string, connectionListener?: () => void): this;
   connect(...args: unknown[]): this {
     const [options, listener] = normalizeArguments<NetConnectOptions>(args);
     // As in Node the listener stays where what follows throws.
@@ -341,6 +334,18 @@ export class Socket extends Duplex {
     if (this.#pump === undefined) return this.destroy(socketClosed());
     this.#resetting = true;
     return this.destroy();
+  }
+
+  // As Node's types have them.
+  override end(callback?: () => void): this;
+  override end(chunk: Uint8Array | string, callback?: () => void): this;
+  override end(chunk: Uint8Array | string, encoding?: BufferEncoding, callback?: () => void): this;
+  override end(chunk?: unknown, encoding?: BufferEncoding | (() => void), callback?: () => void): this {
+    return super.end(chunk, encoding as BufferEncoding, callback);
+  }
+
+  override setEncoding(encoding?: BufferEncoding): this {
+    return super.setEncoding(encoding as BufferEncoding);
   }
 
   override pause(): this {

@@ -22,12 +22,12 @@ export const MODULES: readonly { readonly name: string; make(): Modules }[] = [
 
 function makeModules(): Modules {
   const stack = new Stack();
-  const net: unknown = createNet(stack);
-  const dgram: unknown = createDgram(stack);
+  const net = createNet(stack);
+  const dgram = createDgram(stack);
   return {
     name: 'usernet',
-    net: net as typeof nodeNet,
-    dgram: dgram as typeof nodeDgram,
+    net,
+    dgram,
     end: async () => {
       await stack.close({ timeout: 1000 });
       stack.assertQuiescent();

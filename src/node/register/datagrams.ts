@@ -37,15 +37,16 @@ export function redirectDatagrams(patches: Patches, dgram: Dgram, lookup: Lookup
 }
 
 function withLookup(given: DgramOptions | 'udp4' | 'udp6', lookup: LookupFunction | undefined): DgramOptions {
-  const options = typeof given === 'object' && given !== null ? given : { type: given };
+  const options: DgramOptions = typeof given === 'object' && given !== null ? given : { type: given };
   if (lookup === undefined || options.lookup !== undefined) return options;
   return {
     ...options,
     // A datagram socket asks for addresses, too, and with a number for the family.
-    lookup: (name, family, callback) => {
+    lookup: (name, options, callback) => {
+      const family: unknown = options;
       const kind = isIP(name);
       if (kind > 0) process.nextTick(callback, null, name, kind);
-      else lookup(name, typeof family === 'number' ? { family } : family, callback);
+      else Reflect.apply(lookup, undefined, [name, typeof family === 'number' ? { family } : family, callback]);
     },
   };
 }

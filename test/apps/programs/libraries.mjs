@@ -7,7 +7,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 
 const web = createServer((_asked, response) => response.end('a page'));
 const sockets = new WebSocketServer({ server: web });
-sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(message.toString())));
+sockets.on('connection', (socket) => socket.on('message', (message) => socket.send(message, { binary: false })));
 await once(web.listen(0, '127.0.0.1'), 'listening');
 const { port } = web.address();
 
