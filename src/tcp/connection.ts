@@ -41,6 +41,15 @@ function isUrgent(options: WriteOptions): boolean {
 
 const WRITE_OPTIONS = ['urgent'];
 
+/** Where an ABORT is told to the peer (RFC 9293 §3.10.5). */
+const RESET_BY_ABORT: ReadonlySet<State> = new Set([
+  'SYN_RECV',
+  'ESTABLISHED',
+  'FIN_WAIT_1',
+  'FIN_WAIT_2',
+  'CLOSE_WAIT',
+]);
+
 /**
  * Bytes that a connection may queue whatever others hold of the memory budget: so each of them gets on, and an ACK of
  * its own tells each that waits for room. Linux: net.ipv4.tcp_wmem, the first value.
@@ -246,13 +255,16 @@ export class Connection {
     tcb.touch();
   }
 
-  /** ABORT (RFC 9293 §3.10.5): RST, and everything queued is forgotten. `onClose` follows. */
+  /**
+   * ABORT (RFC 9293 §3.10.5): RST, but where both ends have said that they are through; and everything queued is
+   * forgotten. `onClose` follows.
+   */
   abort(): void {
     const tcb = this.#tcb;
     this.#discardUnread();
     if (tcb.state === 'CLOSED') return;
     tcb.notices = 0;
-    if (tcb.state !== 'SYN_SENT' && tcb.state !== 'TIME_WAIT') sendReset(tcb, tcb.snd.nxt);
+    if (RESET_BY_ABORT.has(tcb.state)) sendReset(tcb, tcb.snd.nxt);
     tcb.release('end');
   }
 

@@ -214,7 +214,9 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
     const unread = this.receiveQueue.length;
     const waiting = this.reassembly?.bytes ?? 0;
     const { bufferSize } = this.receiveWindow;
-    const beyond = this.options.receiveBuffer === 'auto' ? Math.min(waiting, bufferSize) : 0;
+    // RFC 5681 §2 (e): where the peer counts duplicate ACKs, they repeat the window.
+    const opens = this.sackPermitted && this.options.receiveBuffer === 'auto';
+    const beyond = opens ? Math.min(waiting, bufferSize) : 0;
     const room = waiting + Math.max(this.host.budget.room, RECEIVE_FLOOR - unread - waiting);
     return Math.max(unread - beyond, bufferSize - room);
   }

@@ -29,7 +29,7 @@ const event: AckEvent = {
 /** The acceptable ACK of a segment in a synchronized state (RFC 9293 §3.10.7.4, fifth step, from ESTABLISHED on). */
 export function processAck(tcb: ControlBlock, segment: Segment): void {
   takeAck(tcb, segment);
-  updateWindow(tcb, segment);
+  updateWindow(tcb, segment, event.advanced);
   closeByAck(tcb, segment.now);
 }
 
@@ -156,17 +156,20 @@ function repeatsUna(tcb: ControlBlock, segment: Segment): boolean {
   const { snd } = tcb;
   return (
     segment.ack === snd.una &&
-    segment.payloadLength === 0 &&
+    !segment.carriesText &&
     !segment.has(TcpFlag.SYN | TcpFlag.FIN) &&
     segment.window(snd.scale) === snd.wnd
   );
 }
 
-/** "The send window should be updated": SND.WL1 and SND.WL2 keep old segments from doing it. */
-function updateWindow(tcb: ControlBlock, segment: Segment): void {
+/**
+ * "The send window should be updated": SND.WL1 and SND.WL2 keep old segments from doing it. A segment that acknowledges
+ * something new is none, though its text may have been sent before (Linux: tcp_may_update_window).
+ */
+function updateWindow(tcb: ControlBlock, segment: Segment, advanced: boolean): void {
   const { snd } = tcb;
   if (seqLt(segment.ack, snd.una)) return;
-  const newer = seqLt(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !seqLt(segment.ack, snd.wl2));
+  const newer = advanced || seqLt(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !seqLt(segment.ack, snd.wl2));
   if (!newer) return;
   // [MUST-1] RFC 9293 §3.1: unsigned; [REC-1] and wider than 16 bits; [MUST-34] §3.8.6: it may also have shrunk.
   const wnd = segment.window(snd.scale);

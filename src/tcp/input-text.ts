@@ -111,12 +111,21 @@ function rejectText(tcb: ControlBlock): void {
   tcb.release('end');
 }
 
+/**
+ * There is no memory for it. A peer that heard nothing would take us for dead, and time out; one that hears of a closed
+ * window probes it for ever (Linux: tcp_data_queue, LINUX_MIB_TCPRCVQDROP). The window shrinks, for want of a better way.
+ */
+function refuseText(tcb: ControlBlock): void {
+  tcb.receiveWindow.close(tcb.rcv.nxt);
+  tcb.acker.ackNow();
+}
+
 /** The next octets expected: to the receive queue, with whatever waited behind them. */
 function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   const { rcv } = tcb;
   if (!admit(tcb, segment.payloadLength)) {
     const floor = RECEIVE_FLOOR - tcb.receiveQueue.length;
-    if (floor <= 0) return;
+    if (floor <= 0) return refuseText(tcb);
     segment.trimPayload(floor);
   }
   const length = segment.payloadLength;

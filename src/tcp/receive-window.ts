@@ -75,6 +75,11 @@ export class ReceiveWindow {
     return (first >= 0 && first < window) || (last >= 0 && last < window);
   }
 
+  /** [SHLD-14] RFC 9293 §3.8.6 says that it should not be: what was offered is taken back. */
+  close(nxt: number): void {
+    this.rightEdge = nxt;
+  }
+
   /** Whether the application has read so much that the peer should be told now, before its next segment. */
   updateDue(nxt: number, buffered: number, mss: number): boolean {
     const offered = this.#offered(nxt);

@@ -29,6 +29,8 @@ export class Segment {
   wnd: number = 0;
   /** It came with SYN, which may have been trimmed off. */
   synchronizes: boolean = false;
+  /** It came with payload, which may have been trimmed off. */
+  carriesText: boolean = false;
   /** It came with payload and marked CE (RFC 3168 §5); the payload may have been trimmed off. */
   marked: boolean = false;
   /** SEG.UP, with URG: the sequence number that the urgent pointer points to, behind the urgent data [MUST-62]. */
@@ -94,7 +96,8 @@ export class Segment {
     const headerLength = tcp.tcpHeaderLength(view, start);
     this.payloadOffset = start + headerLength;
     this.payloadLength = length - headerLength;
-    this.marked = this.payloadLength > 0 && (datagram.trafficClass & CE) === CE;
+    this.carriesText = this.payloadLength > 0;
+    this.marked = this.carriesText && (datagram.trafficClass & CE) === CE;
     // [MUST-5] RFC 9293 §3.1: an option may come in any segment; bad lengths end the list without harm [MUST-7].
     readTcpOptions(view, start + tcp.TCP_HEADER_LENGTH, start + headerLength, this.options);
     return undefined;

@@ -142,7 +142,7 @@ export function resume(tcb: ControlBlock, now: number): void {
 function probe(tcb: ControlBlock, persist: Persist, now: number): void {
   // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
   // towards R2.
-  if (persist.unansweredProbes > 0 && now - tcb.heardAt >= tcb.giveUpAfter) {
+  if (persist.unansweredProbes > 0 && now - persist.unansweredSince >= tcb.giveUpAfter) {
     return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
   }
   // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't
@@ -154,7 +154,7 @@ function probe(tcb: ControlBlock, persist: Persist, now: number): void {
   }
   if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
   else sendProbe(tcb);
-  persist.onProbe(now, tcb.rto.rto);
+  persist.onProbe(now, tcb.rto.rto, tcb.giveUpAfter);
   excessive(tcb, persist.unansweredProbes);
 }
 

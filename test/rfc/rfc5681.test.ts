@@ -283,3 +283,21 @@ describe('RFC 5681 §2: what a duplicate acknowledgment is', () => {
     peer.take();
   });
 });
+
+describe('RFC 5681 §2: what is a duplicate acknowledgment', () => {
+  it('(b) it carries no data: a peer that probes our closed window counts for none', () => {
+    const { peer, world, connection } = established({ rtt: 100_000, tcp: { receiveBuffer: 2048 } });
+    for (let i = 0; i < 4; i++) peer.send({ flags: 'A', data: 512 });
+    peer.take();
+    world.write(connection, 1000);
+    peer.expect({ flags: 'PA', length: 1000 });
+    for (let i = 0; i < 3; i++) {
+      peer.send({ flags: 'A', seq: 2049, ack: 1, data: 1 });
+      world.advance(1000);
+    }
+    expect(peer.take().filter(({ length }) => length > 0)).toEqual([]);
+    world.read(connection);
+    peer.take();
+    peer.send({ flags: 'R', seq: 2049 });
+  });
+});

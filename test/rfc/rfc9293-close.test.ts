@@ -336,12 +336,15 @@ describe('RFC 9293 §3.10.5: ABORT', () => {
     expect(connection.state).toBe('CLOSED');
   });
 
-  it('TIME-WAIT: the control block is deleted, nothing is sent', () => {
-    const { world, peer, connection } = inState('TIME_WAIT');
-    world.act(() => connection.abort());
-    peer.expectNothing();
-    expect(connection.state).toBe('CLOSED');
-  });
+  it.each(['CLOSING', 'LAST_ACK', 'TIME_WAIT'] as const)(
+    '%s: the control block is deleted, nothing is sent',
+    (state) => {
+      const { world, peer, connection } = inState(state);
+      world.act(() => connection.abort());
+      peer.expectNothing();
+      expect(connection.state).toBe('CLOSED');
+    },
+  );
 
   it('what is queued is forgotten', () => {
     const { world, peer, connection } = established({ wnd: 1000 });

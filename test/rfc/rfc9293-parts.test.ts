@@ -91,7 +91,7 @@ describe('RFC 9293 §3.8.6.1: zero-window probing', () => {
     const seen: number[] = [];
     for (let i = 0; i < 9; i++) {
       const now = persist.deadline;
-      persist.onProbe(now, SECOND);
+      persist.onProbe(now, SECOND, Infinity);
       seen.push((persist.deadline - now) / SECOND);
     }
     expect(seen).toEqual([2, 4, 8, 16, 32, 64, 120, 120, 120]);
@@ -102,7 +102,7 @@ describe('RFC 9293 §3.8.6.1: zero-window probing', () => {
     persist.start(0, SECOND);
     for (let i = 0; i < 1000; i++) {
       const now = persist.deadline;
-      persist.onProbe(now, SECOND);
+      persist.onProbe(now, SECOND, Infinity);
       expect(persist.unansweredProbes).toBe(1);
       persist.onAck();
       expect(persist.unansweredProbes).toBe(0);

@@ -170,7 +170,7 @@ describe('RFC 9293 §3.8.6: the receive window', () => {
   });
 
   it('of a buffer that sizes itself opens by what waits behind a gap, and to twice the buffer at most', () => {
-    const { peer, connection } = established({ windowScale: 7, tcp: { maxReceiveBuffer: 65_536 } });
+    const { peer, connection } = established({ sack: true, windowScale: 7, tcp: { maxReceiveBuffer: 65_536 } });
     const scale = 2 ** connection.info().sendScale;
     expect(connection.info().receiveBuffer).toBe(65_536);
     const windows: number[] = [];
@@ -232,7 +232,68 @@ function acknowledgeAll(peer: TcpPeer, wnd: number): number {
   }
 }
 
+describe('RFC 9293 §3.8.6: the receive window, where SACK is not agreed on', () => {
+  it('RFC 5681 §2 (e): stays as it is beside a gap, or the peer would count no duplicate ACK', () => {
+    const { world, peer, connection } = established({ sack: false, windowScale: 7, rtt: 20_000 });
+    for (let i = 0; i < 8; i++) {
+      peer.send({ flags: 'A', data: MSS });
+      world.advance(50_000);
+      world.read(connection);
+    }
+    peer.take();
+    const hole = peer.next;
+    const windows: number[] = [];
+    for (let i = 1; i <= 6; i++) {
+      peer.send({ flags: 'A', seq: hole + i * MSS, data: MSS });
+      windows.push(...peer.take().map(({ wnd }) => wnd));
+    }
+    expect(windows.length).toBe(6);
+    expect(new Set(windows).size).toBe(1);
+    peer.send({ flags: 'R', seq: hole });
+  });
+});
+
+describe('RFC 9293 §3.8.6: text that finds no memory', () => {
+  it('is answered, with a closed window: who heard nothing would take this end for dead', () => {
+    const { world, peer, connection } = established({ rtt: 20_000, memory: 100_000, windowScale: 7 });
+    const other = world.client(40_001);
+    other.send({ flags: 'S', mss: 1460, windowScale: 7 });
+    other.expect({ flags: 'SA' });
+    other.send({ flags: 'A' });
+    for (let i = 0; i < 200; i++) other.send({ flags: 'A', data: MSS });
+    other.take();
+    while (connection.readableLength < 4096) peer.send({ flags: 'A', data: 1400 });
+    world.advance(50_000);
+    peer.take();
+    const seq = 1 + connection.readableLength;
+    for (let i = 0; i < 3; i++) {
+      peer.send({ flags: 'A', seq, data: 1400 });
+      peer.expect({ flags: 'A', ack: seq, wnd: 0 });
+    }
+    // Memory is there again: the next probe hears of it.
+    const hog = world.stack.tcp.connections.find((made) => made !== connection)!;
+    world.act(() => hog.abort());
+    other.expect({ flags: 'RA' });
+    peer.send({ flags: 'A', seq, data: 1 });
+    expect(peer.take().at(-1)!.wnd).toBeGreaterThan(0);
+    peer.send({ flags: 'R', seq: seq });
+    peer.send({ flags: 'R', seq: seq + 1 });
+  });
+});
+
 describe('RFC 9293 §3.8.6: the send window', () => {
+  it('SND.WL1: a segment that acknowledges something new brings its window, though later text came before it', () => {
+    const { world, peer, connection } = established({ rtt: 20_000, wnd: 2000 });
+    world.write(connection, 1000);
+    peer.expect({ flags: 'PA', length: 1000 });
+    peer.send({ flags: 'A', seq: 101, ack: 1, wnd: 1000, data: 100 });
+    peer.expect({ ack: 1 });
+    // What was lost, sent again.
+    peer.send({ flags: 'A', seq: 1, ack: 1001, wnd: 30_000, data: 100 });
+    peer.expect({ ack: 201 });
+    expect(connection.info().sendWindow).toBe(30_000);
+  });
+
   it('[MUST-1] a window of more than 32,767 is no negative one', () => {
     const wnd = 40_000;
     const { world, peer, connection } = established({ wnd });
@@ -438,6 +499,52 @@ describe('RFC 9293 §3.8.6: a window that shrinks', () => {
     // What lies beyond the window is not retransmitted meanwhile.
     world.advance(20 * SECOND);
     for (const { seq, length } of peer.take()) expect({ seq, length }).toEqual({ seq: 1, length: 1 });
+  });
+});
+
+describe('RFC 9293 §3.8.6.1: R2 of a closed window', () => {
+  it.each([
+    ['R2', {}],
+    ['a user timeout of 30 s', { userTimeout: 30_000 }],
+  ])('[MUST-37] begins with the first probe that nobody answers: an idle hour does not count towards %s', (_, tcp) => {
+    const { world, peer, connection, events } = established({ rtt: RTT, tcp });
+    world.write(connection, 100);
+    peer.expect({ flags: 'PA', length: 100 });
+    peer.send({ flags: 'A', ack: 101, wnd: 0 });
+    world.advance(HOUR);
+    events.length = 0;
+    world.write(connection, 100);
+    world.advance(10 * SECOND);
+    expect(peer.take().length).toBeGreaterThan(1);
+    expect(events).toEqual([]);
+    expect(connection.state).toBe('ESTABLISHED');
+  });
+
+  it('[MUST-21] a user timeout is not overshot by the back-off, which goes on where it was', () => {
+    const { world, peer, connection } = established({ rtt: RTT, tcp: { userTimeout: 5000 } });
+    world.write(connection, 100);
+    peer.expect({ flags: 'PA', length: 100 });
+    peer.send({ flags: 'A', ack: 101, wnd: 0 });
+    world.write(connection, 100);
+    const probes: number[] = [];
+    // The peer answers for a quarter of an hour. Then it is gone.
+    for (let second = 0; second < 900; second++) {
+      world.advance(SECOND);
+      for (const _ of peer.take()) {
+        peer.send({ flags: 'A', ack: 101, wnd: 0 });
+        probes.push(second);
+      }
+    }
+    expect(probes.at(-1)! - probes.at(-2)!).toBe(120);
+    expect(connection.state).toBe('ESTABLISHED');
+    let gone = 900 - probes.at(-1)!;
+    for (; connection.state !== 'CLOSED' && gone < 1000; gone++) {
+      world.advance(SECOND);
+      peer.take();
+    }
+    // The next probe comes 120 s after the last that was answered.
+    expect(gone).toBeGreaterThanOrEqual(125);
+    expect(gone).toBeLessThanOrEqual(126);
   });
 });
 

@@ -42,6 +42,19 @@ describe('random loss of 1 %, 100 Mbit/s, 20 ms:', () => {
   });
 });
 
+describe('a receiver without SACK, 1 % loss, 10 Mbit/s, 20 ms', () => {
+  it('whose buffer sizes itself, costs no goodput, and no loss a time-out', () => {
+    const run = (receiver: object) => {
+      const path = { rtt: 20, rate: 10 * MBIT, forth: { loss: 0.01 }, sender: { congestion: 'reno' } };
+      return runPath({ ...path, receiver: { sack: false, ...receiver }, warmup: 2000, duration: 8000 });
+    };
+    const auto = run({});
+    const fixed = run({ receiveBuffer: 131_072 });
+    expect(auto.goodput).toBeGreaterThan(0.85 * fixed.goodput);
+    expect(auto.flows[0]!.timeouts).toBeLessThan(2 * fixed.flows[0]!.timeouts + 3);
+  });
+});
+
 describe('bbr', () => {
   it('keeps a queue of at most two BDP where there is room for five', () => {
     const bdp = (20 * MBIT * 0.04) / 8;

@@ -104,6 +104,44 @@ describe('a stack with little memory', () => {
   });
 });
 
+describe('a receiver whose memory others use up', () => {
+  it('is not taken for dead: what waits, waits for a closed window, and arrives in the end ([MUST-37])', () => {
+    const clock = new VirtualClock();
+    const [left, right] = cable();
+    const alice = new Stack({ clock, random: seededRandom(1) });
+    const bob = new Stack({ clock, random: seededRandom(2), memory: 200_000 });
+    alice.attach(left, { addresses: ['10.0.0.1/24'] });
+    bob.attach(right, { addresses: ['10.0.0.2/24'] });
+    const accepted: Connection[] = [];
+    bob.tcp.listen({ port: 7 }, (connection) => void accepted.push(connection));
+    const told: string[] = [];
+    const to = { remoteAddress: '10.0.0.2', remotePort: 7 };
+    const victim = alice.tcp.connect(to, { onError: (error) => void told.push(error.code) });
+    clock.advance(SECOND);
+    // Their owner does not read.
+    const hogs = [1, 2, 3].map(() => alice.tcp.connect(to, {}));
+    clock.advance(SECOND);
+    for (const hog of hogs) hog.write(new Uint8Array(120_000));
+    clock.advance(SECOND);
+    victim.write(new Uint8Array(20_000));
+    clock.advance(3600 * SECOND);
+    expect(told).toEqual([]);
+    const [served, ...others] = accepted;
+    for (const other of others) other.abort();
+    let received = 0;
+    served!.handler = {
+      onReadable: (c) => {
+        for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) received += bytes.length;
+      },
+    };
+    for (let bytes = served!.read(); bytes !== undefined; bytes = served!.read()) received += bytes.length;
+    clock.advance(300 * SECOND);
+    expect(received).toBe(20_000);
+    void alice.destroy();
+    void bob.destroy();
+  });
+});
+
 describe('what a peer makes a stack hold', () => {
   /** A connection that a peer has opened from `port`. */
   function opened(world: World, port: number): TcpPeer {

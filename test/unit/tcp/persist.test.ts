@@ -16,7 +16,7 @@ describe('Persist', () => {
   it('stops, and begins afresh', () => {
     const persist = new Persist();
     persist.start(0, 1000);
-    persist.onProbe(1000, 1000);
+    persist.onProbe(1000, 1000, Infinity);
     persist.stop();
     expect([persist.deadline, persist.unansweredProbes]).toEqual([Infinity, 0]);
     persist.start(50_000, 1000);
@@ -26,8 +26,8 @@ describe('Persist', () => {
   it('counts probes until something is heard', () => {
     const persist = new Persist();
     persist.start(0, 1000);
-    persist.onProbe(1000, 1000);
-    persist.onProbe(3000, 1000);
+    persist.onProbe(1000, 1000, Infinity);
+    persist.onProbe(3000, 1000, Infinity);
     expect(persist.unansweredProbes).toBe(2);
     persist.onAck();
     expect(persist.unansweredProbes).toBe(0);
@@ -37,7 +37,7 @@ describe('Persist', () => {
   it('follows a retransmission timeout that has grown', () => {
     const persist = new Persist();
     persist.start(0, 1000);
-    persist.onProbe(1000, 5000);
+    persist.onProbe(1000, 5000, Infinity);
     expect(persist.deadline).toBe(11_000);
   });
 
