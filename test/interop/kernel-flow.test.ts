@@ -188,7 +188,7 @@ describe.skipIf(unavailable)('a stack behind TUN and the kernel: flow', () => {
   it('[MUST-24] an idle connection: the kernel answers our keep-alive probes', async () => {
     await withStack(async ({ stack, startKernel }) => {
       await startKernel();
-      const { id } = await stack.ask({ do: 'connect', host: KERNEL, port: 7, keepAlive: 300 });
+      const { id } = await stack.ask({ do: 'connect', host: KERNEL, port: 7, keepAlive: 1000 });
       await stack.ask({ do: 'set', id, option: 'keepAliveInterval', value: 100 });
       const info = (): Promise<FixtureEvent> => stack.ask({ do: 'info', id });
       const before = await info();
