@@ -1,4 +1,4 @@
-import { badPort, invalidArgType, outOfRange } from './net-errors.ts';
+import { badPort, invalidArgType, invalidArgValue, outOfRange } from './net-errors.ts';
 
 /** The longest delay of a timer, in milliseconds: 2³¹−1. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
@@ -54,6 +54,12 @@ export function checkUint32(value: unknown, name: string): void {
 
 export function checkString(value: unknown, name: string): void {
   if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+}
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+export function checkStringWithoutNullBytes(value: unknown, name: string): void {
+  checkString(value, name);
+  if (String(value).includes('\0')) throw invalidArgValue(name, value, 'must be a string without null bytes');
 }
 
 export function checkBoolean(value: unknown, name: string): void {

@@ -13,7 +13,7 @@ import { endpointInfo } from './dgram-addresses.ts';
 import { parseSend } from './dgram-arguments.ts';
 import type { SendCallback, SendRequest } from './dgram-arguments.ts';
 import { DgramBinding, alreadyBound, literal } from './dgram-binding.ts';
-import { checkBlockList, ipBlocked, isBlocked } from './dgram-block-lists.ts';
+import { checkBlockList, ipBlocked, isBlocked } from './block-lists.ts';
 import { DgramHandle } from './dgram-handle.ts';
 import { lookupOf } from './dgram-lookup.ts';
 import type { SocketType } from './dgram-lookup.ts';

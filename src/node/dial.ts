@@ -8,9 +8,12 @@ import { systemError } from '../errors.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
-import { checkBoolean, checkFunction, checkNumber, toAttemptTimeout, toPort } from './arguments.ts';
+import { checkBoolean, checkFunction, checkNumber, checkStringWithoutNullBytes } from './arguments.ts';
+import { toAttemptTimeout, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
+import { ipBlocked } from './block-lists.ts';
 import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
+import { IS_22_OR_NEWER } from './node-features.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
 /** What a dial reports to its socket. */
@@ -18,6 +21,8 @@ export interface DialOwner {
   emit(event: string, ...args: unknown[]): boolean;
   /** There is a connection already, or an attempt at one: there can't be another. */
   busy(): { code: 'EISCONN' | 'EALREADY'; connection: Connection } | undefined;
+  /** The socket is not to connect to it. */
+  isBlocked(address: string): boolean;
   /** There are several addresses: the list gets `address:port` of each that is tried. */
   attempted(addresses: string[]): void;
   /** An attempt begins that takes bytes for its SYN (Fast Open): what waits to be written may be written now. */
@@ -55,7 +60,7 @@ export class Dial {
   /** That of the attempt under way: a name's comes from where it was found. */
   #attempt: AsyncResource | undefined;
 
-  /** @throws ERR_INVALID_IP_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE */
+  /** @throws ERR_INVALID_IP_ADDRESS, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_SOCKET_BAD_PORT, ERR_OUT_OF_RANGE */
   constructor(owner: DialOwner, host: NetHost, options: NetConnectOptions) {
     this.#owner = owner;
     this.#host = host;
@@ -63,11 +68,9 @@ export class Dial {
     this.#name = options.host || 'localhost';
     const { port, localAddress, localPort, autoSelectFamily, tcp } = options;
     if (tcp !== undefined) checkConnectionOptions('options.tcp', tcp);
+    if (IS_22_OR_NEWER) checkStringWithoutNullBytes(this.#name, 'options.host');
     if (localAddress && isIP(localAddress) === 0) throw invalidIpAddress(localAddress);
-    if (localPort) {
-      checkNumber(localPort, 'options.localPort');
-      toPort(localPort, 'options.localPort');
-    }
+    if (localPort) checkNumber(localPort, 'options.localPort');
     if (typeof port !== 'number' && typeof port !== 'string') {
       throw invalidArgType('options.port', 'one of type number or string', port);
     }
@@ -148,6 +151,7 @@ export class Dial {
     if (target === undefined) return this.#owner.destroy(this.#summary());
     if (this.#next > 1) this.context = currentContext('TCPWRAP');
     this.#attempt = currentContext('TCPCONNECTWRAP');
+    if (this.#owner.isBlocked(target.address)) return this.#refuse(target);
     const failure = this.#begin(target);
     // What fails at `bind` was no attempt to connect.
     const attempted = failure?.syscall !== 'bind';
@@ -157,6 +161,19 @@ export class Dial {
     if (failure !== undefined) return this.#notBegun(failure, target);
     if (this.#connection?.get('fastOpen')) this.#owner.early(this.#connection);
     if (this.#next < this.#targets.length) this.#limitAttempt(target);
+  }
+
+  /** Node tells of the attempt all the same where there is one address, and of its failure where there are several. */
+  #refuse({ address, family }: LookupAddress): void {
+    const error = ipBlocked(address);
+    if (this.#targets.length === 1) {
+      this.#owner.emit('connectionAttempt', address, this.#port, family);
+      if (!this.#cancelled) this.#owner.destroy(error);
+      return;
+    }
+    this.#errors.push(error);
+    this.#owner.emit('connectionAttemptFailed', address, this.#port, family, error);
+    this.#tryNext();
   }
 
   /** Node tells before it begins: when a listener throws, there is no attempt, nor is there an end of the connecting. */
@@ -202,7 +219,8 @@ export class Dial {
     const busy = this.#owner.busy();
     if (busy !== undefined) throw systemError(busy.code, 'connect', { address, port: this.#port });
     const { localAddress, localPort, tcp } = this.#options;
-    if (localPort && this.#isListening(localAddress || '0.0.0.0', localPort)) {
+    const bound = toLocalPort(localPort);
+    if (bound === undefined || (bound > 0 && this.#isListening(localAddress || '0.0.0.0', bound))) {
       throw systemError('EADDRINUSE', 'bind', { address: localAddress || '0.0.0.0', port: localPort });
     }
     const options = {
@@ -211,7 +229,7 @@ export class Dial {
       remoteAddress: address,
       remotePort: this.#port,
       localAddress: localAddress || undefined,
-      localPort: localPort || undefined,
+      localPort: bound || undefined,
     };
     const within = (fn: () => void): void => this.#attempt?.runInAsyncScope(fn);
     return this.#host.stack.tcp.connect(options, {
@@ -308,6 +326,12 @@ export class Dial {
       if (!this.#cancelled) this.#owner.destroy(error);
     });
   }
+}
+
+/** Node binds to 16 bits of it, and takes another port than it meant for one in use (`checkBindError` of lib/net.js). */
+function toLocalPort(given: number | undefined): number | undefined {
+  const port = (given || 0) & 0xffff;
+  return given && given > 0 && given !== port ? undefined : port;
 }
 
 function toFamily(family: NetConnectOptions['family']): number | undefined {

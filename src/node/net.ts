@@ -8,6 +8,7 @@ import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
+import { IS_22_OR_NEWER } from './node-features.ts';
 import { acceptInstances } from './node-internals.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
@@ -111,7 +112,8 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
     if (connectOptions.path) return connectLocally(connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
-    if (dialled.hasSubscribers) dialled.publish({ socket });
+    // Later versions do it in `socket.connect`.
+    if (!IS_22_OR_NEWER && dialled.hasSubscribers) dialled.publish({ socket });
     if (connectOptions.timeout) socket.setTimeout(connectOptions.timeout);
     return socket.connect(connectOptions, listener);
   }

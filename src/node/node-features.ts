@@ -19,7 +19,7 @@ export const HAS_BLOCK_LISTS: boolean =
 /** `end()` of a socket that neither is connected nor connects finishes at once; elsewhere when it has connected. */
 export const FINISHES_UNCONNECTED: boolean = finishesUnconnected();
 
-/** 'net.client.socket' is published by `socket.connect`, hosts are checked, servers look up all addresses. */
+/** 'net.client.socket' is published by `socket.connect`, hosts are checked, servers look up all their addresses. */
 export const IS_22_OR_NEWER: boolean = Number.parseInt(process.versions.node, 10) >= 22;
 
 /** Before version 21 a `maxConnections` of 0 is none at all. */

@@ -1,9 +1,10 @@
 import type { AsyncResource } from 'node:async_hooks';
 import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
+import type { LookupAddress } from 'node:dns';
 import { EventEmitter, captureRejectionSymbol } from 'node:events';
 import nodeNet from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, BlockList } from 'node:net';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { usageError } from '../errors.ts';
 import { checkAcceptedOptions } from '../stack/tcp.ts';
@@ -13,10 +14,11 @@ import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { addressInfo, familyName } from './address-info.ts';
 import { acceptedContext, currentContext } from './async-context.ts';
+import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
 import { toInitialDelay } from './keep-alive.ts';
-import { invalidArgType, invalidArgValue, listenError, outOfRange } from './net-errors.ts';
-import { ZERO_IS_A_LIMIT } from './node-features.ts';
+import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
+import { HAS_BLOCK_LISTS, IS_22_OR_NEWER, ZERO_IS_A_LIMIT } from './node-features.ts';
 import { extendNodeServer } from './node-internals.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
@@ -36,6 +38,8 @@ export interface ServerOptions {
   keepAliveInitialDelay?: number | undefined;
   /** Of the sockets' streams, in bytes. */
   highWaterMark?: number | undefined;
+  /** Peers that are refused: closed at once, in silence. Where the running Node has it. */
+  blockList?: BlockList | undefined;
   /** Options of the core connections, over those of `createNet`; `fastOpen` must be given here. */
   tcp?: ServerTcpOptions | undefined;
 }
@@ -92,6 +96,8 @@ export class Server extends EventEmitter {
   keepAliveInitialDelay: number;
   /** Of the sockets' streams, in bytes. */
   highWaterMark: number;
+  /** Peers that are refused, where the running Node has it. */
+  declare blockList?: BlockList;
   /** @internal Called when `close()` begins: idle connections may be ended there. */
   closing: (() => void) | undefined;
   /** @internal The server that traces name: where this one listens for another, that one. */
@@ -127,6 +133,10 @@ export class Server extends EventEmitter {
     if (options.highWaterMark !== undefined) checkNumber(options.highWaterMark, 'options.highWaterMark');
     const { highWaterMark = -1 } = options;
     this.highWaterMark = highWaterMark < 0 ? getDefaultHighWaterMark(false) : highWaterMark;
+    if (HAS_BLOCK_LISTS && options.blockList) {
+      checkBlockList(options.blockList, 'options.blockList');
+      this.blockList = options.blockList;
+    }
   }
 
   get listening(): boolean {
@@ -170,7 +180,7 @@ export class Server extends EventEmitter {
       return this;
     }
     // An address, too, takes this way, so that a server with a host never listens before the call returns.
-    dns.lookup(host, (error, address) => {
+    lookUp(host, (error, address) => {
       if (attempt !== this.#attempt) return;
       if (error) this.emit('error', error);
       else this.#listen(port, address, backlog);
@@ -302,6 +312,11 @@ export class Server extends EventEmitter {
       connection.close();
       return;
     }
+    if (isBlocked(this.blockList, connection.remoteAddress.toString())) {
+      connection.handler = {};
+      connection.close();
+      return;
+    }
     const { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay, highWaterMark, pauseOnConnect } = this;
     const hwm = { readableHighWaterMark: highWaterMark, writableHighWaterMark: highWaterMark };
     this.#connections++;
@@ -378,12 +393,20 @@ function argumentBacklog(value: unknown): number | undefined {
   return typeof value !== 'function' && Number(value) > 0 ? toBacklog(value) : undefined;
 }
 
-/** As Node takes it: a number, which may have a fraction, or a string that reads as one. */
+/** As Node takes anything: 32 bits of it as a number, of which Linux knows no sign (inet_listen). */
 function toBacklog(value: unknown): number {
-  if (typeof value !== 'string') checkNumber(value, 'options.backlog');
-  const backlog = Math.trunc(Number(value));
-  if (backlog >= 0 && backlog <= MOST_BACKLOG) return backlog;
-  throw outOfRange('options.backlog', `>= 0 && <= ${MOST_BACKLOG}`, value);
+  return Math.min((Number(value) | 0) >>> 0, MOST_BACKLOG);
+}
+
+/** From version 22 on Node asks for all addresses of a host, to take one that is good on any link. */
+function lookUp(host: string, done: (error: Error | null, address: string) => void): void {
+  if (!IS_22_OR_NEWER) return dns.lookup(host, (error, address) => done(error, address));
+  dns.lookup(host, { all: true }, (error, found) => done(error, error ? '' : anyLink(found)));
+}
+
+/** The first that is not of one link (fe80::/10), else the first. */
+function anyLink(found: readonly LookupAddress[]): string {
+  return (found.find(({ address }) => !/^fe[89ab]/i.test(address)) ?? found[0]!).address;
 }
 
 function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {

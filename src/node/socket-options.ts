@@ -1,5 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
-import type { LookupFunction } from 'node:net';
+import type { BlockList, LookupFunction } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
 import type { Stack } from '../stack/stack.ts';
 import type { Connection } from '../tcp/connection.ts';
@@ -20,6 +20,8 @@ export interface SocketOptions extends Pick<DuplexOptions, 'readableHighWaterMar
   keepAliveInitialDelay?: number | undefined;
   /** The type of service of packets, 0 to 255; where the running Node has it. */
   typeOfService?: number | undefined;
+  /** Addresses that `connect` refuses: ERR_IP_BLOCKED. Where the running Node has it. */
+  blockList?: BlockList | undefined;
   /** Destroys the socket when it is aborted. */
   signal?: AbortSignal | undefined;
   highWaterMark?: number | undefined;

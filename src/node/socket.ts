@@ -1,18 +1,20 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
+import diagnostics from 'node:diagnostics_channel';
 import { isIP } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, BlockList } from 'node:net';
 import { Duplex, addAbortSignal } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import { addressInfo } from './address-info.ts';
+import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkFunction, checkInteger, normalizeArguments, toDelay } from './arguments.ts';
 import { Dial } from './dial.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
 import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
 import { closedBeforeConnected, endedByPeer, invalidArgType, invalidArgValue, socketClosed } from './net-errors.ts';
-import { FINISHES_UNCONNECTED, HAS_TYPE_OF_SERVICE } from './node-features.ts';
+import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
 import { extendNodeSocket } from './node-internals.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
@@ -35,6 +37,7 @@ interface HeldWrite {
   taken: number;
 }
 
+const dialled = diagnostics.channel('net.client.socket');
 /** The open socket whose handle was looked for in this tick; there is none. */
 let handleMissed: object | undefined;
 
@@ -68,6 +71,8 @@ export class Socket extends Duplex {
   timeout?: number;
   /** `address:port` of each attempt, where a name has several addresses. */
   declare autoSelectFamilyAttemptedAddresses: string[];
+  /** What `connect` refuses to connect to, where the running Node has it. */
+  declare blockList?: BlockList;
   /** The local end, as in `address()`. */
   declare readonly localAddress?: string;
   declare readonly localPort?: number;
@@ -119,6 +124,10 @@ export class Socket extends Duplex {
     this.on('end', onStreamEnd);
     // Not the constructor of Duplex: a signal that is aborted already destroys at once what has no fields yet.
     if (options.signal) addAbortSignal(options.signal, this);
+    if (HAS_BLOCK_LISTS && options.blockList) {
+      checkBlockList(options.blockList, 'options.blockList');
+      this.blockList = options.blockList;
+    }
     if (accepted === undefined) return;
     this.server = accepted.server;
     this.#gone = accepted.gone;
@@ -240,6 +249,7 @@ export class Socket extends Duplex {
   connect(path: string, connectionListener?: () => void): this;
   connect(...args: unknown[]): this {
     const [options, listener] = normalizeArguments<NetConnectOptions>(args);
+    if (IS_22_OR_NEWER && dialled.hasSubscribers) dialled.publish({ socket: this });
     // As in Node the listener stays where what follows throws.
     if (listener !== undefined) this.once('connect', listener);
     if (options.port === undefined && (options.path === undefined || options.path === null)) {
@@ -451,6 +461,7 @@ export class Socket extends Duplex {
         const connection = this.#live ?? this.#second?.connection;
         return connection && { code: 'EALREADY', connection };
       },
+      isBlocked: (address) => isBlocked(this.blockList, address),
       attempted: (addresses) => {
         this.autoSelectFamilyAttemptedAddresses = addresses;
       },

@@ -10,7 +10,7 @@ export const IPV6_HEADER_LENGTH = 40;
 export const IPV6_MINIMUM_MTU = 1280;
 const LARGEST_PAYLOAD = 65535;
 /** Where the fixed header names what follows it. */
-export const IPV6_NEXT_HEADER = 6;
+const IPV6_NEXT_HEADER = 6;
 
 /** Why bytes are not an IPv6 packet. */
 export type Ipv6Flaw = 'ipv6-truncated' | 'ipv6-bad-version' | 'ipv6-bad-payload-length';

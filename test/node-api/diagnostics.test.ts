@@ -2,7 +2,8 @@ import diagnostics from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import type nodeNet from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { closed, gone, portOf, thrown } from './helpers.ts';
+import { closed, closing, gone, portOf, thrown } from './helpers.ts';
+import { IS_22_OR_NEWER } from '../../src/node/node-features.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
@@ -73,6 +74,25 @@ describe.each(MODULES)('$name: diagnostics channels', ({ make }) => {
     server.listen(0);
     expect(thrown(() => server.listen(0))).toMatchObject({ code: 'ERR_SERVER_ALREADY_LISTEN' });
     expect(told.map(([name]) => name)).toEqual(['asyncStart', 'asyncStart', 'asyncEnd']);
+    await closed(server);
+  });
+
+  it('tell of a socket that connects later where Node does: at the beginning of connect, from version 22 on', async () => {
+    const server = net.createServer((socket) => socket.resume());
+    server.listen(0, HOST);
+    await once(server, 'listening');
+    told.length = 0;
+    const socket = new net.Socket();
+    expect(() => socket.connect({} as never)).toThrow('argument must be specified');
+    expect(() => net.connect({ port: 1, timeout: -1 })).toThrow('out of range');
+    expect(told.map(([name]) => name)).toEqual(['net.client.socket']);
+    expect(told[0]![1].socket === socket).toBe(IS_22_OR_NEWER);
+    told.length = 0;
+    socket.connect(portOf(server), HOST);
+    expect(told).toEqual(IS_22_OR_NEWER ? [['net.client.socket', { socket }]] : []);
+    await once(socket, 'connect');
+    socket.end();
+    await closing(socket);
     await closed(server);
   });
 

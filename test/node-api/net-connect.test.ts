@@ -4,10 +4,12 @@ import type nodeNet from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { closed, closing, failure, freePort, gone, journal, listening } from './helpers.ts';
 import { portOf, replaceLookup, seen, settled, thrown } from './helpers.ts';
+import { HAS_BLOCK_LISTS, IS_22_OR_NEWER } from '../../src/node/node-features.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
 const HOST = '127.0.0.1';
+const BLOCKED = { name: 'Error', code: 'ERR_IP_BLOCKED', message: `IP(${HOST}) is blocked by net.BlockList` };
 
 describe.each(MODULES)('$name: net.connect', ({ make }) => {
   let modules: Modules;
@@ -186,6 +188,44 @@ describe.each(MODULES)('$name: net.connect', ({ make }) => {
       await closing(socket);
     });
 
+    it.each([65_536, 70_000, 1.5, Infinity])('from the local port %d: EADDRINUSE of bind', async (localPort) => {
+      const socket = net.connect({ port, host: HOST, localPort });
+      const entries = journal(socket, 'connectionAttempt', 'connectionAttemptFailed', 'error', 'close');
+      expect(await failure(socket)).toEqual({
+        name: 'Error',
+        code: 'EADDRINUSE',
+        errno: -98,
+        syscall: 'bind',
+        address: '0.0.0.0',
+        port: localPort,
+        message: `bind EADDRINUSE 0.0.0.0:${localPort}`,
+      });
+      await closing(socket);
+      expect(entries).toEqual(['error EADDRINUSE', 'close true']);
+    });
+
+    it('from a local port below 0 by 16 bits of it', async () => {
+      const localPort = await freePort(net);
+      const socket = net.connect({ port, host: HOST, localPort: localPort - 65_536 });
+      await once(socket, 'connect');
+      expect(socket.localPort).toBe(localPort);
+      await gone(socket);
+    });
+
+    it.runIf(HAS_BLOCK_LISTS)('to a blocked address: ERR_IP_BLOCKED', async () => {
+      const blockList = new net.BlockList();
+      blockList.addAddress(HOST);
+      for (const where of [{ host: HOST }, { host: 'here.test', lookup: found(HOST) }]) {
+        const options = { port, blockList, ...where };
+        const socket = net.connect(options);
+        expect(Reflect.get(socket, 'blockList')).toBe(blockList);
+        const entries = journal(socket, 'connectionAttempt', 'connectionAttemptFailed', 'connect', 'error', 'close');
+        expect(await failure(socket)).toEqual(BLOCKED);
+        await closing(socket);
+        expect(entries).toEqual([`connectionAttempt ${HOST}`, 'error ERR_IP_BLOCKED', 'close true']);
+      }
+    });
+
     it('while it connects: EALREADY', async () => {
       const socket = net.connect(port, HOST);
       const entries = journal(socket, 'connect', 'error', 'close');
@@ -280,6 +320,18 @@ describe.each(MODULES)('$name: net.connect', ({ make }) => {
     ];
     it.each(cases)('for %j', (args, error) => {
       expect(thrown(() => Reflect.apply(net.connect, net, args))).toEqual(error);
+    });
+
+    it('for a host that is no string, or has a null byte, in Node’s words of the version', () => {
+      const [number, nul] = [5, 'a\0b'].map((host) => () => net.connect({ port: 1, host: host as string }));
+      const name = IS_22_OR_NEWER ? 'options.host" property' : 'hostname" argument';
+      expect(thrown(number!)).toEqual(typed(`The "${name} must be of type string. Received type number (5)`));
+      if (!IS_22_OR_NEWER) return;
+      expect(thrown(nul!)).toEqual({
+        name: 'TypeError',
+        code: 'ERR_INVALID_ARG_VALUE',
+        message: "The property 'options.host' must be a string without null bytes. Received 'a\\x00b'",
+      });
     });
 
     it('not for null where undefined would do, nor for a lookup that nobody needs', async () => {
@@ -404,6 +456,28 @@ describe.each(MODULES)('$name: net.connect', ({ make }) => {
       expect(socket.autoSelectFamilyAttemptedAddresses).toEqual([`127.0.0.2:${port}`, `${HOST}:${port}`]);
       expect(socket.remoteAddress).toBe(HOST);
       await gone(socket);
+    });
+
+    it.runIf(HAS_BLOCK_LISTS)('passes over those that are blocked', async () => {
+      const blockList = new net.BlockList();
+      blockList.addAddress('127.0.0.2');
+      const events = ['connectionAttempt', 'connectionAttemptFailed', 'connect', 'error', 'close'];
+      const options = { port, host: 'many.test', lookup: found('127.0.0.2', HOST), blockList };
+      const socket = net.connect(options);
+      const entries = journal(socket, ...events);
+      await once(socket, 'connect');
+      expect(entries).toEqual(['connectionAttemptFailed 127.0.0.2', `connectionAttempt ${HOST}`, 'connect']);
+      expect(socket.autoSelectFamilyAttemptedAddresses).toEqual([`${HOST}:${port}`]);
+      await gone(socket);
+      blockList.addAddress(HOST);
+      const other = net.connect(options);
+      const error = await new Promise<AggregateError>((resolve) => {
+        other.once('error', resolve);
+      });
+      expect(seen(error)).toMatchObject({ name: 'AggregateError', code: 'ERR_IP_BLOCKED' });
+      const second = { ...BLOCKED, message: 'IP(127.0.0.2) is blocked by net.BlockList' };
+      expect(error.errors.map(seen)).toEqual([second, BLOCKED]);
+      await closing(other);
     });
 
     it('fails with all their errors: an AggregateError', async () => {

@@ -23,6 +23,7 @@ import {
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
+import { HAS_BLOCK_LISTS, IS_22_OR_NEWER } from '../../src/node/node-features.ts';
 const HOST = '127.0.0.1';
 const NEWER = Number.parseInt(process.versions.node, 10) >= 21;
 
@@ -158,6 +159,49 @@ describe.each(MODULES)('$name: net.Server', ({ make }) => {
       await once(server, 'listening');
       expect(server.address()).toMatchObject({ address: HOST });
       await closed(server);
+    });
+
+    it('on the first address that is not of one link, where Node asks for all', async () => {
+      const asked: unknown[][] = [];
+      replaceLookup((...args: unknown[]) => {
+        const [name, options] = args;
+        const done = args.at(-1) as (...found: unknown[]) => void;
+        asked.push([name, typeof options === 'object' ? options : undefined]);
+        const all = ['fe80::1', 'FEbf::1', HOST, '127.0.0.2'].map((address) => ({ address }));
+        if (typeof options === 'object') process.nextTick(done, null, all);
+        else process.nextTick(done, null, HOST, 4);
+      });
+      const server = net.createServer().listen(0, 'here.test');
+      await once(server, 'listening');
+      expect(server.address()).toMatchObject({ address: HOST });
+      expect(asked).toEqual([['here.test', IS_22_OR_NEWER ? { all: true } : undefined]]);
+      await closed(server);
+    });
+
+    it.each<unknown[]>([
+      ['7'],
+      ['x'],
+      [-1],
+      [1.5],
+      [0],
+      [Number.NaN],
+      [2 ** 31],
+      [2 ** 32 + 5],
+      [Infinity],
+      [true],
+      [{}],
+      [[3]],
+      [null],
+    ])('with whatever backlog: %j', async (backlog) => {
+      for (const args of [[{ port: 0, host: HOST, backlog }], [0, HOST, backlog], [{ port: 0, backlog }]]) {
+        const server = net.createServer();
+        Reflect.apply(server.listen, server, args);
+        if (!server.listening) await once(server, 'listening');
+        const [near, far] = await pair(server);
+        expect([near.readyState, far.readyState]).toEqual(['open', 'open']);
+        await gone(near, far);
+        await closed(server);
+      }
     });
 
     it('on no name that it does not find', async () => {
@@ -418,6 +462,40 @@ describe.each(MODULES)('$name: net.Server', ({ make }) => {
       expect([accepted, await count(server)]).toEqual([[], 1]);
       await gone(near, far);
       await closed(server);
+    });
+
+    it('of a blocked peer are closed in silence, where Node has block lists', async () => {
+      const blockList = new net.BlockList();
+      blockList.addAddress('127.0.0.2');
+      const server = await listening(net.createServer({ blockList } as object));
+      expect('blockList' in server).toBe(HAS_BLOCK_LISTS);
+      if (!HAS_BLOCK_LISTS) return closed(server);
+      expect(Reflect.get(server, 'blockList')).toBe(blockList);
+      const entries = journal(server, 'drop', 'connection');
+      const refused = connect(server, { localAddress: '127.0.0.2' }).resume();
+      const seenByPeer = journal(refused, 'connect', 'end', 'error', 'close');
+      await closing(refused);
+      expect([seenByPeer, entries]).toEqual([['connect', 'end', 'close false'], []]);
+      expect(await count(server)).toBe(0);
+      const [near, far] = await pair(server);
+      // The list is read at each connection.
+      Reflect.set(server, 'blockList', undefined);
+      const [other, otherFar] = await pair(server, { localAddress: '127.0.0.2' });
+      await gone(near, far, other, otherFar);
+      await closed(server);
+    });
+
+    it('a block list that is none is refused, where Node has them', () => {
+      if (!HAS_BLOCK_LISTS) return expect(net.createServer({ blockList: {} } as object).listening).toBe(false);
+      for (const create of [
+        () => net.createServer({ blockList: {} } as object),
+        () => new net.Socket({ blockList: 5 } as object),
+      ]) {
+        const { code, name, message } = thrown(create);
+        expect([code, name]).toEqual(['ERR_INVALID_ARG_TYPE', 'TypeError']);
+        expect(message).toMatch(/^The "options.blockList" property must be an net.BlockList. Received /);
+      }
+      expect('blockList' in net.createServer({ blockList: null } as object)).toBe(false);
     });
 
     it('come again when there is room', async () => {

@@ -21,7 +21,16 @@ interface Stand {
 }
 
 /** What a stack's server looks up at the one that it stands for, whenever it takes a connection. */
-const SETTINGS = ['allowHalfOpen', 'pauseOnConnect', 'noDelay', 'keepAlive', 'highWaterMark', 'maxConnections'];
+const SETTINGS = [
+  'allowHalfOpen',
+  'pauseOnConnect',
+  'noDelay',
+  'keepAlive',
+  'keepAliveInitialDelay',
+  'highWaterMark',
+  'maxConnections',
+  'blockList',
+];
 
 /**
  * Servers listen on the stack. The classes stay Node's own, with all that `http`, `https`, `tls` and `http2` have built
@@ -106,10 +115,6 @@ function makeStand(net: Net, server: nodeNet.Server): Stand {
   for (const name of SETTINGS) {
     Object.defineProperty(listener, name, { get: () => Reflect.get(server, name) as unknown });
   }
-  // Node keeps seconds.
-  Object.defineProperty(listener, 'keepAliveInitialDelay', {
-    get: () => 1000 * (Number(Reflect.get(server, 'keepAliveInitialDelay')) || 0),
-  });
   // Node types the events of its servers; these are passed on as they come.
   const target: NodeJS.EventEmitter = server;
   listener.on('connection', (socket: Socket) => {

@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../../../../src/index.ts';
 import { createNet } from '../../../../src/node/index.ts';
 import { onRealNetwork, register } from '../../../../src/node/register/index.ts';
+import type { Socket } from '../../../../src/node/index.ts';
 import type { RegisterOptions } from '../../../../src/node/register/index.ts';
 import { selfSigned } from '../../../support/certificate.ts';
 
@@ -73,6 +74,17 @@ describe('register', () => {
     undo();
     await stack.close();
     stack.assertQuiescent({ timeWait: true });
+  });
+
+  it('gives the connections of a server its delay of keep-alive', async () => {
+    redirect();
+    const server = await listening(net.createServer({ keepAlive: true, keepAliveInitialDelay: 5000 }));
+    const near = net.connect(portOf(server), '127.0.0.1');
+    const [far] = (await once(server, 'connection')) as [net.Socket];
+    expect((far as unknown as Socket).tcp?.get('keepAliveIdle')).toBe(5000);
+    near.destroy();
+    far.destroy();
+    await once(server.close(), 'close');
   });
 
   describe('redirects', () => {
