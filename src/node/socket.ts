@@ -120,7 +120,7 @@ export class Socket extends Duplex {
     if (HAS_TYPE_OF_SERVICE && options.typeOfService !== undefined) {
       this.#typeOfService = toTypeOfService(options.typeOfService, 'options.typeOfService');
     }
-    this.#userBuffer = UserBuffer.from(options.onread);
+    this.#userBuffer = UserBuffer.from(this, options.onread);
     this.on('end', onStreamEnd);
     // Not the constructor of Duplex: a signal that is aborted already destroys at once what has no fields yet.
     if (options.signal) addAbortSignal(options.signal, this);
@@ -549,12 +549,14 @@ export class Socket extends Duplex {
 
   /** A socket that was used before becomes a new one. */
   #renew(): void {
-    if (this.destroyed) undestroy(this);
+    if (this.destroyed) {
+      undestroy(this);
+      this.#wantsBytes = false;
+    }
     // An own `write` is the one below, which refuses.
     Reflect.deleteProperty(this, 'write');
     this.#dial?.cancel();
     this.#releasePump(null);
-    this.#wantsBytes = false;
     this.#last = undefined;
     this.#peer = undefined;
     this.#bytesRead = 0;

@@ -8,18 +8,22 @@ export interface OnRead {
 
 /** What `onread` makes of a socket: a place for bytes instead of the stream's. */
 export class UserBuffer {
+  readonly #socket: object;
   readonly #onRead: OnRead;
   #buffer: Uint8Array | undefined;
 
-  constructor(onRead: OnRead) {
-    this.#onRead = onRead;
+  /** A function that gives memory is asked at once for the first. */
+  constructor(socket: object, onRead: OnRead) {
+    this.#socket = socket;
+    this.#onRead = { buffer: onRead.buffer, callback: onRead.callback };
+    this.#renew();
   }
 
   /** As in Node an `onread` that is none is ignored. */
-  static from(onRead: OnRead | null | undefined): UserBuffer | undefined {
+  static from(socket: object, onRead: OnRead | null | undefined): UserBuffer | undefined {
     if (typeof onRead !== 'object' || onRead === null || typeof onRead.callback !== 'function') return undefined;
     const { buffer } = onRead;
-    return buffer instanceof Uint8Array || typeof buffer === 'function' ? new UserBuffer(onRead) : undefined;
+    return buffer instanceof Uint8Array || typeof buffer === 'function' ? new UserBuffer(socket, onRead) : undefined;
   }
 
   /** Bytes that it takes at once. */
@@ -31,13 +35,14 @@ export class UserBuffer {
   take(bytes: Uint8Array): boolean {
     const buffer = this.#memory();
     buffer.set(bytes);
-    const more = this.#onRead.callback(bytes.byteLength, buffer) !== false;
+    // `this` is the socket, as in Node.
+    const more = this.#onRead.callback.call(this.#socket, bytes.byteLength, buffer) !== false;
     this.#renew();
     return more;
   }
 
   #memory(): Uint8Array {
-    return this.#buffer ?? this.#renew() ?? new Uint8Array(0);
+    return this.#buffer ?? new Uint8Array(0);
   }
 
   /** What a function gives that is no memory leaves the old one in place. */

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import nodeNet from 'node:net';
-import { Duplex } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closed, closing, failure, gone, journal, listening, portOf, seen, settled, thrown } from './helpers.ts';
@@ -523,6 +523,46 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       near.resume();
       await closing(near);
       expect(entries).toEqual(['data hello', 'end']);
+    });
+
+    it.each([
+      ['data', async (socket: nodeNet.Socket) => void socket.on('data', () => {})],
+      ['resume', async (socket: nodeNet.Socket) => void socket.resume()],
+      ['readable', async (socket: nodeNet.Socket) => void socket.on('readable', () => socket.read())],
+      ['a pipe', async (socket: nodeNet.Socket) => void socket.pipe(new PassThrough()).resume()],
+    ])('by a reader that was there long before connect(): %s', async (_name, read) => {
+      server = await listening(net.createServer((far) => far.end('hello')));
+      const socket = new net.Socket();
+      await read(socket);
+      await settled();
+      socket.connect(portOf(server), HOST);
+      await once(socket, 'end');
+      expect(socket.bytesRead).toBe(5);
+      socket.destroy();
+    });
+
+    it('with onread, whose callback has the socket for `this`, and whose buffer is asked for at once', async () => {
+      server = await listening(net.createServer((far) => far.end('hello')));
+      const asked: string[] = [];
+      const seenThis: unknown[] = [];
+      const socket = net.connect({
+        port: portOf(server),
+        host: HOST,
+        onread: {
+          buffer: () => {
+            asked.push('buffer');
+            return Buffer.alloc(100);
+          },
+          callback(this: unknown) {
+            seenThis.push(this);
+            return true;
+          },
+        },
+      });
+      expect(asked).toEqual(['buffer']);
+      await once(socket, 'end');
+      expect(seenThis).toEqual([socket]);
+      socket.destroy();
     });
 
     it('into memory of the program’s own with onread', async () => {
