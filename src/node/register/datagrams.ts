@@ -42,8 +42,8 @@ function withLookup(given: DgramOptions | 'udp4' | 'udp6', lookup: LookupFunctio
   return {
     ...options,
     // A datagram socket asks for addresses, too, and with a number for the family.
-    lookup: (name, options, callback) => {
-      const family: unknown = options;
+    lookup: (name, asked, callback) => {
+      const family: unknown = asked;
       const kind = isIP(name);
       if (kind > 0) process.nextTick(callback, null, name, kind);
       else Reflect.apply(lookup, undefined, [name, typeof family === 'number' ? { family } : family, callback]);
