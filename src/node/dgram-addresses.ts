@@ -1,7 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { systemError } from '../errors.ts';
-import { isLinkLocal } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { addressInfo } from './address-info.ts';
 import type { SocketType } from './dgram-lookup.ts';
@@ -25,14 +24,9 @@ export function splitZone(address: string): [address: string, zone: string | und
   return at < 0 ? [address, undefined] : [address.slice(0, at), address.slice(at + 1)];
 }
 
-/**
- * An end as Node shows it. To a socket of type `udp6` IPv4 is `::ffff:a.b.c.d`; a zone stands behind link-local addresses
- * alone.
- */
+/** An end as Node shows it to a socket of this type. */
 export function endpointInfo(type: SocketType, address: Address, port: number): AddressInfo {
-  const info = addressInfo(type === 'udp6' ? address.mapped() : address, port);
-  if (address.zone !== undefined && !isLinkLocal(address)) [info.address] = splitZone(info.address);
-  return info;
+  return addressInfo(address, port, type === 'udp6' ? 6 : 4);
 }
 
 /** Runs what sets an option: its system errors bear the name of the call and say no more, as Node's do. */

@@ -3,11 +3,14 @@ import dns from 'node:dns';
 import { isIP } from 'node:net';
 import type { LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
+import { Binding } from '../buffer/binding.ts';
 import type { SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Timer } from '../time/clock.ts';
+import { Address, needsZone } from '../wire/address.ts';
+import { localInfo } from './address-info.ts';
 import { checkBoolean, checkFunction, checkNumber, checkStringWithoutNullBytes } from './arguments.ts';
 import { toAttemptTimeout, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
@@ -193,7 +196,7 @@ export class Dial {
     if (this.#port === 0) {
       const refused = systemError('ECONNREFUSED', 'connect', { address: target.address });
       setImmediate(() => {
-        if (!this.#cancelled) this.#attemptFailed(this.#named(refused), target);
+        if (!this.#cancelled) this.#attemptFailed(this.#named(refused, target), target);
       });
       return undefined;
     }
@@ -201,7 +204,7 @@ export class Dial {
       this.#connection = this.#last = this.#connect(target);
       return undefined;
     } catch (error) {
-      return this.#shaped(error);
+      return this.#shaped(error, target);
     }
   }
 
@@ -215,13 +218,20 @@ export class Dial {
     this.#tryNext();
   }
 
-  #connect({ address }: LookupAddress): Connection {
+  #connect(target: LookupAddress): Connection {
+    const { address } = target;
     const busy = this.#owner.busy();
     if (busy !== undefined) throw systemError(busy.code, 'connect', { address, port: this.#port });
     const { localAddress, localPort, tcp } = this.#options;
-    const bound = toLocalPort(localPort);
-    if (bound === undefined || (bound > 0 && this.#isListening(localAddress || '0.0.0.0', bound))) {
-      throw systemError('EADDRINUSE', 'bind', { address: localAddress || '0.0.0.0', port: localPort });
+    const bound = localAddress || anyOf(target);
+    // Node's native socket is of the target's family: it binds to no other, and knows no other peer.
+    if (isIP(bound) !== target.family || lacksZone(bound)) {
+      throw systemError('EINVAL', 'bind', { address: bound, port: localPort || undefined });
+    }
+    if (isIP(address) !== target.family) throw systemError('EINVAL', 'connect', { address, port: this.#port });
+    const boundPort = toLocalPort(localPort);
+    if (boundPort === undefined || (boundPort > 0 && this.#isListening(bound, boundPort))) {
+      throw systemError('EADDRINUSE', 'bind', { address: bound, port: localPort });
     }
     const options = {
       ...this.#host.tcp,
@@ -229,13 +239,13 @@ export class Dial {
       remoteAddress: address,
       remotePort: this.#port,
       localAddress: localAddress || undefined,
-      localPort: bound || undefined,
+      localPort: boundPort || undefined,
     };
     const within = (fn: () => void): void => this.#attempt?.runInAsyncScope(fn);
     return this.#host.stack.tcp.connect(options, {
       onConnect: (connection) => within(() => this.#opened(connection)),
       onClosing: () => within(() => this.#owner.finish()),
-      onError: (error) => within(() => this.#attemptFailed(this.#named(error), this.#targets[this.#next - 1]!)),
+      onError: (error) => within(() => this.#attemptFailed(this.#named(error, target), target)),
     });
   }
 
@@ -259,7 +269,7 @@ export class Dial {
     const { address, family } = target;
     const timedOut = (): void => {
       this.#owner.emit('connectionAttemptTimeout', address, this.#port, family);
-      this.#errors.push(this.#named(systemError('ETIMEDOUT', 'connect', { address, port: this.#port })));
+      this.#errors.push(this.#named(systemError('ETIMEDOUT', 'connect', { address, port: this.#port }), target));
       this.#dropAttempt();
       this.#tryNext();
     };
@@ -283,15 +293,16 @@ export class Dial {
 
   /** Linux lets nobody bind where somebody listens. */
   #isListening(address: string, port: number): boolean {
-    const any = '0.0.0.0';
-    return this.#host.stack.tcp.listeners.some((listener) => {
-      const theirs = listener.address.toString();
-      return listener.port === port && (theirs === address || theirs === any || address === any);
-    });
+    const binding = new Binding(Address.parse(address), false);
+    return this.#host.stack.tcp.listeners.some((other) => other.port === port && other.binding.overlaps(binding));
   }
 
-  /** As Node names the local end that the program asked for. */
-  #named(error: SystemError): SystemError {
+  /** As Node names the peer, and the local end that the program asked for: in the program's words. */
+  #named(error: SystemError, { address }: LookupAddress): SystemError {
+    if (error.address !== undefined && error.address !== address) {
+      error.message = error.message.replace(` ${error.address}`, ` ${address}`);
+      error.address = address;
+    }
     const { localAddress, localPort } = this.#options;
     if (!localAddress || !localPort) return error;
     error.message += ` - Local (${localAddress}:${localPort})`;
@@ -299,17 +310,18 @@ export class Dial {
   }
 
   /** A local address or port that can't be had is the business of `bind`. */
-  #shaped(thrown: unknown): Failure {
+  #shaped(thrown: unknown, target: LookupAddress): Failure {
     if (!isSystemError(thrown)) return asNodeError(thrown);
     const { localAddress, localPort } = this.#options;
-    const address = localAddress || '0.0.0.0';
-    const local = thrown.code === 'EADDRINUSE' || thrown.code === 'EADDRNOTAVAIL';
-    if (local && (localAddress || localPort)) {
+    const address = localAddress || anyOf(target);
+    if (isOfBind(thrown, target) && (localAddress || localPort)) {
       return systemError(thrown.code, 'bind', { address, port: localPort || undefined, cause: thrown });
     }
-    const shaped = asNodeError(thrown);
+    const { code, syscall, port } = thrown;
+    const shaped = systemError(code, syscall, { address: target.address, port, cause: thrown });
     const busy = this.#owner.busy()?.connection;
-    shaped.message += ` - Local (${busy?.localAddress.toString() ?? address}:${busy?.localPort ?? (localPort || 0)})`;
+    const local = busy === undefined ? { address, port: localPort || 0 } : localInfo(busy);
+    shaped.message += ` - Local (${local.address}:${local.port})`;
     return shaped;
   }
 
@@ -332,6 +344,24 @@ export class Dial {
 function toLocalPort(given: number | undefined): number | undefined {
   const port = (given || 0) & 0xffff;
   return given && given > 0 && given !== port ? undefined : port;
+}
+
+/** Where the socket for this target is bound if the program does not say. */
+function anyOf({ family }: LookupAddress): string {
+  return family === 4 ? '0.0.0.0' : '::';
+}
+
+/** `fe80::1` alone names no host (RFC 4007 §6). */
+function lacksZone(text: string): boolean {
+  const address = Address.parse(text);
+  return needsZone(address) && address.zone === undefined;
+}
+
+/** Is it the local end that can't be had? */
+function isOfBind({ code, syscall }: SystemError, { address }: LookupAddress): boolean {
+  if (syscall === 'bind' || code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL') return true;
+  // A link-local address without its zone, and not the peer's.
+  return code === 'EINVAL' && isIP(address) === 6 && !needsZone(Address.parse(address));
 }
 
 function toFamily(family: NetConnectOptions['family']): number | undefined {

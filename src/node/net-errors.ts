@@ -7,6 +7,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'address already in use',
   EADDRNOTAVAIL: 'address not available',
   EAFNOSUPPORT: 'address family not supported',
+  EINVAL: 'invalid argument',
 };
 
 /** `type string ('abc')`, `an instance of Foo`, `undefined`: what Node's messages say was received. */

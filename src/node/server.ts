@@ -3,7 +3,7 @@ import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
 import { EventEmitter, captureRejectionSymbol } from 'node:events';
-import nodeNet from 'node:net';
+import nodeNet, { isIPv6 } from 'node:net';
 import type { AddressInfo, BlockList } from 'node:net';
 import { getDefaultHighWaterMark } from 'node:stream';
 import { usageError } from '../errors.ts';
@@ -12,7 +12,7 @@ import type { ListenOptions as TcpListenOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { Listener } from '../tcp/listener.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
-import { addressInfo, familyName } from './address-info.ts';
+import { addressInfo, localInfo, remoteInfo } from './address-info.ts';
 import { acceptedContext, currentContext } from './async-context.ts';
 import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
@@ -47,8 +47,10 @@ export interface ServerOptions {
 /** Options of `server.listen()`. */
 export interface ListenOptions {
   port?: number | string | null | undefined;
-  /** One of the stack's addresses, or a name for one. Default all. */
+  /** One of the stack's addresses, or a name for one. Default `::`: all, of both families. */
   host?: string | undefined;
+  /** On `::`: takes no IPv4. As in Node only `true` counts, and only with a host. Default false. */
+  ipv6Only?: boolean | undefined;
   /** Handshakes that may be under way at once. Default 511. */
   backlog?: number | undefined;
   /** Closes the server when it is aborted. */
@@ -73,6 +75,8 @@ export interface DropArgument {
   remoteFamily: string;
 }
 
+/** Both families, as Node's servers have it. */
+const ANY = '::';
 const MOST_BACKLOG = 0x7fff_ffff;
 const accepted = diagnostics.channel('net.server.socket');
 /** Where Node traces `listen`. */
@@ -176,14 +180,14 @@ export class Server extends EventEmitter {
     if (port === undefined) return this.#listenLocally({ ...options, backlog });
     const { host } = options;
     if (!host) {
-      this.#listen(port, undefined, backlog);
+      this.#listen(port, ANY, false, backlog);
       return this;
     }
     // An address, too, takes this way, so that a server with a host never listens before the call returns.
     lookUp(host, (error, address) => {
       if (attempt !== this.#attempt) return;
       if (error) this.emit('error', error);
-      else this.#listen(port, address, backlog);
+      else this.#listen(port, address, options.ipv6Only === true, backlog);
     });
     return this;
   }
@@ -242,9 +246,17 @@ export class Server extends EventEmitter {
     });
   }
 
-  #listen(port: number, address: string | undefined, backlog: number | undefined): void {
+  #listen(port: number, address: string, ipv6Only: boolean, backlog: number | undefined): void {
     // RFC 7413 §2: only where the server itself asks for it.
-    const options = { ...this.#host.tcp, fastOpen: false, ...this.#tcp, address, port, backlog };
+    const options = {
+      ...this.#host.tcp,
+      fastOpen: false,
+      ...this.#tcp,
+      address,
+      port,
+      ipv6Only: ipv6Only && isIPv6(address),
+      backlog,
+    };
     const context = currentContext('TCPSERVERWRAP');
     const accept = (connection: Connection): void => {
       context.runInAsyncScope(() => this.#accept(connection, acceptedContext(context)));
@@ -252,7 +264,7 @@ export class Server extends EventEmitter {
     try {
       this.#listener = this.#host.stack.tcp.listen(options, accept);
     } catch (error) {
-      const shaped = listenError(error, address ?? '0.0.0.0', port);
+      const shaped = listenError(error, address, port);
       if (listens.failed.hasSubscribers) listens.failed.publish({ server: this.standsFor, error: shaped });
       process.nextTick(() => this.emit('error', shaped));
       return;
@@ -409,13 +421,15 @@ function anyLink(found: readonly LookupAddress[]): string {
   return (found.find(({ address }) => !/^fe[89ab]/i.test(address)) ?? found[0]!).address;
 }
 
-function dropArgument({ localAddress, localPort, remoteAddress, remotePort }: Connection): DropArgument {
+function dropArgument(connection: Connection): DropArgument {
+  const local = localInfo(connection);
+  const remote = remoteInfo(connection);
   return Object.assign(Object.create(null) as object, {
-    localAddress: localAddress.toString(),
-    localPort,
-    localFamily: familyName(localAddress),
-    remoteAddress: remoteAddress.toString(),
-    remotePort,
-    remoteFamily: familyName(remoteAddress),
+    localAddress: local.address,
+    localPort: local.port,
+    localFamily: local.family,
+    remoteAddress: remote.address,
+    remotePort: remote.port,
+    remoteFamily: remote.family,
   });
 }

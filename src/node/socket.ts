@@ -6,7 +6,7 @@ import type { AddressInfo, BlockList } from 'node:net';
 import { Duplex, addAbortSignal } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
-import { addressInfo } from './address-info.ts';
+import { localInfo, remoteInfo } from './address-info.ts';
 import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkFunction, checkInteger, normalizeArguments, toDelay } from './arguments.ts';
 import { Dial } from './dial.ts';
@@ -226,15 +226,14 @@ export class Socket extends Duplex {
 
   #peerName(): AddressInfo | undefined {
     const connection = this.#pump?.connection;
-    if (connection !== undefined) this.#peer ??= addressInfo(connection.remoteAddress, connection.remotePort);
+    if (connection !== undefined) this.#peer ??= remoteInfo(connection);
     return this.#peer;
   }
 
   /** The local end; an empty object while there is none. */
   address(): AddressInfo | {} {
     const live = this.#live;
-    if (live === undefined) return {};
-    return addressInfo(live.localAddress, live.localPort);
+    return live === undefined ? {} : localInfo(live);
   }
 
   /**

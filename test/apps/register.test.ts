@@ -57,7 +57,7 @@ describe.skipIf(!existsSync(`${ROOT}dist/node/register/preload.js`))('node --imp
   it('serves another host of its own network, and is its client', async () => {
     const { status, stdout, stderr } = await redirected('cable.mjs', 'config-cable.mjs');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout).toBe('200 hello 10.0.0.2\necho\nECONNREFUSED\nENETUNREACH\n');
+    expect(stdout).toBe('200 hello ::ffff:10.0.0.2\necho\nECONNREFUSED\nENETUNREACH\n');
   });
 
   it('works by NODE_OPTIONS, too, and with a description', async () => {

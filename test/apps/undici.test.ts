@@ -148,7 +148,7 @@ describe('undici over two stacks', () => {
       dispatcher = new Agent(connectOptions({ ca: cert, lookup }));
       for (let i = 0; i < 3; i++) {
         const response = await fetch('https://server.test/', { dispatcher });
-        expect(await response.text()).toBe('secret for 10.0.0.1');
+        expect(await response.text()).toBe('secret for ::ffff:10.0.0.1');
       }
       expect(resumed).toEqual([false, true, true]);
       await expect(fetch('https://other.test/', { dispatcher })).rejects.toMatchObject({

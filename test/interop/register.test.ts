@@ -40,7 +40,7 @@ describe.skipIf(unavailable)('node --import usernet/register on a TUN device', (
       const [ready] = (await once(createInterface(server.stdout), 'line')) as [string];
       expect(ready).toBe('ready');
       const curl = await ns.run('curl', ['-sS', '--max-time', '20', `http://${STACK}/`]);
-      expect(curl).toMatchObject({ status: 0, stdout: `hello ${KERNEL}\n`, stderr: '' });
+      expect(curl).toMatchObject({ status: 0, stdout: `hello ::ffff:${KERNEL}\n`, stderr: '' });
       server.kill('SIGTERM');
       await once(server, 'close');
       expect(await ns.ip('-brief', 'link')).not.toContain('tun0');

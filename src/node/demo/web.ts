@@ -45,13 +45,15 @@ function say(response: ServerResponse, status: number, body: string, headers: Re
 
 function page(stack: Stack, { socket }: IncomingMessage): string {
   const { interfaces, tcp } = stack.statistics();
+  // The server listens for both families: IPv4 comes as ::ffff:a.b.c.d.
+  const visitor = socket.remoteAddress?.replace(/^::ffff:/, '');
   const rows = interfaces.map(
     ({ name, packetsReceived, packetsSent }) => `<li>${name}: ${packetsReceived} packets in, ${packetsSent} out`,
   );
   return `<!doctype html>
 <title>usernet</title>
 <h1>Hello from a TCP/IP stack in JavaScript</h1>
-<p>You are ${socket.remoteAddress} port ${socket.remotePort}. The kernel gave your packets to a program, which took them apart itself.
+<p>You are ${visitor} port ${socket.remotePort}. The kernel gave your packets to a program, which took them apart itself.
 <ul>
 ${rows.join('\n')}
 <li>TCP connections: ${tcp.connections}

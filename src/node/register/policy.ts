@@ -36,7 +36,8 @@ export function governed(stack: Stack, realNetwork: RealNetwork): Stack {
 
 /** No route leads to the address. The stack's own are inside, loopback always. */
 function isOutside(stack: Stack, given: string | Address): boolean {
-  const address = typeof given === 'string' ? Address.tryParse(given) : given;
+  // A mapped address is IPv4 (RFC 3493 §3.7).
+  const address = (typeof given === 'string' ? Address.tryParse(given) : given)?.unmapped();
   if (address === undefined || isLoopback(address) || isUnspecified(address)) return false;
   return stack.routes.lookup(address) === undefined;
 }

@@ -57,6 +57,10 @@ class RealConnection {
     });
   }
 
+  get family(): 4 | 6 {
+    return this.remoteAddress.family;
+  }
+
   get localAddress(): Address {
     return Address.parse(this.#socket.localAddress ?? '0.0.0.0');
   }

@@ -60,11 +60,11 @@ describe('over two stacks', () => {
       const response = await get({ path: '/a?b' });
       expect((response.socket as TLSSocket).authorized).toBe(true);
       expect(response.socket.remoteAddress).toBe('10.0.0.2');
-      expect(await text(response)).toBe('/a?b for 10.0.0.1');
+      expect(await text(response)).toBe('/a?b for ::ffff:10.0.0.1');
     });
 
     it('verifies the name', async () => {
-      expect(await text(await get({ host: 'server.test', lookup }))).toBe('/ for 10.0.0.1');
+      expect(await text(await get({ host: 'server.test', lookup }))).toBe('/ for ::ffff:10.0.0.1');
       await expect(get({ host: 'other.test', lookup })).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     });
 
@@ -126,8 +126,8 @@ describe('over two stacks', () => {
       const session = http2.connect('https://server.test', { createConnection });
       const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
       const bodies = await Promise.all(paths.map((path) => text(session.request({ ':path': path }))));
-      expect(bodies).toEqual(paths.map((path) => `${path} for 10.0.0.1`));
-      expect(await ask(session)).toEqual([200, '/b for 10.0.0.1']);
+      expect(bodies).toEqual(paths.map((path) => `${path} for ::ffff:10.0.0.1`));
+      expect(await ask(session)).toEqual([200, '/b for ::ffff:10.0.0.1']);
     });
 
     it('speaks HTTP/1.1 with whom it must', async () => {

@@ -74,8 +74,8 @@ describe('tls over two stacks', () => {
     expect(socket.address()).toEqual({ address: '10.0.0.1', family: 'IPv4', port: localPort });
     expect(socket).toMatchObject({ localAddress: '10.0.0.1', localFamily: 'IPv4' });
     expect(socket).toMatchObject({ remoteAddress: '10.0.0.2', remotePort: 443, remoteFamily: 'IPv4' });
-    expect(far).toMatchObject({ remoteAddress: '10.0.0.1', remotePort: localPort, localPort: 443 });
-    expect(far.address()).toMatchObject({ address: '10.0.0.2' });
+    expect(far).toMatchObject({ remoteAddress: '::ffff:10.0.0.1', remotePort: localPort, localPort: 443 });
+    expect(far.address()).toMatchObject({ address: '::ffff:10.0.0.2', family: 'IPv6' });
     const core = client.tcp.connections[0]!;
     expect(socket.setNoDelay(true).setKeepAlive(true, 5000)).toBe(socket);
     expect([core.get('noDelay'), core.get('keepAlive'), core.get('keepAliveIdle')]).toEqual([true, true, 5000]);

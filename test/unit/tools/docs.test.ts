@@ -49,13 +49,13 @@ describe('the examples', () => {
   });
 
   it('speak https and tls over two stacks: that of docs/glue.md', () => {
-    const pages = '/first for 10.0.0.1\n/second for 10.0.0.1\n';
+    const pages = '/first for ::ffff:10.0.0.1\n/second for ::ffff:10.0.0.1\n';
     expect(run('examples/https.mjs')).toBe(`${pages}10.0.0.2: HTTP/1.1 200 OK\n`);
     expect(snippets('docs/glue.md')).toEqual([read('examples/https.mjs')]);
   });
 
   it('redirect a program: that of docs/register.md', () => {
-    expect(run('examples/register.mjs')).toBe('hello 127.0.0.1\n');
+    expect(run('examples/register.mjs')).toBe('hello ::ffff:127.0.0.1\n');
     expect(snippets('docs/register.md')[0]).toBe(read('examples/register.mjs'));
   });
 
