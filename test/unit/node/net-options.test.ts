@@ -49,14 +49,15 @@ describe('a value that an option of `tcp` can not have is refused at the call', 
     stack.assertQuiescent();
   });
 
-  it('but Node takes a backlog as text, and with a fraction, and so do we', () => {
+  it('but Node takes 32 bits of anything for a backlog, without a sign, and so do we', () => {
     const server = createNet(stack).createServer();
-    const taken = ['5', 5.9, 0, null].map((backlog) => {
+    const most = 2 ** 31 - 1;
+    const taken = ['5', 5.9, 0, null, -1, 2 ** 31, 2 ** 32 + 7, {}, 'x'].map((backlog) => {
       server.listen({ port: 0, backlog: backlog as never });
       const [listener] = stack.tcp.listeners;
       server.close();
       return listener?.backlog;
     });
-    expect(taken).toEqual([5, 5, 511, 511]);
+    expect(taken).toEqual([5, 5, 511, 511, most, most, 7, 1, 1]);
   });
 });
