@@ -15,7 +15,7 @@ export class UserBuffer {
   /** A function that gives memory is asked at once for the first. */
   constructor(socket: object, onRead: OnRead) {
     this.#socket = socket;
-    this.#onRead = { buffer: onRead.buffer, callback: onRead.callback };
+    this.#onRead = { buffer: onRead.buffer, callback: onRead.callback.bind(socket) };
     this.#renew();
   }
 
