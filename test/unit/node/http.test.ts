@@ -42,7 +42,7 @@ describe('node:http over two stacks', () => {
 
   it('brings a page', async () => {
     web.on('request', (asked: http.IncomingMessage, response: http.ServerResponse) => {
-      expect(asked.socket.remoteAddress).toBe('10.0.0.1');
+      expect(asked.socket.remoteAddress).toBe('::ffff:10.0.0.1');
       response.setHeader('x-path', asked.url ?? '');
       response.end('hello');
     });
