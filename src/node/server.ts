@@ -324,7 +324,7 @@ export class Server extends EventEmitter {
       connection.close();
       return;
     }
-    if (isBlocked(this.blockList, connection.remoteAddress.toString())) {
+    if (isBlocked(this.blockList, remoteInfo(connection).address)) {
       connection.handler = {};
       connection.close();
       return;

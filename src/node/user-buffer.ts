@@ -8,13 +8,12 @@ export interface OnRead {
 
 /** What `onread` makes of a socket: a place for bytes instead of the stream's. */
 export class UserBuffer {
-  readonly #socket: object;
   readonly #onRead: OnRead;
   #buffer: Uint8Array | undefined;
 
   /** A function that gives memory is asked at once for the first. */
   constructor(socket: object, onRead: OnRead) {
-    this.#socket = socket;
+    // `this` of the callback is the socket, as in Node.
     this.#onRead = { buffer: onRead.buffer, callback: onRead.callback.bind(socket) };
     this.#renew();
   }
@@ -35,8 +34,7 @@ export class UserBuffer {
   take(bytes: Uint8Array): boolean {
     const buffer = this.#memory();
     buffer.set(bytes);
-    // `this` is the socket, as in Node.
-    const more = this.#onRead.callback.call(this.#socket, bytes.byteLength, buffer) !== false;
+    const more = this.#onRead.callback(bytes.byteLength, buffer) !== false;
     this.#renew();
     return more;
   }

@@ -50,7 +50,7 @@ describe.each(['ws', 'wss'])('%s: over two stacks', (scheme) => {
   it('hears a ping, the end and a break', async () => {
     const socket = open();
     const [peer, request] = (await once(sockets, 'connection')) as [WebSocket, http.IncomingMessage];
-    expect([request.url, request.socket.remoteAddress]).toEqual(['/chat', '10.0.0.1']);
+    expect([request.url, request.socket.remoteAddress]).toEqual(['/chat', '::ffff:10.0.0.1']);
     await once(socket, 'open');
     socket.ping('hey');
     expect(await once(peer, 'ping')).toEqual([Buffer.from('hey')]);

@@ -34,9 +34,12 @@ export interface RouterOptions extends SceneOptions {
 /** Runs a test between a stack and a kernel behind a router. */
 export async function withRouter(play: (scene: RoutedScene) => Promise<void>, options: RouterOptions): Promise<void> {
   const { largest, silent = false, farSysctl = {}, ...rest } = options;
-  const sysctl = { ...rest.sysctl, ip_forward: 1, 'ipv6.conf.all.forwarding': 1 };
+  // No wait for duplicate addresses, link-local ones included: a SYN would be lost meanwhile.
+  const noDad = { 'ipv6.conf.default.accept_dad': 0 };
+  const sysctl = { ...rest.sysctl, ...noDad, ip_forward: 1, 'ipv6.conf.all.forwarding': 1 };
   const scene = { ...rest, routes: { '10.8.0.0/24': KERNEL, 'fd08::/64': KERNEL6 }, sysctl };
   await withNamespace(async (far) => {
+    await setSysctl(far, noDad);
     await withStack(async ({ ns, stack, startKernel }) => {
       await ns.ip('link', 'add', 'near', 'type', 'veth', 'peer', 'name', 'far', 'netns', far.name);
       await ns.ip('address', 'add', `${NEAR}/24`, 'dev', 'near');
