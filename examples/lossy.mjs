@@ -67,7 +67,7 @@ bob.tcp.listen({ port: 9 }, (connection) => {
         for (const byte of bytes) if (byte !== arrived++ % 251) wrong++;
     },
     onEnd: (c) => {
-      console.log(`${arrived} bytes arrived, ${wrong} wrong, after ${clock.now() / 1e6} s`);
+      console.log(`${arrived} bytes arrived, ${wrong} wrong, after ${(clock.now() / 1e6).toFixed(2)} s`);
       c.shutdown();
     },
   };
