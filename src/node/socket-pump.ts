@@ -52,6 +52,8 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #closeWaits: boolean = false;
   #released: boolean = false;
   #referenced: boolean = true;
+  /** The peer has reset the connection behind its FIN. */
+  #pipeBroken: boolean = false;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = NOTHING;
   #written: ((error?: Error) => void) | undefined;
@@ -82,6 +84,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
    * @param before bytes that the connection has accepted already.
    */
   write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void, before: number = 0): void {
+    if (this.#pipeBroken) return done(systemError('EPIPE', 'write'));
     this.#owner.active(this.#stream);
     this.bytesWritten += length;
     const waiting = before === 0 ? chunks : without(chunks instanceof Uint8Array ? [chunks] : chunks, before);
@@ -171,6 +174,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
       this.#errorWaits = error;
       return;
     }
+    if (this.#peerEnded && !this.#endWaits && error.code === 'ECONNRESET') return this.#breakPipe();
     if (error.syscall === 'read') {
       // Node names no address here.
       error.message = `read ${error.code}`;
@@ -178,6 +182,15 @@ export class SocketPump<Stream> implements ConnectionHandler {
       delete error.port;
     }
     this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, error));
+  }
+
+  /** Node reads no more behind the peer's FIN: of a reset it hears when it writes (Linux: EPIPE in CLOSE-WAIT). */
+  #breakPipe(): void {
+    this.#pipeBroken = true;
+    const written = this.#written;
+    this.#rest = NOTHING;
+    this.#written = undefined;
+    if (written !== undefined) this.#writeContext?.runInAsyncScope(() => written(systemError('EPIPE', 'write')));
   }
 
   onClose(): void {

@@ -32,7 +32,6 @@ interface HeldWrite {
   readonly chunks: Uint8Array | Uint8Array[];
   readonly length: number;
   readonly send: () => void;
-  readonly callback: WriteCallback;
   /** Bytes that the attempt under way has taken already, for its SYN. */
   taken: number;
 }
@@ -434,11 +433,15 @@ export class Socket extends Duplex {
   #hold(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
     const send = (): void => {
       this.#held = undefined;
+      this.off('close', failed);
       if (this.#pump === undefined) this.#write(chunks, length, callback);
       else this.#pump.write(chunks, length, callback, held.taken);
     };
-    const held: HeldWrite = { chunks, length, send, callback, taken: 0 };
+    // As in Node it hears of the end among those who listen for it.
+    const failed = (): void => callback(closedBeforeConnected());
+    const held: HeldWrite = { chunks, length, send, taken: 0 };
     this.#held = held;
+    this.once('close', failed);
     this.once('connect', send);
     const attempt = this.#dial?.connection;
     if (attempt?.get('fastOpen')) this.#writeEarly(attempt);
@@ -531,11 +534,9 @@ export class Socket extends Duplex {
 
   /** After 'error', and where there was a connection after all that other sockets have to tell in this round. */
   #emitCloseSoon(wasOpen: boolean, hadError: boolean): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held !== undefined) this.off('connect', held.send);
+    // It still counts in `bytesWritten`.
+    if (this.#held !== undefined) this.off('connect', this.#held.send);
     const close = (): void => {
-      held?.callback(closedBeforeConnected());
       if (wasOpen) this.emit('close', hadError);
       else this.emit('close');
     };
@@ -560,6 +561,7 @@ export class Socket extends Duplex {
     this.#peer = undefined;
     this.#bytesRead = 0;
     this.#bytesWritten = 0;
+    this.#held = undefined;
   }
 
   /** Where half-open sockets are not allowed, writing after the peer's FIN says why it fails. */

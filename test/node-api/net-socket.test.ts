@@ -423,6 +423,17 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       expect(entries.filter((entry) => !entry.startsWith('error'))).toEqual(['close false']);
     });
 
+    it('which then hears of it among the listeners of close, and still counts', async () => {
+      server = await listening(net.createServer());
+      const near = net.connect(portOf(server), HOST);
+      const entries = journal(near, 'close');
+      near.write('x', () => void entries.push('written'));
+      near.destroy();
+      await closing(near);
+      expect(entries).toEqual(['close false', 'written']);
+      expect(near.bytesWritten).toBe(1);
+    });
+
     it.each([
       ['utf8', 'grün', 'grün'],
       ['latin1', 'gr\u00fcn', Buffer.from('gr\u00fcn', 'latin1').toString()],
@@ -523,6 +534,24 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       near.resume();
       await closing(near);
       expect(entries).toEqual(['data hello', 'end']);
+    });
+
+    it('and hears of a reset behind the peer’s end when it writes', async () => {
+      const [near, far] = await pair({ allowHalfOpen: true });
+      const entries = journal(far, 'end', 'error', 'close');
+      far.resume();
+      near.end();
+      await once(far, 'end');
+      near.resetAndDestroy();
+      for (let i = 0; i < 20; i++) await settled();
+      expect(entries).toEqual(['end']);
+      // Linux tells the first write of the reset, of which we may hear later than that.
+      const ended = closing(far);
+      let failed: unknown;
+      while (!failed) failed = await written(far, 'x');
+      expect(failed).toMatchObject({ code: 'EPIPE', syscall: 'write', message: 'write EPIPE' });
+      await ended;
+      expect(entries.slice(1)).toEqual(['error EPIPE', 'close true']);
     });
 
     it.each([
