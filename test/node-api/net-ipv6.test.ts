@@ -9,11 +9,12 @@ import type { Modules } from './modules.ts';
 const HOST4 = '127.0.0.1';
 const HOST6 = '::1';
 const MAPPED = '::ffff:127.0.0.1';
+const IS_22 = Number.parseInt(process.versions.node, 10) >= 22;
 
 const noKernel = lacksIpv6();
 const present = MODULES.filter(({ name }) => name !== 'node' || noKernel === undefined);
 
-describe.each(present)('$name: net over IPv6', ({ make }) => {
+describe.each(present)('$name: net over IPv6', ({ name, make }) => {
   let modules: Modules;
   let net: typeof nodeNet;
   let open: nodeNet.Server[];
@@ -221,10 +222,15 @@ describe.each(present)('$name: net over IPv6', ({ make }) => {
       }
     });
 
-    it.each(['fe80::1', 'fe80::1%nowhere'])('to %s, whose zone nobody knows: EINVAL', async (host) => {
-      const message = `connect EINVAL ${host}:9 - Local (:::0)`;
-      expect(await failure(net.connect(9, host))).toEqual(fails('EINVAL', -22, 'connect', host, 9, { message }));
-    });
+    // libuv takes some interface by itself from Node 22 on.
+    const libuvGuesses = name === 'node' && IS_22;
+    it.skipIf(libuvGuesses).each(['fe80::1', 'fe80::1%nowhere'])(
+      'to %s, whose zone nobody knows: EINVAL',
+      async (host) => {
+        const message = `connect EINVAL ${host}:9 - Local (:::0)`;
+        expect(await failure(net.connect(9, host))).toEqual(fails('EINVAL', -22, 'connect', host, 9, { message }));
+      },
+    );
 
     describe('to a name of both families', () => {
       const lookup: nodeNet.LookupFunction = (_name, options, done) => {
