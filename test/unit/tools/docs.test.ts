@@ -113,7 +113,7 @@ describe('README.md', () => {
 
 describe('docs/plan.md', () => {
   it('names tests that exist', () => {
-    const named = [...read('docs/plan.md').matchAll(/`((?:unit|rfc|sim|fuzz|interop)\/[\w/-]+)`/g)].map(
+    const named = [...read('docs/plan.md').matchAll(/`((?:unit|rfc|node-api|sim|fuzz|interop|apps)\/[\w/-]+)`/g)].map(
       ([, name]) => name!,
     );
     expect(named.length).toBeGreaterThan(50);
