@@ -1,8 +1,9 @@
 import type { Binding } from '../buffer/binding.ts';
 import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
-import type { Datagram } from '../buffer/datagram.ts';
+import { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
+import { allocateMemory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
 import { usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
@@ -51,6 +52,8 @@ export class Ip {
   readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
+  /** The one description of an arrived packet, rewritten for each. */
+  readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
 
   constructor(options: IpOptions) {
@@ -125,9 +128,17 @@ export class Ip {
     retained: boolean,
     now: number,
   ): void {
+    const datagram = this.#datagram;
+    datagram.memory = memory;
+    datagram.packetStart = offset;
+    datagram.checksum = checksum;
+    datagram.segmentSize = segmentSize;
+    datagram.retained = retained;
+    datagram.interfaceIndex = iface.index;
+    datagram.now = now;
     const is6 = length > 0 && memory.view.getUint8(offset) >>> 4 === 6;
-    const input = is6 ? this.#input6 : this.#input;
-    input.input(iface, memory, offset, length, checksum, segmentSize, retained, now);
+    if (is6) this.#input6.input(iface, datagram, length);
+    else this.#input.input(iface, datagram, length);
   }
 
   /**

@@ -1,9 +1,6 @@
-import type { ChecksumMark } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
-import { Datagram } from '../buffer/datagram.ts';
-import type { Memory } from '../buffer/memory.ts';
-import { allocateMemory } from '../buffer/memory.ts';
+import type { Datagram } from '../buffer/datagram.ts';
 import { isLimitedBroadcast, isLoopback, isUnspecified } from '../wire/address.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
 import { checkIpv4Options } from '../wire/ipv4-options.ts';
@@ -48,42 +45,28 @@ export interface Ipv4InputParts {
 /** IPv4's way in: check, strip, hand on. */
 export class Ipv4Input {
   readonly #parts: Ipv4InputParts;
-  /** The one description of an arrived datagram, rewritten for each. */
-  readonly #datagram: Datagram = new Datagram(allocateMemory(0));
 
   constructor(parts: Ipv4InputParts) {
     this.#parts = parts;
   }
 
-  /** See `Ip.input`. */
-  input(
-    iface: NetworkInterface,
-    memory: Memory,
-    offset: number,
-    length: number,
-    checksum: ChecksumMark,
-    segmentSize: number,
-    retained: boolean,
-    now: number,
-  ): void {
+  /**
+   * @param datagram what `Ip.input` was told: memory and place, and what the link says of it; the rest is filled in here
+   * @param length bytes that arrived
+   */
+  input(iface: NetworkInterface, datagram: Datagram, length: number): void {
+    const { view } = datagram.memory;
     // [S-001] [S-004] [S-005] RFC 791 §3.1, RFC 1122 §3.2.1
-    const flaw = checkIpv4(memory.view, offset, length, checksum === Checksum.none);
+    const flaw = checkIpv4(view, datagram.packetStart, length, datagram.checksum === Checksum.none);
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
-    const datagram = this.#datagram;
-    describe(datagram, memory, offset);
-    datagram.checksum = checksum;
-    datagram.segmentSize = segmentSize;
-    datagram.retained = retained;
-    datagram.interfaceIndex = iface.index;
-    datagram.now = now;
+    describe(datagram);
     // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
-    const drop = this.#addressProblem(iface) ?? bodyProblem(datagram);
+    const drop = this.#addressProblem(datagram, iface) ?? bodyProblem(datagram);
     if (drop !== undefined) return this.#parts.counters.add(drop);
-    this.#handUp();
+    this.#handUp(datagram);
   }
 
-  #handUp(): void {
-    const datagram = this.#datagram;
+  #handUp(datagram: Datagram): void {
     const { icmp, host, counters, errors } = this.#parts;
     if (datagram.protocol === Protocol.ICMP) return icmp.input(datagram);
     if (host.deliver(datagram)) return;
@@ -93,9 +76,9 @@ export class Ipv4Input {
   }
 
   /** Also finds out whether it is for a group. */
-  #addressProblem(iface: NetworkInterface): Ipv4Drop | undefined {
+  #addressProblem(datagram: Datagram, iface: NetworkInterface): Ipv4Drop | undefined {
     const { local } = this.#parts;
-    const { source, destination } = this.#datagram;
+    const { source, destination } = datagram;
     const from = local.classify(source);
     // [S-006] [S-036] RFC 1122 §3.2.1.3: a source is one host's address.
     if (from === 'broadcast' || from === 'multicast') return 'ipv4-martian-source';
@@ -110,16 +93,15 @@ export class Ipv4Input {
     const to = local.classify(destination);
     // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing.
     if (to === 'other') return 'ipv4-not-for-us';
-    this.#datagram.group = to !== 'local';
+    datagram.group = to !== 'local';
     return undefined;
   }
 }
 
 /** Reads a checked header. What the link padded stays behind `packetEnd`. */
-function describe(datagram: Datagram, memory: Memory, offset: number): void {
-  const { view } = memory;
-  datagram.memory = memory;
-  datagram.packetStart = offset;
+function describe(datagram: Datagram): void {
+  const { packetStart: offset } = datagram;
+  const { view } = datagram.memory;
   datagram.packetEnd = offset + ipv4TotalLength(view, offset);
   datagram.start = offset + ipv4HeaderLength(view, offset);
   datagram.version = 4;

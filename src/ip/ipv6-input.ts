@@ -1,8 +1,5 @@
-import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
-import { Datagram } from '../buffer/datagram.ts';
-import type { Memory } from '../buffer/memory.ts';
-import { allocateMemory } from '../buffer/memory.ts';
+import type { Datagram } from '../buffer/datagram.ts';
 import { isIpv4Mapped, isLoopback, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import { checkExtensions, ExtensionChain, ParameterProblem } from '../wire/ipv6-extensions.ts';
 import type { Ipv6ExtensionFlaw } from '../wire/ipv6-extensions.ts';
@@ -44,41 +41,28 @@ export interface Ipv6InputParts {
 /** IPv6's way in: check, strip, hand on. */
 export class Ipv6Input {
   readonly #parts: Ipv6InputParts;
-  /** The one description of an arrived packet, and of its extension headers: rewritten for each. */
-  readonly #datagram: Datagram = new Datagram(allocateMemory(0));
+  /** What the extension headers of the packet at hand say: rewritten for each. */
   readonly #chain: ExtensionChain = new ExtensionChain();
 
   constructor(parts: Ipv6InputParts) {
     this.#parts = parts;
   }
 
-  /** See `Ip.input`. */
-  input(
-    iface: NetworkInterface,
-    memory: Memory,
-    offset: number,
-    length: number,
-    checksum: ChecksumMark,
-    segmentSize: number,
-    retained: boolean,
-    now: number,
-  ): void {
-    const flaw = checkIpv6(memory.view, offset, length);
+  /**
+   * @param datagram what `Ip.input` was told: memory and place, and what the link says of it; the rest is filled in here
+   * @param length bytes that arrived
+   */
+  input(iface: NetworkInterface, datagram: Datagram, length: number): void {
+    const { view } = datagram.memory;
+    const flaw = checkIpv6(view, datagram.packetStart, length);
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
-    const datagram = this.#datagram;
-    describe(datagram, memory, offset);
-    datagram.checksum = checksum;
-    datagram.segmentSize = segmentSize;
-    datagram.retained = retained;
-    datagram.interfaceIndex = iface.index;
-    datagram.now = now;
-    const drop = this.#addressProblem(iface) ?? this.#extensionProblem();
+    describe(datagram);
+    const drop = this.#addressProblem(datagram, iface) ?? this.#extensionProblem(datagram);
     if (drop !== undefined) return this.#parts.counters.add(drop);
-    this.#handUp();
+    this.#handUp(datagram);
   }
 
-  #handUp(): void {
-    const datagram = this.#datagram;
+  #handUp(datagram: Datagram): void {
     const { icmp, host, counters, errors } = this.#parts;
     if (datagram.protocol === Protocol.ICMPV6) return icmp.input(datagram);
     if (host.deliver(datagram)) return;
@@ -88,9 +72,9 @@ export class Ipv6Input {
   }
 
   /** Also finds out whether it is for a group. */
-  #addressProblem(iface: NetworkInterface): Ipv6Drop | undefined {
+  #addressProblem(datagram: Datagram, iface: NetworkInterface): Ipv6Drop | undefined {
     const { local } = this.#parts;
-    const { source, destination } = this.#datagram;
+    const { source, destination } = datagram;
     // [S-046] RFC 8200 §5
     if (!iface.carries(6)) return 'ipv6-link-mtu';
     const from = local.classify(source);
@@ -105,7 +89,7 @@ export class Ipv6Input {
     const to = local.classify(destination);
     // A host forwards nothing.
     if (to === 'other') return 'ipv6-not-for-us';
-    this.#datagram.group = to !== 'local';
+    datagram.group = to !== 'local';
     if (to === 'multicast') {
       // RFC 4291 §2.7: scope 0 is reserved; scope 1 never leaves an interface.
       const scope = scopeOf(destination);
@@ -116,8 +100,7 @@ export class Ipv6Input {
     return undefined;
   }
 
-  #extensionProblem(): Ipv6Drop | undefined {
-    const datagram = this.#datagram;
+  #extensionProblem(datagram: Datagram): Ipv6Drop | undefined {
     const chain = this.#chain;
     const flaw = checkExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
     datagram.protocol = chain.protocol;
@@ -134,10 +117,9 @@ export class Ipv6Input {
 }
 
 /** Reads a checked fixed header. What the link padded stays behind `packetEnd`. */
-function describe(datagram: Datagram, memory: Memory, offset: number): void {
-  const { view } = memory;
-  datagram.memory = memory;
-  datagram.packetStart = offset;
+function describe(datagram: Datagram): void {
+  const { packetStart: offset } = datagram;
+  const { view } = datagram.memory;
   datagram.packetEnd = offset + ipv6TotalLength(view, offset);
   datagram.version = 6;
   datagram.source.setIpv6(view, ipv6SourceAt(offset));

@@ -134,8 +134,6 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
   connectBy: number | undefined = undefined;
   /** When the oldest unacknowledged octet began to wait: R2 counts from here. */
   stalledSince: number = 0;
-  /** When the last segment arrived. */
-  heardAt: number = 0;
   /** When something was last sent, for restart after idle (RFC 5681 §4.1). */
   lastSentAt: number = -1;
 

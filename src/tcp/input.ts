@@ -27,7 +27,6 @@ function otherStates(tcb: ControlBlock, segment: Segment): void {
   if (!checkTimestamp(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
   // A sign of life is only what fits (Linux: tcp_ack): others could keep a dead peer's connection alive.
-  tcb.heardAt = segment.now;
   tcb.keepalive?.onActivity(segment.now);
   noteTimestamp(tcb, segment);
   if (!checkRst(tcb, segment)) return;
