@@ -35,7 +35,7 @@ export interface IcmpErrorsParts {
   limit: IcmpRateLimit;
 }
 
-/** Sends ICMP errors about arrived datagrams, where that is allowed. */
+/** Sends ICMP errors about arrived IPv4 datagrams, where that is allowed. */
 export class IcmpErrors {
   readonly #parts: IcmpErrorsParts;
 
@@ -73,7 +73,7 @@ export class IcmpErrors {
     const { view } = datagram.memory;
     if (datagram.group) return false;
     if (!this.#isOneHost(datagram.source)) return false;
-    if (datagram.version === 4 && ipv4FragmentOffset(view, datagram.packetStart) !== 0) return false;
+    if (ipv4FragmentOffset(view, datagram.packetStart) !== 0) return false;
     // Of ICMP only queries may be answered, and the type must be there to be seen.
     if (datagram.protocol !== Protocol.ICMP) return true;
     return datagram.length >= ICMP_HEADER_LENGTH && icmpType(view, datagram.start) === IcmpType.ECHO_REQUEST;
@@ -83,7 +83,7 @@ export class IcmpErrors {
   #isOneHost(source: AddressWords): boolean {
     const kind = this.#parts.local.classify(source);
     if (kind === 'broadcast' || kind === 'multicast' || isUnspecified(source)) return false;
-    return source.family === 6 || source.d >>> 28 !== 15;
+    return source.d >>> 28 !== 15;
   }
 }
 
