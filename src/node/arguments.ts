@@ -100,3 +100,17 @@ export function checkStack(value: unknown, expected = 'a Stack, as new Stack() m
   if (typeof tcp?.connect === 'function' && typeof udp?.bind === 'function') return;
   throw invalidArgType('stack', expected, value);
 }
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
+export function toTypeOfService(value: unknown, name: string): number {
+  checkInteger(value, name, 0, 255);
+  return Number(value);
+}
+
+/** @throws ERR_INVALID_ARG_VALUE: sockets carry bytes */
+export function refuseObjectMode(options: object): void {
+  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) {
+    const value: unknown = Reflect.get(options, name);
+    if (value) throw invalidArgValue(`options.${name}`, value, 'is not supported');
+  }
+}

@@ -1,5 +1,6 @@
 import nodeNet from 'node:net';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
 
@@ -80,4 +81,10 @@ export function acceptInstances(faces: readonly object[], node: abstract new (..
       return faces.includes(this) ? value instanceof node : Reflect.apply(own, this, [value]);
     },
   });
+}
+
+/** Node's own way to make a destroyed stream new; it has no public name. */
+export function undestroy(stream: Duplex): void {
+  const method: unknown = Reflect.get(stream, '_undestroy');
+  if (typeof method === 'function') Reflect.apply(method, stream, []);
 }

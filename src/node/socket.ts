@@ -1,5 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import diagnostics from 'node:diagnostics_channel';
 import { isIP } from 'node:net';
 import type { AddressInfo, BlockList } from 'node:net';
@@ -8,47 +8,27 @@ import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import { localInfo, remoteInfo } from './address-info.ts';
 import { checkBlockList, isBlocked } from './block-lists.ts';
-import { checkFunction, checkInteger, normalizeArguments, toDelay } from './arguments.ts';
+import { checkFunction, normalizeArguments, refuseObjectMode, toDelay, toTypeOfService } from './arguments.ts';
 import { Dial } from './dial.ts';
+import { HeldWrite } from './held-write.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
 import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
-import { closedBeforeConnected, endedByPeer, invalidArgType, invalidArgValue, socketClosed } from './net-errors.ts';
+import { hasMissedHandle, missHandle } from './missed-handle.ts';
+import { endedByPeer, invalidArgType, invalidArgValue, socketClosed } from './net-errors.ts';
 import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
-import { extendNodeSocket } from './node-internals.ts';
+import { extendNodeSocket, undestroy } from './node-internals.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
 import { SocketPump } from './socket-pump.ts';
 import type { PumpOwner } from './socket-pump.ts';
+import { toBytes, waitingBytes } from './stream-writes.ts';
+import type { StreamWrite, WriteCallback } from './stream-writes.ts';
 import { UserBuffer } from './user-buffer.ts';
-
-/** How `write`, `end` and their like are called back. */
-export type WriteCallback = (error?: Error | null) => void;
 
 type Listener = Parameters<Duplex['once']>[1];
 
-/** A write that waits for 'connect'. */
-interface HeldWrite {
-  readonly chunks: Uint8Array | Uint8Array[];
-  readonly length: number;
-  readonly send: () => void;
-  /** Bytes that the attempt under way has taken already, for its SYN. */
-  taken: number;
-}
-
 const dialled = diagnostics.channel('net.client.socket');
-/** The open socket whose handle was looked for in this tick; there is none. */
-let handleMissed: object | undefined;
-
-/** http looks for it, too, but in another tick than programs are told of the socket. See `once`. */
-function missHandle(socket: object): void {
-  if (handleMissed === undefined) process.nextTick(forgetMissed);
-  handleMissed = socket;
-}
-
-function forgetMissed(): void {
-  handleMissed = undefined;
-}
 /** One listener for all sockets. */
 let onStreamEnd: (this: Socket) => void;
 
@@ -162,14 +142,10 @@ export class Socket extends Duplex {
     return undefined;
   }
 
-  /**
-   * Node's tls takes a socket without a handle for one that is not connected, and waits for 'connect' (`_init` of
-   * lib/_tls_wrap.js). Where it is open, that has passed: who has just looked for the handle and then waits is told in
-   * the next tick.
-   */
+  /** Who has just looked for the handle of an open socket, and then waits for 'connect', is told in the next tick. */
   override once(event: string | symbol, listener: Listener): this {
     super.once(event, listener);
-    if (event === 'connect' && handleMissed === this) process.nextTick(() => this.#tellConnected(listener));
+    if (event === 'connect' && hasMissedHandle(this)) process.nextTick(() => this.#tellConnected(listener));
     return this;
   }
 
@@ -191,9 +167,7 @@ export class Socket extends Duplex {
 
   /** Bytes written so far, those that wait in the stream included. */
   get bytesWritten(): number {
-    let bytes = this.#dispatched + (this.#held?.length ?? 0);
-    for (const { chunk, encoding } of waitingWrites(this)) bytes += byteLength(chunk, encoding);
-    return bytes;
+    return this.#dispatched + (this.#held?.length ?? 0) + waitingBytes(this);
   }
 
   /** Node's own name for those that do not wait. */
@@ -381,14 +355,9 @@ export class Socket extends Duplex {
     this.#write(bytes, bytes.byteLength, callback);
   }
 
-  override _writev(items: WaitingWrite[], callback: WriteCallback): void {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    for (const { chunk, encoding } of items) {
-      const bytes = toBytes(chunk, encoding);
-      chunks.push(bytes);
-      length += bytes.byteLength;
-    }
+  override _writev(writes: StreamWrite[], callback: WriteCallback): void {
+    const chunks = writes.map(({ chunk, encoding }) => toBytes(chunk, encoding));
+    const length = chunks.reduce((total, { byteLength }) => total + byteLength, 0);
     this.#write(chunks, length, callback);
   }
 
@@ -429,27 +398,16 @@ export class Socket extends Duplex {
     else callback(socketClosed());
   }
 
-  /** As in Node the write takes its turn among the listeners of 'connect'. The stream gives one write at a time. */
+  /** The stream gives one write at a time. */
   #hold(chunks: Uint8Array | Uint8Array[], length: number, callback: WriteCallback): void {
-    const send = (): void => {
+    const send = (taken: number): void => {
       this.#held = undefined;
-      this.off('close', failed);
       if (this.#pump === undefined) this.#write(chunks, length, callback);
-      else this.#pump.write(chunks, length, callback, held.taken);
+      else this.#pump.write(chunks, length, callback, taken);
     };
-    // As in Node it hears of the end among those who listen for it.
-    const failed = (): void => callback(closedBeforeConnected());
-    const held: HeldWrite = { chunks, length, send, taken: 0 };
-    this.#held = held;
-    this.once('close', failed);
-    this.once('connect', send);
+    this.#held = new HeldWrite(this, chunks, length, send, callback);
     const attempt = this.#dial?.connection;
-    if (attempt?.get('fastOpen')) this.#writeEarly(attempt);
-  }
-
-  /** Each attempt gets it anew: what the one before had taken is lost with it. */
-  #writeEarly(connection: Connection): void {
-    if (this.#held !== undefined) this.#held.taken = connection.write(this.#held.chunks);
+    if (attempt?.get('fastOpen')) this.#held.writeEarly(attempt);
   }
 
   #dialOwner(): ConstructorParameters<typeof Dial>[0] {
@@ -467,7 +425,7 @@ export class Socket extends Duplex {
       attempted: (addresses) => {
         this.autoSelectFamilyAttemptedAddresses = addresses;
       },
-      early: (connection) => this.#writeEarly(connection),
+      early: (connection) => this.#held?.writeEarly(connection),
       opened: (connection, context) => this.#opened(connection, context),
       finish: () => void this.end(),
       destroy: (error) => void this.destroy(error),
@@ -535,7 +493,7 @@ export class Socket extends Duplex {
   /** After 'error', and where there was a connection after all that other sockets have to tell in this round. */
   #emitCloseSoon(wasOpen: boolean, hadError: boolean): void {
     // It still counts in `bytesWritten`.
-    if (this.#held !== undefined) this.off('connect', this.#held.send);
+    this.#held?.cancel();
     const close = (): void => {
       if (wasOpen) this.emit('close', hadError);
       else this.emit('close');
@@ -593,41 +551,4 @@ export class Socket extends Duplex {
 extendNodeSocket(Socket.prototype);
 if (!HAS_TYPE_OF_SERVICE) {
   for (const name of ['setTypeOfService', 'getTypeOfService']) Reflect.deleteProperty(Socket.prototype, name);
-}
-
-interface WaitingWrite {
-  readonly chunk: Buffer | string;
-  readonly encoding: BufferEncoding;
-}
-
-/** The writes that the stream has not handed down yet. */
-function waitingWrites(stream: Duplex): Iterable<WaitingWrite> {
-  return Reflect.get(stream, 'writableBuffer') as WaitingWrite[];
-}
-
-function toBytes(chunk: Buffer | string, encoding: BufferEncoding): Buffer {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk;
-}
-
-function byteLength(chunk: Buffer | string, encoding: BufferEncoding): number {
-  return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.byteLength;
-}
-
-/** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
-function toTypeOfService(value: unknown, name: string): number {
-  checkInteger(value, name, 0, 255);
-  return Number(value);
-}
-
-function refuseObjectMode(options: object): void {
-  for (const name of ['objectMode', 'readableObjectMode', 'writableObjectMode']) {
-    const value: unknown = Reflect.get(options, name);
-    if (value) throw invalidArgValue(`options.${name}`, value, 'is not supported');
-  }
-}
-
-/** Node's own way to make a destroyed stream new; it has no public name. */
-function undestroy(stream: Duplex): void {
-  const method: unknown = Reflect.get(stream, '_undestroy');
-  if (typeof method === 'function') Reflect.apply(method, stream, []);
 }
