@@ -1,5 +1,6 @@
 import type { Counters } from '../buffer/counters.ts';
 import type { ControlBlock } from '../tcp/control-block.ts';
+import { release } from '../tcp/ending.ts';
 
 /** How many connections may be kept for nobody's sake but the network's. */
 export interface LingeringLimits {
@@ -59,7 +60,7 @@ export class Lingering {
   #releaseOldest(): void {
     for (const tcb of this.#timeWait) {
       this.#counters.add('tcp-time-wait-overflow');
-      return tcb.release('2msl');
+      return release(tcb, '2msl');
     }
   }
 

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../errors.ts';
 import { requireBytes, requireCallbacks, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
+import { becomeOrphan, fail, release, settleOrphan } from './ending.ts';
 import { Notice } from './notice.ts';
 import { deliver, dueNotices, endUnread } from './deliver.ts';
 import { openEarly } from './fast-open-server.ts';
@@ -246,12 +247,12 @@ export class Connection {
     // [SHLD-3] [MAY-1] RFC 9293 §3.6.1, [S-102] RFC 2525 §2.17: unread data was lost.
     if (tcb.receiveQueue.length > 0) return this.abort();
     // RFC 9293 §3.10.4: in SYN-SENT the control block is deleted.
-    if (tcb.state === 'SYN_SENT') return tcb.release('end');
+    if (tcb.state === 'SYN_SENT') return release(tcb, 'end');
     const now = tcb.host.clock.now();
     if (tcb.state === 'TIME_WAIT') tcb.orphan = true;
-    else tcb.becomeOrphan(now);
+    else becomeOrphan(tcb, now);
     this.shutdown();
-    if (tcb.state === 'FIN_WAIT_2') tcb.settleOrphan(now);
+    if (tcb.state === 'FIN_WAIT_2') settleOrphan(tcb, now);
     tcb.touch();
   }
 
@@ -265,7 +266,7 @@ export class Connection {
     if (tcb.state === 'CLOSED') return;
     tcb.notices = 0;
     if (RESET_BY_ABORT.has(tcb.state)) sendReset(tcb, tcb.snd.nxt);
-    tcb.release('end');
+    release(tcb, 'end');
   }
 
   /**
@@ -364,7 +365,7 @@ export class Connection {
   giveWay(syn: Segment, timestamps: boolean): number | undefined {
     const tcb = this.#tcb;
     if (!mayReopen(tcb, syn, timestamps)) return undefined;
-    tcb.release('end');
+    release(tcb, 'end');
     return tcb.snd.nxt;
   }
 
@@ -376,9 +377,9 @@ export class Connection {
   /** @internal Ends with an error, and a RST where the peer knows of us: the stack is closing. */
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
-    if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? tcb.fail(code) : tcb.release('end');
+    if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? fail(tcb, code) : release(tcb, 'end');
     this.#reset();
-    tcb.fail(code);
+    fail(tcb, code);
   }
 
   /** @internal A segment for this connection. */
@@ -443,7 +444,7 @@ export class Connection {
   #broken(error: unknown): void {
     const tcb = this.#tcb;
     this.#reset();
-    tcb.fail('ECONNABORTED', error);
+    fail(tcb, 'ECONNABORTED', error);
     tcb.host.broken(tcb, error);
   }
 

@@ -38,14 +38,6 @@ import { Timestamps } from './timestamps.ts';
 import { UrgentMark } from './urgent.ts';
 import { UserTimeout, giveUpAfter } from './user-timeout.ts';
 
-/** MSL of 30 s, as Linux: TIME-WAIT lasts 60 s (TCP_TIMEWAIT_LEN). RFC 9293 §3.4.2 suggests two minutes and leaves it free. */
-export const TIME_WAIT_US = 60_000_000;
-/** An orphan waits so long in FIN-WAIT-2 for the peer's FIN. Linux: net.ipv4.tcp_fin_timeout. */
-const FIN_TIMEOUT_US = 60_000_000;
-
-/** An orphan keeps the process alive for so long at the most. */
-const ORPHAN_HOLD_US = 60_000_000;
-
 /**
  * Bytes that a connection may receive and hold whatever others hold of the memory budget: two stacks full of what they
  * send would else wait for each other. Linux: net.ipv4.tcp_rmem, the first value.
@@ -432,71 +424,6 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
     if (this.orphan) return;
     this.trouble = code;
     this.notify(Notice.softError);
-  }
-
-  /** Ends the connection with an error for its owner. */
-  fail(code: ErrorCode, cause?: unknown): void {
-    if (this.state === 'CLOSED') return;
-    this.error ??= this.errorOf(code, cause);
-    this.notices |= Notice.error;
-    this.release('end');
-  }
-
-  /** The owner has gone: bytes and FIN that are not acknowledged yet keep the process alive for a while. */
-  becomeOrphan(now: number): void {
-    this.orphan = true;
-    this.notices = Notice.close;
-    this.setReferenced(true);
-    this.releaseAt = now + ORPHAN_HOLD_US;
-    const { linger } = this.options;
-    if (linger !== undefined) this.lingerAt = now + linger * 1000;
-    this.host.lingers(this);
-  }
-
-  /** Our FIN is acknowledged: an orphan has nothing more to deliver, and waits for the peer's FIN only so long. */
-  settleOrphan(now: number): void {
-    this.releaseAt = undefined;
-    this.setReferenced(false);
-    this.lingerAt = now + FIN_TIMEOUT_US;
-  }
-
-  /** CLOSED: forgets everything but what the owner has not read yet. */
-  release(event: StateEvent): void {
-    this.enter(event);
-    this.wakeAt(Infinity);
-    this.lingerAt = this.connectBy = undefined;
-    this.#endSending();
-    this.acker.sent();
-    this.dropOutOfOrder();
-    this.synDue = false;
-    this.notify(Notice.close);
-    this.account();
-    this.setReferenced(false);
-    this.listener?.forget(this);
-    this.host.released(this);
-  }
-
-  /** TIME-WAIT: the owner is done, the ports stay taken for 2 MSL. [MUST-13] RFC 9293 §3.6.1 */
-  enterTimeWait(now: number): void {
-    // Whoever was told of the new state may have aborted.
-    if (this.state !== 'TIME_WAIT') return;
-    this.#endSending();
-    this.lingerAt = now + TIME_WAIT_US;
-    this.notify(Notice.close);
-    this.account();
-    this.setReferenced(false);
-    this.host.lingers(this);
-  }
-
-  /** Nothing is sent (again) any more, and no timer waits for an acknowledgment. */
-  #endSending(): void {
-    this.retransmitAt = this.tailProbeAt = this.ecn.resumeAt = Infinity;
-    this.releaseAt = this.pacer = undefined;
-    if (this.sack !== undefined) this.sack.reorderAt = Infinity;
-    this.mustRetransmit = this.tailProbeDue = false;
-    this.persist = this.keepalive = this.cork = undefined;
-    this.sendQueue.clear();
-    this.scoreboard.clear();
   }
 
   /** The next time at which `onTimer` has something to do, in microseconds; Infinity for never. */

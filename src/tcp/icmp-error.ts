@@ -2,6 +2,7 @@ import type { IcmpError } from '../buffer/icmp-error.ts';
 import { seqAdd, seqLe, seqLt } from '../buffer/seq.ts';
 import { tcpSequence } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
+import { fail } from './ending.ts';
 import { noteFastOpenFailure } from './fast-open-client.ts';
 import { tooBig } from './segment-size.ts';
 
@@ -25,7 +26,7 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   // [SHLD-26] RFC 5461 §4.1, RFC 5927 §5.2: hard errors end a connection only before it is synchronized;
   // [MUST-56] soft ones never do, and to TCP a parameter problem, EINVAL in both ICMPs, is one (RFC 9293 §3.9.2.2).
   const hard = error.hard && error.code !== 'EINVAL';
-  if (hard && tcb.state === 'SYN_SENT') tcb.fail(error.code);
+  if (hard && tcb.state === 'SYN_SENT') fail(tcb, error.code);
   else {
     tcb.softError = error.code; // [SHLD-25] reported in place of ETIMEDOUT
     tcb.reportSoftError(error.code);

@@ -4,6 +4,7 @@ import type { AckEvent } from './ack-event.ts';
 import type { ControlBlock } from './control-block.ts';
 import { AckReport } from './ack-report.ts';
 import { DeliveryRate } from './delivery-rate.ts';
+import { enterTimeWait, release, settleOrphan } from './ending.ts';
 import { Notice } from './notice.ts';
 import { synAcknowledged } from './fast-open-client.ts';
 import { answerEcho, isEcho } from './input-ecn.ts';
@@ -195,14 +196,14 @@ function closeByAck(tcb: ControlBlock, now: number): void {
   switch (tcb.state) {
     case 'FIN_WAIT_1':
       tcb.enter('ack-of-fin');
-      if (tcb.orphan) tcb.settleOrphan(now);
+      if (tcb.orphan) settleOrphan(tcb, now);
       break;
     case 'CLOSING':
       tcb.enter('ack-of-fin');
-      tcb.enterTimeWait(now);
+      enterTimeWait(tcb, now);
       break;
     case 'LAST_ACK':
-      tcb.release('ack-of-fin');
+      release(tcb, 'ack-of-fin');
       break;
     default:
   }

@@ -2,6 +2,7 @@ import { seqGt, seqLe } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
+import { fail } from './ending.ts';
 import { learnCookie } from './fast-open-client.ts';
 import { acceptSyn, established } from './handshake.ts';
 import { takeAck } from './input-ack.ts';
@@ -21,7 +22,7 @@ export function synSentArrives(tcb: ControlBlock, segment: Segment): void {
   if (segment.has(TcpFlag.RST)) {
     if (!hasAck) return;
     if (tcb.ecn.mayRetry) tcb.synDue = true;
-    else tcb.fail('ECONNREFUSED');
+    else fail(tcb, 'ECONNREFUSED');
     return;
   }
   // Fourth, the SYN bit.

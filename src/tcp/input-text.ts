@@ -2,6 +2,7 @@ import { seqAdd, seqDiff, seqLt, seqMin } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { ControlBlock } from './control-block.ts';
 import { RECEIVE_FLOOR } from './control-block.ts';
+import { enterTimeWait, release } from './ending.ts';
 import { Notice } from './notice.ts';
 import { ReceiveAutotuning, largestReceiveBuffer } from './receive-autotuning.ts';
 import { Reassembly } from './reassembly.ts';
@@ -108,7 +109,7 @@ export function takeSynText(tcb: ControlBlock): void {
 function rejectText(tcb: ControlBlock): void {
   tcb.host.counters.add('tcp-data-after-close');
   sendReset(tcb, tcb.snd.nxt);
-  tcb.release('end');
+  release(tcb, 'end');
 }
 
 /**
@@ -234,7 +235,7 @@ export function processFin(tcb: ControlBlock, segment: Segment): void {
   tcb.acker.ackNow();
   const wasFinWait2 = tcb.state === 'FIN_WAIT_2';
   tcb.enter('fin');
-  if (wasFinWait2) tcb.enterTimeWait(segment.now);
+  if (wasFinWait2) enterTimeWait(tcb, segment.now);
   tcb.endReceived = true;
   tcb.notify(Notice.end);
 }

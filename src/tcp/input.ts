@@ -2,7 +2,7 @@ import { seqAdd, seqDiff, seqLe, seqLt } from '../buffer/seq.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
-import { TIME_WAIT_US } from './control-block.ts';
+import { TIME_WAIT_US, fail, release } from './ending.ts';
 import { established } from './handshake.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
@@ -171,19 +171,19 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
   switch (tcb.state) {
     case 'SYN_RECV':
       // RFC 9293 §3.10.7.4: a passive open returns to LISTEN (the listener is still there), an active one was refused.
-      if (tcb.handedOver) tcb.fail('ECONNRESET');
-      else if (tcb.passive) tcb.release('end');
-      else tcb.fail('ECONNREFUSED');
+      if (tcb.handedOver) fail(tcb, 'ECONNRESET');
+      else if (tcb.passive) release(tcb, 'end');
+      else fail(tcb, 'ECONNREFUSED');
       break;
     case 'CLOSING':
     case 'LAST_ACK':
       // Both have closed: nothing to tell, unless bytes were lost.
-      if (tcb.sendQueue.length > 0) tcb.fail('ECONNRESET');
-      else tcb.release('end');
+      if (tcb.sendQueue.length > 0) fail(tcb, 'ECONNRESET');
+      else release(tcb, 'end');
       break;
     default:
       // [MUST-12] RFC 9293 §3.6: the application learns that the peer aborted.
-      tcb.fail('ECONNRESET');
+      fail(tcb, 'ECONNRESET');
   }
   return false;
 }
@@ -194,7 +194,7 @@ function checkRst(tcb: ControlBlock, segment: Segment): boolean {
 function checkSyn(tcb: ControlBlock, segment: Segment): boolean {
   if (!segment.has(TcpFlag.SYN)) return true;
   // One that its owner has already is not given up for it.
-  if (tcb.state === 'SYN_RECV' && tcb.passive && !tcb.handedOver) tcb.release('end');
+  if (tcb.state === 'SYN_RECV' && tcb.passive && !tcb.handedOver) release(tcb, 'end');
   else challenge(tcb, segment.now);
   return false;
 }

@@ -7,6 +7,7 @@ import { refuse } from './closed.ts';
 import { Connection } from './connection.ts';
 import { ControlBlock } from './control-block.ts';
 import type { Endpoints } from './control-block.ts';
+import { release } from './ending.ts';
 import type { FastOpenCookies } from './fast-open.ts';
 import { FastOpenQueue, judgeSyn } from './fast-open-server.ts';
 import { recallSyn, sendCookie } from './cookie-handshake.ts';
@@ -247,7 +248,7 @@ export class Listener {
   #dropOldest(): void {
     for (const tcb of this.#pending) {
       this.#host.counters.add('tcp-backlog-overflow');
-      tcb.release('end');
+      release(tcb, 'end');
       this.#pending.delete(tcb);
       return;
     }

@@ -1,6 +1,7 @@
 import { seqDiff } from '../buffer/seq.ts';
 import type { ControlBlock } from './control-block.ts';
 import { timerSample } from './ack-event.ts';
+import { fail, release } from './ending.ts';
 import { fastOpenTimeout, noteFastOpenFailure } from './fast-open-client.ts';
 import { reorderingTimeout, reportLoss } from './input-sack.ts';
 import type { Keepalive } from './keepalive.ts';
@@ -19,7 +20,7 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
   tcb.timestamps.tick(now);
   if (tcb.connectBy !== undefined && tcb.connectBy <= now) {
     noteFastOpenFailure(tcb, now);
-    return tcb.fail(tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
+    return fail(tcb, tcb.softError ?? 'ETIMEDOUT'); // [MUST-20] [MUST-23] R2 of a SYN
   }
   if (tcb.lingerAt !== undefined && tcb.lingerAt <= now) return lingerOver(tcb);
   if (tcb.releaseAt !== undefined && tcb.releaseAt <= now) {
@@ -39,13 +40,13 @@ export function timersExpire(tcb: ControlBlock, now: number): void {
 
 /** 2 MSL, the wait of an orphan for the peer's FIN, or the time that `linger` gave it, have passed. */
 function lingerOver(tcb: ControlBlock): void {
-  if (tcb.state === 'TIME_WAIT') return tcb.release('2msl');
+  if (tcb.state === 'TIME_WAIT') return release(tcb, '2msl');
   // The peer must know that what it misses will not come any more.
   if (!tcb.finAcked) {
     tcb.host.counters.add('tcp-linger-timeout');
     sendReset(tcb, tcb.snd.nxt);
   }
-  tcb.release('end');
+  release(tcb, 'end');
 }
 
 /** RFC 8985 §7.3: a tail loss probe is due; false when there is none, or what SACK reports has made it needless. */
@@ -65,7 +66,7 @@ function retransmissionTimeout(tcb: ControlBlock, now: number): void {
   const { rto, congestion } = tcb;
   // [MUST-20] [MUST-21] RFC 9293 §3.8.3: R2 closes the connection.
   if (congestion !== undefined && now - tcb.stalledSince >= tcb.giveUpAfter) {
-    return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
+    return fail(tcb, tcb.softError ?? 'ETIMEDOUT');
   }
   tcb.timeouts++;
   tcb.expiries = tcb.progressed ? 1 : tcb.expiries + 1;
@@ -143,14 +144,14 @@ function probe(tcb: ControlBlock, persist: Persist, now: number): void {
   // [MUST-37] [SHLD-17] [S-101] While probes are acknowledged the connection lives on; unanswered ones count
   // towards R2.
   if (persist.unansweredProbes > 0 && now - persist.unansweredSince >= tcb.giveUpAfter) {
-    return tcb.fail(tcb.softError ?? 'ETIMEDOUT');
+    return fail(tcb, tcb.softError ?? 'ETIMEDOUT');
   }
   // [S-101] RFC 6429 §4: nobody is left to wait for a peer that keeps the window of an orphan closed, once probes can't
   // come any slower (Linux: tcp_probe_timer).
   if (tcb.orphan && tcb.snd.wnd === 0 && persist.slowest) {
     tcb.host.counters.add('tcp-orphan-window-closed');
     sendReset(tcb, tcb.snd.nxt);
-    return tcb.release('end');
+    return release(tcb, 'end');
   }
   if (tcb.snd.wnd > 0) tcb.overrideSilly = true;
   else sendProbe(tcb);
@@ -164,5 +165,5 @@ function keepAlive(tcb: ControlBlock, keepalive: Keepalive, now: number): void {
   if (keepalive.onDeadline(now) === 'probe') return void sendKeepalive(tcb);
   // A peer that lives after all learns that nobody is here any more (Linux: tcp_keepalive_timer).
   sendReset(tcb, tcb.snd.nxt);
-  tcb.fail('ETIMEDOUT');
+  fail(tcb, 'ETIMEDOUT');
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TIME_WAIT_US } from '../../src/tcp/control-block.ts';
+import { TIME_WAIT_US } from '../../src/tcp/ending.ts';
 import { inState } from '../support/tcp-world.ts';
 
 /** RFC 1337 §2: what old duplicates can do to a connection in TIME-WAIT, and §3: ignoring RST. */

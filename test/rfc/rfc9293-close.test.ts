@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runScript } from '../../src/sim/index.ts';
-import { TIME_WAIT_US } from '../../src/tcp/control-block.ts';
+import { TIME_WAIT_US } from '../../src/tcp/ending.ts';
 import { established, inState } from '../support/tcp-world.ts';
 import type { OtherState } from '../support/tcp-world.ts';
 
