@@ -554,6 +554,21 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       expect(entries.slice(1)).toEqual(['error EPIPE', 'close true']);
     });
 
+    it('and so does a write that is under way', async () => {
+      const [near, far] = await pair({ allowHalfOpen: true });
+      const entries = journal(far, 'end', 'error', 'close');
+      near.pause();
+      far.resume();
+      const failed = written(far, Buffer.alloc(50_000_000));
+      near.end();
+      await once(far, 'end');
+      const ended = closing(far);
+      near.resetAndDestroy();
+      expect(await failed).toMatchObject({ code: 'EPIPE', syscall: 'write', message: 'write EPIPE' });
+      await ended;
+      expect(entries).toEqual(['end', 'error EPIPE', 'close true']);
+    });
+
     it.each([
       ['data', async (socket: nodeNet.Socket) => void socket.on('data', () => {})],
       ['resume', async (socket: nodeNet.Socket) => void socket.resume()],
