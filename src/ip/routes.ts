@@ -1,5 +1,5 @@
 import { described, requireOptions, requireType, usageError } from '../errors.ts';
-import { Address, isLimitedBroadcast, isMulticast, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { Address, isInterfaceLocal, isLimitedBroadcast, isMulticast, needsZone } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -214,11 +214,6 @@ export class RoutingTable {
 /** [S-046] Links whose MTU is too small have no IPv6 routes. */
 function isCarried({ interface: iface, prefix }: Route): boolean {
   return iface.carries(prefix.address.family);
-}
-
-/** `ff01::/16`: never leaves the interface (RFC 4291 §2.7). */
-function isInterfaceLocal(words: AddressWords): boolean {
-  return words.family === 6 && isMulticast(words) && scopeOf(words) === Scope.INTERFACE;
 }
 
 function connectedRoutes(iface: NetworkInterface): Route[] {

@@ -4,7 +4,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requirePort, systemError } from '../errors.ts';
-import { Address, isMulticast, isUnspecified, sameAddress, Scope, scopeOf } from '../wire/address.ts';
+import { Address, isInterfaceLocal, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
 import type { AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler } from './handler.ts';
@@ -480,11 +480,6 @@ export class UdpSocket {
   #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
-}
-
-/** `ff01::/16` */
-function isInterfaceLocal(words: Address): boolean {
-  return words.family === 6 && isMulticast(words) && scopeOf(words) === Scope.INTERFACE;
 }
 
 function toAddress(address: Address | string): Address {

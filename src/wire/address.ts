@@ -232,6 +232,11 @@ export function needsZone(words: AddressWords): boolean {
   return words.family === 6 && isLinkLocal(words);
 }
 
+/** `ff01::/16`: never leaves the interface (RFC 4291 §2.7). */
+export function isInterfaceLocal(words: AddressWords): boolean {
+  return words.family === 6 && isMulticast(words) && scopeOf(words) === Scope.INTERFACE;
+}
+
 /** The group that every host is in: 224.0.0.1 (RFC 1112 §4), `ff01::1` and `ff02::1` (RFC 4291 §2.7.1). */
 export function isAllHosts(words: AddressWords): boolean {
   if (words.family === 4) return words.d === ALL_HOSTS;

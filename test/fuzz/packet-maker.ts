@@ -1,5 +1,4 @@
 import type { Random } from '../../src/time/clock.ts';
-import { chance, uniform } from '../../src/time/seeded-random.ts';
 import { IcmpType, writeIcmpChecksum } from '../../src/wire/icmp.ts';
 import type { Ipv4Packet } from '../../src/wire/ipv4.ts';
 import { formatPacket, parsePacket } from '../../src/wire/packet.ts';
@@ -7,6 +6,7 @@ import type { TcpSegment } from '../../src/wire/tcp.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import { rawPacket, tcpFields } from '../support/raw-peer.ts';
 import { viewOf } from '../support/wire.ts';
+import { Draw } from './draw.ts';
 
 /** A connection of the stack, as an attacker on its path knows it: numbers as the attacker's segments would carry them. */
 export interface Target {
@@ -75,10 +75,10 @@ const LIKELY_FLAGS = [
 
 /** Makes packets that no honest host sends, from a seed. */
 export class PacketMaker {
-  readonly #random: Random;
+  readonly #draw: Draw;
 
   constructor(random: Random) {
-    this.#random = random;
+    this.#draw = new Draw(random);
   }
 
   /** One packet: mostly well-formed outside and wrong inside, else damaged or garbage. */
@@ -90,13 +90,13 @@ export class PacketMaker {
   }
 
   #any(targets: Targets): Uint8Array {
-    const kind = uniform(this.#random, 100);
-    if (kind < 4) return this.#bytes(uniform(this.#random, 120));
+    const kind = this.#draw.below(100);
+    if (kind < 4) return this.#draw.bytes(this.#draw.below(120));
     if (kind < 7) return this.#looksLikeIp();
     const packet = this.#wellFormed(targets);
     if (kind < 15) return this.#flip(packet);
     if (kind < 22) return this.#flipAndRepair(packet);
-    if (kind < 28) return packet.subarray(0, uniform(this.#random, packet.length + 1));
+    if (kind < 28) return packet.subarray(0, this.#draw.below(packet.length + 1));
     if (kind < 32) return this.#lengthen(packet);
     if (kind < 35) return this.#cutAndRepair(packet);
     if (kind < 38) return this.#withIpOptions(packet);
@@ -104,117 +104,107 @@ export class PacketMaker {
     return packet;
   }
 
-  #pick<T>(values: readonly T[]): T {
-    return values[uniform(this.#random, values.length)]!;
-  }
-
-  #chance(p: number): boolean {
-    return chance(this.#random, p);
-  }
-
-  #bytes(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    this.#random.fill(bytes);
-    return bytes;
-  }
-
   /** Garbage behind a first byte, lengths and checksum that hold. */
   #looksLikeIp(): Uint8Array {
-    const bytes = this.#bytes(20 + uniform(this.#random, 60));
+    const bytes = this.#draw.bytes(20 + this.#draw.below(60));
     return formatPacket({
       ip: {
         ...parsed(rawPacket('10.0.0.9', '10.0.0.1', {})),
         payload: bytes,
-        protocol: this.#pick([1, 6, 17, 2, 41, 50, 255, uniform(this.#random, 256)]),
+        protocol: this.#draw.pick([1, 6, 17, 2, 41, 50, 255, this.#draw.below(256)]),
       },
     });
   }
 
   #wellFormed(targets: Targets): Uint8Array {
-    const source = this.#chance(0.1) ? this.#pick(IMPOSSIBLE_SOURCES) : this.#pick(STRANGERS);
-    const destination = this.#chance(0.12) ? this.#pick(OTHER_DESTINATIONS) : targets.own;
+    const source = this.#draw.chance(0.1) ? this.#draw.pick(IMPOSSIBLE_SOURCES) : this.#draw.pick(STRANGERS);
+    const destination = this.#draw.chance(0.12) ? this.#draw.pick(OTHER_DESTINATIONS) : targets.own;
     const ip: Partial<Ipv4Packet> = {
-      ttl: this.#pick([64, 1, 0, 255]),
-      trafficClass: uniform(this.#random, 256),
-      identification: uniform(this.#random, 0x1_0000),
+      ttl: this.#draw.pick([64, 1, 0, 255]),
+      trafficClass: this.#draw.below(256),
+      identification: this.#draw.below(0x1_0000),
     };
-    const kind = uniform(this.#random, 100);
+    const kind = this.#draw.below(100);
     if (kind < 10) return rawPacket(source, destination, { icmp: this.#icmp() }, ip);
     if (kind < 20) return rawPacket(source, destination, { icmp: this.#icmpError(targets, source) }, ip);
     if (kind < 32) return rawPacket(source, destination, { udp: this.#udp(targets) }, ip);
-    if (kind < 35) return rawPacket(source, destination, {}, { ...ip, payload: this.#bytes(30) });
+    if (kind < 35) return rawPacket(source, destination, {}, { ...ip, payload: this.#draw.bytes(30) });
     if (kind < 50 || targets.connections.length === 0) {
       return rawPacket(source, destination, { tcp: this.#anyTcp(targets) }, ip);
     }
-    const target = this.#pick(targets.connections);
+    const target = this.#draw.pick(targets.connections);
     const tcp = this.#aimed(target);
-    return rawPacket(this.#chance(0.03) ? source : target.address, this.#chance(0.03) ? destination : target.own, {
-      tcp,
-    });
+    return rawPacket(
+      this.#draw.chance(0.03) ? source : target.address,
+      this.#draw.chance(0.03) ? destination : target.own,
+      {
+        tcp,
+      },
+    );
   }
 
   #icmp(): { type: number; code: number; rest: number; payload: Uint8Array } {
-    const type = this.#chance(0.5) ? IcmpType.ECHO_REQUEST : uniform(this.#random, 20);
-    const size = this.#pick([0, 8, 56, 1472, uniform(this.#random, 3000)]);
-    return { type, code: uniform(this.#random, 3), rest: this.#random.uint32(), payload: this.#bytes(size) };
+    const type = this.#draw.chance(0.5) ? IcmpType.ECHO_REQUEST : this.#draw.below(20);
+    const size = this.#draw.pick([0, 8, 56, 1472, this.#draw.below(3000)]);
+    return { type, code: this.#draw.below(3), rest: this.#draw.uint32(), payload: this.#draw.bytes(size) };
   }
 
   /** An error that quotes something the stack sent, something it didn't, or garbage. */
   #icmpError(targets: Targets, source: string): { type: number; code: number; rest: number; payload: Uint8Array } {
-    const type = this.#pick([3, 3, 3, 4, 5, 11, 12]);
-    const code = uniform(this.#random, this.#chance(0.9) ? 16 : 256);
-    let quote: Uint8Array = this.#bytes(uniform(this.#random, 60));
-    if (this.#chance(0.5) && targets.sent.length > 0) quote = this.#pick(targets.sent);
-    else if (this.#chance(0.6)) quote = rawPacket(targets.own, source, { tcp: this.#anyTcp(targets) });
-    if (this.#chance(0.2)) quote = this.#flip(quote);
-    if (this.#chance(0.3)) quote = quote.subarray(0, uniform(this.#random, quote.length + 1));
-    return { type, code, rest: this.#random.uint32(), payload: quote };
+    const type = this.#draw.pick([3, 3, 3, 4, 5, 11, 12]);
+    const code = this.#draw.below(this.#draw.chance(0.9) ? 16 : 256);
+    let quote: Uint8Array = this.#draw.bytes(this.#draw.below(60));
+    if (this.#draw.chance(0.5) && targets.sent.length > 0) quote = this.#draw.pick(targets.sent);
+    else if (this.#draw.chance(0.6)) quote = rawPacket(targets.own, source, { tcp: this.#anyTcp(targets) });
+    if (this.#draw.chance(0.2)) quote = this.#flip(quote);
+    if (this.#draw.chance(0.3)) quote = quote.subarray(0, this.#draw.below(quote.length + 1));
+    return { type, code, rest: this.#draw.uint32(), payload: quote };
   }
 
   #udp(targets: Targets): { sourcePort: number; destinationPort: number; payload: Uint8Array; checksum?: number } {
     const datagram = {
-      sourcePort: this.#chance(0.1) ? 0 : uniform(this.#random, 0x1_0000),
+      sourcePort: this.#draw.chance(0.1) ? 0 : this.#draw.below(0x1_0000),
       destinationPort: this.#port(targets),
-      payload: this.#bytes(this.#pick([0, 1, 100, 1472, uniform(this.#random, 4000)])),
+      payload: this.#draw.bytes(this.#draw.pick([0, 1, 100, 1472, this.#draw.below(4000)])),
     };
-    const choice = uniform(this.#random, 10);
+    const choice = this.#draw.below(10);
     if (choice === 0) return { ...datagram, checksum: 0 };
-    return choice === 1 ? { ...datagram, checksum: uniform(this.#random, 0x1_0000) } : datagram;
+    return choice === 1 ? { ...datagram, checksum: this.#draw.below(0x1_0000) } : datagram;
   }
 
   #port(targets: Targets): number {
-    return this.#chance(0.75) ? this.#pick(targets.ports) : uniform(this.#random, 0x1_0000);
+    return this.#draw.chance(0.75) ? this.#draw.pick(targets.ports) : this.#draw.below(0x1_0000);
   }
 
   /** A segment for nobody in particular: mostly SYNs for a listener. */
   #anyTcp(targets: Targets): TcpSegment {
     return tcpFields({
-      sourcePort: this.#chance(0.02) ? 0 : uniform(this.#random, 0x1_0000),
+      sourcePort: this.#draw.chance(0.02) ? 0 : this.#draw.below(0x1_0000),
       destinationPort: this.#port(targets),
-      sequence: this.#random.uint32(),
-      acknowledgment: this.#random.uint32(),
-      flags: this.#chance(0.4) ? SYN : this.#flags(),
-      reserved: this.#chance(0.1) ? uniform(this.#random, 8) : 0,
-      window: uniform(this.#random, 0x1_0000),
-      urgentPointer: uniform(this.#random, 0x1_0000),
+      sequence: this.#draw.uint32(),
+      acknowledgment: this.#draw.uint32(),
+      flags: this.#draw.chance(0.4) ? SYN : this.#flags(),
+      reserved: this.#draw.chance(0.1) ? this.#draw.below(8) : 0,
+      window: this.#draw.below(0x1_0000),
+      urgentPointer: this.#draw.below(0x1_0000),
       options: this.#options(),
-      payload: this.#bytes(this.#pick([0, 0, 1, 536, 1400])),
+      payload: this.#draw.bytes(this.#draw.pick([0, 0, 1, 536, 1400])),
     });
   }
 
   /** A segment for a connection whose numbers are known: around what is expected. */
   #aimed(target: Target): TcpSegment {
-    if (this.#chance(0.4)) return this.#playedAlong(target);
+    if (this.#draw.chance(0.4)) return this.#playedAlong(target);
     return tcpFields({
       sourcePort: target.port,
       destinationPort: target.stackPort,
       sequence: (target.sequence + this.#offset()) >>> 0,
-      acknowledgment: (target.acknowledgment + (this.#chance(0.6) ? 0 : this.#offset())) >>> 0,
+      acknowledgment: (target.acknowledgment + (this.#draw.chance(0.6) ? 0 : this.#offset())) >>> 0,
       flags: this.#flags(),
-      window: this.#pick([0, 1, 100, 65_535, uniform(this.#random, 0x1_0000)]),
-      urgentPointer: this.#pick([0, 1, 65_535]),
-      options: this.#chance(0.7) ? new Uint8Array(0) : this.#options(),
-      payload: this.#bytes(this.#pick([0, 0, 1, 2, 100, 1400])),
+      window: this.#draw.pick([0, 1, 100, 65_535, this.#draw.below(0x1_0000)]),
+      urgentPointer: this.#draw.pick([0, 1, 65_535]),
+      options: this.#draw.chance(0.7) ? new Uint8Array(0) : this.#options(),
+      payload: this.#draw.bytes(this.#draw.pick([0, 0, 1, 2, 100, 1400])),
     });
   }
 
@@ -225,53 +215,52 @@ export class PacketMaker {
       destinationPort: target.stackPort,
       sequence: target.sequence,
       acknowledgment: target.acknowledgment,
-      flags: this.#chance(0.03) ? FIN | ACK : ACK | PSH,
-      window: this.#pick([65_535, 5000, 0]),
-      payload: this.#bytes(this.#pick([0, 0, 1, 500, 1400])),
+      flags: this.#draw.chance(0.03) ? FIN | ACK : ACK | PSH,
+      window: this.#draw.pick([65_535, 5000, 0]),
+      payload: this.#draw.bytes(this.#draw.pick([0, 0, 1, 500, 1400])),
     });
   }
 
   #offset(): number {
-    const random = this.#random;
-    switch (uniform(random, 8)) {
+    switch (this.#draw.below(8)) {
       case 0:
       case 1:
       case 2:
         return 0;
       case 3:
-        return uniform(random, 5) - 2;
+        return this.#draw.below(5) - 2;
       case 4:
-        return uniform(random, 4000) - 2000;
+        return this.#draw.below(4000) - 2000;
       case 5:
-        return uniform(random, 140_000) - 70_000;
+        return this.#draw.below(140_000) - 70_000;
       case 6:
-        return this.#pick([0x7fff_ffff, -0x8000_0000, 0x4000_0000, 524_288, -524_288]);
+        return this.#draw.pick([0x7fff_ffff, -0x8000_0000, 0x4000_0000, 524_288, -524_288]);
       default:
-        return random.uint32() | 0;
+        return this.#draw.uint32() | 0;
     }
   }
 
   #flags(): number {
-    return this.#chance(0.85) ? this.#pick(LIKELY_FLAGS) : uniform(this.#random, 512);
+    return this.#draw.chance(0.85) ? this.#draw.pick(LIKELY_FLAGS) : this.#draw.below(512);
   }
 
   /** Option bytes: right, with lengths that lie, or noise. */
   #options(): Uint8Array {
-    const choice = uniform(this.#random, 6);
-    if (choice === 0) return Uint8Array.of(2, 4, uniform(this.#random, 256), uniform(this.#random, 256));
-    if (choice === 1) return Uint8Array.of(2, 4, 0, uniform(this.#random, 3), 3, 3, uniform(this.#random, 256), 1);
-    const bytes = this.#bytes(4 * uniform(this.#random, 11));
+    const choice = this.#draw.below(6);
+    if (choice === 0) return Uint8Array.of(2, 4, this.#draw.below(256), this.#draw.below(256));
+    if (choice === 1) return Uint8Array.of(2, 4, 0, this.#draw.below(3), 3, 3, this.#draw.below(256), 1);
+    const bytes = this.#draw.bytes(4 * this.#draw.below(11));
     if (choice > 3 && bytes.length > 1) {
-      bytes[0] = this.#pick([2, 3, 4, 5, 8, 254]);
-      bytes[1] = this.#pick([0, 1, 2, 3, 40, 255]);
+      bytes[0] = this.#draw.pick([2, 3, 4, 5, 8, 254]);
+      bytes[1] = this.#draw.pick([0, 1, 2, 3, 40, 255]);
     }
     return bytes;
   }
 
   #flip(packet: Uint8Array): Uint8Array {
     const bytes = packet.slice();
-    for (let i = 1 + uniform(this.#random, 4); i > 0 && bytes.length > 0; i--) {
-      bytes[uniform(this.#random, Math.min(bytes.length, 64))]! ^= 1 << uniform(this.#random, 8);
+    for (let i = 1 + this.#draw.below(4); i > 0 && bytes.length > 0; i--) {
+      bytes[this.#draw.below(Math.min(bytes.length, 64))]! ^= 1 << this.#draw.below(8);
     }
     return bytes;
   }
@@ -291,7 +280,7 @@ export class PacketMaker {
   }
 
   #lengthen(packet: Uint8Array): Uint8Array {
-    const bytes = new Uint8Array(packet.length + 1 + uniform(this.#random, this.#pick([8, 2000, 60_000])));
+    const bytes = new Uint8Array(packet.length + 1 + this.#draw.below(this.#draw.pick([8, 2000, 60_000])));
     bytes.set(packet);
     return bytes;
   }
@@ -299,22 +288,22 @@ export class PacketMaker {
   /** A transport part cut short under an IP header that agrees. */
   #cutAndRepair(packet: Uint8Array): Uint8Array {
     const ip = parsed(packet);
-    return formatPacket({ ip: { ...ip, payload: ip.payload.subarray(0, uniform(this.#random, 30)) } });
+    return formatPacket({ ip: { ...ip, payload: ip.payload.subarray(0, this.#draw.below(30)) } });
   }
 
   #withIpOptions(packet: Uint8Array): Uint8Array {
-    const options = this.#bytes(4 * (1 + uniform(this.#random, 10)));
-    if (this.#chance(0.6)) {
-      options[0] = this.#pick([0, 1, 7, 68, 131, 137, 148]);
-      options[1] = this.#pick([0, 1, 2, 3, 4, 11, options.length, 255]);
+    const options = this.#draw.bytes(4 * (1 + this.#draw.below(10)));
+    if (this.#draw.chance(0.6)) {
+      options[0] = this.#draw.pick([0, 1, 7, 68, 131, 137, 148]);
+      options[1] = this.#draw.pick([0, 1, 2, 3, 4, 11, options.length, 255]);
     }
     const ip = parsed(packet);
     return formatPacket({ ip: { ...ip, options, payload: ip.payload.subarray(0, 1400) } });
   }
 
   #asFragment(packet: Uint8Array): Uint8Array {
-    const fragmentOffset = this.#chance(0.3) ? 0 : 8 * uniform(this.#random, 8192);
-    return formatPacket({ ip: { ...parsed(packet), moreFragments: this.#chance(0.5), fragmentOffset } });
+    const fragmentOffset = this.#draw.chance(0.3) ? 0 : 8 * this.#draw.below(8192);
+    return formatPacket({ ip: { ...parsed(packet), moreFragments: this.#draw.chance(0.5), fragmentOffset } });
   }
 }
 

@@ -1,5 +1,4 @@
 import type { Random } from '../../src/time/clock.ts';
-import { chance, uniform } from '../../src/time/seeded-random.ts';
 import { Address } from '../../src/wire/address.ts';
 import { IPV6_HEADER_LENGTH } from '../../src/wire/ipv6.ts';
 import { formatPacket } from '../../src/wire/packet.ts';
@@ -7,6 +6,7 @@ import type { Packet6Value } from '../../src/wire/packet.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import { tcpFields } from '../support/raw-peer.ts';
 import { viewOf } from '../support/wire.ts';
+import { Draw } from './draw.ts';
 
 const SOURCES = ['fd00::9', 'fd00::77', '2001:db8::33', 'fe80::9'];
 /** Nobody's, everybody's, the stack's own, or none of IPv6. */
@@ -19,10 +19,10 @@ const { SYN, ACK, RST, FIN, PSH } = TcpFlag;
 
 /** Makes IPv6 packets that no honest host sends, from a seed. */
 export class PacketMaker6 {
-  readonly #random: Random;
+  readonly #draw: Draw;
 
   constructor(random: Random) {
-    this.#random = random;
+    this.#draw = new Draw(random);
   }
 
   /**
@@ -32,116 +32,104 @@ export class PacketMaker6 {
    * @param sent packets that the stack has sent: errors quote them
    */
   next(ports: readonly number[], sent: readonly Uint8Array[]): Uint8Array {
-    const kind = uniform(this.#random, 100);
+    const kind = this.#draw.below(100);
     if (kind < 5) return this.#garbage();
     const packet = this.#extended(this.#carried(ports, sent));
     if (kind < 15) return this.#flip(packet);
-    if (kind < 22) return packet.subarray(0, 1 + uniform(this.#random, packet.length));
-    if (kind < 26) return Uint8Array.from([...packet, ...this.#bytes(1 + uniform(this.#random, 40))]);
+    if (kind < 22) return packet.subarray(0, 1 + this.#draw.below(packet.length));
+    if (kind < 26) return Uint8Array.from([...packet, ...this.#draw.bytes(1 + this.#draw.below(40))]);
     return packet;
   }
 
-  #pick<T>(values: readonly T[]): T {
-    return values[uniform(this.#random, values.length)]!;
-  }
-
-  #chance(p: number): boolean {
-    return chance(this.#random, p);
-  }
-
-  #bytes(length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    this.#random.fill(bytes);
-    return bytes;
-  }
-
   #garbage(): Uint8Array {
-    const bytes = this.#bytes(1 + uniform(this.#random, 120));
+    const bytes = this.#draw.bytes(1 + this.#draw.below(120));
     bytes[0] = 0x60 | (bytes[0]! & 15);
-    if (bytes.length >= IPV6_HEADER_LENGTH && this.#chance(0.7)) {
+    if (bytes.length >= IPV6_HEADER_LENGTH && this.#draw.chance(0.7)) {
       viewOf(bytes).setUint16(4, bytes.length - IPV6_HEADER_LENGTH);
-      bytes[6] = this.#pick(NEXT_HEADERS);
-      bytes.set(Address.parse(this.#pick(OWN)).bytes(), 24);
+      bytes[6] = this.#draw.pick(NEXT_HEADERS);
+      bytes.set(Address.parse(this.#draw.pick(OWN)).bytes(), 24);
     }
     return bytes;
   }
 
   /** A packet without extension headers. */
   #carried(ports: readonly number[], sent: readonly Uint8Array[]): Packet6Value {
-    const source = this.#chance(0.1) ? this.#pick(IMPOSSIBLE_SOURCES) : this.#pick(SOURCES);
-    const destination = this.#chance(0.15) ? this.#pick(OTHER_DESTINATIONS) : this.#pick(OWN);
-    const port = this.#chance(0.7) ? this.#pick(ports) : uniform(this.#random, 0x1_0000);
-    const kind = uniform(this.#random, 100);
+    const source = this.#draw.chance(0.1) ? this.#draw.pick(IMPOSSIBLE_SOURCES) : this.#draw.pick(SOURCES);
+    const destination = this.#draw.chance(0.15) ? this.#draw.pick(OTHER_DESTINATIONS) : this.#draw.pick(OWN);
+    const port = this.#draw.chance(0.7) ? this.#draw.pick(ports) : this.#draw.below(0x1_0000);
+    const kind = this.#draw.below(100);
     const carried = (): [protocol: number, Omit<Packet6Value, 'ip'>] => {
       if (kind < 20) return [58, { icmp: this.#echo() }];
       if (kind < 40) return [58, { icmp: this.#error(sent) }];
       if (kind < 60) return [17, { udp: this.#udp(port) }];
       if (kind < 95) return [6, { tcp: this.#tcp(port) }];
-      return [this.#pick(NEXT_HEADERS), {}];
+      return [this.#draw.pick(NEXT_HEADERS), {}];
     };
     const [protocol, parts] = carried();
     return {
       ip: {
-        trafficClass: uniform(this.#random, 256),
-        flowLabel: uniform(this.#random, 0x10_0000),
+        trafficClass: this.#draw.below(256),
+        flowLabel: this.#draw.below(0x10_0000),
         nextHeader: protocol,
-        hopLimit: this.#pick([64, 1, 0, 255]),
+        hopLimit: this.#draw.pick([64, 1, 0, 255]),
         source: Address.parse(source),
         destination: Address.parse(destination),
         extensions: new Uint8Array(0),
         protocol,
-        payload: this.#bytes(uniform(this.#random, 60)),
+        payload: this.#draw.bytes(this.#draw.below(60)),
       },
       ...parts,
     };
   }
 
   #echo(): NonNullable<Packet6Value['icmp']> {
-    const type = this.#chance(0.6) ? 128 : uniform(this.#random, 256);
-    const size = this.#pick([0, 8, 56, 1452, uniform(this.#random, 3000)]);
-    return { type, code: uniform(this.#random, 3), rest: this.#random.uint32(), payload: this.#bytes(size) };
+    const type = this.#draw.chance(0.6) ? 128 : this.#draw.below(256);
+    const size = this.#draw.pick([0, 8, 56, 1452, this.#draw.below(3000)]);
+    return { type, code: this.#draw.below(3), rest: this.#draw.uint32(), payload: this.#draw.bytes(size) };
   }
 
   /** An error that quotes something the stack sent, or garbage. */
   #error(sent: readonly Uint8Array[]): NonNullable<Packet6Value['icmp']> {
-    const type = this.#pick([1, 1, 2, 3, 4, 100, 137]);
-    let quote: Uint8Array = this.#bytes(uniform(this.#random, 80));
-    if (this.#chance(0.7) && sent.length > 0) quote = this.#pick(sent).subarray(0, 1232);
-    if (this.#chance(0.2)) quote = this.#flip(quote);
-    if (this.#chance(0.2)) quote = quote.subarray(0, uniform(this.#random, quote.length + 1));
-    const rest = this.#chance(0.5) ? 1000 + uniform(this.#random, 800) : this.#random.uint32();
-    return { type, code: uniform(this.#random, this.#chance(0.9) ? 7 : 256), rest, payload: quote };
+    const type = this.#draw.pick([1, 1, 2, 3, 4, 100, 137]);
+    let quote: Uint8Array = this.#draw.bytes(this.#draw.below(80));
+    if (this.#draw.chance(0.7) && sent.length > 0) quote = this.#draw.pick(sent).subarray(0, 1232);
+    if (this.#draw.chance(0.2)) quote = this.#flip(quote);
+    if (this.#draw.chance(0.2)) quote = quote.subarray(0, this.#draw.below(quote.length + 1));
+    const rest = this.#draw.chance(0.5) ? 1000 + this.#draw.below(800) : this.#draw.uint32();
+    return { type, code: this.#draw.below(this.#draw.chance(0.9) ? 7 : 256), rest, payload: quote };
   }
 
   #udp(destinationPort: number): NonNullable<Packet6Value['udp']> {
     const datagram = {
-      sourcePort: this.#chance(0.1) ? 0 : uniform(this.#random, 0x1_0000),
+      sourcePort: this.#draw.chance(0.1) ? 0 : this.#draw.below(0x1_0000),
       destinationPort,
-      payload: this.#bytes(this.#pick([0, 1, 100, 1452])),
+      payload: this.#draw.bytes(this.#draw.pick([0, 1, 100, 1452])),
     };
-    return this.#chance(0.15) ? { ...datagram, checksum: this.#pick([0, 1, 0xffff]) } : datagram;
+    return this.#draw.chance(0.15) ? { ...datagram, checksum: this.#draw.pick([0, 1, 0xffff]) } : datagram;
   }
 
   #tcp(destinationPort: number): NonNullable<Packet6Value['tcp']> {
     return tcpFields({
-      sourcePort: this.#chance(0.02) ? 0 : 1 + uniform(this.#random, 50),
+      sourcePort: this.#draw.chance(0.02) ? 0 : 1 + this.#draw.below(50),
       destinationPort,
-      sequence: this.#pick([1000, 1001, 1002, this.#random.uint32()]),
-      acknowledgment: this.#random.uint32(),
-      flags: this.#chance(0.5) ? SYN : this.#pick([ACK, RST, RST | ACK, FIN | ACK, PSH | ACK, SYN | ACK, 0, 0x1ff]),
-      window: uniform(this.#random, 0x1_0000),
-      payload: this.#bytes(this.#pick([0, 0, 1, 100, 1220])),
+      sequence: this.#draw.pick([1000, 1001, 1002, this.#draw.uint32()]),
+      acknowledgment: this.#draw.uint32(),
+      flags: this.#draw.chance(0.5)
+        ? SYN
+        : this.#draw.pick([ACK, RST, RST | ACK, FIN | ACK, PSH | ACK, SYN | ACK, 0, 0x1ff]),
+      window: this.#draw.below(0x1_0000),
+      payload: this.#draw.bytes(this.#draw.pick([0, 0, 1, 100, 1220])),
     });
   }
 
   /** With extension headers in front, or without. */
   #extended(packet: Packet6Value): Uint8Array {
-    if (this.#chance(0.6)) return formatPacket(packet);
+    if (this.#draw.chance(0.6)) return formatPacket(packet);
     const { nextHeader } = packet.ip;
     // A long row of headers that are harmless one by one, or a few that may be anything.
-    const row = this.#chance(0.05);
-    const types = Array.from({ length: row ? 12 : 1 + uniform(this.#random, 3) }, () =>
-      row ? 60 : this.#pick([0, 43, 44, 60]),
+    const row = this.#draw.chance(0.05);
+    const types = Array.from({ length: row ? 12 : 1 + this.#draw.below(3) }, () =>
+      row ? 60 : this.#draw.pick([0, 43, 44, 60]),
     );
     const headers = types.map((type, i) => {
       const next = types[i + 1] ?? nextHeader;
@@ -153,20 +141,20 @@ export class PacketMaker6 {
 
   #header(type: number, next: number): Uint8Array {
     if (type === 44) {
-      const field = this.#chance(0.5) ? 0 : this.#pick([1, 8, 0xfff8, 6]);
-      return Uint8Array.of(next, 0, field >>> 8, field & 255, 0, 0, 0, uniform(this.#random, 4));
+      const field = this.#draw.chance(0.5) ? 0 : this.#draw.pick([1, 8, 0xfff8, 6]);
+      return Uint8Array.of(next, 0, field >>> 8, field & 255, 0, 0, 0, this.#draw.below(4));
     }
     if (type === 43)
-      return Uint8Array.of(next, 0, this.#pick([0, 2, 3, 4, 253]), this.#chance(0.5) ? 0 : 1, 0, 0, 0, 0);
-    const option = this.#pick([0x01, 0x05, 0x1e, 0x4b, 0x85, 0xc2, 0xc9]);
-    const length = this.#chance(0.9) ? 4 : uniform(this.#random, 256);
-    return Uint8Array.of(next, 0, this.#chance(0.5) ? 1 : option, length, 0, 0, 0, 0);
+      return Uint8Array.of(next, 0, this.#draw.pick([0, 2, 3, 4, 253]), this.#draw.chance(0.5) ? 0 : 1, 0, 0, 0, 0);
+    const option = this.#draw.pick([0x01, 0x05, 0x1e, 0x4b, 0x85, 0xc2, 0xc9]);
+    const length = this.#draw.chance(0.9) ? 4 : this.#draw.below(256);
+    return Uint8Array.of(next, 0, this.#draw.chance(0.5) ? 1 : option, length, 0, 0, 0, 0);
   }
 
   #flip(packet: Uint8Array): Uint8Array {
     const bytes = packet.slice();
-    for (let i = 1 + uniform(this.#random, 4); i > 0 && bytes.length > 0; i--) {
-      bytes[uniform(this.#random, Math.min(bytes.length, 80))]! ^= 1 << uniform(this.#random, 8);
+    for (let i = 1 + this.#draw.below(4); i > 0 && bytes.length > 0; i--) {
+      bytes[this.#draw.below(Math.min(bytes.length, 80))]! ^= 1 << this.#draw.below(8);
     }
     return bytes;
   }

@@ -22,6 +22,13 @@ describe('goodput, in Mbit/s:', () => {
     },
   );
 
+  it('the snapshot has each cell with each controller', () => {
+    const missing = GRID.flatMap((cell) => CONTROLLERS.map((congestion) => ({ cell, congestion }))).filter(
+      ({ cell, congestion }) => recorded(cell, congestion) === undefined,
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('these are 24 cells of the grid', () => {
     expect(new Set(QUICK.map(nameOf)).size).toBe(24);
     expect(GRID.length).toBe(180);
