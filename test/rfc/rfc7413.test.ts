@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { congestionControls } from '../../src/index.ts';
 import type { ConnectOptions, Connection, ListenOptions } from '../../src/index.ts';
 import type { Told } from '../../src/sim/index.ts';
+import { failingController } from '../support/congestion.ts';
 import type { Expected, Heard, SegmentSpec, TcpPeer } from '../support/tcp-peer.ts';
 import { stream } from '../support/tcp-peer.ts';
 import { World } from '../support/tcp-world.ts';
@@ -712,26 +713,14 @@ describe('RFC 7413 §5.1: limits', () => {
   });
 
   it('one that fails before the handshake is over: the peer, which has our SYN-ACK, learns of it', () => {
-    let failing = false;
-    congestionControls.register('test-fails-early', ({ mss }) => ({
-      name: 'test-fails-early',
-      get cwnd() {
-        if (failing) throw new Error('my controller');
-        return 10 * mss;
-      },
-      ssthresh: 10 * mss,
-      onAck: () => {},
-      onCongestion: () => {},
-      onRecovered: () => {},
-      onIdle: () => {},
-    }));
+    const controller = failingController('test-fails-early');
     const { world, accepted, cookie } = listening({ congestion: 'test-fails-early' });
     const peer = world.client();
     peer.send({ flags: 'S', mss: 1460, fastOpen: cookie, data: 100 });
     peer.expect({ flags: 'SA', ack: 101 });
     const { connection, events } = accepted[0]!;
     expect(connection.state).toBe('SYN_RECV');
-    failing = true;
+    controller.failing = true;
     connection.write(stream(0, 10));
     expect(() => world.advance(0)).toThrow('my controller');
     world.advance(0);

@@ -1,3 +1,4 @@
+import { congestionControls } from '../../src/tcp/congestion/registry.ts';
 import type { CongestionSample } from '../../src/tcp/congestion/controller.ts';
 
 /** A sample of an ACK of one segment of 1000 bytes by a sender that uses its window; what a test names differs. */
@@ -22,4 +23,22 @@ export function congestionSample(values: Partial<CongestionSample> = {}): Conges
     recovering: false,
     ...values,
   };
+}
+
+/** Registers a controller of ten segments that throws, with `my controller`, while its switch is on. */
+export function failingController(name: string): { failing: boolean } {
+  const controller = { failing: false };
+  congestionControls.register(name, ({ mss }) => ({
+    name,
+    get cwnd() {
+      if (controller.failing) throw new Error('my controller');
+      return 10 * mss;
+    },
+    ssthresh: 10 * mss,
+    onAck: () => {},
+    onCongestion: () => {},
+    onRecovered: () => {},
+    onIdle: () => {},
+  }));
+  return controller;
 }

@@ -3,6 +3,7 @@ import { NO_OFFLOAD, Stack, batchOf, cable, impair, congestionControls } from '.
 import type { Connection, ConnectionOptions, Link, LinkHost } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { Reno } from '../../../src/tcp/congestion/reno.ts';
+import { failingController } from '../../support/congestion.ts';
 import { World, established } from '../../support/tcp-world.ts';
 
 const SECOND = 1_000_000;
@@ -115,21 +116,9 @@ function source(
 }
 
 describe('a part of the user’s that throws', () => {
-  let failing = false;
-  congestionControls.register('test-throws', ({ mss }) => ({
-    name: 'test-throws',
-    get cwnd() {
-      if (failing) throw new Error('my controller');
-      return 10 * mss;
-    },
-    ssthresh: 10 * mss,
-    onAck: () => {},
-    onCongestion: () => {},
-    onRecovered: () => {},
-    onIdle: () => {},
-  }));
+  const controller = failingController('test-throws');
   afterEach(() => {
-    failing = false;
+    controller.failing = false;
   });
 
   it('ends its own connection, tells the program, and harms no other', () => {
@@ -138,7 +127,7 @@ describe('a part of the user’s that throws', () => {
     const bad = source(alice, 7, 5_000_000, { congestion: 'test-throws' });
     const good = source(alice, 8, 2_000_000);
     clock.advance(10_000);
-    failing = true;
+    controller.failing = true;
     const errors: unknown[] = [];
     for (let i = 0; i < 1000; i++) {
       try {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Stack, congestionControls } from '../../../src/index.ts';
 import type { Connection } from '../../../src/index.ts';
 import { VirtualClock } from '../../../src/sim/index.ts';
+import { failingController } from '../../support/congestion.ts';
 import { stream } from '../../support/tcp-peer.ts';
 import { connected } from '../../support/tcp-gate.ts';
 import { World, established, inState } from '../../support/tcp-world.ts';
@@ -210,24 +211,12 @@ describe('an exception', () => {
   }));
 
   it('of a congestion controller resets the connection: the peer learns of it', () => {
-    let failing = false;
-    congestionControls.register('test-fails', ({ mss }) => ({
-      name: 'test-fails',
-      get cwnd() {
-        if (failing) throw new Error('my controller');
-        return 10 * mss;
-      },
-      ssthresh: 10 * mss,
-      onAck: () => {},
-      onCongestion: () => {},
-      onRecovered: () => {},
-      onIdle: () => {},
-    }));
+    const controller = failingController('test-fails');
     const { world, peer, connection } = established({ tcp: { congestion: 'test-fails' } });
-    failing = true;
+    controller.failing = true;
     connection.write(new Uint8Array(10));
     expect(() => world.advance(0)).toThrow('my controller');
-    failing = false;
+    controller.failing = false;
     world.advance(0);
     peer.expect({ flags: 'RA', seq: 1 });
   });
