@@ -13,7 +13,7 @@ import { Protocol } from '../wire/protocol.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
 import type { IcmpRateLimit } from './rate-limit.ts';
-import type { RoutingTable } from './routes.ts';
+import type { ReturnWays } from './return-ways.ts';
 
 /** A code of "destination unreachable". */
 export type UnreachableCode = (typeof IcmpUnreachable)[keyof typeof IcmpUnreachable];
@@ -27,7 +27,7 @@ const UDP_CHECKSUM = 6;
 const ERROR_OPTIONS: SendOptions = { ttl: 64, trafficClass: 0xc0 };
 
 export interface IcmpErrorsParts {
-  routes: RoutingTable;
+  ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
   counters: Counters;
@@ -45,10 +45,11 @@ export class IcmpErrors {
 
   /** Tells the sender of a datagram that it could not be delivered. */
   sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
-    const { routes, counters, output, limit } = this.#parts;
+    const { ways, counters, output, limit } = this.#parts;
     if (!this.#mayAnswer(datagram)) return counters.add('icmp-error-suppressed');
-    const iface = routes.lookup(datagram.source)?.interface;
-    if (iface === undefined || !iface.up) return counters.add('icmp-error-no-route');
+    const way = ways.wayBack(datagram);
+    if (way === undefined) return counters.add('icmp-error-no-route');
+    const { interface: iface, nextHop } = way;
     // [S-040] RFC 1812 §4.3.2.8. Inside the host there is nobody to protect.
     if (!iface.loopback && !limit.allow(datagram.source, datagram.now)) {
       return counters.add('icmp-error-rate-limited');
@@ -64,7 +65,7 @@ export class IcmpErrors {
     copyBytes(bytes, at + ICMP_HEADER_LENGTH, datagram.memory.bytes, datagram.packetStart, quote);
     completeQuotedChecksum(datagram, view, at + ICMP_HEADER_LENGTH, quote);
     writeIcmpChecksum(view, at, ICMP_HEADER_LENGTH + quote);
-    output.send(iface, packet, datagram.destination, datagram.source, Protocol.ICMP, ERROR_OPTIONS);
+    output.send(iface, packet, datagram.destination, datagram.source, nextHop, Protocol.ICMP, ERROR_OPTIONS);
     counters.add('icmp-error-sent');
   }
 

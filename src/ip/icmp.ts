@@ -31,7 +31,7 @@ import type { IpHost } from './host.ts';
 import { meaningOf } from './icmp-codes.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
-import type { RoutingTable } from './routes.ts';
+import type { ReturnWays } from './return-ways.ts';
 
 /** Why an ICMP message had no effect: the names it is counted under. */
 export type IcmpDrop =
@@ -52,7 +52,7 @@ export type IcmpDrop =
 const QUOTE_LENGTH = 5;
 
 export interface IcmpParts {
-  routes: RoutingTable;
+  ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
   counters: Counters;
@@ -105,10 +105,11 @@ export class Icmp {
 
   // [S-018] RFC 1122 §3.2.2.6: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): IcmpDrop | undefined {
-    const { routes, output } = this.#parts;
+    const { ways, output } = this.#parts;
     const { memory, start, length } = datagram;
-    const iface = routes.lookup(datagram.source)?.interface;
-    if (iface === undefined || !iface.up) return 'icmp-reply-no-route';
+    const way = ways.wayBack(datagram);
+    if (way === undefined) return 'icmp-reply-no-route';
+    const { interface: iface, nextHop } = way;
     if (IPV4_HEADER_LENGTH + length > iface.mtu) return 'icmp-reply-too-large';
     const packet = iface.queue.reserve(length);
     if (packet === undefined) return 'icmp-reply-queue-full';
@@ -122,7 +123,7 @@ export class Icmp {
     const options = this.#replyOptions;
     // The request's DSCP, but not its ECN mark: ICMP does not respond to congestion (RFC 3168 §6).
     options.trafficClass = datagram.trafficClass & 0xfc;
-    output.send(iface, packet, datagram.destination, datagram.source, Protocol.ICMP, options);
+    output.send(iface, packet, datagram.destination, datagram.source, nextHop, Protocol.ICMP, options);
     return undefined;
   }
 

@@ -53,9 +53,10 @@ export class Icmpv6Errors {
   #send(datagram: Datagram, type: number, code: number, rest: number, tellGroups: boolean): void {
     const { ways, counters, output, limit } = this.#parts;
     if (!this.#mayAnswer(datagram, tellGroups)) return counters.add('icmpv6-error-suppressed');
-    const iface = ways.interfaceFor(datagram);
-    const source = iface && ways.sourceFor(datagram, iface);
-    if (iface === undefined || source === undefined) return counters.add('icmpv6-error-no-route');
+    const way = ways.wayBack(datagram);
+    const source = way && ways.sourceFor(datagram, way.interface);
+    if (way === undefined || source === undefined) return counters.add('icmpv6-error-no-route');
+    const { interface: iface, nextHop } = way;
     // [S-047] RFC 4443 §2.4 (f). Inside the host there is nobody to protect.
     if (!iface.loopback && !limit.allow(datagram.source, datagram.now)) {
       return counters.add('icmpv6-error-rate-limited');
@@ -72,7 +73,7 @@ export class Icmpv6Errors {
     copyBytes(bytes, at + ICMP_HEADER_LENGTH, datagram.memory.bytes, datagram.packetStart, quote);
     completeQuotedChecksum(datagram, view, at + ICMP_HEADER_LENGTH, quote);
     writeIcmpv6Checksum(view, at, length, source, datagram.source);
-    output.send(iface, packet, source, datagram.source, Protocol.ICMPV6, ERROR_OPTIONS);
+    output.send(iface, packet, source, datagram.source, nextHop, Protocol.ICMPV6, ERROR_OPTIONS);
     counters.add('icmpv6-error-sent');
   }
 

@@ -101,9 +101,10 @@ export class Icmpv6 {
   #answer(datagram: Datagram): Icmpv6Drop | undefined {
     const { ways, output } = this.#parts;
     const { memory, start, length } = datagram;
-    const iface = ways.interfaceFor(datagram);
-    const source = iface && ways.sourceFor(datagram, iface);
-    if (iface === undefined || source === undefined) return 'icmpv6-reply-no-route';
+    const way = ways.wayBack(datagram);
+    const source = way && ways.sourceFor(datagram, way.interface);
+    if (way === undefined || source === undefined) return 'icmpv6-reply-no-route';
+    const { interface: iface, nextHop } = way;
     if (IPV6_HEADER_LENGTH + length > iface.mtu) return 'icmpv6-reply-too-large';
     const packet = iface.queue.reserve(length);
     if (packet === undefined) return 'icmpv6-reply-queue-full';
@@ -115,7 +116,7 @@ export class Icmpv6 {
     const options = this.#replyOptions;
     // The request's DSCP, but not its ECN mark: ICMP does not respond to congestion (RFC 3168 §6).
     options.trafficClass = datagram.trafficClass & 0xfc;
-    output.send(iface, packet, source, datagram.source, Protocol.ICMPV6, options);
+    output.send(iface, packet, source, datagram.source, nextHop, Protocol.ICMPV6, options);
     return undefined;
   }
 

@@ -1,3 +1,4 @@
+import type { Packet } from '../buffer/packet.ts';
 import type { TransmitQueue } from '../buffer/transmit-queue.ts';
 import { usageError } from '../errors.ts';
 import type { Link, LinkOffload } from '../link/link.ts';
@@ -41,6 +42,14 @@ export interface InterfaceOptions {
   addresses?: readonly (string | Cidr)[];
 }
 
+/** What an interface tells the rest of IP. */
+export interface NetworkInterfaceHost {
+  /** Its addresses or its state have changed. */
+  changed(): void;
+  /** A packet was put into its queue: it waits for a flush. */
+  transmitted(iface: NetworkInterface): void;
+}
+
 /** What a link may change while it is attached. */
 export interface LinkState {
   up?: boolean;
@@ -61,14 +70,13 @@ export class NetworkInterface {
   readonly loopback: boolean;
   /** Packets on their way to the link. */
   readonly queue: TransmitQueue;
-  readonly #changed: () => void;
+  readonly #host: NetworkInterfaceHost;
   #addresses: readonly Cidr[] = [];
   #mtu: number;
   #up: boolean;
   #offload: LinkOffload;
 
-  /** @param changed told of every change of addresses or state */
-  constructor(index: number, options: InterfaceOptions, changed: () => void) {
+  constructor(index: number, options: InterfaceOptions, host: NetworkInterfaceHost) {
     const { name, queue, medium = 'ip', mtu = 1500, up = true, offload = NO_OFFLOAD, loopback = false } = options;
     if (typeof name !== 'string' || name === '') {
       throw usageError('ERR_INVALID_ARG_VALUE', 'an interface needs a name, like tun0');
@@ -81,7 +89,7 @@ export class NetworkInterface {
     this.#mtu = checkMtu(mtu);
     this.#up = up;
     this.#offload = offload;
-    this.#changed = changed;
+    this.#host = host;
     for (const address of options.addresses ?? []) this.#append(address);
   }
 
@@ -128,7 +136,7 @@ export class NetworkInterface {
    */
   addAddress(address: string | Cidr): void {
     this.#append(address);
-    this.#changed();
+    this.#host.changed();
   }
 
   /**
@@ -143,7 +151,17 @@ export class NetworkInterface {
       throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
     }
     this.#addresses = rest;
-    this.#changed();
+    this.#host.changed();
+  }
+
+  /**
+   * Sends the packet that `queue.reserve` gave, its IP header written, to a neighbour on this link.
+   *
+   * @param _nextHop the neighbour; a link that has only one other end needs no address of it
+   */
+  transmit(_packet: Packet, _nextHop: AddressWords): void {
+    this.queue.commit();
+    this.#host.transmitted(this);
   }
 
   /** Takes over what the link says of itself. */
@@ -154,7 +172,7 @@ export class NetworkInterface {
     this.#up = up;
     this.#mtu = checked;
     this.#offload = offload;
-    this.#changed();
+    this.#host.changed();
   }
 
   /**

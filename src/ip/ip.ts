@@ -7,6 +7,7 @@ import { allocateMemory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
 import { usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
+import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
@@ -36,6 +37,8 @@ export interface IpOptions {
   random: Random;
   counters: Counters;
   host: IpHost;
+  /** Timers of IP's own housekeeping: none of them is unrest, none keeps the process alive. */
+  timers: TimerWheel;
 }
 
 /**
@@ -45,6 +48,7 @@ export interface IpOptions {
 export class Ip {
   readonly routes: RoutingTable;
   readonly local: LocalAddresses = new LocalAddresses();
+  readonly #host: IpHost;
   readonly #interfaces = new Map<number, NetworkInterface>();
   readonly #ways: ReturnWays;
   readonly #paths: PathFinder;
@@ -58,18 +62,19 @@ export class Ip {
 
   constructor(options: IpOptions) {
     const { clock, random, counters, host } = options;
+    this.#host = host;
     const { local } = this;
     const interfaces = this.#interfaces;
     this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => interfaces.values() }, local });
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });
     this.#ways = ways;
-    const output4 = new Ipv4Output(host);
-    const output6 = new Ipv6Output(host);
+    const output4 = new Ipv4Output();
+    const output6 = new Ipv6Output();
     const pathMtus = new PathMtuCache(clock, counters);
     this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs: { 4: output4, 6: output6 } });
     const limit = new IcmpRateLimit(random, clock.now());
-    const parts = { routes, local, output: output4, counters, limit, host };
+    const parts = { ways, local, output: output4, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts) });
     const parts6 = { ways, local, output: output6, counters, limit, host };
@@ -91,7 +96,10 @@ export class Ip {
     if (this.interfaces.some((iface) => iface.name === options.name)) {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
-    const iface = new NetworkInterface(++this.#lastIndex, options, () => this.#changed());
+    const iface = new NetworkInterface(++this.#lastIndex, options, {
+      changed: () => this.#changed(),
+      transmitted: (sender) => this.#host.transmitted(sender),
+    });
     for (const { address } of iface.addresses) {
       const other = this.interfaces.find(({ addresses }) => addresses.some((own) => own.address.equals(address)));
       if (other === undefined) continue;

@@ -2,23 +2,17 @@ import type { Packet } from '../buffer/packet.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH, writeIpv4Header } from '../wire/ipv4.ts';
-import type { IpHost } from './host.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { IpOutput } from './output.ts';
 
 /** Puts IPv4 headers in front of packets and queues them. */
 export class Ipv4Output implements IpOutput {
-  readonly #host: IpHost;
-
-  constructor(host: IpHost) {
-    this.#host = host;
-  }
-
   send(
     iface: NetworkInterface,
     packet: Packet,
     source: AddressWords,
     destination: AddressWords,
+    nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
   ): void {
@@ -29,7 +23,6 @@ export class Ipv4Output implements IpOutput {
     const { ttl, trafficClass } = options;
     const { view } = packet.memory;
     writeIpv4Header(view, start, source.d, destination.d, protocol, packet.length, ttl, trafficClass, 0, true);
-    iface.queue.commit();
-    this.#host.transmitted(iface);
+    iface.transmit(packet, nextHop);
   }
 }

@@ -2,23 +2,17 @@ import type { Packet } from '../buffer/packet.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { IPV6_HEADER_LENGTH, writeIpv6Header } from '../wire/ipv6.ts';
-import type { IpHost } from './host.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { IpOutput } from './output.ts';
 
 /** Puts IPv6 headers in front of packets and queues them. */
 export class Ipv6Output implements IpOutput {
-  readonly #host: IpHost;
-
-  constructor(host: IpHost) {
-    this.#host = host;
-  }
-
   send(
     iface: NetworkInterface,
     packet: Packet,
     source: AddressWords,
     destination: AddressWords,
+    nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
   ): void {
@@ -27,7 +21,6 @@ export class Ipv6Output implements IpOutput {
     const { ttl, trafficClass } = options;
     // The flow label is left 0: RFC 6437 §3.1 lets a source that labels nothing say so.
     writeIpv6Header(packet.memory.view, start, source, destination, protocol, payloadLength, ttl, trafficClass, 0);
-    iface.queue.commit();
-    this.#host.transmitted(iface);
+    iface.transmit(packet, nextHop);
   }
 }

@@ -5,12 +5,17 @@ import type { NetworkInterface } from './interface.ts';
 
 /** One IP version's way out: what paths and ICMP use of it. */
 export interface IpOutput {
-  /** Sends the packet that `iface.queue.reserve` gave: header in front, into the queue, and the stack is told. */
+  /**
+   * Sends the packet that `iface.queue.reserve` gave: header in front, and on to the neighbour.
+   *
+   * @param nextHop the gateway, or `destination` itself when that is on the link
+   */
   send(
     iface: NetworkInterface,
     packet: Packet,
     source: AddressWords,
     destination: AddressWords,
+    nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
   ): void;

@@ -48,7 +48,7 @@ export class PathFinder {
     if (isConfined(bound, route.interface)) return 'EINVAL';
     const source = bound ?? this.#sourceFor(route, peer);
     if (source === undefined) return 'EADDRNOTAVAIL';
-    return new IpPath(this.#context, source, peer, route.interface);
+    return new IpPath(this.#context, source, peer, route);
   }
 
   /** The way back to where a datagram came from. */
@@ -96,7 +96,7 @@ export class PathFinder {
     const source = bound ?? this.#withZone(iface.sourceFor(target), iface);
     if (source === undefined) return 'EADDRNOTAVAIL';
     const inZone = needsZone(peer) && peer.zone === undefined ? Address.fromWords(peer, iface.name) : peer;
-    return new IpPath(this.#context, source, inZone, iface, true);
+    return new IpPath(this.#context, source, inZone, { interface: iface, via: undefined }, true);
   }
 
   /** [S-026] RFC 1122 §3.3.4.3: the source follows from the route. */

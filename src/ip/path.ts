@@ -1,6 +1,7 @@
 import type { Packet } from '../buffer/packet.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode } from '../errors.ts';
+import { isLimitedBroadcast, isMulticast } from '../wire/address.ts';
 import type { Address } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
 import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
@@ -8,7 +9,7 @@ import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
 import type { LearntMtu, PathMtuCache } from './path-mtu-cache.ts';
-import type { RoutingTable } from './routes.ts';
+import type { Route, RoutingTable } from './routes.ts';
 
 /** What a path needs of IP. */
 export interface PathContext {
@@ -28,6 +29,7 @@ export class IpPath implements Path {
   readonly #output: IpOutput;
   /** The interface of the route in use; the last one when there is no route at the moment. */
   #interface: NetworkInterface;
+  #nextHop: Address;
   readonly #pinned: boolean;
   /** The routing generation that `#interface` and `#problem` were found in. */
   #generation: number;
@@ -41,7 +43,7 @@ export class IpPath implements Path {
     context: PathContext,
     local: Address,
     remote: Address,
-    leavesBy: NetworkInterface,
+    way: Pick<Route, 'interface' | 'via'>,
     pinned: boolean = false,
   ) {
     this.local = local;
@@ -49,7 +51,8 @@ export class IpPath implements Path {
     this.headerLength = remote.family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH;
     this.#context = context;
     this.#output = context.outputs[remote.family];
-    this.#interface = leavesBy;
+    this.#interface = way.interface;
+    this.#nextHop = nextHopOf(way, remote);
     this.#pinned = pinned;
     this.#generation = context.routes.generation;
   }
@@ -108,7 +111,7 @@ export class IpPath implements Path {
   adviseNegative(): void {
     // [S-023] RFC 1122 §3.3.1.4, §3.3.1.5: an alternate gateway is chosen; those of other paths stay.
     const other = this.#pinned ? undefined : this.#context.routes.alternative(this.remote, this.#interface);
-    if (other !== undefined) this.#interface = other.interface;
+    if (other !== undefined) this.#take(other);
   }
 
   /** Nothing also when there is no route: callers `refresh` first. */
@@ -118,7 +121,12 @@ export class IpPath implements Path {
   }
 
   send(packet: Packet, protocol: number, options: SendOptions): void {
-    this.#output.send(this.#interface, packet, this.local, this.remote, protocol, options);
+    this.#output.send(this.#interface, packet, this.local, this.remote, this.#nextHop, protocol, options);
+  }
+
+  #take(route: Route): void {
+    this.#interface = route.interface;
+    this.#nextHop = nextHopOf(route, this.remote);
   }
 
   #lookAgain(): ErrorCode | undefined {
@@ -127,7 +135,12 @@ export class IpPath implements Path {
     if (this.#pinned) return this.#interface.carries(this.remote.family) ? undefined : 'ENETUNREACH';
     const route = routes.lookup(this.remote);
     if (route === undefined) return 'ENETUNREACH';
-    this.#interface = route.interface;
+    this.#take(route);
     return undefined;
   }
+}
+
+/** A gateway leads to hosts only: groups are on the link itself. */
+function nextHopOf({ via }: Pick<Route, 'via'>, remote: Address): Address {
+  return via === undefined || isMulticast(remote) || isLimitedBroadcast(remote) ? remote : via;
 }

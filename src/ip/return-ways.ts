@@ -12,19 +12,35 @@ export interface ReturnWaysContext {
   readonly interfaces: ReadonlyMap<number, NetworkInterface>;
 }
 
-/** How an IPv6 answer goes back to where a packet came from: a link-local source is on the link that it came by. */
+/** Where a packet goes first. */
+export interface Way {
+  interface: NetworkInterface;
+  /** The gateway, or the destination itself when that is on the link. */
+  nextHop: AddressWords;
+}
+
+/** How an answer goes back to where a packet came from: a link-local source is on the link that it came by. */
 export class ReturnWays {
   readonly #context: ReturnWaysContext;
+
+  /** The one answer of `wayBack`, rewritten for each. */
+  #way: Way | undefined;
 
   constructor(context: ReturnWaysContext) {
     this.#context = context;
   }
 
-  /** The interface to answer by, if it is up. */
-  interfaceFor({ source, interfaceIndex }: Datagram): NetworkInterface | undefined {
+  /** The way to answer by, if its interface is up: valid until the next is asked for. */
+  wayBack({ source, interfaceIndex }: Datagram): Way | undefined {
     const { routes, interfaces } = this.#context;
-    const iface = needsZone(source) ? interfaces.get(interfaceIndex) : routes.lookup(source)?.interface;
-    return iface?.up === true ? iface : undefined;
+    const route = needsZone(source) ? undefined : routes.lookup(source);
+    const iface = needsZone(source) ? interfaces.get(interfaceIndex) : route?.interface;
+    if (iface?.up !== true) return undefined;
+    const nextHop = route?.via ?? source;
+    const way = (this.#way ??= { interface: iface, nextHop });
+    way.interface = iface;
+    way.nextHop = nextHop;
+    return way;
   }
 
   /** The source of the answer: the address that was asked; of a question to a group, one that suits (RFC 4443 §2.2). */

@@ -77,6 +77,8 @@ export class Stack {
   readonly counters: Counters = new Counters();
   /** @internal */
   readonly events: Events<StackEvents>;
+  /** IP's own timers: caches that age, neighbours that are asked. */
+  readonly #housekeeping: TimerWheel;
   readonly #interfaces = new Map<number, Interface>();
   /** Interfaces with packets that were not offered to their link yet. */
   readonly #pending = new Set<Interface>();
@@ -101,9 +103,10 @@ export class Stack {
     this.budget = new MemoryBudget(options.memory);
     this.events = new Events(this.clock);
     this.wheel = new TimerWheel(this.clock);
+    this.#housekeeping = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
-    this.ip = new Ip({ clock, random, counters, host: this.#ipHost() });
+    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.#alive = clock.timer(() => this.#keepAlive(0));
@@ -222,6 +225,7 @@ export class Stack {
     await shutDown(this, timeoutUs);
     this.#closed = true;
     this.wheel.close();
+    this.#housekeeping.close();
     this.#alive.cancel();
     this.#blocked.clear();
     const ends = this.interfaces.map((iface) => iface.detach());

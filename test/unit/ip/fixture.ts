@@ -9,6 +9,7 @@ import type { IpHost } from '../../../src/ip/host.ts';
 import type { InterfaceOptions, NetworkInterface } from '../../../src/ip/interface.ts';
 import { Ip } from '../../../src/ip/ip.ts';
 import { seededRandom } from '../../../src/time/seeded-random.ts';
+import { TimerWheel } from '../../../src/time/timer-wheel.ts';
 import { VirtualClock } from '../../../src/time/virtual-clock.ts';
 import { Address } from '../../../src/wire/address.ts';
 import type { IcmpMessage } from '../../../src/wire/icmp.ts';
@@ -74,7 +75,13 @@ export class IpBench implements IpHost {
   onDatagram: ((datagram: Datagram) => void) | undefined;
 
   constructor(eth0: Partial<InterfaceOptions> = {}) {
-    this.ip = new Ip({ clock: this.clock, random: seededRandom(1), counters: this.counters, host: this });
+    this.ip = new Ip({
+      clock: this.clock,
+      random: seededRandom(1),
+      counters: this.counters,
+      host: this,
+      timers: new TimerWheel(this.clock),
+    });
     this.lo = this.ip.addInterface({
       name: 'lo',
       queue: new TransmitQueue(),

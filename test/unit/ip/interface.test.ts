@@ -6,7 +6,14 @@ import { address } from './fixture.ts';
 
 function makeInterface(options: Partial<InterfaceOptions> = {}): { iface: NetworkInterface; changes: () => number } {
   let changes = 0;
-  const iface = new NetworkInterface(1, { name: 'eth0', queue: new TransmitQueue(), ...options }, () => changes++);
+  const iface = new NetworkInterface(
+    1,
+    { name: 'eth0', queue: new TransmitQueue(), ...options },
+    {
+      changed: () => changes++,
+      transmitted: () => {},
+    },
+  );
   return { iface, changes: () => changes };
 }
 
