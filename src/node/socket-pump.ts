@@ -5,6 +5,7 @@ import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
 import { currentContext } from './async-context.ts';
+import { IS_22_OR_NEWER } from './node-features.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
@@ -98,9 +99,9 @@ export class SocketPump<Stream> implements ConnectionHandler {
 
   /**
    * Parts with the connection: what it has accepted goes out, or with `reset` the peer is told that all is lost. A write
-   * that was accepted in part fails with the error, or ECANCELED.
+   * that was accepted in part is cancelled, which Node before version 22 keeps to itself.
    */
-  release(reset: boolean, error: Error | null): void {
+  release(reset: boolean): void {
     this.#released = true;
     this.#flowing = false;
     this.connection.handler = NOBODY;
@@ -110,9 +111,10 @@ export class SocketPump<Stream> implements ConnectionHandler {
     const written = this.#written;
     if (written === undefined) return;
     this.#written = undefined;
-    // The stream fails the writes behind it with the same error, as Node does from version 22 on.
-    const failure = error ?? systemError('ECANCELED', 'write');
-    this.#writeContext?.runInAsyncScope(() => process.nextTick(written, failure));
+    // As libuv cancels it when the handle is closed: behind 'error', before 'close' (`onWriteComplete` of
+    // lib/internal/stream_base_commons.js).
+    const failure = IS_22_OR_NEWER ? systemError('ECANCELED', 'write') : undefined;
+    this.#writeContext?.runInAsyncScope(() => setImmediate(written, failure));
   }
 
   /** Nothing is read before the next `start()`. */

@@ -378,7 +378,7 @@ export class Socket extends Duplex {
     this.#second?.cancel();
     this.#dial = undefined;
     this.#second = undefined;
-    this.#releasePump(error);
+    this.#releasePump();
     callback(error);
     this.#emitCloseSoon(wasOpen, error !== null && error !== undefined);
     const gone = this.#gone;
@@ -480,10 +480,10 @@ export class Socket extends Duplex {
     return this;
   }
 
-  #releasePump(error: Error | null): void {
+  #releasePump(): void {
     const pump = this.#pump;
     if (pump === undefined) return;
-    pump.release(this.#resetting, error);
+    pump.release(this.#resetting);
     this.#bytesRead = pump.bytesRead;
     this.#bytesWritten = pump.bytesWritten;
     this.#pump = undefined;
@@ -514,7 +514,7 @@ export class Socket extends Duplex {
     // An own `write` is the one below, which refuses.
     Reflect.deleteProperty(this, 'write');
     this.#dial?.cancel();
-    this.#releasePump(null);
+    this.#releasePump();
     this.#last = undefined;
     this.#peer = undefined;
     this.#bytesRead = 0;

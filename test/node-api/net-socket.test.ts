@@ -554,6 +554,36 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       expect(entries.slice(1)).toEqual(['error EPIPE', 'close true']);
     });
 
+    it.each([
+      ['by the peer’s reset', 'ECONNRESET', (_near: nodeNet.Socket, far: nodeNet.Socket) => void far.resetAndDestroy()],
+      ['by destroy()', undefined, (near: nodeNet.Socket) => void near.destroy()],
+      ['by destroy(error)', 'mine', (near: nodeNet.Socket) => void near.destroy(new Error('mine'))],
+      ['by resetAndDestroy()', undefined, (near: nodeNet.Socket) => void near.resetAndDestroy()],
+    ])('tells writes that are under way at the end of it, between error and close: %s', async (_name, error, end) => {
+      const [near, far] = await pair();
+      far.pause();
+      far.on('error', () => {});
+      const entries = journal(near, 'error', 'close');
+      const note = (name: string) => (failed?: Error | null) => {
+        entries.push(`${name} ${failed ? String(Reflect.get(failed, 'code') ?? failed.message) : failed}`);
+      };
+      near.write(Buffer.alloc(50_000_000), note('first'));
+      near.write('x', note('second'));
+      for (let i = 0; i < 20; i++) await settled();
+      const ended = closing(near);
+      end(near, far);
+      await ended;
+      await settled();
+      far.destroy();
+      // Node 20 says nothing of the cancelled one, and leaves the next one to the stream.
+      expect(entries).toEqual([
+        ...(error === undefined ? [] : [`error ${error}`]),
+        `first ${IS_22 ? 'ECANCELED' : 'null'}`,
+        `second ${error ?? (IS_22 ? 'ECANCELED' : 'ERR_STREAM_DESTROYED')}`,
+        `close ${error !== undefined}`,
+      ]);
+    });
+
     it('and so does a write that is under way', async () => {
       const [near, far] = await pair({ allowHalfOpen: true });
       const entries = journal(far, 'end', 'error', 'close');
