@@ -39,7 +39,7 @@ export function checkNumber(value: unknown, name: string): void {
 }
 
 /** @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE */
-function checkInteger(value: unknown, name: string, least: number, most: number): void {
+export function checkInteger(value: unknown, name: string, least: number, most: number): void {
   checkNumber(value, name);
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
   if (Number(value) < least || Number(value) > most) throw outOfRange(name, `>= ${least} && <= ${most}`, value);

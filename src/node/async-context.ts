@@ -2,6 +2,8 @@ import { AsyncResource } from 'node:async_hooks';
 
 /** What Node's native objects are called in `async_hooks`; a context is named after the one whose place it takes. */
 export type ContextName =
+  | 'PIPEWRAP'
+  | 'PIPECONNECTWRAP'
   | 'TCPWRAP'
   | 'TCPSERVERWRAP'
   | 'TCPCONNECTWRAP'

@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { Buffer } from 'node:buffer';
 import type { NonSharedBuffer } from 'node:buffer';
+import nodeDgram from 'node:dgram';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -19,6 +20,7 @@ import { lookupOf } from './dgram-lookup.ts';
 import type { SocketType } from './dgram-lookup.ts';
 import type { BindOptions, DgramOptions, Message, RemoteInfo } from './dgram-options.ts';
 import { asDgramError } from './net-errors.ts';
+import { showLike } from './node-internals.ts';
 
 /** Where a `connect` is to go, in the user's words. */
 interface Destination {
@@ -425,6 +427,8 @@ export class Socket extends EventEmitter {
     this.once('close', addAbortListener(signal, close)[Symbol.dispose]);
   }
 }
+
+showLike(Socket.prototype, nodeDgram.Socket.prototype);
 
 /** What is chosen when the socket is made: later changes of the object change nothing. */
 function copied(options: DgramOptions): DgramOptions {

@@ -38,11 +38,25 @@ export interface DialOwner {
   destroy(error: Error): void;
 }
 
+/** One `socket.connect()` under way. */
+export interface Dialling {
+  /** Of the socket's events. */
+  readonly context: AsyncResource;
+  /** The attempt that is under way. */
+  readonly connection: Connection | undefined;
+  /** That of the latest attempt, which may be over. */
+  readonly last: Connection | undefined;
+  /** Begins; the owner hears nothing from inside the call. */
+  start(): void;
+  /** Gives up: the owner hears nothing any more. */
+  cancel(): void;
+}
+
 /** Why there was no attempt. */
 type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
 
 /** One `socket.connect()`: from a name to addresses to an open connection. */
-export class Dial {
+export class Dial implements Dialling {
   readonly #owner: DialOwner;
   readonly #host: NetHost;
   readonly #options: NetConnectOptions;
@@ -89,25 +103,21 @@ export class Dial {
     if (options.lookup && isIP(this.#name) === 0) checkFunction(options.lookup, 'options.lookup');
   }
 
-  /** Begins; the owner hears nothing from inside the call. */
   start(): void {
     const family = isIP(this.#name);
     if (family === 0) return this.#lookup();
     process.nextTick(() => this.#try([{ address: this.#name, family }]));
   }
 
-  /** Gives up: the owner hears nothing any more. */
   cancel(): void {
     this.#cancelled = true;
     this.#dropAttempt();
   }
 
-  /** The attempt that is under way. */
   get connection(): Connection | undefined {
     return this.#connection;
   }
 
-  /** That of the latest attempt, which may be over. */
   get last(): Connection | undefined {
     return this.#last;
   }

@@ -53,11 +53,20 @@ function ofAddress(name: keyof AddressInfo): (this: Socket) => unknown {
 export function extendNodeSocket(prototype: Socket): void {
   Object.setPrototypeOf(prototype, nodeNet.Socket.prototype);
   define(prototype, SOCKET_INTERNALS);
+  showLike(prototype, nodeNet.Socket.prototype);
 }
 
 export function extendNodeServer(prototype: Server): void {
   Object.setPrototypeOf(prototype, nodeNet.Server.prototype);
   define(prototype, SERVER_INTERNALS);
+  showLike(prototype, nodeNet.Server.prototype);
+}
+
+/** `for … in` shows the members that it shows of Node's prototype: those of a class are hidden otherwise. */
+export function showLike(prototype: object, node: object): void {
+  for (const name in node) {
+    if (Object.hasOwn(prototype, name)) Object.defineProperty(prototype, name, { enumerable: true });
+  }
 }
 
 function define(prototype: object, properties: PropertyDescriptorMap): void {

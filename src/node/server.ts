@@ -102,10 +102,8 @@ export class Server extends EventEmitter {
   highWaterMark: number;
   /** Peers that are refused, where the running Node has it. */
   declare blockList?: BlockList;
-  /** @internal Called when `close()` begins: idle connections may be ended there. */
-  closing: (() => void) | undefined;
-  /** @internal The server that traces name: where this one listens for another, that one. */
-  standsFor: object = this;
+  #closing: (() => void) | undefined;
+  #standsFor: object = this;
   readonly #host: NetHost;
   readonly #tcp: ServerTcpOptions;
   #listener: Listener | undefined;
@@ -143,6 +141,16 @@ export class Server extends EventEmitter {
     }
   }
 
+  /** @internal Called when `close()` begins: idle connections may be ended there. */
+  set closing(callback: () => void) {
+    this.#closing = callback;
+  }
+
+  /** @internal The server that traces name: where this one listens for another, that one. */
+  set standsFor(server: object) {
+    this.#standsFor = server;
+  }
+
   get listening(): boolean {
     return this.#listener !== undefined || this.#local !== undefined;
   }
@@ -167,7 +175,7 @@ export class Server extends EventEmitter {
       const message = 'Listen method has been called more than once without closing.';
       throw usageError('ERR_SERVER_ALREADY_LISTEN', message, Error);
     }
-    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this.standsFor, options });
+    if (listens.begun.hasSubscribers) listens.begun.publish({ server: this.#standsFor, options });
     // As in Node the listener stays, and the signal counts, where what follows throws.
     if (listener !== undefined) this.once('listening', listener);
     const attempt = ++this.#attempt;
@@ -206,7 +214,7 @@ export class Server extends EventEmitter {
    */
   close(callback?: (error?: Error) => void): this {
     this.#attempt++;
-    this.closing?.();
+    this.#closing?.();
     if (typeof callback === 'function') {
       const failure = this.listening ? [] : [usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error)];
       this.once('close', () => callback(...failure));
@@ -265,7 +273,7 @@ export class Server extends EventEmitter {
       this.#listener = this.#host.stack.tcp.listen(options, accept);
     } catch (error) {
       const shaped = listenError(error, address, port);
-      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this.standsFor, error: shaped });
+      if (listens.failed.hasSubscribers) listens.failed.publish({ server: this.#standsFor, error: shaped });
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
@@ -273,7 +281,7 @@ export class Server extends EventEmitter {
       if (this.listening) context.runInAsyncScope(() => this.close());
     };
     if (!this.#referenced) this.#listener.unref();
-    if (listens.done.hasSubscribers) listens.done.publish({ server: this.standsFor });
+    if (listens.done.hasSubscribers) listens.done.publish({ server: this.#standsFor });
     process.nextTick(() => {
       if (this.listening) this.emit('listening');
     });

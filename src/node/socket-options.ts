@@ -1,9 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { BlockList, LookupFunction } from 'node:net';
 import type { DuplexOptions } from 'node:stream';
+import { usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
+import { checkInteger } from './arguments.ts';
+import { invalidArgValue } from './net-errors.ts';
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
 import type { OnRead } from './user-buffer.ts';
@@ -75,4 +78,21 @@ export interface Accepted {
   readonly paused: boolean;
   /** The socket is destroyed. */
   readonly gone: () => void;
+}
+
+/**
+ * As Node reads them: what is no object has none. A number would be a file descriptor.
+ *
+ * @throws ERR_INVALID_FD_TYPE, ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE: the stack has no descriptors
+ */
+export function toSocketOptions(given: unknown): SocketOptions {
+  const number = typeof given === 'number';
+  if (!number && (typeof given !== 'object' || given === null)) return {};
+  const options = (number ? { fd: given } : given) as SocketOptions & { fd?: unknown; handle?: unknown };
+  const { fd, handle } = options;
+  if (handle) throw invalidArgValue('options.handle', handle, 'has no meaning: the sockets of a stack have no handles');
+  if (fd === undefined) return options;
+  checkInteger(fd, 'fd', 0, 0x7fff_ffff);
+  const message = 'Unsupported fd type: the sockets of a stack have no file descriptors, those of node:net do';
+  throw usageError('ERR_INVALID_FD_TYPE', message);
 }

@@ -10,16 +10,19 @@ import { localInfo, remoteInfo } from './address-info.ts';
 import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkFunction, normalizeArguments, refuseObjectMode, toDelay, toTypeOfService } from './arguments.ts';
 import { Dial } from './dial.ts';
+import type { Dialling } from './dial.ts';
 import { HeldWrite } from './held-write.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
 import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
 import { hasMissedHandle, missHandle } from './missed-handle.ts';
-import { endedByPeer, invalidArgType, invalidArgValue, socketClosed } from './net-errors.ts';
+import { endedByPeer, invalidArgType, socketClosed } from './net-errors.ts';
 import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
 import { extendNodeSocket, undestroy } from './node-internals.ts';
+import { PathDial } from './path-dial.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
+import { toSocketOptions } from './socket-options.ts';
 import { SocketPump } from './socket-pump.ts';
 import type { PumpOwner } from './socket-pump.ts';
 import { toBytes, waitingBytes } from './stream-writes.ts';
@@ -47,7 +50,7 @@ export class Socket extends Duplex {
   /** The server that took the connection. */
   server: Server | null = null;
   /** Milliseconds, as set by `setTimeout`; undefined before. */
-  timeout?: number;
+  declare timeout?: number;
   /** `address:port` of each attempt, where a name has several addresses. */
   declare autoSelectFamilyAttemptedAddresses: string[];
   /** What `connect` refuses to connect to, where the running Node has it. */
@@ -61,9 +64,9 @@ export class Socket extends Duplex {
   /** Made with the first time-out that is asked for. */
   #idle: IdleTimer | undefined;
   #gone: (() => void) | undefined;
-  #dial: Dial | undefined;
+  #dial: Dialling | undefined;
   /** `connect` was called while one was under way, or open: it will fail. */
-  #second: Dial | undefined;
+  #second: Dialling | undefined;
   #userBuffer: UserBuffer | undefined;
   #pump: SocketPump<Socket> | undefined;
   /** In which events come, while there is something to come from. */
@@ -75,6 +78,8 @@ export class Socket extends Duplex {
   #held: HeldWrite | undefined;
   #resetting: boolean = false;
   #referenced: boolean = true;
+  /** It leads to a Unix-domain socket, and has no addresses. */
+  #hasPath: boolean = false;
   #noDelay: boolean;
   #keepAlive: KeepAlive | undefined;
   #typeOfService: number | undefined;
@@ -86,7 +91,7 @@ export class Socket extends Duplex {
 
   /** @internal Users make sockets with the `Socket` of `createNet`. */
   constructor(host: NetHost, given?: SocketOptions | null, accepted?: Accepted) {
-    const options = given ?? {};
+    const options = toSocketOptions(given);
     refuseObjectMode(options);
     const delay = toInitialDelay(options.keepAliveInitialDelay);
     // 'close' has an argument here: it is emitted below.
@@ -199,14 +204,14 @@ export class Socket extends Duplex {
 
   #peerName(): AddressInfo | undefined {
     const connection = this.#pump?.connection;
-    if (connection !== undefined) this.#peer ??= remoteInfo(connection);
+    if (connection !== undefined && !this.#hasPath) this.#peer ??= remoteInfo(connection);
     return this.#peer;
   }
 
   /** The local end; an empty object while there is none. */
   address(): AddressInfo | {} {
     const live = this.#live;
-    return live === undefined ? {} : localInfo(live);
+    return live === undefined || this.#hasPath ? {} : localInfo(live);
   }
 
   /**
@@ -228,16 +233,15 @@ export class Socket extends Duplex {
       const message = 'The "options" or "port" or "path" argument must be specified';
       throw usageError('ERR_MISSING_ARGS', message);
     }
-    if (options.path) {
-      throw invalidArgValue('options.path', options.path, 'names a Unix-domain socket, which a stack does not have');
-    }
     const busy = this.#pump !== undefined || this.#dial !== undefined;
     if (!busy) this.#renew();
     this.#idle?.touch();
     // As in Node it stays so where what follows throws.
     this.connecting = true;
-    const dial = new Dial(this.#dialOwner(), this.#host, options);
-    if (isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
+    const owner = this.#dialOwner();
+    const dial = options.path ? new PathDial(owner, options.path) : new Dial(owner, this.#host, options);
+    this.#hasPath = dial instanceof PathDial;
+    if (!this.#hasPath && isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;
     else this.#dial = dial;
     dial.start();
@@ -307,13 +311,19 @@ export class Socket extends Duplex {
     else this.once('finish', () => this.destroy());
   }
 
-  /** Closes with RST; while connecting, when connected. */
+  /**
+   * Closes with RST; while connecting, when connected.
+   *
+   * @throws ERR_INVALID_HANDLE_TYPE where it leads to a path
+   */
   resetAndDestroy(): this {
     if (this.connecting) {
       this.once('connect', () => this.resetAndDestroy());
       return this;
     }
     if (this.#pump === undefined) return this.destroy(socketClosed());
+    // Node's words: a pipe can't be reset.
+    if (this.#hasPath) throw usageError('ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent');
     this.#resetting = true;
     return this.destroy();
   }

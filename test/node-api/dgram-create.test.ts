@@ -3,7 +3,7 @@ import nodeEvents, { once } from 'node:events';
 import { BlockList } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DgramBench, LOCALHOST, called, textOf, thrown, wrong } from './dgram-bench.ts';
-import { replaceLookup } from './helpers.ts';
+import { replaceLookup, shown } from './helpers.ts';
 import { MODULES } from './modules.ts';
 
 /** Node has `reusePort` since v22.12, about as long as this; our sockets have it on any. */
@@ -18,6 +18,12 @@ describe.each(MODULES)('$name: dgram.createSocket', ({ make }) => {
   afterEach(() => {
     vi.restoreAllMocks();
     return bench.end();
+  });
+
+  it('makes one that shows the members that Node’s shows', () => {
+    const real = nodeDgram.createSocket('udp4');
+    expect(shown(bench.socket())).toEqual(shown(real));
+    real.close();
   });
 
   it('makes a socket of a type, with or without options and a listener', async () => {

@@ -106,3 +106,10 @@ export async function freePort(net: typeof nodeNet): Promise<number> {
 export function replaceLookup(lookup: (...args: never[]) => void): void {
   vi.spyOn(dns, 'lookup').mockImplementation(lookup as never);
 }
+
+/** Names that `for … in` gives, but for those of Node's insides. */
+export function shown(object: object): string[] {
+  const names: string[] = [];
+  for (const name in object) if (!name.startsWith('_')) names.push(name);
+  return names.toSorted();
+}

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import tls from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { closed, closing, gone, journal, listening, portOf, settled } from './helpers.ts';
+import { closed, closing, gone, journal, listening, portOf, settled, shown } from './helpers.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
@@ -233,5 +233,18 @@ describe.each(MODULES)('$name: net’s classes among Node’s own', ({ make }) =
       await gones;
       h2.close();
     });
+  });
+
+  it('show the members that Node’s show', async () => {
+    server = await listening(net.createServer());
+    const other = await listening(nodeNet.createServer());
+    const near = net.connect(portOf(server), HOST);
+    const real = nodeNet.connect(portOf(other), HOST);
+    await Promise.all([once(near, 'connect'), once(real, 'connect')]);
+    expect(shown(near)).toEqual(shown(real));
+    expect(shown(server)).toEqual(shown(other));
+    near.destroy();
+    real.destroy();
+    await closed(other);
   });
 });

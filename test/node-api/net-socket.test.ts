@@ -176,6 +176,24 @@ describe.each(MODULES)('$name: net.Socket', ({ make }) => {
       }
     });
 
+    it.each([
+      ['-1', { fd: -1 }, 'ERR_OUT_OF_RANGE'],
+      ['1.5', { fd: 1.5 }, 'ERR_OUT_OF_RANGE'],
+      ['a string', { fd: 'x' }, 'ERR_INVALID_ARG_TYPE'],
+      ['null', { fd: null }, 'ERR_INVALID_ARG_TYPE'],
+      ['that of no socket', { fd: 1_000_000 }, 'ERR_INVALID_FD_TYPE'],
+      ['that of no socket, as a number', 1_000_000, 'ERR_INVALID_FD_TYPE'],
+    ])('is made of no file descriptor: %s', (_name, options, code) => {
+      expect(thrown(() => new net.Socket(options as nodeNet.SocketConstructorOpts))).toMatchObject({ code });
+    });
+
+    it.each([null, true, 'abc', () => {}])('has no options where they are no object: %s', (options) => {
+      expect(new net.Socket(options as unknown as nodeNet.SocketConstructorOpts)).toMatchObject({
+        connecting: false,
+        allowHalfOpen: false,
+      });
+    });
+
     it('takes its options at any time, and returns itself', () => {
       const socket = new net.Socket();
       expect(socket.setNoDelay().setNoDelay(false).setKeepAlive(true, 1000).setKeepAlive().unref().ref()).toBe(socket);

@@ -6,7 +6,7 @@ import type { StackUdp } from '../../stack/udp.ts';
 import type { UdpSocket } from '../../udp/socket.ts';
 import { Address, isLoopback, isUnspecified } from '../../wire/address.ts';
 import { isSystemError } from '../net-errors.ts';
-import { connectReally } from './real-connection.ts';
+import { connectReally } from '../node-connection.ts';
 import { extendReally } from './real-datagrams.ts';
 import type { RealNetwork } from './real-network.ts';
 

@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer';
 import nodeNet from 'node:net';
-import type { SystemError } from '../../errors.ts';
-import type { ConnectOptions } from '../../stack/tcp.ts';
-import type { Connection } from '../../tcp/connection.ts';
-import type { ConnectionHandler } from '../../tcp/handler.ts';
-import { Address } from '../../wire/address.ts';
-import { onRealNetwork } from './real-network.ts';
+import type { SystemError } from '../errors.ts';
+import type { ConnectOptions } from '../stack/tcp.ts';
+import type { Connection } from '../tcp/connection.ts';
+import type { ConnectionHandler } from '../tcp/handler.ts';
+import { Address } from '../wire/address.ts';
+import { onRealNetwork } from './register/real-network.ts';
+
+const NOWHERE = Address.parse('0.0.0.0');
 
 /** Options that a socket of Node's own has, too. */
 const NODE_OPTIONS: Readonly<Record<string, (socket: nodeNet.Socket, value: never) => void>> = {
@@ -16,36 +18,43 @@ const NODE_OPTIONS: Readonly<Record<string, (socket: nodeNet.Socket, value: neve
 
 /** A connection over the real network, as the sockets of `createNet` see the stack's own. */
 export function connectReally(options: ConnectOptions, handler: ConnectionHandler): Connection {
-  const connection: unknown = new RealConnection(options, handler);
-  return connection as Connection;
+  const { remoteAddress, remotePort, localAddress, localPort } = options;
+  const address = typeof remoteAddress === 'string' ? Address.parse(remoteAddress) : remoteAddress;
+  const local = { localAddress: localAddress?.toString(), localPort };
+  const socket = dialled({ host: address.toString(), port: remotePort, ...local });
+  return connectionOf(new NodeConnection(socket, handler, address, remotePort));
+}
+
+/** A connection to a Unix-domain socket or a pipe, which has no addresses. */
+export function connectToPath(path: string, handler: ConnectionHandler): Connection {
+  return connectionOf(new NodeConnection(dialled({ path }), handler, NOWHERE, 0));
+}
+
+/** A socket of Node's own on its way; `usernet/register` may have put others in their place. */
+function dialled(to: nodeNet.NetConnectOpts): nodeNet.Socket {
+  return onRealNetwork(() => new nodeNet.Socket({ allowHalfOpen: true }).connect(to));
+}
+
+function connectionOf(face: unknown): Connection {
+  return face as Connection;
 }
 
 /**
  * A socket of Node's own behind the face of a core connection: callbacks, reads that open the window, writes that say
  * how much they took. It has what sockets use, and no `info()`.
  */
-class RealConnection {
+class NodeConnection {
   handler: ConnectionHandler;
   readonly remoteAddress: Address;
   readonly remotePort: number;
   readonly #socket: nodeNet.Socket;
   #closed: boolean = false;
 
-  constructor(options: ConnectOptions, handler: ConnectionHandler) {
-    const { remoteAddress, remotePort, localAddress, localPort } = options;
-    this.handler = handler;
-    this.remoteAddress = typeof remoteAddress === 'string' ? Address.parse(remoteAddress) : remoteAddress;
-    this.remotePort = remotePort;
-    const to = {
-      host: this.remoteAddress.toString(),
-      port: remotePort,
-      localAddress: localAddress?.toString(),
-      localPort,
-    };
-    const socket = onRealNetwork(() =>
-      new nodeNet.Socket({ allowHalfOpen: true }).connect(to as nodeNet.TcpNetConnectOpts),
-    );
+  constructor(socket: nodeNet.Socket, handler: ConnectionHandler, remoteAddress: Address, remotePort: number) {
     this.#socket = socket;
+    this.handler = handler;
+    this.remoteAddress = remoteAddress;
+    this.remotePort = remotePort;
     socket.on('connect', () => this.handler.onConnect?.(this.#face));
     socket.on('readable', () => this.handler.onReadable?.(this.#face));
     socket.on('end', () => this.handler.onEnd?.(this.#face));
@@ -116,6 +125,6 @@ class RealConnection {
   }
 
   get #face(): Connection {
-    return this as unknown as Connection;
+    return connectionOf(this);
   }
 }

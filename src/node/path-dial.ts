@@ -1,0 +1,50 @@
+import type { AsyncResource } from 'node:async_hooks';
+import type { Connection } from '../tcp/connection.ts';
+import { checkString } from './arguments.ts';
+import { currentContext } from './async-context.ts';
+import type { DialOwner, Dialling } from './dial.ts';
+import { connectToPath } from './node-connection.ts';
+
+/** A `socket.connect()` to a Unix-domain socket or a pipe: a stack has no paths, so a socket of Node's own stands beneath. */
+export class PathDial implements Dialling {
+  readonly context: AsyncResource = currentContext('PIPEWRAP');
+  readonly #owner: DialOwner;
+  readonly #path: string;
+  #connection: Connection | undefined;
+
+  /** @throws ERR_INVALID_ARG_TYPE */
+  constructor(owner: DialOwner, path: unknown) {
+    checkString(path, 'options.path');
+    this.#owner = owner;
+    this.#path = path as string;
+  }
+
+  get connection(): Connection | undefined {
+    return this.#connection;
+  }
+
+  get last(): undefined {
+    return undefined;
+  }
+
+  start(): void {
+    const attempt = currentContext('PIPECONNECTWRAP');
+    this.#connection = connectToPath(this.#path, {
+      onConnect: (connection) => attempt.runInAsyncScope(() => this.#opened(connection)),
+      onError: (error) => attempt.runInAsyncScope(() => this.#owner.destroy(error)),
+    });
+  }
+
+  cancel(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    connection.handler = {};
+    connection.close();
+  }
+
+  #opened(connection: Connection): void {
+    this.#connection = undefined;
+    this.#owner.opened(connection, this.context);
+  }
+}
