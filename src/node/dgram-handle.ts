@@ -17,7 +17,7 @@ export interface HandleListener {
   /** An ICMP error about a message to the peer. */
   onError(error: SystemError): void;
   /** The stack has closed it. */
-  onClose(): void;
+  onClose(error: Error | undefined): void;
 }
 
 /** How a port is taken. */
@@ -80,7 +80,7 @@ export class DgramHandle {
       },
       onWritable: (socket) => this.#outgoing.flush(socket),
       onError: (error) => this.#listener.onError(error),
-      onClose: () => this.#listener.onClose(),
+      onClose: (_socket, error) => this.#listener.onClose(error),
     });
     this.#ephemeral = port === 0;
     this.#core.unref();

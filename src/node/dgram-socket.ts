@@ -62,8 +62,8 @@ export class Socket extends EventEmitter {
     const handle = new DgramHandle(stack, options.type, lookupOf(options.type, options.lookup), {
       onMessage: (bytes, info) => this.#received(bytes, info),
       onError: (error) => within(() => this.emit('error', asDgramError(error))),
-      onClose: () => {
-        if (this.#handle !== null) within(() => this.close());
+      onClose: (error) => {
+        if (this.#handle !== null) within(() => this.#aborted(error));
       },
     });
     this.#handle = handle;
@@ -375,6 +375,12 @@ export class Socket extends EventEmitter {
     else if (callback) process.nextTick(callback, refusal);
     // Without a callback only a failed lookup is told.
     else if (error) process.nextTick(() => this.emit('error', error));
+  }
+
+  /** The stack has ended. Nothing is lost by that, so who listens for no errors is not thrown at. */
+  #aborted(error: Error | undefined): void {
+    if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
+    if (this.#handle !== null) this.close();
   }
 
   /**

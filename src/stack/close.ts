@@ -1,3 +1,4 @@
+import { systemError } from '../errors.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -11,7 +12,8 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
   }
   for (const socket of stack.udp.sockets) {
     socket.close();
-    stack.clock.defer(() => socket.tellClosed());
+    const error = timeoutUs > 0 ? undefined : systemError('ECONNABORTED', 'recvmsg');
+    stack.clock.defer(() => socket.tellClosed(error));
   }
   const unfinished = new Set(stack.tcp.connections);
   for (const connection of unfinished) {

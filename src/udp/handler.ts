@@ -27,8 +27,8 @@ export interface UdpHandler {
   onWritable?(socket: UdpSocket): void;
   /** An ICMP error about a message of this *connected* socket: `ECONNREFUSED` and the like. The socket stays usable. */
   onError?(error: SystemError, socket: UdpSocket): void;
-  /** The stack, not the owner, has closed the socket. The last callback. */
-  onClose?(socket: UdpSocket): void;
+  /** The stack, not the owner, has closed the socket: ECONNABORTED where it was destroyed. The last callback. */
+  onClose?(socket: UdpSocket, error?: SystemError): void;
 }
 
 /** The names of the callbacks. */

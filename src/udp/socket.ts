@@ -390,9 +390,9 @@ export class UdpSocket {
     }
   }
 
-  /** The owner learns that the stack has closed the socket. For the stack. */
-  tellClosed(): void {
-    this.#handler.onClose?.(this);
+  /** The owner learns that the stack has closed the socket, with an error where it was destroyed. For the stack. */
+  tellClosed(error?: SystemError): void {
+    this.#handler.onClose?.(this, error);
   }
 
   /** There is room in an interface's queue again. For the stack. */
