@@ -1,0 +1,64 @@
+import type { ChecksumMark } from '../buffer/batch.ts';
+import type { Counters } from '../buffer/counters.ts';
+import type { Memory } from '../buffer/memory.ts';
+import { memoryOf } from '../buffer/memory.ts';
+import type { Packet } from '../buffer/packet.ts';
+import type { Neighbour } from './neighbour.ts';
+
+/** Bytes that wait for one neighbour. Linux: net.ipv4.neigh.default.unres_qlen_bytes. */
+const ENTRY_LIMIT = 212_992;
+/** And for all neighbours of an interface. */
+const TOTAL_LIMIT = 0x40_0000;
+/** What keeping a packet costs besides its bytes. */
+const OVERHEAD = 256;
+
+/** An IP packet that waits for the hardware address of its next hop: a copy. */
+export interface WaitingPacket {
+  readonly memory: Memory;
+  readonly checksum: ChecksumMark;
+  readonly segmentSize: number;
+}
+
+/**
+ * The packets that wait for neighbours, bounded for each and for all together. RFC 1122 §2.3.2.2: at least the latest
+ * should be kept; so the oldest go first, as in Linux.
+ */
+export class WaitingPackets {
+  /** Bytes that all of them take. */
+  bytes: number = 0;
+  readonly #counters: Counters;
+
+  constructor(counters: Counters) {
+    this.#counters = counters;
+  }
+
+  /** Keeps a copy of the packet. */
+  add(neighbour: Neighbour, packet: Packet): void {
+    const cost = packet.length + OVERHEAD;
+    const { waiting } = neighbour;
+    while (waiting.length > 0 && (neighbour.waitingBytes + cost > ENTRY_LIMIT || this.bytes + cost > TOTAL_LIMIT)) {
+      this.#count(neighbour, waiting.shift()!, -1);
+      this.#counters.add('neighbour-queue-full');
+    }
+    if (this.bytes + cost > TOTAL_LIMIT) return this.#counters.add('neighbour-queue-full');
+    const { memory, start, end, checksum, segmentSize } = packet;
+    const kept = { memory: memoryOf(memory.bytes.slice(start, end)), checksum, segmentSize };
+    waiting.push(kept);
+    this.#count(neighbour, kept, 1);
+  }
+
+  /** Takes all that wait for a neighbour, oldest first. */
+  take(neighbour: Neighbour): readonly WaitingPacket[] {
+    const { waiting } = neighbour;
+    if (waiting.length === 0) return waiting;
+    for (const packet of waiting) this.#count(neighbour, packet, -1);
+    neighbour.waiting = [];
+    return waiting;
+  }
+
+  #count(neighbour: Neighbour, { memory }: WaitingPacket, sign: 1 | -1): void {
+    const cost = sign * (memory.bytes.byteLength + OVERHEAD);
+    neighbour.waitingBytes += cost;
+    this.bytes += cost;
+  }
+}
