@@ -2,14 +2,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/time/seeded-random.ts';
 import { Address } from '../../src/wire/address.ts';
+import { checksumAdd, checksumFinish } from '../../src/wire/checksum.ts';
 import { describePacket } from '../../src/wire/describe.ts';
+import { fitsGroupRecords } from '../../src/wire/group-records.ts';
 import { checkIcmp, checkIcmpQuote, parseIcmp } from '../../src/wire/icmp.ts';
-import { checkIcmpv6, checkIcmpv6Quote } from '../../src/wire/icmpv6.ts';
+import { checkIcmpv6, checkIcmpv6Quote, writeIcmpv6Checksum } from '../../src/wire/icmpv6.ts';
+import { checkIgmp, formatIgmp, parseIgmp } from '../../src/wire/igmp.ts';
 import { checkIpv4Options } from '../../src/wire/ipv4-options.ts';
 import { checkIpv4, ipv4HeaderLength, parseIpv4, writeIpv4Checksum } from '../../src/wire/ipv4.ts';
 import { checkExtensions, ExtensionChain, skipExtensions } from '../../src/wire/ipv6-extensions.ts';
 import { checkIpv6, ipv6TotalLength, parseIpv6 } from '../../src/wire/ipv6.ts';
+import { checkMld, formatMld, parseMld } from '../../src/wire/mld.ts';
 import { formatPacket, isIpv6Packet, parseAnyPacket, parsePacket6 } from '../../src/wire/packet.ts';
+import { hasIpv4RouterAlert, hasIpv6RouterAlert } from '../../src/wire/router-alert.ts';
 import { checkTcp, parseTcp, tcpHeaderLength } from '../../src/wire/tcp.ts';
 import { formatTcpOptions, parseTcpOptions } from '../../src/wire/tcp-option-list.ts';
 import { readTcpOptions, TcpOptions } from '../../src/wire/tcp-options.ts';
@@ -47,6 +52,23 @@ function extended(): Uint8Array {
     bytes[at] = NEXT_HEADERS[below(8)]!;
     if (below(4) > 0 && at + 1 < bytes.length) bytes[at + 1] = 0;
     if (below(2) > 0) bytes.fill(0, at + 2, at + 8);
+  }
+  return bytes;
+}
+
+/** The types of IGMP and MLD, and others. */
+const GROUP_TYPES = [0x11, 0x12, 0x16, 0x17, 0x22, 130, 131, 132, 143, 0];
+
+/** A message of IGMP or MLD, of a drawn type, few sources and records, and garbage else. */
+function groupMessage(): Uint8Array {
+  const bytes = garbage();
+  if (bytes.length > 0) bytes[0] = GROUP_TYPES[below(10)]!;
+  // Counts of two bytes, mostly small.
+  for (const at of [6, 10, 26]) {
+    if (below(4) > 0 && at + 1 < bytes.length) viewOf(bytes).setUint16(at, below(3));
+  }
+  for (let at = 8; at + 3 < bytes.length; at += 8) {
+    if (below(2) === 0) viewOf(bytes).setUint32(at, ((1 + below(7)) << 24) | below(2));
   }
   return bytes;
 }
@@ -106,6 +128,17 @@ describe('bytes of any kind', () => {
       }
       count(tally, checkIcmpv6(view, 0, length, address, address, round % 3 === 0));
       count(tally, checkIcmpv6Quote(view, 0, length));
+      if (ipv4Flaw === undefined && checkIpv4Options(view, 20, ipv4HeaderLength(view, 0)) === undefined) {
+        hasIpv4RouterAlert(view, 20, ipv4HeaderLength(view, 0));
+      }
+      if (ipv6Flaw === undefined && checkExtensions(view, 0, ipv6TotalLength(view, 0), chain) === undefined) {
+        hasIpv6RouterAlert(view, 0);
+      }
+      const message = groupMessage();
+      const about = viewOf(message);
+      count(tally, checkIgmp(about, 0, message.length, round % 3 === 0));
+      if (message.length >= 8) count(tally, checkMld(about, 0, message.length));
+      fitsGroupRecords(about, 0, message.length, below(4), round % 2 === 0 ? 4 : 16);
     }
     // Every reason there is was met, so the bytes reach every check.
     expect([...tally.keys()].toSorted()).toEqual([
@@ -116,6 +149,9 @@ describe('bytes of any kind', () => {
       'icmpv6-bad-checksum',
       'icmpv6-bad-quote',
       'icmpv6-truncated',
+      'igmp-bad-checksum',
+      'igmp-bad-length',
+      'igmp-truncated',
       'ipv4-bad-checksum',
       'ipv4-bad-header-length',
       'ipv4-bad-option-length',
@@ -131,6 +167,8 @@ describe('bytes of any kind', () => {
       'ipv6-routing-header',
       'ipv6-truncated',
       'ipv6-unknown-option',
+      'mld-bad-length',
+      'mld-truncated',
       'tcp-bad-header-length',
       'tcp-option-bad-length',
       'tcp-option-truncated',
@@ -168,5 +206,30 @@ describe('bytes of any kind', () => {
       expect(formatPacket(packet)).toEqual(bytes.subarray(0, total));
     }
     expect(accepted).toBeGreaterThan(ROUNDS / 16);
+  });
+
+  it('messages about groups that are accepted are written back as they came', () => {
+    const source = Address.parse('fe80::1');
+    const accepted = { igmp: 0, mld: 0 };
+    for (let round = 0; round < ROUNDS; round++) {
+      const bytes = groupMessage();
+      if (bytes.length < 8) continue;
+      viewOf(bytes).setUint16(2, 0);
+      viewOf(bytes).setUint16(2, checksumFinish(checksumAdd(0, viewOf(bytes), 0, bytes.length)));
+      const igmp = parseIgmp(bytes);
+      if (typeof igmp !== 'string') {
+        accepted.igmp++;
+        const again = parseIgmp(formatIgmp(igmp));
+        expect(again).toEqual(igmp);
+      }
+      writeIcmpv6Checksum(viewOf(bytes), 0, bytes.length, source, source);
+      const mld = GROUP_TYPES.slice(5, 9).includes(bytes[0]!) ? parseMld(bytes, source, source) : 'none';
+      if (typeof mld !== 'string') {
+        accepted.mld++;
+        expect(parseMld(formatMld(mld, source, source), source, source)).toEqual(mld);
+      }
+    }
+    expect(accepted.igmp).toBeGreaterThan(ROUNDS / 5);
+    expect(accepted.mld).toBeGreaterThan(ROUNDS / 20);
   });
 });
