@@ -85,11 +85,18 @@ export function findNdpOption(view: DataView, at: number, end: number, type: num
   return -1;
 }
 
-/** Writes an option of eight bytes: a link-layer address or a nonce, six bytes each. */
-export function writeNdpShortOption(view: DataView, at: number, type: number, bytes: Uint8Array): void {
+/** What an option of eight bytes holds: a hardware address or a nonce, as its first 16 and its last 32 bits. */
+export interface SixBytes {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Writes an option of eight bytes. */
+export function writeNdpShortOption(view: DataView, at: number, type: number, { high, low }: SixBytes): void {
   view.setUint8(at, type);
   view.setUint8(at + 1, 1);
-  for (let i = 0; i < 6; i++) view.setUint8(at + OPTION_HEADER + i, bytes[i]!);
+  view.setUint16(at + OPTION_HEADER, high);
+  view.setInt32(at + OPTION_HEADER + 2, low);
 }
 
 /** The preference in the two bits of `flags` that RFC 4191 gave it; nothing for the reserved value. */
