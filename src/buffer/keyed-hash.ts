@@ -11,7 +11,7 @@ export class KeyedHash {
   readonly #key: Int32Array = new Int32Array(4);
 
   /** @param random gives the 128 bits of the key. */
-  constructor(random: Random) {
+  constructor(random: Pick<Random, 'fill'>) {
     const bytes = new Uint8Array(16);
     random.fill(bytes);
     const view = new DataView(bytes.buffer);

@@ -19,6 +19,8 @@ const MAPPED = 0xffff;
 const ALL_HOSTS = 0xe000_0001 | 0;
 const ALL_NODES_OF_INTERFACE = 0xff01_0000 | 0;
 const ALL_NODES_OF_LINK = 0xff02_0000 | 0;
+/** The first byte of the last word of a solicited-node group. */
+const SOLICITED = 0xff00_0000 | 0;
 const ZONE = /^[^\s%/]+$/;
 
 /**
@@ -242,6 +244,17 @@ export function isAllHosts(words: AddressWords): boolean {
   if (words.family === 4) return words.d === ALL_HOSTS;
   const { a, b, c, d } = words;
   return (a === ALL_NODES_OF_INTERFACE || a === ALL_NODES_OF_LINK) && b === 0 && c === 0 && d === 1;
+}
+
+/** The group that whoever has an IPv6 address joins, so that few are asked for it (RFC 4291 §2.7.1). */
+export function solicitedNode(words: AddressWords): Address {
+  return Address.fromWords({ family: 6, a: ALL_NODES_OF_LINK, b: 0, c: 1, d: SOLICITED | (words.d & 0xff_ffff) });
+}
+
+/** `ff02::1:ff00:0/104` */
+export function isSolicitedNode(words: AddressWords): boolean {
+  const { family, a, b, c, d } = words;
+  return family === 6 && a === ALL_NODES_OF_LINK && b === 0 && c === 1 && d >>> 24 === 255;
 }
 
 /** How far an IPv6 address reaches, as RFC 4291 §2.7 numbers it: unicast ones are of link or global scope. */

@@ -1,4 +1,4 @@
-import { AddressRegister } from './address.ts';
+import { Address, AddressRegister } from './address.ts';
 import { checksumFold, pseudoHeaderSum } from './checksum.ts';
 import { checkIcmpQuote, IcmpType, IcmpUnreachable } from './icmp.ts';
 import type { IcmpMessage } from './icmp.ts';
@@ -171,11 +171,18 @@ function describeIcmpv6(icmp: IcmpMessage): string {
   if (type === ECHO_REQUEST || type === ECHO_REPLY) {
     return `${name} id=${rest >>> 16} seq=${rest & 0xffff} len=${payload.byteLength}`;
   }
-  if (!isIcmpv6Error(type)) return name;
+  if (!isIcmpv6Error(type)) return `${name}${describeTarget(type, payload)}`;
   const quote = describeQuote6(payload);
   if (type === DESTINATION_UNREACHABLE) return `${UNREACHABLE6[code] ?? `unreachable code=${code}`}${quote}`;
   if (type === PACKET_TOO_BIG) return `${name} mtu=${rest}${quote}`;
   return type === PARAMETER_PROBLEM ? `${name} code=${code} pointer=${rest}${quote}` : `${name}${quote}`;
+}
+
+/** Whom a message of neighbour discovery asks for, or tells of. */
+function describeTarget(type: number, payload: Uint8Array): string {
+  const { NEIGHBOR_SOLICITATION, REDIRECT } = Icmpv6Type;
+  if (type < NEIGHBOR_SOLICITATION || type > REDIRECT || payload.byteLength < 16) return '';
+  return ` target=${Address.fromBytes(payload.subarray(0, 16))}`;
 }
 
 /** The ends of the datagram that an error quotes. */

@@ -177,6 +177,9 @@ describe('describePacket of IPv6', () => {
     expect(icmp6Line(3, 0, 0, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 time exceeded ${about}`);
     expect(icmp6Line(4, 1, 6, quote)).toBe(`fd00::1 → fd00::2 ICMPv6 parameter problem code=1 pointer=6 ${about}`);
     expect(icmp6Line(135, 0, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 neighbor solicitation');
+    const target = hex('fe800000000000000000000000000009');
+    expect(icmp6Line(136, 0, 0, target)).toBe('fd00::1 → fd00::2 ICMPv6 neighbor advertisement target=fe80::9');
+    expect(icmp6Line(134, 0, 0, target)).toBe('fd00::1 → fd00::2 ICMPv6 router advertisement');
     expect(icmp6Line(200, 0, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 type=200');
     // Cut off behind the fixed header, whose next header is an extension.
     const cut = carrying(60, {}, hex('1105 0104 00000000'));

@@ -1,0 +1,291 @@
+import type { Random } from '../../time/clock.ts';
+import type { Address, AddressWords } from '../../wire/address.ts';
+import { isLinkLocal, sameAddress } from '../../wire/address.ts';
+import { Cidr } from '../../wire/cidr.ts';
+import type { PrefixInformation, SixBytes } from '../../wire/ndp-options.ts';
+import { AddressLifetimes } from './address-lifetimes.ts';
+import { DuplicateDetection } from './duplicate-detection.ts';
+import type { StableIdentifiers } from './interface-identifier.ts';
+import { eui64Address, IDENTIFIER_BITS, isReservedIdentifier, randomAddress } from './interface-identifier.ts';
+import { OwnAddress } from './own-address.ts';
+import type { AddressOrigin, AddressState } from './own-address.ts';
+import { regenAdvance, TEMP_IDGEN_RETRIES, temporaryLifetimes } from './temporary.ts';
+import type { TemporaryLifetimes } from './temporary.ts';
+
+const LINK_LOCAL = Cidr.parse('fe80::/64');
+/** Addresses of an interface that nobody gave it by hand. Linux: net.ipv6.conf.*.max_addresses. */
+const MOST_ADDRESSES = 16;
+/** RFC 7217 §7: how often another identifier is tried, and how long is waited before. */
+const IDGEN_RETRIES = 3;
+const IDGEN_DELAY = 1_000_000;
+/** MAX_RTR_SOLICITATION_DELAY (RFC 4862 §5.4.2). */
+const PROBE_DELAY = 1_000_000;
+
+/** Why a prefix has not become an address. */
+export type PrefixDrop = 'ndp-prefix-lifetimes' | 'ndp-prefix-length' | 'ndp-address-table-full';
+
+export interface AutoconfigurationParts {
+  readonly random: Random;
+  /** The interface's hardware address. */
+  readonly mac: SixBytes;
+  /** Undefined: identifiers are made of the hardware address (EUI-64). */
+  readonly identifiers: StableIdentifiers | undefined;
+  /** Undefined: no temporary addresses are made. */
+  readonly temporary: TemporaryLifetimes | undefined;
+  /** DupAddrDetectTransmits. */
+  readonly transmits: number;
+  /** A probe for the address is to be sent (RFC 4862 §5.4.2). */
+  probe(own: OwnAddress, nonce: SixBytes): void;
+  /** It has another state; one that was not there before is told with `undefined`. */
+  changed(own: OwnAddress, from: AddressState | undefined): void;
+  /** It is gone: its time is over. */
+  removed(own: OwnAddress): void;
+}
+
+/**
+ * The IPv6 addresses of one interface ([S-049] RFC 4862): the link-local one, those made of advertised prefixes, temporary ones,
+ * and those of the program, which are tried for duplicates too. It sends nothing and knows no interface; `advance` is to be
+ * called when `deadline` has come.
+ */
+export class Autoconfiguration {
+  /** RetransTimer, in microseconds. */
+  retransTimer: number = 1_000_000;
+  readonly #parts: AutoconfigurationParts;
+  #own: OwnAddress[] = [];
+  /** Prefixes of which no temporary address could be made: RFC 8981 §3.4, 7. */
+  readonly #hopeless = new Set<string>();
+
+  constructor(parts: AutoconfigurationParts) {
+    this.#parts = parts;
+  }
+
+  /** When `advance` wants to be called, in microseconds. */
+  get deadline(): number {
+    let first = Infinity;
+    for (const own of this.#own) if (own.deadline < first) first = own.deadline;
+    return first;
+  }
+
+  /** All addresses, used or not: a new array. */
+  list(): OwnAddress[] {
+    return [...this.#own];
+  }
+
+  find(words: AddressWords): OwnAddress | undefined {
+    return this.#own.find(({ cidr }) => sameAddress(cidr.address, words));
+  }
+
+  /** Makes the link-local address (RFC 4862 §5.3), unless there is one. */
+  makeLinkLocal(now: number): void {
+    if (this.#own.some(({ cidr }) => isLinkLocal(cidr.address))) return;
+    this.#make(LINK_LOCAL, 'link-local', new AddressLifetimes(), 0, PROBE_DELAY, now);
+  }
+
+  /** The program gave this address: it is used, and tried. */
+  adopt(cidr: Cidr, now: number): void {
+    const known = this.find(cidr.address);
+    if (known !== undefined) this.#drop(known);
+    const detection = this.#detection(PROBE_DELAY, now);
+    this.#own.push(new OwnAddress(cidr, 'manual', new AddressLifetimes(), detection, 0));
+  }
+
+  /** The program took it away. */
+  release(words: AddressWords): void {
+    const known = this.find(words);
+    if (known !== undefined) this.#drop(known);
+  }
+
+  /** A router advertises a prefix: RFC 4862 §5.5.3. */
+  prefix(option: PrefixInformation, now: number): PrefixDrop | undefined {
+    const { autonomous, prefixLength, validLifetime, preferredLifetime } = option;
+    // (a), (b)
+    if (!autonomous || isLinkLocal(option.prefix)) return undefined;
+    // (c)
+    if (preferredLifetime > validLifetime) return 'ndp-prefix-lifetimes';
+    // (d): with the identifiers that Ethernet has.
+    if (prefixLength !== 128 - IDENTIFIER_BITS) return 'ndp-prefix-length';
+    const network = new Cidr(option.prefix, prefixLength);
+    const known = this.#own.filter((own) => isOf(own, network));
+    for (const own of known) {
+      own.lifetimes.refresh(validLifetime, preferredLifetime, now);
+      if (own.successorAt !== Infinity) own.successorAt = own.lifetimes.preferredUntil - this.#regenAdvance;
+      this.#age(own, now);
+    }
+    if (known.length > 0) this.#makeTemporary(network, 0, now);
+    else if (validLifetime > 0) {
+      if (this.#own.filter(({ origin }) => origin !== 'manual').length >= MOST_ADDRESSES)
+        return 'ndp-address-table-full';
+      const lifetimes = new AddressLifetimes();
+      lifetimes.begin(validLifetime, preferredLifetime, now);
+      this.#make(network, 'stable', lifetimes, 0, PROBE_DELAY, now);
+      this.#makeTemporary(network, 0, now);
+    }
+    return undefined;
+  }
+
+  /**
+   * Somebody without an address asks for this one (RFC 4862 §5.4.3).
+   *
+   * @returns `ours` when it is in use here beyond doubt, so that the asker must be told
+   */
+  onProbe(target: AddressWords, nonce: SixBytes | undefined, now: number): 'ours' | 'looped' | 'tentative' | undefined {
+    const own = this.find(target);
+    if (own === undefined || own.state === 'duplicate') return undefined;
+    if (own.detection === undefined) return 'ours';
+    const looped = own.detection.onProbe(nonce);
+    this.#judge(own, now);
+    return looped ? 'looped' : 'tentative';
+  }
+
+  /** Somebody says that this address is his (RFC 4862 §5.4.4). @returns whether it was being tried here */
+  onAdvertisement(target: AddressWords, now: number): boolean {
+    const own = this.find(target);
+    if (own?.detection === undefined) return false;
+    own.detection.onAdvertisement();
+    this.#judge(own, now);
+    return true;
+  }
+
+  /** Does what is due. */
+  advance(now: number): void {
+    for (const own of this.list()) {
+      if (own.detection?.advance(now) === true) this.#parts.probe(own, own.detection.nonce);
+      this.#judge(own, now);
+      this.#age(own, now);
+      if (now < own.successorAt) continue;
+      own.successorAt = Infinity;
+      this.#makeTemporary(new Cidr(own.cidr.network, own.cidr.prefixLength), 0, now, own);
+    }
+  }
+
+  /** Forgets what came from routers, and tries the rest anew: the link is another. */
+  reset(now: number): void {
+    for (const own of this.list()) {
+      if (own.origin === 'stable' || own.origin === 'temporary') this.#remove(own);
+      else if (own.state !== 'duplicate') own.detection = this.#detection(PROBE_DELAY, now);
+    }
+    this.#hopeless.clear();
+  }
+
+  #make(
+    network: Cidr,
+    origin: AddressOrigin,
+    lifetimes: AddressLifetimes,
+    attempt: number,
+    delay: number,
+    now: number,
+  ): OwnAddress | undefined {
+    const made = this.#address(network, origin, attempt);
+    if (made === undefined) return undefined;
+    const own = new OwnAddress(
+      new Cidr(made.address, network.prefixLength),
+      origin,
+      lifetimes,
+      this.#detection(delay, now),
+      made.attempt,
+    );
+    this.#own.push(own);
+    this.#parts.changed(own, undefined);
+    return own;
+  }
+
+  /** The next address that may be used, and how many attempts it took. */
+  #address(network: Cidr, origin: AddressOrigin, first: number): { address: Address; attempt: number } | undefined {
+    const { identifiers, mac, random } = this.#parts;
+    const last = origin === 'temporary' ? TEMP_IDGEN_RETRIES : IDGEN_RETRIES;
+    for (let attempt = first; attempt <= last; attempt++) {
+      let address: Address;
+      if (origin === 'temporary') address = randomAddress(network, random);
+      else address = identifiers?.address(network, mac, attempt) ?? eui64Address(network, mac);
+      // RFC 7217 §5, RFC 8981 §3.3.1: reserved identifiers and those of the interface's other addresses count as duplicates.
+      if (!isReservedIdentifier(address) && this.find(address) === undefined) return { address, attempt };
+    }
+    return undefined;
+  }
+
+  #detection(delay: number, now: number): DuplicateDetection {
+    const { random, transmits } = this.#parts;
+    return new DuplicateDetection({ random, transmits, interval: this.retransTimer, delay }, now);
+  }
+
+  get #regenAdvance(): number {
+    return regenAdvance(this.#parts.transmits, this.retransTimer);
+  }
+
+  /** A temporary address for a prefix that has none, or whose last one, `before`, is soon deprecated: RFC 8981 §3.4. */
+  #makeTemporary(network: Cidr, attempt: number, now: number, before?: OwnAddress): void {
+    const { temporary, random } = this.#parts;
+    if (temporary === undefined || this.#hopeless.has(network.toString())) return;
+    const ofPrefix = this.#own.filter((own) => isOf(own, network));
+    const stable = ofPrefix.find(({ origin }) => origin === 'stable');
+    const current = ofPrefix.some((own) => own.origin === 'temporary' && own !== before && own.state !== 'deprecated');
+    if (stable === undefined || current) return;
+    if (this.#own.filter(({ origin }) => origin !== 'manual').length >= MOST_ADDRESSES) return;
+    const advance = this.#regenAdvance;
+    const fraction = random.uint32() / 2 ** 32;
+    const lifetimes = temporaryLifetimes(stable.lifetimes, temporary, advance, fraction, now);
+    if (lifetimes === undefined) return;
+    const own = this.#make(network, 'temporary', lifetimes, attempt, PROBE_DELAY, now);
+    if (own !== undefined) own.successorAt = lifetimes.preferredUntil - advance;
+  }
+
+  /** What duplicate address detection has found out, if it has. */
+  #judge(own: OwnAddress, now: number): void {
+    const verdict = own.detection?.verdict;
+    if (verdict === undefined) return;
+    own.detection = undefined;
+    if (verdict === 'unique') {
+      if (own.state === 'tentative') this.#enter(own, own.lifetimes.preferredUntil > now ? 'preferred' : 'deprecated');
+      return;
+    }
+    own.successorAt = Infinity;
+    this.#enter(own, 'duplicate');
+    if (own.origin !== 'manual') this.#tryAnother(own, now);
+  }
+
+  /** RFC 7217 §6, RFC 8981 §3.4, 7.: another identifier. */
+  #tryAnother(own: OwnAddress, now: number): void {
+    const { origin, attempt, lifetimes, cidr } = own;
+    const network = new Cidr(cidr.network, cidr.prefixLength);
+    if (origin === 'temporary') {
+      this.#drop(own);
+      if (attempt < TEMP_IDGEN_RETRIES) this.#makeTemporary(network, attempt + 1, now);
+      else this.#hopeless.add(network.toString());
+      return;
+    }
+    // RFC 4862 §5.4.5: with identifiers made of the hardware address the next would be the same.
+    if (this.#parts.identifiers === undefined || attempt >= IDGEN_RETRIES) return;
+    this.#drop(own);
+    this.#make(network, origin, lifetimes, attempt + 1, IDGEN_DELAY, now);
+  }
+
+  /** RFC 4862 §5.5.4 */
+  #age(own: OwnAddress, now: number): void {
+    const { validUntil, preferredUntil } = own.lifetimes;
+    if (validUntil <= now) return this.#remove(own);
+    if (own.usable) this.#enter(own, preferredUntil > now ? 'preferred' : 'deprecated');
+  }
+
+  #enter(own: OwnAddress, state: AddressState): void {
+    const from = own.state;
+    if (from === state) return;
+    own.state = state;
+    this.#parts.changed(own, from);
+  }
+
+  #remove(own: OwnAddress): void {
+    if (own.origin === 'stable') this.#hopeless.delete(`${own.cidr.network}/${own.cidr.prefixLength}`);
+    this.#drop(own);
+    this.#parts.removed(own);
+  }
+
+  #drop(own: OwnAddress): void {
+    this.#own = this.#own.filter((other) => other !== own);
+  }
+}
+
+/** An address that was made of this prefix. */
+function isOf({ cidr, origin }: OwnAddress, network: Cidr): boolean {
+  if (origin !== 'stable' && origin !== 'temporary') return false;
+  return cidr.prefixLength === network.prefixLength && network.contains(cidr.address);
+}
