@@ -5,11 +5,19 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { isUnspecified } from '../wire/address.ts';
-import { checksumAdd, checksumFinish } from '../wire/checksum.ts';
-import { ICMP_HEADER_LENGTH, icmpType, IcmpType, writeIcmpChecksum, writeIcmpHeader } from '../wire/icmp.ts';
-import type { IcmpUnreachable } from '../wire/icmp.ts';
+import {
+  ICMP_HEADER_LENGTH,
+  icmpType,
+  IcmpType,
+  IcmpUnreachable,
+  isIcmpError,
+  writeIcmpChecksum,
+  writeIcmpHeader,
+} from '../wire/icmp.ts';
+import type { TimeExceededCode } from '../wire/icmp.ts';
 import { IPV4_HEADER_LENGTH, ipv4FragmentOffset } from '../wire/ipv4.ts';
 import { Protocol } from '../wire/protocol.ts';
+import { checksumFieldOf, completedChecksum } from '../wire/segmentation.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
 import type { IcmpRateLimit } from './rate-limit.ts';
@@ -20,9 +28,6 @@ export type UnreachableCode = (typeof IcmpUnreachable)[keyof typeof IcmpUnreacha
 
 /** An error with its quotation is no longer than this, in bytes: every host takes it (RFC 1812 §4.3.2.3). */
 const LARGEST_ERROR = 576;
-/** Where TCP and UDP keep their checksum, in bytes from their header's start. */
-const TCP_CHECKSUM = 16;
-const UDP_CHECKSUM = 6;
 /** Internetwork control precedence (RFC 1812 §4.3.2.5), as Linux. */
 const ERROR_OPTIONS: SendOptions = { ttl: 64, trafficClass: 0xc0 };
 
@@ -45,10 +50,25 @@ export class IcmpErrors {
 
   /** Tells the sender of a datagram that it could not be delivered. */
   sendUnreachable(datagram: Datagram, code: UnreachableCode): void {
+    this.#send(datagram, IcmpType.DESTINATION_UNREACHABLE, code, 0);
+  }
+
+  /** The next link takes packets of `mtu` bytes at most, and this one may not be fragmented (RFC 1191 §4). */
+  sendFragmentationNeeded(datagram: Datagram, mtu: number): void {
+    this.#send(datagram, IcmpType.DESTINATION_UNREACHABLE, IcmpUnreachable.FRAGMENTATION_NEEDED, mtu);
+  }
+
+  /** Its time to live is over, or that of its fragments. */
+  sendTimeExceeded(datagram: Datagram, code: TimeExceededCode): void {
+    this.#send(datagram, IcmpType.TIME_EXCEEDED, code, 0);
+  }
+
+  #send(datagram: Datagram, type: number, code: number, rest: number): void {
     const { ways, counters, output, limit } = this.#parts;
     if (!this.#mayAnswer(datagram)) return counters.add('icmp-error-suppressed');
     const way = ways.wayBack(datagram);
-    if (way === undefined) return counters.add('icmp-error-no-route');
+    const source = way && ways.sourceFor(datagram, way.interface);
+    if (way === undefined || source === undefined) return counters.add('icmp-error-no-route');
     const { interface: iface, nextHop } = way;
     // [S-040] RFC 1812 §4.3.2.8. Inside the host there is nobody to protect.
     if (!iface.loopback && !limit.allow(datagram.source, datagram.now)) {
@@ -61,11 +81,11 @@ export class IcmpErrors {
     if (packet === undefined) return counters.add('icmp-error-queue-full');
     const { bytes, view } = packet.memory;
     const at = packet.start;
-    writeIcmpHeader(view, at, IcmpType.DESTINATION_UNREACHABLE, code, 0);
+    writeIcmpHeader(view, at, type, code, rest);
     copyBytes(bytes, at + ICMP_HEADER_LENGTH, datagram.memory.bytes, datagram.packetStart, quote);
     completeQuotedChecksum(datagram, view, at + ICMP_HEADER_LENGTH, quote);
     writeIcmpChecksum(view, at, ICMP_HEADER_LENGTH + quote);
-    output.send(iface, packet, datagram.destination, datagram.source, nextHop, Protocol.ICMP, ERROR_OPTIONS);
+    output.send(iface, packet, source, datagram.source, nextHop, Protocol.ICMP, ERROR_OPTIONS);
     counters.add('icmp-error-sent');
   }
 
@@ -75,9 +95,9 @@ export class IcmpErrors {
     if (datagram.group) return false;
     if (!this.#isOneHost(datagram.source)) return false;
     if (ipv4FragmentOffset(view, datagram.packetStart) !== 0) return false;
-    // Of ICMP only queries may be answered, and the type must be there to be seen.
+    // About an error none is sent: that it is none must be there to be seen.
     if (datagram.protocol !== Protocol.ICMP) return true;
-    return datagram.length >= ICMP_HEADER_LENGTH && icmpType(view, datagram.start) === IcmpType.ECHO_REQUEST;
+    return datagram.length >= ICMP_HEADER_LENGTH && !isIcmpError(icmpType(view, datagram.start));
   }
 
   /** Not 0.0.0.0, not a broadcast, a group or one of the reserved 240.0.0.0/4. */
@@ -91,11 +111,9 @@ export class IcmpErrors {
 /** The quoted bytes leave the host: a checksum that offload left to the link is completed in the quotation. */
 export function completeQuotedChecksum(datagram: Datagram, view: DataView, quoteAt: number, quote: number): void {
   const { memory, start, length, protocol, packetStart } = datagram;
-  if (datagram.checksum !== Checksum.partial) return;
-  if (protocol !== Protocol.TCP && protocol !== Protocol.UDP) return;
-  const field = start + (protocol === Protocol.TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
+  const place = datagram.checksum === Checksum.partial ? checksumFieldOf(protocol) : undefined;
+  if (place === undefined) return;
+  const field = start + place;
   if (field + 2 > packetStart + quote) return;
-  // The field holds the pseudo header's sum: the sum over the whole, field included, is the sum to complement.
-  const checksum = checksumFinish(checksumAdd(0, memory.view, start, length));
-  view.setUint16(quoteAt + field - packetStart, checksum === 0 && protocol === Protocol.UDP ? 0xffff : checksum);
+  view.setUint16(quoteAt + field - packetStart, completedChecksum(memory.view, start, length, protocol));
 }

@@ -3,6 +3,7 @@ import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import { ICMP_HEADER_LENGTH, icmpType, writeIcmpHeader } from '../wire/icmp.ts';
+import type { TimeExceededCode } from '../wire/icmp.ts';
 import { Icmpv6Type, Icmpv6Unreachable, isIcmpv6Error, writeIcmpv6Checksum } from '../wire/icmpv6.ts';
 import type { ParameterProblemCode } from '../wire/ipv6-extensions.ts';
 import { ExtensionChain, isExtension, skipExtensions } from '../wire/ipv6-extensions.ts';
@@ -13,6 +14,9 @@ import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
 import type { IcmpRateLimit } from './rate-limit.ts';
 import type { ReturnWays } from './return-ways.ts';
+
+/** A code of "destination unreachable". */
+export type Unreachable6Code = (typeof Icmpv6Unreachable)[keyof typeof Icmpv6Unreachable];
 
 /** Linux sends ICMPv6 without a traffic class. */
 const ERROR_OPTIONS: SendOptions = { ttl: 64, trafficClass: 0 };
@@ -37,7 +41,22 @@ export class Icmpv6Errors {
 
   /** Nobody listens on the port ([S-047] RFC 4443 §3.1). */
   sendPortUnreachable(datagram: Datagram): void {
-    this.#send(datagram, Icmpv6Type.DESTINATION_UNREACHABLE, Icmpv6Unreachable.PORT, 0, false);
+    this.sendUnreachable(datagram, Icmpv6Unreachable.PORT);
+  }
+
+  /** It could not be delivered ([S-047] RFC 4443 §3.1). */
+  sendUnreachable(datagram: Datagram, code: Unreachable6Code): void {
+    this.#send(datagram, Icmpv6Type.DESTINATION_UNREACHABLE, code, 0, false);
+  }
+
+  /** The next link takes packets of `mtu` bytes at most (RFC 4443 §3.2). */
+  sendPacketTooBig(datagram: Datagram, mtu: number): void {
+    this.#send(datagram, Icmpv6Type.PACKET_TOO_BIG, 0, mtu, true);
+  }
+
+  /** Its hop limit is used up, or the time for its fragments (RFC 4443 §3.3). */
+  sendTimeExceeded(datagram: Datagram, code: TimeExceededCode): void {
+    this.#send(datagram, Icmpv6Type.TIME_EXCEEDED, code, 0, false);
   }
 
   /**

@@ -6,7 +6,7 @@ import { IpPath } from './path.ts';
 import type { PathContext } from './path.ts';
 import type { ReturnWays } from './return-ways.ts';
 import type { Route } from './routes.ts';
-import { scopeSuffices, selectSource } from './source-address.ts';
+import { lentSource, scopeSuffices } from './source-address.ts';
 
 const LOOPBACK: Readonly<Record<4 | 6, Address>> = { 4: Address.parse('127.0.0.1'), 6: Address.parse('::1') };
 
@@ -106,21 +106,7 @@ export class PathFinder {
     if (origin === 'static' && source !== undefined) return source;
     const own = iface.sourceFor(peer.family === 4 ? (via ?? peer) : peer);
     if (own !== undefined && (peer.family === 4 || scopeSuffices(own, peer))) return this.#withZone(own, iface);
-    return this.#lent(peer) ?? this.#withZone(own, iface);
-  }
-
-  /** An interface without an address of its own that would do borrows one, as Linux does. */
-  #lent(peer: Address): Address | undefined {
-    const others = [...this.#context.interfaces.values()].filter(({ loopback }) => !loopback);
-    if (peer.family === 6) {
-      const candidates = others.flatMap(({ addresses }) => addresses.filter(({ address }) => !needsZone(address)));
-      return selectSource(candidates, peer);
-    }
-    for (const other of others) {
-      const lent = other.sourceFor(peer);
-      if (lent !== undefined) return lent;
-    }
-    return undefined;
+    return lentSource(this.#context.interfaces.values(), peer) ?? this.#withZone(own, iface);
   }
 
   #withZone(address: Address | undefined, iface: NetworkInterface): Address | undefined {

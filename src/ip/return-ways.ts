@@ -4,6 +4,7 @@ import { needsZone } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { RoutingTable } from './routes.ts';
+import { lentSource } from './source-address.ts';
 
 /** What `ReturnWays` reads of the rest of IP. */
 export interface ReturnWaysContext {
@@ -43,9 +44,15 @@ export class ReturnWays {
     return way;
   }
 
-  /** The source of the answer: the address that was asked; of a question to a group, one that suits (RFC 4443 §2.2). */
+  /**
+   * The source of the answer: the address that was asked. Of a question to a group, and of a packet that was on its way
+   * to somebody else, one of the interface that the answer leaves by (RFC 4443 §2.2, RFC 1812 §4.3.2.4), or of another
+   * where that has none.
+   */
   sourceFor({ source, destination, group }: Datagram, iface: NetworkInterface): AddressWords | undefined {
-    return group ? iface.sourceFor(source) : destination;
+    const { local, interfaces } = this.#context;
+    if (!group && local.isLocal(destination)) return destination;
+    return iface.sourceFor(source) ?? lentSource(interfaces.values(), source);
   }
 
   /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */

@@ -1,6 +1,7 @@
 import type { Address, AddressWords } from '../wire/address.ts';
-import { scopeOf } from '../wire/address.ts';
+import { needsZone, scopeOf } from '../wire/address.ts';
 import type { Cidr } from '../wire/cidr.ts';
+import type { NetworkInterface } from './interface.ts';
 
 /**
  * The IPv6 address to send from towards `destination`: the one whose scope fits, among equals that with the longest
@@ -13,6 +14,18 @@ export function selectSource(candidates: readonly Cidr[], destination: AddressWo
     if (best === undefined || isBetter(candidate, best, destination)) best = candidate;
   }
   return best?.address;
+}
+
+/** An interface without an address of its own that would do borrows one of another, as Linux does. */
+export function lentSource(interfaces: Iterable<NetworkInterface>, peer: AddressWords): Address | undefined {
+  const candidates: Cidr[] = [];
+  for (const iface of interfaces) {
+    if (iface.loopback) continue;
+    if (peer.family === 6) candidates.push(...iface.addresses.filter(({ address }) => !needsZone(address)));
+    const lent = peer.family === 4 ? iface.sourceFor(peer) : undefined;
+    if (lent !== undefined) return lent;
+  }
+  return peer.family === 6 ? selectSource(candidates, peer) : undefined;
 }
 
 /** Whether an address of this scope reaches as far as the destination. */

@@ -2,11 +2,11 @@ import type { Batch } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import { requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
+import { superSegmentHeaders } from '../wire/segmentation.ts';
 import type { LaneLimits, MemoryDrop, MemoryLink } from './lane.ts';
 import { Lane } from './lane.ts';
 import type { LinkHost, LinkOffload } from './link.ts';
 import { NO_OFFLOAD } from './link.ts';
-import { superSegmentHeaders } from './super-segment.ts';
 
 /** The longest IP packet, and so the longest super-segment. */
 const LONGEST = 65_535;
@@ -128,7 +128,7 @@ class End implements MemoryLink {
     if (segmentSize === 0) return length > this.mtu ? 'too-big' : undefined;
     if (this.offload.tso === 0) return 'super-segment';
     // The segments it stands for are held against the MTU, the whole only against what IP can say.
-    const headers = superSegmentHeaders(batch.memory[row]!, batch.offset[row]!, length);
+    const headers = superSegmentHeaders(batch.memory[row]!.view, batch.offset[row]!, length);
     if (headers === 0) return 'super-segment';
     return length > this.offload.tso || headers + segmentSize > this.mtu ? 'too-big' : undefined;
   }

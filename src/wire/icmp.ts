@@ -28,6 +28,10 @@ export const IcmpUnreachable = {
   ADMINISTRATIVELY_PROHIBITED: 13,
 } as const;
 
+/** Codes of TIME_EXCEEDED, in both versions (RFC 792, RFC 4443 §3.3). */
+export const TimeExceeded = { IN_TRANSIT: 0, REASSEMBLY: 1 } as const;
+export type TimeExceededCode = (typeof TimeExceeded)[keyof typeof TimeExceeded];
+
 /** Why bytes are not an ICMP message. */
 export type IcmpFlaw = 'icmp-truncated' | 'icmp-bad-checksum' | 'icmp-bad-quote';
 
@@ -65,6 +69,18 @@ export function icmpType(view: DataView, offset: number): number {
 
 export function icmpCode(view: DataView, offset: number): number {
   return view.getUint8(offset + 1);
+}
+
+/** An error or a type that is not known: nobody is told of an error about these (RFC 1122 §3.2.2). As Linux. */
+export function isIcmpError(type: number): boolean {
+  switch (type) {
+    case IcmpType.ECHO_REPLY:
+    case IcmpType.ECHO_REQUEST:
+      return false;
+    default:
+      // 13 to 18: timestamps, information and address masks, requests and replies.
+      return type < 13 || type > 18;
+  }
 }
 
 /** The identifier of an echo or its reply. */

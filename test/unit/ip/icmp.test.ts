@@ -172,7 +172,7 @@ describe('Ip.sendUnreachable', () => {
     expect(bench.sentPackets()[0]!.icmp!.payload).toEqual(whole);
   });
 
-  it('is never about a fragment or an ICMP message other than a query, whoever asks for it', () => {
+  it('[S-012] is never about a fragment or an ICMP error, whoever asks for it', () => {
     const bench = new IpBench();
     const ask = (bytes: Uint8Array, start: number): number => {
       const datagram = new Datagram(memoryOf(bytes));
@@ -185,7 +185,9 @@ describe('Ip.sendUnreachable', () => {
       return bench.sent().length;
     };
     expect(ask(icmpPacket({ type: 3, code: 3, payload: sentByUs }), 20)).toBe(0);
-    expect(ask(icmpPacket({ type: 0 }), 20)).toBe(0);
+    for (const type of [4, 5, 11, 12, 40]) expect(ask(icmpPacket({ type }), 20)).toBe(0);
+    // RFC 1122 §3.2.2 forbids errors about errors: a reply on its way through may have one.
+    expect(ask(icmpPacket({ type: 0 }), 20)).toBe(1);
     expect(ask(icmpPacket({ type: 8 }).subarray(0, 27), 20)).toBe(0);
     expect(ask(icmpPacket({ type: 8 }), 20)).toBe(1);
     expect(ask(formatIpv4(ipv4({ protocol: 200, fragmentOffset: 8, payload: pattern(8) })), 20)).toBe(0);
