@@ -14,3 +14,21 @@ export function copyBytes(target: Uint8Array, to: number, source: Uint8Array, fr
     target.set(source.subarray(from, from + length), to);
   }
 }
+
+/** Bytes of a message, whole or in pieces. */
+export function lengthOf(message: Uint8Array | readonly Uint8Array[]): number {
+  if (message instanceof Uint8Array) return message.byteLength;
+  let length = 0;
+  for (const piece of message) length += piece.byteLength;
+  return length;
+}
+
+/** Copies a message, whole or in pieces, to `target` from `to` on. */
+export function copyPieces(target: Uint8Array, to: number, message: Uint8Array | readonly Uint8Array[]): void {
+  if (message instanceof Uint8Array) return copyBytes(target, to, message, 0, message.byteLength);
+  let at = to;
+  for (const piece of message) {
+    copyBytes(target, at, piece, 0, piece.byteLength);
+    at += piece.byteLength;
+  }
+}

@@ -18,7 +18,8 @@ import type { UdpVerdict } from '../udp/udp.ts';
 import { Address, needsZone, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { EphemeralPorts } from './ports.ts';
-import type { Participant, Turn } from './turn.ts';
+import { SocketTurn } from './socket-turn.ts';
+import type { Turn } from './turn.ts';
 
 /** Where to bind, and how. */
 export interface BindOptions extends UdpOptions {
@@ -48,26 +49,6 @@ export interface StackUdpHost {
 
 const BIND_OPTIONS = ['address', 'port', ...UDP_OPTION_NAMES];
 const ANY = Address.parse('0.0.0.0');
-
-/** A socket's part in the stack's turn: messages wait for it to be delivered; what it sends is queued at once. */
-class SocketTurn implements Participant {
-  touched: boolean = false;
-  readonly socket: UdpSocket;
-
-  constructor(socket: UdpSocket) {
-    this.socket = socket;
-  }
-
-  get due(): boolean {
-    return this.socket.due;
-  }
-
-  deliver(): void {
-    this.socket.deliver();
-  }
-
-  output(): void {}
-}
 
 /** UDP of one stack: `stack.udp`. Finds the sockets that a datagram is for. */
 export class StackUdp {

@@ -1,5 +1,5 @@
 import { Checksum } from '../buffer/batch.ts';
-import { copyBytes } from '../buffer/copy.ts';
+import { copyPieces } from '../buffer/copy.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import { checksumFold, pseudoHeaderSum, transportChecksum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
@@ -22,15 +22,7 @@ export function sendMessage(
   const packet = path.reserve(length);
   if (packet === undefined) return false;
   const { bytes, view } = packet.memory;
-  if (message instanceof Uint8Array) {
-    copyBytes(bytes, packet.start, message, 0, length);
-  } else {
-    let at = packet.start;
-    for (const piece of message) {
-      copyBytes(bytes, at, piece, 0, piece.byteLength);
-      at += piece.byteLength;
-    }
-  }
+  copyPieces(bytes, packet.start, message);
   const start = packet.prepend(UDP_HEADER_LENGTH);
   const total = UDP_HEADER_LENGTH + length;
   writeUdpHeader(view, start, sourcePort, destinationPort, total);

@@ -1,19 +1,20 @@
+import { AddressKeeper, AddressReader, toAddress } from '../buffer/address-memo.ts';
 import { Binding } from '../buffer/binding.ts';
-import { copyBytes } from '../buffer/copy.ts';
+import { copyBytes, lengthOf } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
+import { Mailbox } from '../buffer/mailbox.ts';
+import { PathCache } from '../buffer/path-cache.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requirePort, systemError } from '../errors.ts';
-import { Address, isInterfaceLocal, isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
-import type { AddressRegister } from '../wire/address.ts';
+import { isInterfaceLocal, isMulticast, isUnspecified } from '../wire/address.ts';
+import type { Address, AddressRegister } from '../wire/address.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
-import type { UdpHandler } from './handler.ts';
+import type { UdpHandler, UdpMessageInfo } from './handler.ts';
 import type { UdpHost } from './host.ts';
-import { MessageQueue } from './message-queue.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
 import { checkTunable } from './options.ts';
 import { sendMessage } from './output.ts';
-import { PathCache } from './path-cache.ts';
 
 /** What a socket is made of; the stack has chosen the port and checked the address. */
 export interface UdpSocketInit {
@@ -64,7 +65,7 @@ export class UdpSocket {
   /** @internal What it stands for. */
   readonly binding: Binding;
   readonly #paths: PathCache = new PathCache();
-  readonly #messages: MessageQueue;
+  readonly #mailbox: Mailbox<UdpMessageInfo>;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
   /** The path to the peer of a connected socket. */
   #path: Path | undefined;
@@ -73,18 +74,11 @@ export class UdpSocket {
   /** The interface that multicast goes out by, and its address given: chosen by `multicastFrom`, else by the routes. */
   #groupInterface: number | undefined;
   #groupSource: Address | undefined;
-  #closed: boolean = false;
-  #referenced: boolean = false;
-  /** An error that waits for `deliver`; a later one replaces it, as SO_ERROR does. */
-  #error: SystemError | undefined;
-  /** There is room again after a `send` that found none: `onWritable` is due. */
-  #roomAgain: boolean = false;
-  /** The addresses of the last message received: neighbours often share them. */
-  #lastSource: Address | undefined;
-  #lastDestination: Address | undefined;
-  /** The text address that `send` was last given, and what it stands for. */
-  #lastText: string = '';
-  #lastParsed: Address | undefined;
+  /** The addresses of the last message received. */
+  readonly #source: AddressKeeper = new AddressKeeper();
+  readonly #localAddress: AddressKeeper = new AddressKeeper();
+  /** The text addresses that `send` is given. */
+  readonly #reader: AddressReader = new AddressReader();
 
   constructor(init: UdpSocketInit) {
     this.#host = init.host;
@@ -94,8 +88,7 @@ export class UdpSocket {
     this.#localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;
-    this.#messages = new MessageQueue(this.#options.receiveBuffer, init.host.budget);
-    this.ref();
+    this.#mailbox = this.#makeMailbox();
   }
 
   /**
@@ -131,12 +124,12 @@ export class UdpSocket {
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#mailbox.closed;
   }
 
   /** Received messages that wait for their turn. */
   get pending(): number {
-    return this.#messages.length;
+    return this.#mailbox.length;
   }
 
   /**
@@ -153,7 +146,7 @@ export class UdpSocket {
    */
   send(bytes: Uint8Array | readonly Uint8Array[], remotePort?: number, remoteAddress?: Address | string): boolean {
     requireBytes('bytes', bytes);
-    if (this.#closed) throw systemError('EBADF', 'send', { hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', 'send', { hint: 'the socket is closed' });
     const path = this.#destination(remotePort, remoteAddress);
     const port = this.#path === undefined ? remotePort! : this.#remotePort;
     const kind = this.#host.classify(path.remote);
@@ -196,10 +189,10 @@ export class UdpSocket {
    * `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE` for a misuse
    */
   connect(remoteAddress: Address | string, remotePort: number): void {
-    const address = this.#parse(remoteAddress);
+    const address = this.#reader.read(remoteAddress);
     requirePort('remotePort', remotePort, 1);
     const place = { address: address.toString(), port: remotePort };
-    if (this.#closed) throw systemError('EBADF', 'connect', { ...place, hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', 'connect', { ...place, hint: 'the socket is closed' });
     if (this.#path !== undefined) throw systemError('EISCONN', 'connect', place);
     if (!this.#options.broadcast && this.#host.classify(address.unmapped()) === 'broadcast') {
       throw systemError('EACCES', 'connect', place);
@@ -218,12 +211,12 @@ export class UdpSocket {
    * @throws `ENOTCONN`, `EBADF`
    */
   disconnect(): void {
-    if (this.#closed) throw systemError('EBADF', 'disconnect', { hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', 'disconnect', { hint: 'the socket is closed' });
     if (this.#path === undefined) throw systemError('ENOTCONN', 'disconnect');
     this.#path = undefined;
     this.#remoteAddress = undefined;
     this.#remotePort = 0;
-    this.#error = undefined;
+    this.#mailbox.forgetError();
   }
 
   /**
@@ -233,7 +226,7 @@ export class UdpSocket {
    * @throws `EISCONN`, `EBADF`
    */
   releasePort(): void {
-    if (this.#closed) throw systemError('EBADF', 'releasePort', { hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', 'releasePort', { hint: 'the socket is closed' });
     if (this.#path !== undefined) throw systemError('EISCONN', 'releasePort');
     this.#host.releasePort(this);
     this.#localPort = 0;
@@ -280,7 +273,7 @@ export class UdpSocket {
    */
   multicastFrom(own: Address | string): void {
     const address = toAddress(own);
-    if (this.#closed) throw systemError('EBADF', 'multicastFrom', { hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', 'multicastFrom', { hint: 'the socket is closed' });
     const unset = isUnspecified(address);
     const unchosen = unset && address.zone === undefined;
     const index = unchosen ? undefined : this.#host.groupInterface(address, address);
@@ -294,33 +287,24 @@ export class UdpSocket {
 
   /** Ends the socket: no callback comes any more, messages not yet delivered are dropped. Idempotent. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (!this.#mailbox.close()) return;
     this.#host.groups.forget(this);
-    this.#messages.clear();
     this.#paths.clear();
-    this.#error = undefined;
-    this.#roomAgain = false;
-    this.unref();
     this.#host.closed(this);
   }
 
   /** The open socket keeps the process alive (the default). */
   ref(): void {
-    if (this.#referenced || this.#closed) return;
-    this.#referenced = true;
-    this.#host.keepAlive(1);
+    this.#mailbox.ref();
   }
 
   unref(): void {
-    if (!this.#referenced) return;
-    this.#referenced = false;
-    this.#host.keepAlive(-1);
+    this.#mailbox.unref();
   }
 
   /** Something waits for `deliver`. For the stack. */
   get due(): boolean {
-    return this.#messages.length > 0 || this.#error !== undefined || this.#roomAgain;
+    return this.#mailbox.due;
   }
 
   /** Changes an option. @throws `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` */
@@ -328,7 +312,7 @@ export class UdpSocket {
     checkTunable(option, value);
     const options: UdpTunables = this.#options;
     options[option] = value;
-    this.#messages.limit = this.#options.receiveBuffer;
+    this.#mailbox.limit = this.#options.receiveBuffer;
   }
 
   get<K extends keyof ResolvedUdpOptions>(option: K): ResolvedUdpOptions[K] {
@@ -337,8 +321,8 @@ export class UdpSocket {
 
   /** Takes one message of an arrived datagram: `length` bytes from `offset` on. For the UDP layer. */
   receive(datagram: Datagram, remotePort: number, offset: number, length: number): void {
-    if (this.#closed) return;
-    if (!this.#messages.reserve(length)) {
+    if (this.closed) return;
+    if (!this.#mailbox.reserve(length)) {
       this.counters.dropped++;
       this.#host.counters.add('udp-receive-buffer-full');
       return;
@@ -346,48 +330,30 @@ export class UdpSocket {
     // The one copy, from lent memory into memory of the message's own: what is kept keeps nothing else alive.
     const bytes = new Uint8Array(length);
     copyBytes(bytes, 0, datagram.memory.bytes, offset, length);
-    this.#lastSource = this.#kept(this.#lastSource, datagram.source, datagram);
-    this.#lastDestination = this.#kept(this.#lastDestination, datagram.destination, datagram);
+    const { source, destination } = datagram;
     const info = {
-      remoteAddress: this.#lastSource,
+      remoteAddress: this.#source.keep(source, this.#zoneOf(source, datagram)),
       remotePort,
-      localAddress: this.#lastDestination,
+      localAddress: this.#localAddress.keep(destination, this.#zoneOf(destination, datagram)),
       size: length,
       ttl: datagram.ttl,
       trafficClass: datagram.trafficClass,
     };
-    this.#messages.push({ bytes, info });
+    this.#mailbox.push(bytes, info);
     this.counters.received++;
-    this.#host.touch(this);
   }
 
   /** Takes an ICMP error about one of this connected socket's messages. For the UDP layer. */
   fail(code: ErrorCode): void {
     this.counters.errors++;
     if (this.#handler.onError === undefined) return;
-    this.#error = systemError(code, 'recvmsg', { address: this.#remoteAddress?.toString(), port: this.#remotePort });
-    this.#host.touch(this);
+    const place = { address: this.#remoteAddress?.toString(), port: this.#remotePort };
+    this.#mailbox.fail(systemError(code, 'recvmsg', place));
   }
 
   /** Hands the owner what has come. For the stack, at a batch's end. What a callback throws passes through. */
   deliver(): void {
-    try {
-      const error = this.#error;
-      if (error !== undefined) {
-        this.#error = undefined;
-        this.#handler.onError?.(error, this);
-      }
-      for (let message = this.#messages.shift(); message !== undefined; message = this.#messages.shift()) {
-        this.#handler.onMessage(message.bytes, message.info, this);
-      }
-      if (this.#roomAgain) {
-        this.#roomAgain = false;
-        this.#handler.onWritable?.(this);
-      }
-    } finally {
-      // Something is left only when a callback threw: it keeps its turn.
-      if (this.due) this.#host.touch(this);
-    }
+    this.#mailbox.deliver();
   }
 
   /** The owner learns that the stack has closed the socket, with an error where it was destroyed. For the stack. */
@@ -397,9 +363,7 @@ export class UdpSocket {
 
   /** There is room in an interface's queue again. For the stack. */
   writable(): void {
-    if (this.#closed) return;
-    this.#roomAgain = true;
-    this.#host.touch(this);
+    this.#mailbox.writable();
   }
 
   /** The path to where a message is to go. */
@@ -412,7 +376,7 @@ export class UdpSocket {
       throw systemError('EDESTADDRREQ', 'send', { hint: 'give a port and an address, or connect first' });
     }
     requirePort('remotePort', remotePort, 1);
-    const address = this.#target(this.#parse(remoteAddress));
+    const address = this.#target(this.#reader.read(remoteAddress));
     const cached = this.#paths.get(address);
     if (cached !== undefined) return cached;
     const path = this.#findPath(address);
@@ -452,7 +416,7 @@ export class UdpSocket {
   #group(syscall: string, group: Address | string, own: Address | string | undefined): [Address, number] {
     const address = toAddress(group);
     const place = { address: address.toString() };
-    if (this.#closed) throw systemError('EBADF', syscall, { ...place, hint: 'the socket is closed' });
+    if (this.closed) throw systemError('EBADF', syscall, { ...place, hint: 'the socket is closed' });
     if (!isMulticast(address)) throw systemError('EINVAL', syscall, { ...place, hint: 'it is no multicast group' });
     if (address.family === 6 && this.boundAddress.family === 4) {
       throw systemError('EINVAL', syscall, { ...place, hint: 'the socket is of IPv4' });
@@ -462,33 +426,22 @@ export class UdpSocket {
     return [address, index];
   }
 
-  #parse(address: Address | string): Address {
-    if (address instanceof Address) return address;
-    if (this.#lastParsed === undefined || this.#lastText !== address) {
-      this.#lastParsed = Address.parse(address);
-      this.#lastText = address;
-    }
-    return this.#lastParsed;
+  #zoneOf(register: AddressRegister, { version, interfaceIndex }: Datagram): string | undefined {
+    return version === 4 ? undefined : this.#host.zoneOf(register, interfaceIndex);
   }
 
-  /** The address in a register as an object: the last one again when it is the same. */
-  #kept(last: Address | undefined, register: AddressRegister, { version, interfaceIndex }: Datagram): Address {
-    const zone = version === 4 ? undefined : this.#host.zoneOf(register, interfaceIndex);
-    return last !== undefined && sameAddress(last, register) && last.zone === zone ? last : register.toAddress(zone);
+  #makeMailbox(): Mailbox<UdpMessageInfo> {
+    const host = this.#host;
+    const handler = this.#handler;
+    const ways = { touch: () => host.touch(this), keepAlive: (change: 1 | -1) => host.keepAlive(change) };
+    return new Mailbox(this.#options.receiveBuffer, host.budget, ways, {
+      message: (bytes, info) => handler.onMessage(bytes, info, this),
+      error: (error) => handler.onError?.(error, this),
+      writable: () => handler.onWritable?.(this),
+    });
   }
 
   #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
-}
-
-function toAddress(address: Address | string): Address {
-  return address instanceof Address ? address : Address.parse(address);
-}
-
-function lengthOf(bytes: Uint8Array | readonly Uint8Array[]): number {
-  if (bytes instanceof Uint8Array) return bytes.byteLength;
-  let length = 0;
-  for (const piece of bytes) length += piece.byteLength;
-  return length;
 }

@@ -1,23 +1,22 @@
-import type { MemoryBudget } from '../buffer/memory-budget.ts';
-import type { UdpMessageInfo } from './handler.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 
 /** What a waiting message is taken to occupy beside its bytes: the bound must hold for empty messages too. */
 const MESSAGE_OVERHEAD = 256;
 
 /** A received message in user memory. */
-export interface UdpMessage {
+export interface Message<Info> {
   readonly bytes: Uint8Array;
-  readonly info: UdpMessageInfo;
+  readonly info: Info;
 }
 
 /** The messages that wait for a socket's owner: first in, first out, bounded in bytes. */
-export class MessageQueue {
+export class MessageQueue<Info> {
   /** Bytes the messages may occupy, overhead included. An empty queue takes one message of any size. */
   limit: number;
   /** Bytes they occupy. */
   bytes: number = 0;
   readonly #budget: MemoryBudget;
-  #messages: UdpMessage[] = [];
+  #messages: Message<Info>[] = [];
   /** Messages before this one have been taken. */
   #head: number = 0;
 
@@ -39,12 +38,12 @@ export class MessageQueue {
     return true;
   }
 
-  push(message: UdpMessage): void {
+  push(message: Message<Info>): void {
     this.#messages.push(message);
   }
 
   /** Takes the oldest message. */
-  shift(): UdpMessage | undefined {
+  shift(): Message<Info> | undefined {
     const message = this.#messages[this.#head];
     if (message === undefined) return undefined;
     this.#head++;

@@ -1,4 +1,4 @@
-import type { Path } from '../buffer/path.ts';
+import type { Path } from './path.ts';
 import type { Address } from '../wire/address.ts';
 
 /** Of a mixed word this many upper bits choose the slot: 64 slots. */
