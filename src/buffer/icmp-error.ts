@@ -27,6 +27,8 @@ export class IcmpError {
   readonly destination: AddressRegister = new AddressRegister();
   /** Who reports. */
   readonly reporter: AddressRegister = new AddressRegister();
+  /** Index of the interface it came in by. */
+  interfaceIndex: number = 0;
   /** Offset of the quoted transport header in `memory`. */
   start: number = 0;
   /** Bytes quoted from `start` on: 8 at least. */

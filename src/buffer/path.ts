@@ -49,4 +49,6 @@ export interface Path {
   reserve(length: number): Packet | undefined;
   /** Writes the IP header in front and queues the packet for the next flush. */
   send(packet: Packet, protocol: number, options: SendOptions): void;
+  /** Queues a packet that has its IP header already. */
+  sendWhole(packet: Packet): void;
 }

@@ -10,6 +10,14 @@ export interface IpHost {
    * @returns false when the stack has no such protocol: the sender is told (RFC 1122 §3.2.2.1)
    */
   deliver(datagram: Datagram): boolean;
+  /**
+   * The same of any protocol, before the stack itself does anything with it: raw sockets get their copy.
+   *
+   * @returns whether there was such a socket: its protocol is then not unknown
+   */
+  deliverRaw(datagram: Datagram): boolean;
+  /** A valid ICMP or ICMPv6 echo reply for one of the stack's addresses. @returns false when nobody has asked */
+  echoReply(datagram: Datagram): boolean;
   /** A valid ICMP error about a packet that one of the stack's addresses sent. Lent for the call. */
   icmpError(error: IcmpError): void;
   /** A packet was put into the interface's queue: it waits for a flush. */

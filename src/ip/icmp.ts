@@ -96,7 +96,7 @@ export class Icmp {
         // [S-014] Ignored by policy: whoever can forge one could draw the traffic to himself.
         return 'icmp-redirect-ignored';
       case IcmpType.ECHO_REPLY:
-        return 'icmp-echo-reply-unexpected';
+        return this.#parts.host.echoReply(datagram) ? undefined : 'icmp-echo-reply-unexpected';
       default:
         // [S-012] RFC 1122 §3.2.2; information, timestamp and mask requests among them ([S-019] [S-020] [S-021]).
         return 'icmp-unknown-type';
@@ -146,6 +146,7 @@ export class Icmp {
     if (!this.#parts.local.isLocal(error.source)) return 'icmp-error-not-ours';
     error.destination.setIpv4(ipv4Destination(view, quote));
     error.reporter.set(datagram.source);
+    error.interfaceIndex = datagram.interfaceIndex;
     error.memory = datagram.memory;
     error.code = meaning.code;
     error.hard = meaning.hard;

@@ -76,7 +76,7 @@ export class Icmpv6 {
         // [S-047] RFC 4443 §4.2: also one to a group is answered: that of all nodes, which nobody has to join.
         return datagram.group && !isAllHosts(destination) ? 'icmpv6-group-ignored' : this.#answer(datagram);
       case Icmpv6Type.ECHO_REPLY:
-        return 'icmpv6-echo-reply-unexpected';
+        return this.#parts.host.echoReply(datagram) ? undefined : 'icmpv6-echo-reply-unexpected';
       case Icmpv6Type.REDIRECT:
         // Ignored by policy: whoever can forge one could draw the traffic to himself.
         return 'icmpv6-redirect-ignored';
@@ -137,6 +137,7 @@ export class Icmpv6 {
     if (!this.#parts.local.isLocal(error.source)) return 'icmpv6-error-not-ours';
     error.destination.setIpv6(view, ipv6DestinationAt(quote));
     error.reporter.set(datagram.source);
+    error.interfaceIndex = datagram.interfaceIndex;
     error.memory = datagram.memory;
     error.code = meaning.code;
     error.hard = meaning.hard;

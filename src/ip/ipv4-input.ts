@@ -68,8 +68,9 @@ export class Ipv4Input {
 
   #handUp(datagram: Datagram): void {
     const { icmp, host, counters, errors } = this.#parts;
+    const heard = host.deliverRaw(datagram);
     if (datagram.protocol === Protocol.ICMP) return icmp.input(datagram);
-    if (host.deliver(datagram)) return;
+    if (host.deliver(datagram) || heard) return;
     // [S-013] RFC 1122 §3.2.2.1
     counters.add('ip-unknown-protocol');
     errors.sendUnreachable(datagram, IcmpUnreachable.PROTOCOL);

@@ -64,8 +64,9 @@ export class Ipv6Input {
 
   #handUp(datagram: Datagram): void {
     const { icmp, host, counters, errors } = this.#parts;
+    const heard = host.deliverRaw(datagram);
     if (datagram.protocol === Protocol.ICMPV6) return icmp.input(datagram);
-    if (host.deliver(datagram)) return;
+    if (host.deliver(datagram) || heard) return;
     counters.add('ip-unknown-protocol');
     // [S-045] RFC 8200 §4: the pointer names the field that has the unrecognized value.
     errors.sendParameterProblem(datagram, ParameterProblem.UNKNOWN_NEXT_HEADER, this.#chain.nextHeaderAt, false);

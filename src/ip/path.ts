@@ -124,6 +124,10 @@ export class IpPath implements Path {
     this.#output.send(this.#interface, packet, this.local, this.remote, this.#nextHop, protocol, options);
   }
 
+  sendWhole(packet: Packet): void {
+    this.#interface.transmit(packet, this.#nextHop);
+  }
+
   #take(route: Route): void {
     this.#interface = route.interface;
     this.#nextHop = nextHopOf(route, this.remote);

@@ -2,7 +2,7 @@ import { systemError } from '../errors.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Stops listeners and UDP sockets, sends FINs, and resolves when all connections have theirs acknowledged; at the
+ * Stops listeners and sockets of messages, sends FINs, and resolves when all connections have theirs acknowledged; at the
  * time-out, and with 0 at once, the rest is reset.
  */
 export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
@@ -10,7 +10,7 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
     listener.close();
     stack.clock.defer(() => listener.onClose?.());
   }
-  for (const socket of stack.udp.sockets) {
+  for (const socket of [...stack.udp.sockets, ...stack.raw.sockets]) {
     socket.close();
     const error = timeoutUs > 0 ? undefined : systemError('ECONNABORTED', 'recvmsg');
     stack.clock.defer(() => socket.tellClosed(error));

@@ -12,6 +12,9 @@ export function findUnrest(stack: Stack, timeWaitAllowed: boolean): string[] {
   for (const { address, port } of stack.tcp.listeners) unrest.push(`a listener is open on ${address}:${port}`);
   for (const socket of stack.udp.sockets)
     unrest.push(`a UDP socket is open on ${socket.localAddress}:${socket.localPort}`);
+  for (const { localAddress, remoteAddress } of stack.raw.sockets) {
+    unrest.push(`a raw socket is open, ${localAddress} → ${remoteAddress ?? 'anywhere'}`);
+  }
   for (const { name, network } of stack.interfaces) {
     if (!network.queue.empty) unrest.push(`${network.queue.batch.count} packets wait on ${name}`);
   }

@@ -18,7 +18,10 @@ import type { Clock, Random, Timer } from '../time/clock.ts';
 import { hostClock, hostRandom } from '../time/host.ts';
 import { raise } from '../time/raise.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
+import type { PingSocket } from '../raw/ping-socket.ts';
+import type { RawSocket } from '../raw/socket.ts';
 import type { UdpSocket } from '../udp/socket.ts';
+import type { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { shutDown } from './close.ts';
@@ -29,6 +32,9 @@ import { Interface } from './interface.ts';
 import { DEFAULT_LIMITS } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
 import { findUnrest } from './quiescence.ts';
+import { ping } from './ping.ts';
+import type { PingOptions, PingResult } from './ping.ts';
+import { StackRaw } from './raw.ts';
 import type { StackStatistics } from './statistics.ts';
 import { takeStatistics } from './statistics.ts';
 import { StackTcp, checkConnectionOptions } from './tcp.ts';
@@ -65,6 +71,7 @@ export class Stack {
   readonly random: Random;
   readonly tcp: StackTcp;
   readonly udp: StackUdp;
+  readonly raw: StackRaw;
   /** @internal */
   readonly ip: Ip;
   /** @internal */
@@ -83,7 +90,7 @@ export class Stack {
   /** Interfaces with packets that were not offered to their link yet. */
   readonly #pending = new Set<Interface>();
   /** Sockets that found an interface's queue full. */
-  readonly #blocked = new Set<ControlBlock | UdpSocket>();
+  readonly #blocked = new Set<ControlBlock | UdpSocket | RawSocket | PingSocket>();
   readonly #alive: Timer;
   #living: number = 0;
   #closing: Promise<void> | undefined;
@@ -109,6 +116,7 @@ export class Stack {
     this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
+    this.raw = new StackRaw(this.#rawHost());
     this.#alive = clock.timer(() => this.#keepAlive(0));
     this.#attach(loopback(), { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'], loopback: true });
   }
@@ -157,6 +165,22 @@ export class Stack {
     }
     requireType('listener', listener, 'function');
     return this.events.on(name, listener);
+  }
+
+  /**
+   * Asks a host whether it is there: ICMP or ICMPv6 echo. Resolves with the first answer when all requests are answered or
+   * given up, with one request at once; of a broadcast address or a group that is the fastest host (`stack.raw.openPing`
+   * hears all of them). Rejects when no request was answered: `EHOSTUNREACH`, `ENETUNREACH`, `EMSGSIZE` and the like as an
+   * ICMP error says it (a `PingError`, with its `reporter`), `ETIMEDOUT`, `ENETUNREACH`, `ENETDOWN`, `EADDRNOTAVAIL`,
+   * `EMSGSIZE`, `EACCES` where it could not be sent, `ECONNABORTED` when the stack is closed, or the signal's reason.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_INVALID_STATE on a closed stack
+   * @example
+   * const { time, ttl } = await stack.ping('10.0.0.1'); // milliseconds
+   */
+  ping(address: string | Address, options?: PingOptions): Promise<PingResult> {
+    this.#assertOpen();
+    return ping(this, address, options);
   }
 
   /** What has happened so far, in numbers. */
@@ -236,6 +260,8 @@ export class Stack {
   #ipHost(): ConstructorParameters<typeof Ip>[0]['host'] {
     return {
       deliver: (datagram) => this.#deliver(datagram),
+      deliverRaw: (datagram) => this.raw.arrives(datagram),
+      echoReply: (datagram) => this.raw.echoReply(datagram),
       icmpError: (error) => this.#icmpError(error),
       transmitted: (network) => {
         const iface = this.#interfaces.get(network.index);
@@ -276,6 +302,22 @@ export class Stack {
       ip,
       turn,
       assertOpen: () => this.#assertOpen(),
+      blocked: (socket) => void this.#blocked.add(socket),
+      keepAlive: (change) => this.#keepAlive(change),
+    };
+  }
+
+  #rawHost(): ConstructorParameters<typeof StackRaw>[0] {
+    const { clock, random, counters, budget, ip, turn } = this;
+    return {
+      clock,
+      random,
+      counters,
+      budget,
+      ip,
+      turn,
+      assertOpen: () => this.#assertOpen(),
+      heard: (group, interfaceIndex, source) => this.udp.hears(group, interfaceIndex, source),
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),
     };
@@ -343,9 +385,10 @@ export class Stack {
   }
 
   #icmpError(error: IcmpError): void {
+    const known = this.raw.icmpError(error);
     if (error.protocol === Protocol.TCP) this.tcp.icmpError(error);
     else if (error.protocol === Protocol.UDP) this.udp.icmpError(error);
-    else this.counters.add('icmp-error-other-protocol');
+    else if (!known) this.counters.add('icmp-error-other-protocol');
   }
 
   #flush(): void {

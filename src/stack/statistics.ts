@@ -7,6 +7,8 @@ export interface StackStatistics {
   /** Of the connections, those in TIME-WAIT, and orphans: closed by their owner, with bytes or a FIN on their way. */
   tcp: { connections: number; timeWait: number; orphans: number; listeners: number };
   udp: { sockets: number };
+  /** Raw and ping sockets. */
+  raw: { sockets: number };
   /** Queue memory: in use, the limit, and how often the limit said no. */
   memory: { used: number; limit: number; refused: number };
   /** What was dropped or refused, by reason. */
@@ -24,6 +26,7 @@ export function takeStatistics(stack: Stack): StackStatistics {
       listeners: stack.tcp.listeners.length,
     },
     udp: { sockets: stack.udp.sockets.length },
+    raw: { sockets: stack.raw.sockets.length },
     memory: { used, limit, refused },
     drops: stack.counters.snapshot(),
   };

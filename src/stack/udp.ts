@@ -101,6 +101,11 @@ export class StackUdp {
     return socket;
   }
 
+  /** @internal Has a socket joined the multicast group there, to hear this source, or is it every host's? */
+  hears(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
+    return this.#udpHost.groups.heard(group, interfaceIndex, source);
+  }
+
   /** @internal A datagram of protocol 17. */
   arrives(datagram: Datagram): UdpVerdict {
     return this.#udp.arrives(datagram);

@@ -100,6 +100,19 @@ export function ipv4Destination(view: DataView, offset: number): number {
   return view.getInt32(offset + 16);
 }
 
+/** Changes a field of a header; its checksum is then to be written anew. */
+export function setIpv4TotalLength(view: DataView, offset: number, totalLength: number): void {
+  view.setUint16(offset + 2, totalLength);
+}
+
+export function setIpv4Identification(view: DataView, offset: number, identification: number): void {
+  view.setUint16(offset + 4, identification);
+}
+
+export function setIpv4Source(view: DataView, offset: number, source: number): void {
+  view.setInt32(offset + 12, source);
+}
+
 /** Writes a header without options for a whole datagram, checksum included. */
 export function writeIpv4Header(
   view: DataView,

@@ -12,4 +12,6 @@ export const Protocol = {
   ICMPV6: 58,
   IPV6_NONXT: 59,
   IPV6_OPTS: 60,
+  /** IPPROTO_RAW: reserved by IANA; to raw sockets it means that they send whole packets. */
+  RAW: 255,
 } as const;

@@ -71,6 +71,8 @@ export class IpBench implements IpHost {
   readonly transmittedOn: string[] = [];
   /** Protocols that `deliver` takes. */
   protocols: number[] = [Protocol.TCP, Protocol.UDP];
+  /** Protocols that some raw socket has. */
+  rawProtocols: number[] = [];
   /** Looks at the datagram itself during delivery. */
   onDatagram: ((datagram: Datagram) => void) | undefined;
 
@@ -111,6 +113,14 @@ export class IpBench implements IpHost {
       payload: bytes.slice(datagram.start, datagram.packetEnd),
     });
     return true;
+  }
+
+  deliverRaw({ protocol }: Datagram): boolean {
+    return this.rawProtocols.includes(protocol);
+  }
+
+  echoReply(): boolean {
+    return false;
   }
 
   icmpError(error: IcmpError): void {

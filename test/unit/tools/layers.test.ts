@@ -15,10 +15,11 @@ const LAYERS: Record<string, string[]> = {
   link: ['wire', 'buffer', 'time'],
   udp: ['wire', 'buffer', 'time'],
   tcp: ['wire', 'buffer', 'time'],
+  raw: ['wire', 'buffer', 'time'],
   ip: ['wire', 'buffer', 'time'],
-  stack: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'ip'],
-  sim: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'ip', 'stack'],
-  node: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'ip', 'stack', 'sim'],
+  stack: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'raw', 'ip'],
+  sim: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'raw', 'ip', 'stack'],
+  node: ['wire', 'buffer', 'time', 'link', 'udp', 'tcp', 'raw', 'ip', 'stack', 'sim'],
 };
 const ROOMS = Object.keys(LAYERS);
 

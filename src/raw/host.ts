@@ -1,0 +1,41 @@
+import type { Counters } from '../buffer/counters.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
+import type { Path } from '../buffer/path.ts';
+import type { ErrorCode } from '../errors.ts';
+import type { Random } from '../time/clock.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
+import type { PingSocket } from './ping-socket.ts';
+import type { RawSocket } from './socket.ts';
+
+/** What raw and ping sockets ask of the stack around them. */
+export interface RawHost {
+  readonly counters: Counters;
+  readonly random: Random;
+  /** Received packets that wait for `deliver` count here, overhead included. */
+  readonly budget: MemoryBudget;
+  /** Microseconds. */
+  now(): number;
+  /**
+   * The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. With
+   * `interfaceIndex` it leads out of that interface, whatever the routes say.
+   */
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  /** Is this the loopback interface? */
+  staysInside(interfaceIndex: number): boolean;
+  /** Name of an interface. */
+  interfaceName(interfaceIndex: number): string;
+  /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */
+  zoneOf(words: AddressWords, interfaceIndex: number): string | undefined;
+  /** What an address is to the stack. */
+  classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
+  /** Does anybody of this host hear the multicast group there, from this source? */
+  heard(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean;
+  /** The socket has something for its owner: `socket.deliver()` is called once at the batch's end. */
+  touch(socket: RawSocket | PingSocket): void;
+  /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */
+  blocked(socket: RawSocket | PingSocket): void;
+  /** A socket that keeps the process alive came (+1) or went (−1). */
+  keepAlive(change: 1 | -1): void;
+  /** The socket is closed: forgets it. Called once. */
+  closed(socket: RawSocket | PingSocket): void;
+}
