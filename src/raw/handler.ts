@@ -34,8 +34,8 @@ export interface RawHandler {
   onWritable?(socket: RawSocket): void;
   /** An ICMP error about a packet to the `remoteAddress` of this socket. The socket stays usable. */
   onError?(error: SystemError, socket: RawSocket): void;
-  /** The stack, not the owner, has closed the socket. The last callback. */
-  onClose?(socket: RawSocket): void;
+  /** The stack, not the owner, has closed the socket: ECONNABORTED where it was destroyed. The last callback. */
+  onClose?(socket: RawSocket, error?: SystemError): void;
 }
 
 /** The names of the callbacks. */

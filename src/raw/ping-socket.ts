@@ -5,6 +5,7 @@ import type { IcmpError } from '../buffer/icmp-error.ts';
 import { Mailbox } from '../buffer/mailbox.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import { requireBytes, systemError } from '../errors.ts';
+import type { SystemError } from '../errors.ts';
 import { isMulticast, needsZone, sameAddress } from '../wire/address.ts';
 import type { Address, AddressRegister, AddressWords } from '../wire/address.ts';
 import {
@@ -239,9 +240,9 @@ export class PingSocket {
     this.#mailbox.deliver();
   }
 
-  /** The owner learns that the stack has closed the socket. For the stack. */
-  tellClosed(): void {
-    this.#handler.onClose?.(this);
+  /** The owner learns that the stack has closed the socket, with an error where it was destroyed. For the stack. */
+  tellClosed(error?: SystemError): void {
+    this.#handler.onClose?.(this, error);
   }
 
   /** There is room in an interface's queue again. For the stack. */

@@ -4,11 +4,12 @@ import { copyBytes, lengthOf } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import { Mailbox } from '../buffer/mailbox.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
-import type { ErrorCode } from '../errors.ts';
+import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requireOptions, systemError } from '../errors.ts';
 import { isMulticast, isUnspecified, needsZone, sameAddress } from '../wire/address.ts';
 import type { Address, AddressRegister, AddressWords } from '../wire/address.ts';
 import { transportChecksum } from '../wire/checksum.ts';
+import { checksumFieldOf, completedChecksum } from '../wire/segmentation.ts';
 import type { RawHandler, RawPacketInfo } from './handler.ts';
 import { MadePacket } from './header-included.ts';
 import type { RawHost } from './host.ts';
@@ -185,6 +186,7 @@ export class RawSocket {
     }
     const bytes = new Uint8Array(length);
     copyBytes(bytes, 0, memory.bytes, first, length);
+    this.#completeChecksum(bytes, start - first, datagram);
     this.counters.received++;
     this.#mailbox.push(bytes, {
       remoteAddress: this.#source.keep(source, this.#zoneOf(source, interfaceIndex)),
@@ -215,9 +217,9 @@ export class RawSocket {
     this.#mailbox.deliver();
   }
 
-  /** The owner learns that the stack has closed the socket. For the stack. */
-  tellClosed(): void {
-    this.#handler.onClose?.(this);
+  /** The owner learns that the stack has closed the socket, with an error where it was destroyed. For the stack. */
+  tellClosed(error?: SystemError): void {
+    this.#handler.onClose?.(this, error);
   }
 
   /** There is room in an interface's queue again. For the stack. */
@@ -242,6 +244,14 @@ export class RawSocket {
     if (length < checksumOffset + 2) return this.#bad('raw-truncated');
     const sum = transportChecksum(view, start, length, source, destination, this.protocol);
     return sum === 0 || this.#bad('raw-bad-checksum');
+  }
+
+  /** What offload had left out, the owner of a copy can't know. */
+  #completeChecksum(bytes: Uint8Array, payload: number, { memory, start, length, checksum }: Datagram): void {
+    const place = checksum === Checksum.partial ? checksumFieldOf(this.protocol) : undefined;
+    if (place === undefined || length < place + 2) return;
+    const whole = completedChecksum(memory.view, start, length, this.protocol);
+    new DataView(bytes.buffer).setUint16(payload + place, whole);
   }
 
   #bad(reason: string): false {
