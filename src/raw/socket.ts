@@ -57,7 +57,7 @@ const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass'];
  *
  * @example
  * const ospf = stack.raw.open({ protocol: 89 }, {
- *   onPacket: (bytes, { offset, remoteAddress }) => console.log(remoteAddress, bytes.subarray(offset)),
+ *   onPacket: (bytes, { offset, remoteAddress }) => console.log(`${remoteAddress}: ${bytes.subarray(offset)}`),
  * });
  */
 export class RawSocket {

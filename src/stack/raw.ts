@@ -104,7 +104,7 @@ export class StackRaw {
    * ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE for a misuse, ERR_INVALID_STATE on a closed stack
    * @example
    * const icmp = stack.raw.open({ protocol: 1, icmpTypes: [3, 11] }, {
-   *   onPacket: (bytes, { offset, remoteAddress }) => console.log(remoteAddress, bytes[offset], bytes[offset + 1]),
+   *   onPacket: (bytes, { offset, remoteAddress }) => console.log(`${remoteAddress}: type ${bytes[offset]}`),
    * });
    */
   open(options: RawOpenOptions, handler: RawHandler): RawSocket {

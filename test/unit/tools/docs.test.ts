@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { ConnectionOptions } from '../../../src/index.ts';
 import { FIXED_OPTIONS, resolveOptions } from '../../../src/tcp/options.ts';
 import { parseScript } from '../../../src/sim/script-parse.ts';
+import { resolveRawOptions } from '../../../src/raw/options.ts';
 import { resolveUdpOptions } from '../../../src/udp/options.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -22,6 +23,7 @@ const PAGES = [
   'docs/node-api.md',
   'docs/packet-scripts.md',
   'docs/plan.md',
+  'docs/raw.md',
   'docs/register.md',
 ] as const;
 
@@ -73,6 +75,14 @@ describe('the examples', () => {
     expect(story).toMatch(/^[\d.]+ s: loss timeout$/m);
     expect(story).toMatch(/^\d\.\d\d Mbit\/s; \d+ packets lost, \d+ found the queue full\n\d+ sent again; .*$/m);
     expect(run('examples/impaired.mjs')).toBe(story);
+  });
+
+  it('ping, and hear the requests in a raw socket', () => {
+    const story = run('examples/ping.mjs');
+    expect(story).toMatch(/^56 bytes from 10\.0\.0\.2: seq=\d ttl=64 time=2\d\.\d\d ms$/m);
+    expect(story).toMatch(/^56 bytes from fd00::2: seq=\d ttl=64 time=2\d\.\d\d ms$/m);
+    expect(story).toMatch(/^ping ETIMEDOUT 10\.0\.0\.77\nbob has heard of 10\.0\.0\.1: type 8, 36 bytes .*\n$/m);
+    expect(run('examples/ping.mjs')).toBe(story);
   });
 
   it('play a packet script', () => {
@@ -150,6 +160,31 @@ describe('docs/packet-scripts.md', () => {
   });
 });
 
+describe('docs/raw.md', () => {
+  it('shows code that runs', () => {
+    const code = snippets('docs/raw.md');
+    expect(code.length).toBe(2);
+    const before = `
+      import { Stack, cable } from 'usernet';
+      const [stack, bob] = [new Stack(), new Stack()];
+      const [a, b] = cable();
+      stack.attach(a, { addresses: ['10.0.0.1/24', 'fd00::1/64'] });
+      bob.attach(b, { addresses: ['10.0.0.2/24', 'fd00::2/64'] });
+      const answers = bob.raw.open({ protocol: 89 }, { onPacket: (bytes) => answers.send(bytes.subarray(20), '10.0.0.1') });
+    `;
+    const after = `
+      console.log(String(address), ttl, size, time > 0, sent, received, replies.length, errors.length);
+      await stack.ping('10.0.0.2');
+      await Promise.all([stack.close(), bob.close()]);
+    `;
+    expect(run(['--input-type=module', '--eval', [before, ...code, after].join('')]).split('\n')).toEqual([
+      '10.0.0.2 64 56 true 10 10 10 0',
+      '10.0.0.2 says 1,2,3, with a TTL of 64',
+      '',
+    ]);
+  });
+});
+
 /** Why a line of a script can't be read. */
 function refusal(line: string): string {
   try {
@@ -161,7 +196,7 @@ function refusal(line: string): string {
 }
 
 describe('what the package has of docs', () => {
-  it.each(['docs/congestion.md', 'docs/glue.md', 'docs/packet-scripts.md', 'README.md'])(
+  it.each(['docs/congestion.md', 'docs/glue.md', 'docs/packet-scripts.md', 'docs/raw.md', 'README.md'])(
     '%s names no file that it leaves out',
     (page) => {
       expect(read(page).match(/\b(?:src|test)\/[\w./-]+\.ts/g) ?? []).toEqual([]);
@@ -181,6 +216,7 @@ describe('docs/defaults.md', () => {
   it.each([
     ['TCP', tables[0], resolveOptions({})],
     ['UDP', tables[1], resolveUdpOptions()],
+    ['raw sockets', tables[2], resolveRawOptions({}, 1)],
   ])('has every option of %s, with the value that the code has', (_protocol, shown, options) => {
     const inCode = Object.entries(options).map(([name, value]) => [name, String(value)]);
     expect(Object.fromEntries(shown ?? [])).toEqual(Object.fromEntries(inCode));
@@ -202,7 +238,7 @@ describe.each(PAGES)('%s', (page) => {
     const text = read(page);
     const links = [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => join(dirname(page), path!));
     const sources = [...text.matchAll(/`((?:src|test|docs|examples|scripts|native)\/[\w./-]+\.\w+)`/g)];
-    const inRooms = [...text.matchAll(/`((?:wire|buffer|time|link|ip|udp|tcp|stack|sim|node)\/[\w/-]+\.ts)`/g)];
+    const inRooms = [...text.matchAll(/`((?:wire|buffer|time|link|ip|udp|tcp|raw|stack|sim|node)\/[\w/-]+\.ts)`/g)];
     const named = [...sources.map(([, path]) => path!), ...inRooms.map(([, path]) => `src/${path}`)];
     expect([...links, ...named].filter((path) => !existsSync(join(root, path)))).toEqual([]);
   });
