@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { Checksum } from '../../src/buffer/batch.ts';
 import { TransmitQueue } from '../../src/buffer/transmit-queue.ts';
 import { pseudoHeaderSum, checksumFold } from '../../src/wire/checksum.ts';
+import type { IcmpMessage } from '../../src/wire/icmp.ts';
 import { formatPacket, parsePacket6 } from '../../src/wire/packet.ts';
+import type { Packet6Value } from '../../src/wire/packet.ts';
 import { Protocol } from '../../src/wire/protocol.ts';
 import { hex } from '../support/wire.ts';
 import { address, NOTHING, pattern } from '../unit/ip/fixture.ts';
+import { Alone, openPing } from '../unit/raw/world.ts';
 import {
   FAR6,
   icmp6Packet,
@@ -79,6 +82,29 @@ describe('ICMPv6 echo', () => {
       'icmpv6-reply-too-large': 1,
     });
     expect(bench.sent()).toHaveLength(1);
+  });
+});
+
+describe('ICMPv6 echo, as the one who asks', () => {
+  it('[S-047] RFC 4443 §4.1, §4.2: any data is sent, and the reply is passed to whoever has asked, to others nothing', async () => {
+    const alone = new Alone();
+    const [one, other] = [1, 2].map(() => openPing(alone.stack, { remoteAddress: PEER6 }));
+    for (const { socket } of [one!, other!]) socket.send(pattern(7));
+    const [bytes] = alone.sent();
+    const { ip, icmp } = parsePacket6(bytes!) as Packet6Value & { icmp: IcmpMessage };
+    expect(icmp).toMatchObject({ type: 128, code: 0, rest: (one!.socket.identifier << 16) | 1, payload: pattern(7) });
+    const back = { source: PEER6, destination: ip.source.toString() };
+    alone.arrive(icmp6Packet({ ...icmp, type: 129 }, back));
+    expect([one!.data, other!.data]).toEqual([[pattern(7)], []]);
+    // §2.4 (d): an error is passed to the process whose packet it quotes.
+    one!.socket.send(pattern(7));
+    const [again] = alone.sent();
+    alone.arrive(icmp6Packet({ type: 1, code: 3, rest: 0, payload: again! }, { ...back, source: 'fd00::77' }));
+    expect([one, other].map((pinging) => pinging!.errors.map(({ code, sequence }) => [code, sequence]))).toEqual([
+      [['EHOSTUNREACH', 2]],
+      [],
+    ]);
+    await alone.end();
   });
 });
 
