@@ -68,7 +68,8 @@ export class Ways {
     if (remote.family !== localAddress.family) throw this.refused('EAFNOSUPPORT', remote);
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = host.classify(localAddress);
-    const bound = kind === 'local' && !isUnspecified(localAddress) ? localAddress : undefined;
+    const receivesOnly = kind === 'broadcast' || kind === 'multicast' || isUnspecified(localAddress);
+    const bound = receivesOnly ? undefined : localAddress;
     const path = host.path(source ?? bound, remote, interfaceIndex);
     if (typeof path === 'string') throw this.refused(path, remote);
     // A source of the packet's own choice is for this packet.

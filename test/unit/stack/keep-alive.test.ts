@@ -59,6 +59,36 @@ describe('a listener that is closed twice', () => {
   });
 });
 
+describe('raw and ping sockets', () => {
+  it('keep the process alive until they are closed or unref’d', () => {
+    const { stack, keepsAlive } = gated();
+    const raw = stack.raw.open({ protocol: 253 }, { onPacket: () => {} });
+    expect(keepsAlive()).toBe(true);
+    raw.unref();
+    raw.unref();
+    expect(keepsAlive()).toBe(false);
+    const ping = stack.raw.openPing({ remoteAddress: '10.0.0.2' }, { onReply: () => {} });
+    expect(keepsAlive()).toBe(true);
+    ping.unref();
+    ping.ref();
+    ping.close();
+    raw.ref();
+    expect(keepsAlive()).toBe(true);
+    raw.close();
+    ping.ref();
+    expect(keepsAlive()).toBe(false);
+  });
+
+  it('so does a ping, until it ends', () => {
+    const { stack, clock, keepsAlive } = gated();
+    stack.ping('10.0.0.2', { timeout: 1000 }).catch(() => {});
+    clock.advance(SECOND - 1);
+    expect(keepsAlive()).toBe(true);
+    clock.advance(1);
+    expect(keepsAlive()).toBe(false);
+  });
+});
+
 describe('a connection', () => {
   it('keeps the process alive from the beginning to the end', () => {
     const { stack, clock, keepsAlive } = gated();

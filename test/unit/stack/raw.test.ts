@@ -7,7 +7,7 @@ import { formatIpv4, parseIpv4 } from '../../../src/wire/ipv4.ts';
 import type { Ipv4Packet } from '../../../src/wire/ipv4.ts';
 import { formatIpv6, parseIpv6 } from '../../../src/wire/ipv6.ts';
 import { formatUdp } from '../../../src/wire/udp.ts';
-import { Alone, bytesOf, codeOf, MS, open, Pair } from '../raw/world.ts';
+import { Alone, bytesOf, codeOf, MS, open, openPing, Pair } from '../raw/world.ts';
 
 const NOTHING = new Uint8Array(0);
 /** Experimental (RFC 3692). */
@@ -279,6 +279,27 @@ describe('raw sockets', () => {
       'ERR_INVALID_ARG_VALUE',
     );
     expect(alone.stack.statistics().raw.sockets).toBe(1);
+  });
+
+  it('follow the stack’s addresses: what is taken away is no source any more', () => {
+    const free = open(alone.stack, { protocol: PROTOCOL });
+    const bound = open(alone.stack, { protocol: PROTOCOL, address: '10.0.0.2' });
+    const pinging = openPing(alone.stack, { remoteAddress: '10.0.0.1' });
+    const sources = (): string[] => alone.sent().map((bytes) => String((parseIpv4(bytes) as Ipv4Packet).source));
+    const send = (): void => {
+      free.socket.send(bytesOf('x'), '10.0.0.1');
+      pinging.socket.send([]);
+    };
+    send();
+    bound.socket.send(bytesOf('x'), '10.0.0.1');
+    expect(sources()).toEqual(['10.0.0.2', '10.0.0.2', '10.0.0.2']);
+    const { network } = alone.stack.interfaces.find(({ name }) => name === 'tun0')!;
+    network.removeAddress('10.0.0.2');
+    network.addAddress('10.0.0.3/24');
+    send();
+    expect(sources()).toEqual(['10.0.0.3', '10.0.0.3']);
+    expect(pinging.socket.localAddress.toString()).toBe('10.0.0.3');
+    expect(codeOf(() => bound.socket.send(bytesOf('x'), '10.0.0.1'))).toBe('EADDRNOTAVAIL');
   });
 
   it('are unrest while they are open, end with the stack, and count towards the life of the process as others do', async () => {
