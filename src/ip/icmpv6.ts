@@ -21,14 +21,15 @@ import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
 import { meaningOfIcmpv6 } from './icmp-codes.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { Mld, MldDrop } from './mld.ts';
 import type { IpOutput } from './output.ts';
 import type { ReturnWays } from './return-ways.ts';
 
 /** Why an ICMPv6 message had no effect: the names it is counted under. */
 export type Icmpv6Drop =
   | Icmpv6Flaw
+  | MldDrop
   | 'icmpv6-unknown-type'
-  | 'icmpv6-listener-ignored'
   | 'icmpv6-neighbor-ignored'
   | 'icmpv6-redirect-ignored'
   | 'icmpv6-echo-reply-unexpected'
@@ -44,6 +45,7 @@ export interface Icmpv6Parts {
   output: IpOutput;
   counters: Counters;
   host: IpHost;
+  mld: Mld;
 }
 
 /** The length field of RFC 4884 §4.1 counts words of eight bytes; it is the header's fifth byte. */
@@ -90,7 +92,7 @@ export class Icmpv6 {
       case Icmpv6Type.MULTICAST_LISTENER_REPORT:
       case Icmpv6Type.MULTICAST_LISTENER_DONE:
       case Icmpv6Type.MULTICAST_LISTENER_REPORT_V2:
-        return 'icmpv6-listener-ignored';
+        return this.#parts.mld.input(datagram);
       default:
         // RFC 4443 §2.4 (b)
         return 'icmpv6-unknown-type';

@@ -89,14 +89,12 @@ describe('ICMPv6 messages that are dropped', () => {
     damaged[60] = damaged[60]! ^ 1;
     bench.arrive(damaged);
     bench.arrive(formatPacket({ ip: ipv6({ protocol: Protocol.ICMPV6, payload: new Uint8Array(7) }) }));
-    for (const type of [129, 130, 131, 132, 143, 133, 134, 135, 136, 137, 138, 200])
-      bench.arrive(icmp6Packet({ type }));
+    for (const type of [129, 133, 134, 135, 136, 137, 138, 200]) bench.arrive(icmp6Packet({ type }));
     expect(bench.sent()).toEqual([]);
     expect(bench.counters.snapshot()).toEqual({
       'icmpv6-bad-checksum': 1,
       'icmpv6-truncated': 1,
       'icmpv6-echo-reply-unexpected': 1,
-      'icmpv6-listener-ignored': 4,
       'icmpv6-neighbor-ignored': 4,
       'icmpv6-redirect-ignored': 1,
       'icmpv6-unknown-type': 2,

@@ -9,7 +9,7 @@ const OTHER = address('10.0.0.8');
 
 describe('Groups', () => {
   it('hears a group from its first member to its last, on one interface', () => {
-    const groups = new Groups<string>();
+    const groups = new Groups<string>(() => {});
     expect(groups.heard(GROUP, 1, SOURCE)).toBe(false);
     expect([groups.join('a', GROUP, 1), groups.join('b', GROUP, 1)]).toEqual([undefined, undefined]);
     expect(groups.join('a', GROUP, 1)).toBe('EADDRINUSE');
@@ -22,11 +22,11 @@ describe('Groups', () => {
   });
 
   it('hears the group of all hosts always', () => {
-    expect(new Groups<string>().heard(address('224.0.0.1'), 1, SOURCE)).toBe(true);
+    expect(new Groups<string>(() => {}).heard(address('224.0.0.1'), 1, SOURCE)).toBe(true);
   });
 
   it('keeps to the sources that a member chose', () => {
-    const groups = new Groups<string>();
+    const groups = new Groups<string>(() => {});
     expect(groups.leaveSource('a', GROUP, 1, SOURCE)).toBe('EINVAL');
     groups.join('a', GROUP, 1);
     expect(groups.leaveSource('a', GROUP, 1, SOURCE)).toBe('EADDRNOTAVAIL');
