@@ -214,7 +214,8 @@ export class GroupMembership {
     const before = entry.filter;
     change(entry);
     entry.filter = entry.own > 0 ? EVERYBODY : entry.sockets;
-    if (this.#reporting && isReported(group)) this.#tell(entry, before);
+    const same = entry.filter.exclude === before.exclude && namedByOne(before, entry.filter).length === 0;
+    if (!same && this.#reporting && isReported(group)) this.#tell(entry, before);
     this.#dropIfOver(entry);
   }
 
@@ -243,8 +244,7 @@ export class GroupMembership {
     this.#settle(now);
     if (this.#compatibility === 'sources') {
       this.#note(entry, before);
-      if (isPending(entry)) this.#reportChanges([entry], now);
-      return;
+      return this.#reportChanges([entry], now);
     }
     const [was, is] = [isJoined(before), isJoined(entry.filter)];
     if (is && !was) {
