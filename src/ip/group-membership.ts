@@ -60,8 +60,6 @@ const OLDER_UNSOLICITED_REPORT_INTERVAL = 10_000_000;
 
 /** Groups that were left and are still to be told of, the most; of the oldest nothing is repeated then. */
 const MOST_LEFT = 64;
-/** Sources of a group that came or went and are still to be told of, the most. */
-const MOST_CHANGED = 256;
 /** RFC 3376 §9.1: sources that queries asked for, the most that are remembered; beyond them the whole group is told. */
 const MOST_ASKED = 256;
 
@@ -75,7 +73,7 @@ interface Entry {
   filter: GroupFilter;
   /** Reports that are to name the filter mode yet; in older versions unsolicited reports to come. */
   modeReports: number;
-  /** Sources that came or went, each with the reports that are to name it yet. */
+  /** Sources that came or went, each with the reports that are to name it yet: those of the last few changes. */
   readonly changed: Map<string, { readonly source: Address; left: number }>;
   /** When the change is told again. */
   readonly again: WheelTimer;
@@ -267,14 +265,7 @@ export class GroupMembership {
       return;
     }
     for (const source of namedByOne(before, filter)) {
-      const key = addressKey(source);
-      changed.delete(key);
-      changed.set(key, { source, left: this.#robustness });
-    }
-    for (const key of changed.keys()) {
-      if (changed.size <= MOST_CHANGED) break;
-      changed.delete(key);
-      this.#count('change-forgotten');
+      changed.set(addressKey(source), { source, left: this.#robustness });
     }
   }
 
