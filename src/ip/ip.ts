@@ -27,7 +27,6 @@ import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
-import { Mld } from './mld.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
 import { PathFinder } from './path-finder.ts';
 import type { IpPath } from './path.ts';
@@ -87,8 +86,7 @@ export class Ip {
     this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts), igmp });
     const parts6 = { ways, local, output: output6, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
-    const mld = new Mld((index) => memberships.speaking(index, 6));
-    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6({ ...parts6, mld }) });
+    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6({ ...parts6, memberships }) });
   }
 
   /** The interfaces in the order they were added: a new array. */

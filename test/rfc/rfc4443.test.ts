@@ -49,6 +49,21 @@ describe('ICMPv6 echo', () => {
     expect([reply!.ip.source, reply!.ip.destination].map(String)).toEqual([LOCAL_LINK, PEER_LINK]);
   });
 
+  it('[S-047] RFC 4443 §4.2: answers a group that the interface is in', () => {
+    const bench = new Ip6Bench();
+    const group = 'ff02::1:ff00:2';
+    bench.ip.memberships.join(bench.eth0.index, address(group));
+    bench.sent();
+    bench.arrive(icmp6Packet({ rest: 7 }, { source: PEER_LINK, destination: group }));
+    bench.arrive(icmp6Packet({}, { source: '::1', destination: group }), bench.lo);
+    expect(bench.sent6().map(({ ip, icmp }) => [String(ip.source), icmp?.rest])).toEqual([[LOCAL_LINK, 7]]);
+    bench.ip.memberships.leave(bench.eth0.index, address(group));
+    bench.sent();
+    bench.arrive(icmp6Packet({}, { source: PEER_LINK, destination: group }));
+    expect(bench.sent6()).toEqual([]);
+    expect(bench.counters.snapshot()).toEqual({ 'icmpv6-group-ignored': 2 });
+  });
+
   it('[S-047] RFC 4443 §4.2: answers the group of all nodes with an address of its own, and no other group', () => {
     const bench = new Ip6Bench();
     bench.arrive(icmp6Packet({}, { source: PEER_LINK, destination: 'ff02::1' }));
