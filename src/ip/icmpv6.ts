@@ -5,7 +5,6 @@ import type { Datagram } from '../buffer/datagram.ts';
 import { IcmpError } from '../buffer/icmp-error.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { SendOptions } from '../buffer/path.ts';
-import { isAllHosts } from '../wire/address.ts';
 import { ICMP_HEADER_LENGTH, icmpCode, icmpType } from '../wire/icmp.ts';
 import {
   checkIcmpv6,
@@ -21,14 +20,17 @@ import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
 import { meaningOfIcmpv6 } from './icmp-codes.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import type { Memberships } from './memberships.ts';
+import { Mld } from './mld.ts';
+import type { MldDrop } from './mld.ts';
 import type { IpOutput } from './output.ts';
 import type { ReturnWays } from './return-ways.ts';
 
 /** Why an ICMPv6 message had no effect: the names it is counted under. */
 export type Icmpv6Drop =
   | Icmpv6Flaw
+  | MldDrop
   | 'icmpv6-unknown-type'
-  | 'icmpv6-listener-ignored'
   | 'icmpv6-neighbor-ignored'
   | 'icmpv6-redirect-ignored'
   | 'icmpv6-echo-reply-unexpected'
@@ -44,6 +46,7 @@ export interface Icmpv6Parts {
   output: IpOutput;
   counters: Counters;
   host: IpHost;
+  memberships: Memberships;
 }
 
 /** The length field of RFC 4884 §4.1 counts words of eight bytes; it is the header's fifth byte. */
@@ -52,12 +55,14 @@ const QUOTE_LENGTH = 4;
 /** ICMPv6's way in: answers echoes, hands errors to the transports. */
 export class Icmpv6 {
   readonly #parts: Icmpv6Parts;
+  readonly #mld: Mld;
   /** The one description of an arrived error, rewritten for each. */
   readonly #error: IcmpError = new IcmpError(allocateMemory(0));
   readonly #replyOptions: SendOptions = { ttl: 64, trafficClass: 0 };
 
   constructor(parts: Icmpv6Parts) {
     this.#parts = parts;
+    this.#mld = new Mld((index) => parts.memberships.speaking(index, 6));
   }
 
   input(datagram: Datagram): void {
@@ -73,8 +78,10 @@ export class Icmpv6 {
     if (isIcmpv6Error(type)) return this.#report(datagram, type);
     switch (type) {
       case Icmpv6Type.ECHO_REQUEST:
-        // [S-047] RFC 4443 §4.2: also one to a group is answered: that of all nodes, which nobody has to join.
-        return datagram.group && !isAllHosts(destination) ? 'icmpv6-group-ignored' : this.#answer(datagram);
+        // [S-047] RFC 4443 §4.2: also one to a group is answered, if the interface is in it.
+        return datagram.group && !this.#parts.memberships.has(datagram.interfaceIndex, destination)
+          ? 'icmpv6-group-ignored'
+          : this.#answer(datagram);
       case Icmpv6Type.ECHO_REPLY:
         return this.#parts.host.echoReply(datagram) ? undefined : 'icmpv6-echo-reply-unexpected';
       case Icmpv6Type.REDIRECT:
@@ -90,7 +97,7 @@ export class Icmpv6 {
       case Icmpv6Type.MULTICAST_LISTENER_REPORT:
       case Icmpv6Type.MULTICAST_LISTENER_DONE:
       case Icmpv6Type.MULTICAST_LISTENER_REPORT_V2:
-        return 'icmpv6-listener-ignored';
+        return this.#mld.input(datagram);
       default:
         // RFC 4443 §2.4 (b)
         return 'icmpv6-unknown-type';

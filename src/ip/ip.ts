@@ -17,6 +17,7 @@ import type { UnreachableCode } from './icmp-errors.ts';
 import { Icmp } from './icmp.ts';
 import { Icmpv6Errors } from './icmpv6-errors.ts';
 import { Icmpv6 } from './icmpv6.ts';
+import { Igmp } from './igmp.ts';
 import type { InterfaceOptions } from './interface.ts';
 import { NetworkInterface } from './interface.ts';
 import { Ipv4Input } from './ipv4-input.ts';
@@ -25,6 +26,7 @@ import { Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
+import { Memberships } from './memberships.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
 import { PathFinder } from './path-finder.ts';
 import type { IpPath } from './path.ts';
@@ -48,6 +50,8 @@ export interface IpOptions {
 export class Ip {
   readonly routes: RoutingTable;
   readonly local: LocalAddresses = new LocalAddresses();
+  /** The multicast groups of each interface. */
+  readonly memberships: Memberships;
   readonly #host: IpHost;
   readonly #interfaces = new Map<number, NetworkInterface>();
   readonly #ways: ReturnWays;
@@ -61,7 +65,7 @@ export class Ip {
   #lastIndex: number = 0;
 
   constructor(options: IpOptions) {
-    const { clock, random, counters, host } = options;
+    const { clock, random, counters, host, timers } = options;
     this.#host = host;
     const { local } = this;
     const interfaces = this.#interfaces;
@@ -71,15 +75,18 @@ export class Ip {
     this.#ways = ways;
     const output4 = new Ipv4Output();
     const output6 = new Ipv6Output();
+    const memberships = new Memberships({ clock, random, counters, timers, output6 });
+    this.memberships = memberships;
     const pathMtus = new PathMtuCache(clock, counters);
     this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs: { 4: output4, 6: output6 } });
     const limit = new IcmpRateLimit(random, clock.now());
     const parts = { ways, local, output: output4, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
-    this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts) });
+    const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
+    this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts), igmp });
     const parts6 = { ways, local, output: output6, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
-    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6(parts6) });
+    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6({ ...parts6, memberships }) });
   }
 
   /** The interfaces in the order they were added: a new array. */
@@ -96,8 +103,11 @@ export class Ip {
     if (this.interfaces.some((iface) => iface.name === options.name)) {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
-    const iface = new NetworkInterface(++this.#lastIndex, options, {
-      changed: () => this.#changed(),
+    const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
+      changed: () => {
+        this.#changed();
+        this.memberships.changed(iface);
+      },
       transmitted: (sender) => this.#host.transmitted(sender),
     });
     for (const { address } of iface.addresses) {
@@ -107,11 +117,13 @@ export class Ip {
     }
     this.#interfaces.set(iface.index, iface);
     this.#changed();
+    this.memberships.add(iface);
     return iface;
   }
 
-  /** Forgets an interface with its addresses and routes; harmless when it is gone. */
+  /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
+    this.memberships.remove(iface);
     if (this.#interfaces.delete(iface.index)) this.#changed();
   }
 

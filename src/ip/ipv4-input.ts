@@ -22,6 +22,7 @@ import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
 import type { IcmpErrors } from './icmp-errors.ts';
 import type { Icmp } from './icmp.ts';
+import type { Igmp } from './igmp.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 
@@ -39,6 +40,7 @@ export interface Ipv4InputParts {
   counters: Counters;
   host: IpHost;
   icmp: Icmp;
+  igmp: Igmp;
   errors: IcmpErrors;
 }
 
@@ -67,9 +69,10 @@ export class Ipv4Input {
   }
 
   #handUp(datagram: Datagram): void {
-    const { icmp, host, counters, errors } = this.#parts;
+    const { icmp, igmp, host, counters, errors } = this.#parts;
     const heard = host.deliverRaw(datagram);
     if (datagram.protocol === Protocol.ICMP) return icmp.input(datagram);
+    if (datagram.protocol === Protocol.IGMP) return igmp.input(datagram);
     if (host.deliver(datagram) || heard) return;
     // [S-013] RFC 1122 §3.2.2.1
     counters.add('ip-unknown-protocol');
@@ -83,9 +86,7 @@ export class Ipv4Input {
     const from = local.classify(source);
     // [S-006] [S-036] RFC 1122 §3.2.1.3: a source is one host's address.
     if (from === 'broadcast' || from === 'multicast') return 'ipv4-martian-source';
-    // 0.0.0.0/8 is "this host", allowed only while a host asks all others for its address; as Linux.
-    if (source.d >>> 24 === 0 && !(isUnspecified(source) && isLimitedBroadcast(destination)))
-      return 'ipv4-martian-source';
+    if (source.d >>> 24 === 0 && !mayLackSource(datagram)) return 'ipv4-martian-source';
     if (!iface.loopback) {
       // 127.0.0.0/8, and the stack's own addresses, come from inside only.
       if (from === 'local') return 'ipv4-martian-source';
@@ -113,6 +114,14 @@ function describe(datagram: Datagram): void {
   datagram.ttl = ipv4Ttl(view, offset);
   // [S-009] RFC 1122 §3.2.1.6: passed up.
   datagram.trafficClass = ipv4TrafficClass(view, offset);
+}
+
+/**
+ * 0.0.0.0/8 is "this host", allowed only while a host asks all others for its address, and in IGMP: of hosts without an
+ * address (RFC 3376 §4.2.13), and of switches that ask for members (RFC 4541 §2.1.1). As Linux.
+ */
+function mayLackSource({ source, destination, protocol }: Datagram): boolean {
+  return isUnspecified(source) && (isLimitedBroadcast(destination) || protocol === Protocol.IGMP);
 }
 
 function bodyProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {

@@ -147,9 +147,9 @@ export class DgramHandle {
     this.#bound('setMulticastTTL').set('multicastTtl', value);
   }
 
-  /** What goes out by the loopback interface comes back in any case, as in Linux; other links bring none back yet. */
-  setMulticastLoopback(): void {
-    this.#bound('setMulticastLoopback');
+  /** What goes out by the loopback interface comes back in any case, as in Linux. */
+  setMulticastLoopback(flag: unknown): void {
+    this.#bound('setMulticastLoopback').set('multicastLoopback', Boolean(flag));
   }
 
   /** IPv4 has the address of the interface, IPv6 its name as a zone: `::%tun0`; none leaves it to the routes. */

@@ -256,7 +256,7 @@ export class Socket extends EventEmitter {
 
   /** Does multicast come back to this host? @throws EBADF before the socket is bound */
   setMulticastLoopback(flag: boolean): boolean {
-    this.#handle!.setMulticastLoopback();
+    this.#handle!.setMulticastLoopback(flag);
     return flag;
   }
 

@@ -338,6 +338,7 @@ export class Stack {
       detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
+        this.udp.interfaceGone(iface.network.index);
         this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
       },

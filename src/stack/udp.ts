@@ -116,6 +116,11 @@ export class StackUdp {
     this.#udp.failed(error);
   }
 
+  /** @internal An interface is gone: nothing is joined there any more. */
+  interfaceGone(interfaceIndex: number): void {
+    this.#udpHost.groups.forgetInterface(interfaceIndex);
+  }
+
   #makeHost(): UdpHost {
     const { counters, budget, ip, turn } = this.#host;
     return {
@@ -125,7 +130,7 @@ export class StackUdp {
         this.#lookup(local, localPort, remote, remotePort, interfaceIndex),
       lookupGroup: (local, localPort, remote, remotePort, interfaceIndex) =>
         this.#lookupGroup(local, localPort, remote, remotePort, interfaceIndex),
-      groups: new Groups(),
+      groups: new Groups((index, group, filter) => ip.memberships.listen(index, group, filter)),
       path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       groupInterface: (group, own) => ip.groupInterface(group, own),

@@ -1,69 +1,119 @@
+import { admits, EVERYBODY, mergeFilters, NOBODY } from '../buffer/group-filter.ts';
+import type { GroupFilter } from '../buffer/group-filter.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isAllHosts, sameAddress } from '../wire/address.ts';
+import { isAllHosts, isMulticast, sameAddress } from '../wire/address.ts';
 
-/** From whom a member hears: from everyone, or from the sources named. */
-type Sources = 'any' | Address[];
+/** Groups that a member may be in. Linux: net.ipv4.igmp_max_memberships; of IPv6 its limit is one of memory. */
+const MOST_GROUPS: Readonly<Record<4 | 6, number>> = { 4: 20, 6: 256 };
+/** Sources that it may name of one. Linux: net.ipv4.igmp_max_msf, net.ipv6.mld_max_msf. */
+const MOST_SOURCES: Readonly<Record<4 | 6, number>> = { 4: 10, 6: 64 };
 
 /** A group on an interface, with its members. */
 interface Group<Member> {
   readonly group: Address;
   readonly interfaceIndex: number;
-  readonly members: Map<Member, Sources>;
+  readonly members: Map<Member, GroupFilter>;
+  /** What all members together hear (RFC 3376 §3.2). */
+  filter: GroupFilter;
 }
+
+/** Learns what the members of a group on an interface want together: `NOBODY` when the last has gone. */
+export type GroupListener = (interfaceIndex: number, group: Address, filter: GroupFilter) => void;
 
 /** Who has joined which multicast group on which interface (RFC 1112 §7, RFC 3376 §3). Errors are those of Linux. */
 export class Groups<Member> {
   readonly #groups: Group<Member>[] = [];
+  readonly #listen: GroupListener;
 
-  /** @returns `EADDRINUSE` when it is a member already */
+  /** @param listen is told whenever what an interface is to hear of a group changes */
+  constructor(listen: GroupListener) {
+    this.#listen = listen;
+  }
+
+  /** @returns `EADDRINUSE` when it is a member already, `ENOBUFS` when it is in too many groups */
   join(member: Member, group: Address, interfaceIndex: number): ErrorCode | undefined {
-    const { members } = this.#get(group, interfaceIndex);
-    if (members.has(member)) return 'EADDRINUSE';
-    members.set(member, 'any');
-    return undefined;
+    const known = this.#find(group, interfaceIndex);
+    if (known?.members.has(member) === true) return 'EADDRINUSE';
+    return this.#enter(member, group, interfaceIndex, EVERYBODY);
   }
 
   /** @returns `EADDRNOTAVAIL` when it is no member */
   leave(member: Member, group: Address, interfaceIndex: number): ErrorCode | undefined {
-    return this.#remove(member, group, interfaceIndex) ? undefined : 'EADDRNOTAVAIL';
+    const known = this.#find(group, interfaceIndex);
+    if (known?.members.has(member) !== true) return 'EADDRNOTAVAIL';
+    this.#set(known, member, NOBODY);
+    return undefined;
   }
 
-  /** Joins for one source more; who heard everyone hears only this one. @returns `EADDRNOTAVAIL` when it does already */
+  /**
+   * Joins for one source more; who heard everyone hears only this one.
+   *
+   * @returns `EADDRNOTAVAIL` when it does already, `EINVAL` when it is a member that has blocked sources, `ENOBUFS`
+   * when it is in too many groups or names too many sources
+   */
   joinSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const { members } = this.#get(group, interfaceIndex);
-    const sources = members.get(member);
-    if (sources === undefined || sources === 'any') members.set(member, [source]);
-    else if (sources.some((known) => known.equals(source))) return 'EADDRNOTAVAIL';
-    else sources.push(source);
-    return undefined;
+    const known = this.#find(group, interfaceIndex);
+    const filter = known?.members.get(member);
+    if (known === undefined || filter === undefined) {
+      return this.#enter(member, group, interfaceIndex, { exclude: false, sources: [source] });
+    }
+    if (filter.exclude && filter.sources.length > 0) return 'EINVAL';
+    return this.#name(known, member, { exclude: false, sources: filter.sources }, source);
   }
 
-  /** @returns `EINVAL` when it is no member, `EADDRNOTAVAIL` when it is none for this source */
+  /** @returns `EINVAL` when it is no member or has blocked sources, `EADDRNOTAVAIL` when it is none for this source */
   leaveSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const sources = this.#find(group, interfaceIndex)?.members.get(member);
-    if (sources === undefined) return 'EINVAL';
-    const at = sources === 'any' ? -1 : sources.findIndex((known) => known.equals(source));
-    if (sources === 'any' || at < 0) return 'EADDRNOTAVAIL';
-    sources.splice(at, 1);
-    if (sources.length === 0) this.#remove(member, group, interfaceIndex);
-    return undefined;
+    const known = this.#find(group, interfaceIndex);
+    const filter = known?.members.get(member);
+    if (known === undefined || filter === undefined) return 'EINVAL';
+    if (filter.exclude && filter.sources.length > 0) return 'EINVAL';
+    return this.#unname(known, member, filter, source);
+  }
+
+  /**
+   * A member that hears everyone hears everyone but this source.
+   *
+   * @returns `EINVAL` when it is no member or has joined for sources, `EADDRNOTAVAIL` when it is blocked already, `ENOBUFS`
+   */
+  blockSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
+    const known = this.#find(group, interfaceIndex);
+    const filter = known?.members.get(member);
+    if (known === undefined || filter?.exclude !== true) return 'EINVAL';
+    return this.#name(known, member, filter, source);
+  }
+
+  /** @returns `EINVAL` when it is no member or has joined for sources, `EADDRNOTAVAIL` when it is not blocked */
+  unblockSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
+    const known = this.#find(group, interfaceIndex);
+    const filter = known?.members.get(member);
+    if (known === undefined || filter?.exclude !== true) return 'EINVAL';
+    return this.#unname(known, member, filter, source);
   }
 
   /** The member is gone. */
   forget(member: Member): void {
-    const joined = this.#groups.filter(({ members }) => members.has(member));
-    for (const { group, interfaceIndex } of joined) this.#remove(member, group, interfaceIndex);
+    for (const group of this.#groups.filter(({ members }) => members.has(member))) this.#set(group, member, NOBODY);
+  }
+
+  /** The interface is gone, and all that was joined there. Nobody is told. */
+  forgetInterface(interfaceIndex: number): void {
+    const rest = this.#groups.filter((group) => group.interfaceIndex !== interfaceIndex);
+    this.#groups.splice(0, this.#groups.length, ...rest);
   }
 
   /** Does anybody of this host hear the group there, from this source? */
   heard(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
     // RFC 1112 §4, RFC 4291 §2.7.1: every host is in the group of all hosts.
     if (isAllHosts(group)) return true;
-    const members = this.#find(group, interfaceIndex)?.members;
-    if (members === undefined) return false;
-    for (const sources of members.values()) if (admits(sources, source)) return true;
-    return false;
+    const known = this.#find(group, interfaceIndex);
+    return known !== undefined && admits(known.filter, source);
+  }
+
+  /** Does a member hear what goes to `destination`? Broadcasts are heard by all. */
+  hears(member: Member, destination: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
+    if (!isMulticast(destination)) return true;
+    return this.heard(destination, interfaceIndex, source) && this.admits(member, destination, interfaceIndex, source);
   }
 
   /**
@@ -71,8 +121,8 @@ export class Groups<Member> {
    * whoever chose sources hears no others.
    */
   admits(member: Member, group: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
-    const sources = this.#find(group, interfaceIndex)?.members.get(member);
-    return sources === undefined || admits(sources, source);
+    const filter = this.#find(group, interfaceIndex)?.members.get(member);
+    return filter === undefined || admits(filter, source);
   }
 
   #find(group: AddressWords, interfaceIndex: number): Group<Member> | undefined {
@@ -82,24 +132,50 @@ export class Groups<Member> {
     return undefined;
   }
 
-  #get(group: Address, interfaceIndex: number): Group<Member> {
-    const known = this.#find(group, interfaceIndex);
-    if (known !== undefined) return known;
-    const made = { group, interfaceIndex, members: new Map<Member, Sources>() };
-    this.#groups.push(made);
-    return made;
+  #enter(member: Member, group: Address, interfaceIndex: number, filter: GroupFilter): ErrorCode | undefined {
+    const { family } = group;
+    const joined = this.#groups.filter((known) => known.group.family === family && known.members.has(member));
+    if (joined.length >= MOST_GROUPS[family]) return 'ENOBUFS';
+    let known = this.#find(group, interfaceIndex);
+    if (known === undefined) {
+      known = { group, interfaceIndex, members: new Map<Member, GroupFilter>(), filter: NOBODY };
+      this.#groups.push(known);
+    }
+    this.#set(known, member, filter);
+    return undefined;
   }
 
-  #remove(member: Member, group: Address, interfaceIndex: number): boolean {
-    const known = this.#find(group, interfaceIndex);
-    if (known === undefined || !known.members.delete(member)) return false;
+  #name(
+    known: Group<Member>,
+    member: Member,
+    { exclude, sources }: GroupFilter,
+    source: Address,
+  ): ErrorCode | undefined {
+    if (sources.some((named) => named.equals(source))) return 'EADDRNOTAVAIL';
+    if (sources.length >= MOST_SOURCES[known.group.family]) return 'ENOBUFS';
+    this.#set(known, member, { exclude, sources: [...sources, source] });
+    return undefined;
+  }
+
+  #unname(
+    known: Group<Member>,
+    member: Member,
+    { exclude, sources }: GroupFilter,
+    source: Address,
+  ): ErrorCode | undefined {
+    const rest = sources.filter((named) => !named.equals(source));
+    if (rest.length === sources.length) return 'EADDRNOTAVAIL';
+    // As Linux: who hears no source any more has left.
+    this.#set(known, member, exclude || rest.length > 0 ? { exclude, sources: rest } : NOBODY);
+    return undefined;
+  }
+
+  /** The member wants this of the group from now on; `NOBODY` is none any more. */
+  #set(known: Group<Member>, member: Member, filter: GroupFilter): void {
+    if (filter === NOBODY) known.members.delete(member);
+    else known.members.set(member, filter);
+    known.filter = mergeFilters(known.members.values());
     if (known.members.size === 0) this.#groups.splice(this.#groups.indexOf(known), 1);
-    return true;
+    this.#listen(known.interfaceIndex, known.group, known.filter);
   }
-}
-
-function admits(sources: Sources, source: AddressWords): boolean {
-  if (sources === 'any') return true;
-  for (const known of sources) if (sameAddress(known, source)) return true;
-  return false;
 }

@@ -14,6 +14,11 @@ export interface UdpOptions {
   ttl?: number;
   /** The same for multicast, 0 to 255. Default 1; 0 is for this host only (RFC 1112 §6.1). */
   multicastTtl?: number;
+  /**
+   * What goes to a group reaches the members of this stack on the interface that it leaves by, too. Default true. Over the
+   * loopback interface it comes back in any case. Linux: IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP.
+   */
+  multicastLoopback?: boolean;
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
   /**
@@ -27,7 +32,10 @@ export interface UdpOptions {
 export type ResolvedUdpOptions = Required<UdpOptions>;
 
 /** The options that may change while the socket is open. */
-export type UdpTunables = Pick<ResolvedUdpOptions, 'broadcast' | 'ttl' | 'multicastTtl' | 'dscp' | 'receiveBuffer'>;
+export type UdpTunables = Pick<
+  ResolvedUdpOptions,
+  'broadcast' | 'ttl' | 'multicastTtl' | 'multicastLoopback' | 'dscp' | 'receiveBuffer'
+>;
 
 const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   reuseAddress: false,
@@ -36,6 +44,7 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   broadcast: false,
   ttl: 64,
   multicastTtl: 1,
+  multicastLoopback: true,
   dscp: 0,
   receiveBuffer: 212_992,
 };

@@ -15,6 +15,7 @@ import type { UdpHost } from './host.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
 import { checkTunable } from './options.ts';
 import { sendMessage } from './output.ts';
+import { deliverOwnCopy } from './own-copy.ts';
 
 /** What a socket is made of; the stack has chosen the port and checked the address. */
 export interface UdpSocketInit {
@@ -166,12 +167,15 @@ export class UdpSocket {
     options.trafficClass = this.#options.dscp << 2;
     // RFC 1112 §6.1, RFC 4291 §2.7: a TTL of 0 and interface-local scope restrict it to this host.
     const confined = options.ttl === 0 || isInterfaceLocal(path.remote);
-    const stays = confined && !this.#host.staysInside(path.interfaceIndex);
+    const leaves = !this.#host.staysInside(path.interfaceIndex);
     if (this.#localPort === 0) this.#takePort('send');
-    if (!stays && !sendMessage(path, this.#localPort, port, bytes, length, options)) {
+    if (!(confined && leaves) && !sendMessage(path, this.#localPort, port, bytes, length, options)) {
       this.#host.blocked(this);
       return false;
     }
+    // What goes over the loopback comes back by itself.
+    const comesBack = kind === 'broadcast' || (kind === 'multicast' && this.#options.multicastLoopback);
+    if (comesBack && leaves) deliverOwnCopy(this.#host, path, this.#localPort, port, bytes, options);
     this.counters.sent++;
     return true;
   }
@@ -237,17 +241,12 @@ export class UdpSocket {
    * `ff02::fb%tun0`), else on that of the route to it. With a source the socket hears that one,
    * and others named so, only (RFC 3376).
    *
-   * @throws `EBADF`, `EINVAL` (no group), `ENODEV` (no such interface), `EADDRINUSE` and with a source `EADDRNOTAVAIL`
-   * (joined already); `ERR_INVALID_ARG_VALUE` for a misuse
+   * @throws `EBADF`, `EINVAL` (no group, or sources of it are blocked), `ENODEV` (no such interface), `EADDRINUSE` and with a
+   * source `EADDRNOTAVAIL` (joined already), `ENOBUFS` (in 20 groups of IPv4 or 256 of IPv6 already, or for 10 or 64 sources of
+   * this one); `ERR_INVALID_ARG_VALUE` for a misuse
    */
   join(group: Address | string, own?: Address | string, source?: Address | string): void {
-    const [address, index] = this.#group('join', group, own);
-    const { groups } = this.#host;
-    const problem =
-      source === undefined
-        ? groups.join(this, address, index)
-        : groups.joinSource(this, address, index, toAddress(source));
-    if (problem !== undefined) throw systemError(problem, 'join', { address: address.toString() });
+    this.#changeGroup('join', source === undefined ? 'join' : 'joinSource', group, own, source);
   }
 
   /**
@@ -256,13 +255,26 @@ export class UdpSocket {
    * @throws `EADDRNOTAVAIL` (not joined), `EBADF`, `EINVAL`, `ENODEV`; `ERR_INVALID_ARG_VALUE` for a misuse
    */
   leave(group: Address | string, own?: Address | string, source?: Address | string): void {
-    const [address, index] = this.#group('leave', group, own);
-    const { groups } = this.#host;
-    const problem =
-      source === undefined
-        ? groups.leave(this, address, index)
-        : groups.leaveSource(this, address, index, toAddress(source));
-    if (problem !== undefined) throw systemError(problem, 'leave', { address: address.toString() });
+    this.#changeGroup('leave', source === undefined ? 'leave' : 'leaveSource', group, own, source);
+  }
+
+  /**
+   * Hears this source of a group no longer that was joined whatever the source (RFC 3376: EXCLUDE).
+   *
+   * @throws `EINVAL` (not joined so), `EADDRNOTAVAIL` (blocked already), `ENOBUFS` (10 or 64 sources are), `EBADF`, `ENODEV`;
+   * `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  block(group: Address | string, source: Address | string, own?: Address | string): void {
+    this.#changeGroup('block', 'blockSource', group, own, source);
+  }
+
+  /**
+   * Undoes `block`.
+   *
+   * @throws `EINVAL` (not joined so), `EADDRNOTAVAIL` (not blocked), `EBADF`, `ENODEV`; `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  unblock(group: Address | string, source: Address | string, own?: Address | string): void {
+    this.#changeGroup('unblock', 'unblockSource', group, own, source);
   }
 
   /**
@@ -410,6 +422,22 @@ export class UdpSocket {
     if (this.#groupInterface === undefined || !isMulticast(remote)) return this.#host.path(local, remote);
     const chosen = this.#groupSource?.family === remote.family ? this.#groupSource : undefined;
     return this.#host.path(local ?? chosen, remote, this.#groupInterface);
+  }
+
+  #changeGroup(
+    syscall: string,
+    change: 'join' | 'leave' | 'joinSource' | 'leaveSource' | 'blockSource' | 'unblockSource',
+    group: Address | string,
+    own: Address | string | undefined,
+    source: Address | string | undefined,
+  ): void {
+    const [address, index] = this.#group(syscall, group, own);
+    const { groups } = this.#host;
+    const problem =
+      change === 'join' || change === 'leave'
+        ? groups[change](this, address, index)
+        : groups[change](this, address, index, toAddress(source!));
+    if (problem !== undefined) throw systemError(problem, syscall, { address: address.toString() });
   }
 
   /** A group and the interface to join it on. */

@@ -1,7 +1,6 @@
 import { Checksum } from '../buffer/batch.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { isMulticast } from '../wire/address.ts';
 import {
   checkUdp,
   checkUdpChecksum,
@@ -11,7 +10,6 @@ import {
   udpLength,
   udpSourcePort,
 } from '../wire/udp.ts';
-import type { Groups } from './groups.ts';
 import type { UdpHost } from './host.ts';
 import type { UdpSocket } from './socket.ts';
 
@@ -93,7 +91,7 @@ export class Udp {
     const sockets = host.lookupGroup(destination, localPort, source, remotePort, datagram.interfaceIndex);
     let heard = false;
     for (const socket of sockets) {
-      if (!hears(host.groups, socket, datagram)) continue;
+      if (!host.groups.hears(socket, destination, datagram.interfaceIndex, source)) continue;
       receive(socket, datagram, remotePort);
       heard = true;
     }
@@ -101,15 +99,6 @@ export class Udp {
     host.counters.add('udp-no-listener');
     return 'dropped';
   }
-}
-
-/** Broadcasts are heard by all; multicast if the host has joined the group, by whoever did not exclude the source. */
-function hears(groups: Groups<UdpSocket>, socket: UdpSocket, datagram: Datagram): boolean {
-  const { destination, interfaceIndex, source } = datagram;
-  if (!isMulticast(destination)) return true;
-  return (
-    groups.heard(destination, interfaceIndex, source) && groups.admits(socket, destination, interfaceIndex, source)
-  );
 }
 
 /** Gives a socket its message; a super-segment stands for several, each delivered alone. */

@@ -1,9 +1,13 @@
 import { Address, isLimitedBroadcast, isLoopback, isMulticast, isUnspecified } from '../../src/wire/address.ts';
 import { checkIcmpQuote, IcmpType } from '../../src/wire/icmp.ts';
+import { IgmpType, parseIgmp } from '../../src/wire/igmp.ts';
 import { checkIpv4Options } from '../../src/wire/ipv4-options.ts';
 import { ipv4FragmentOffset, ipv4Source } from '../../src/wire/ipv4.ts';
+import type { Ipv4Packet } from '../../src/wire/ipv4.ts';
 import { parsePacket } from '../../src/wire/packet.ts';
 import type { PacketValue } from '../../src/wire/packet.ts';
+import { Protocol } from '../../src/wire/protocol.ts';
+import { hasIpv4RouterAlert } from '../../src/wire/router-alert.ts';
 import { viewOf } from '../support/wire.ts';
 
 /** The stack under fire, as the oracle knows it. */
@@ -40,7 +44,8 @@ export function isGroup(address: Address, facts: Facts): boolean {
 /** The addresses of IP, its options, and fragments, which are not reassembled yet. */
 function ipFlaw(bytes: Uint8Array, { ip }: PacketValue, facts: Facts): string | undefined {
   const { source, destination } = ip;
-  const thisHost = isUnspecified(source) && isLimitedBroadcast(destination);
+  // RFC 3376 §4.2.13: in IGMP whoever has no address yet.
+  const thisHost = isUnspecified(source) && (isLimitedBroadcast(destination) || ip.protocol === Protocol.IGMP);
   if (isGroup(source, facts) || (source.d >>> 24 === 0 && !thisHost)) return 'ipv4-martian-source';
   if (isLoopback(source) || facts.own.includes(source.toString())) return 'ipv4-martian-source';
   if (isLoopback(destination)) return 'ipv4-martian-destination';
@@ -68,7 +73,25 @@ function transportFlaw(value: PacketValue, facts: Facts): string | undefined {
     return facts.udpPorts.includes(udp.destinationPort) && !unjoined ? undefined : 'udp-no-listener';
   }
   if (icmp !== undefined) return group ? 'icmp-group-ignored' : icmpDrop(icmp.type, icmp.code, icmp.payload, facts);
-  return 'ip-unknown-protocol';
+  return ip.protocol === Protocol.IGMP ? igmpDrop(ip, facts) : 'ip-unknown-protocol';
+}
+
+/** RFC 3376 §4, §7.1, §9.1. */
+function igmpDrop({ destination, options, payload, ttl }: Ipv4Packet, facts: Facts): string | undefined {
+  const message = parseIgmp(payload);
+  if (typeof message === 'string') return message;
+  if (ttl !== 1) return 'igmp-bad-ttl';
+  const { type, group, query, responseCode } = message;
+  const reports: number[] = [IgmpType.MEMBERSHIP_REPORT_V1, IgmpType.MEMBERSHIP_REPORT_V2];
+  if (reports.includes(type)) return group!.equals(destination) ? undefined : 'igmp-bad-destination';
+  if (type === IgmpType.LEAVE_GROUP || type === IgmpType.MEMBERSHIP_REPORT_V3) return 'igmp-report-ignored';
+  if (type !== IgmpType.MEMBERSHIP_QUERY) return 'igmp-unknown-type';
+  const version1 = query === undefined && responseCode === 0;
+  if (!version1 && !hasIpv4RouterAlert(viewOf(options), 0, options.length)) return 'igmp-no-router-alert';
+  if (!isUnspecified(group!) && !isMulticast(group!)) return 'igmp-bad-group';
+  const toGroup = !isUnspecified(group!) && group!.equals(destination);
+  const forUs = !isGroup(destination, facts) || toGroup || destination.toString() === '224.0.0.1';
+  return forUs ? undefined : 'igmp-bad-destination';
 }
 
 function icmpDrop(type: number, code: number, quote: Uint8Array, facts: Facts): string | undefined {

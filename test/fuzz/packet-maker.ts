@@ -1,5 +1,8 @@
 import type { Random } from '../../src/time/clock.ts';
+import { Address } from '../../src/wire/address.ts';
+import type { GroupMessage } from '../../src/wire/group-records.ts';
 import { IcmpType, writeIcmpChecksum } from '../../src/wire/icmp.ts';
+import { formatIgmp, IgmpType } from '../../src/wire/igmp.ts';
 import type { Ipv4Packet } from '../../src/wire/ipv4.ts';
 import { formatPacket, parsePacket } from '../../src/wire/packet.ts';
 import type { TcpSegment } from '../../src/wire/tcp.ts';
@@ -128,7 +131,8 @@ export class PacketMaker {
     if (kind < 10) return rawPacket(source, destination, { icmp: this.#icmp() }, ip);
     if (kind < 20) return rawPacket(source, destination, { icmp: this.#icmpError(targets, source) }, ip);
     if (kind < 32) return rawPacket(source, destination, { udp: this.#udp(targets) }, ip);
-    if (kind < 35) return rawPacket(source, destination, {}, { ...ip, payload: this.#draw.bytes(30) });
+    if (kind < 34) return rawPacket(source, destination, {}, { ...ip, payload: this.#draw.bytes(30) });
+    if (kind < 35) return this.#igmp(source, destination);
     if (kind < 50 || targets.connections.length === 0) {
       return rawPacket(source, destination, { tcp: this.#anyTcp(targets) }, ip);
     }
@@ -147,6 +151,27 @@ export class PacketMaker {
     const type = this.#draw.chance(0.5) ? IcmpType.ECHO_REQUEST : this.#draw.below(20);
     const size = this.#draw.pick([0, 8, 56, 1472, this.#draw.below(3000)]);
     return { type, code: this.#draw.below(3), rest: this.#draw.uint32(), payload: this.#draw.bytes(size) };
+  }
+
+  /** A message about groups, mostly as a querier or a member sends it. */
+  #igmp(source: string, destination: string): Uint8Array {
+    const { MEMBERSHIP_QUERY, MEMBERSHIP_REPORT_V2, MEMBERSHIP_REPORT_V3 } = IgmpType;
+    const type = this.#draw.pick([
+      MEMBERSHIP_QUERY,
+      MEMBERSHIP_QUERY,
+      MEMBERSHIP_REPORT_V2,
+      0x17,
+      this.#draw.below(256),
+    ]);
+    const group = Address.parse(this.#draw.pick(['0.0.0.0', '239.1.2.3', '224.0.0.1', destination]));
+    const query = { suppress: false, robustness: 2, intervalCode: 125, sources: this.#draw.chance(0.5) ? [group] : [] };
+    const message: GroupMessage = { type, responseCode: this.#draw.pick([0, 1, 255]), group };
+    if (type === MEMBERSHIP_REPORT_V3) message.records = [{ type: 1, group, sources: [] }];
+    else if (type === MEMBERSHIP_QUERY && this.#draw.chance(0.5)) message.query = query;
+    const ip = { protocol: 2, ttl: this.#draw.chance(0.8) ? 1 : 64, payload: formatIgmp(message) };
+    const options = this.#draw.chance(0.8) ? Uint8Array.of(148, 4, 0, 0) : new Uint8Array(0);
+    const to = this.#draw.chance(0.5) ? '224.0.0.1' : destination;
+    return rawPacket(this.#draw.chance(0.1) ? '0.0.0.0' : source, to, {}, { ...ip, options });
   }
 
   /** An error that quotes something the stack sent, something it didn't, or garbage. */

@@ -229,7 +229,7 @@ const EXPECTED_EFFECTS = [
   'icmpv6-unknown-type',
   'icmpv6-redirect-ignored',
   'icmpv6-neighbor-ignored',
-  'icmpv6-listener-ignored',
+  'mld-truncated',
   'icmpv6-group-ignored',
   'icmpv6-error-not-ours',
   'icmpv6-error-suppressed',

@@ -210,4 +210,16 @@ describe.each(MODULES)('$name: multicast over the loopback interface', ({ make }
     socket.addMembership(SOURCED, LOCALHOST);
     expect(thrown(() => socket[drop](LOCALHOST, SOURCED, LOCALHOST))).toEqual(said(drop, 'EADDRNOTAVAIL'));
   });
+
+  it('a socket is in 20 groups at most, and for 10 sources of one', async () => {
+    const socket = await bench.bound();
+    const full = (name: string): unknown => ({ kind: 'Error', code: 'ENOBUFS', message: `${name} ENOBUFS` });
+    for (let n = 1; n <= 20; n++) socket.addMembership(`239.1.1.${n}`, LOCALHOST);
+    expect(thrown(() => socket.addMembership('239.1.1.21', LOCALHOST))).toEqual(full('addMembership'));
+    const add = 'addSourceSpecificMembership';
+    expect(thrown(() => socket[add](LOCALHOST, SOURCED, LOCALHOST))).toEqual(full(add));
+    socket.dropMembership('239.1.1.7', LOCALHOST);
+    for (let n = 1; n <= 10; n++) socket[add](`127.0.1.${n}`, SOURCED, LOCALHOST);
+    expect(thrown(() => socket[add]('127.0.1.11', SOURCED, LOCALHOST))).toEqual(full(add));
+  });
 });

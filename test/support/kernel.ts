@@ -62,7 +62,8 @@ const CHATTER = [
   // On every device that is up the kernel asks for routers, and tells of the groups it is in, with the unspecified source
   // as long as it has no other. A device with an MTU below 1280 has addresses of its own only until that is set.
   'icmpv6-neighbor-ignored',
-  'icmpv6-listener-ignored',
+  'mld-report-ignored',
+  'mld-bad-source',
   'ipv6-martian-source',
   'ipv6-link-mtu',
   // On a busy machine the kernel sends a segment again when our ACK comes late, and our FIN may go out twice: the

@@ -27,7 +27,9 @@ export interface Listened {
 export class UdpBench extends IpBench implements UdpHost {
   readonly udp: Udp;
   readonly budget: MemoryBudget = new MemoryBudget();
-  readonly groups: Groups<UdpSocket> = new Groups();
+  readonly groups: Groups<UdpSocket> = new Groups((index, group, filter) =>
+    this.ip.memberships.listen(index, group, filter),
+  );
   readonly sockets: Set<UdpSocket> = new Set();
   readonly touched: Set<UdpSocket> = new Set();
   readonly waiting: Set<UdpSocket> = new Set();

@@ -346,6 +346,7 @@ describe('UdpSocket options', () => {
       broadcast: false,
       ttl: 64,
       multicastTtl: 1,
+      multicastLoopback: true,
       dscp: 0,
       receiveBuffer: 212_992,
     });
