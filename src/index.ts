@@ -35,6 +35,7 @@ export type {
 export type { UdpHandler, UdpMessageInfo } from './udp/handler.ts';
 export type { ResolvedUdpOptions, UdpOptions, UdpTunables } from './udp/options.ts';
 export type { UdpSocket, UdpSocketCounters } from './udp/socket.ts';
+export type { HostModel } from './ip/local-addresses.ts';
 export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
 export type { NetworkInterface } from './ip/interface.ts';
 export { cable } from './link/cable.ts';
