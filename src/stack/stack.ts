@@ -30,6 +30,7 @@ import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
 import { DEFAULT_LIMITS } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
+import type { Loss } from './loss.ts';
 import { findUnrest } from './quiescence.ts';
 import type { StackStatistics } from './statistics.ts';
 import { takeStatistics } from './statistics.ts';
@@ -103,6 +104,7 @@ export class Stack {
   /** Sockets that found an interface's queue full. */
   readonly #blocked = new Set<ControlBlock | UdpSocket>();
   readonly #alive: Timer;
+  #routesChanged: boolean = false;
   #living: number = 0;
   #closing: Promise<void> | undefined;
   #closed: boolean = false;
@@ -280,6 +282,8 @@ export class Stack {
         this.#pending.add(iface);
         this.turn.wantFlush();
       },
+      losesAddress: (address) => this.#lose({ address }),
+      routesChanged: () => this.#followRoutes(),
       drain: (network) => void this.#interfaces.get(network.index)?.flush(),
     };
   }
@@ -334,6 +338,7 @@ export class Stack {
       detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
+        this.#lose({ device: iface.network.index });
         this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
       },
@@ -365,6 +370,21 @@ export class Stack {
   #broken(error: unknown): void {
     for (const { network } of this.#interfaces.values()) network.queue.cancel();
     raise(this.clock, error);
+  }
+
+  #lose(lost: Loss): void {
+    this.tcp.lose(lost);
+    this.udp.lose(lost);
+  }
+
+  /** Once for all changes that are made together. */
+  #followRoutes(): void {
+    if (this.#routesChanged || this.tcp.connectionCount === 0) return;
+    this.#routesChanged = true;
+    this.clock.defer(() => {
+      this.#routesChanged = false;
+      this.tcp.routesChanged();
+    });
   }
 
   #deliver(datagram: Datagram): boolean {

@@ -17,6 +17,8 @@ import { Udp } from '../udp/udp.ts';
 import type { UdpVerdict } from '../udp/udp.ts';
 import { Address, needsZone, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
+import { concerns } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { EphemeralPorts } from './ports.ts';
 import type { Participant, Turn } from './turn.ts';
 
@@ -137,6 +139,15 @@ export class StackUdp {
   /** @internal An ICMP error that quotes a datagram. */
   icmpError(error: IcmpError): void {
     this.#udp.failed(error);
+  }
+
+  /** @internal Something of the stack's goes away: whoever depends on it is told. */
+  lose(lost: Loss): void {
+    for (const socket of this.#turns.keys()) {
+      const { localAddress, binding } = socket;
+      if (!concerns(lost, localAddress.unmapped(), binding.device)) continue;
+      socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
+    }
   }
 
   #makeHost(): UdpHost {

@@ -363,7 +363,7 @@ export class UdpSocket {
     this.#host.touch(this);
   }
 
-  /** Takes an ICMP error about one of this connected socket's messages. For the UDP layer. */
+  /** Takes an ICMP error about one of this connected socket's messages, or the loss of its address. For UDP and the stack. */
   fail(code: ErrorCode): void {
     this.counters.errors++;
     if (this.#handler.onError === undefined) return;
