@@ -5,7 +5,7 @@
  * `usernet/sim` (virtual time), `usernet/link-suite` (the rules that every link must pass).
  */
 export { Stack } from './stack/stack.ts';
-export type { StackOptions } from './stack/stack.ts';
+export type { ForwardingOption, StackOptions } from './stack/stack.ts';
 export type { AttachOptions, Interface, InterfaceCounters } from './stack/interface.ts';
 export type { StackEvents } from './stack/events.ts';
 export type { StackStatistics } from './stack/statistics.ts';
@@ -42,6 +42,7 @@ export type { RawOptions, RawTunables, ResolvedRawOptions } from './raw/options.
 export type { PingError, PingHandler, PingReplyInfo } from './raw/ping-handler.ts';
 export type { PingSocket, PingSocketCounters, PingSocketOptions } from './raw/ping-socket.ts';
 export type { RawSendOptions, RawSocket, RawSocketCounters } from './raw/socket.ts';
+export type { HostModel } from './ip/local-addresses.ts';
 export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
 export type { NetworkInterface } from './ip/interface.ts';
 export { cable } from './link/cable.ts';

@@ -5,12 +5,14 @@ import { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
-import { usageError } from '../errors.ts';
+import { systemError, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
+import { Forwarder } from './forward.ts';
+import type { Forwarding } from './forward.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
@@ -24,7 +26,7 @@ import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
 import { Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output } from './ipv6-output.ts';
-import type { AddressKind } from './local-addresses.ts';
+import type { AddressKind, HostModel } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
@@ -41,6 +43,8 @@ export interface IpOptions {
   host: IpHost;
   /** Timers of IP's own housekeeping: none of them is unrest, none keeps the process alive. */
   timers: TimerWheel;
+  /** Default 'weak'. */
+  hostModel?: HostModel;
 }
 
 /**
@@ -49,7 +53,7 @@ export interface IpOptions {
  */
 export class Ip {
   readonly routes: RoutingTable;
-  readonly local: LocalAddresses = new LocalAddresses();
+  readonly local: LocalAddresses;
   /** The multicast groups of each interface. */
   readonly memberships: Memberships;
   readonly #host: IpHost;
@@ -60,6 +64,7 @@ export class Ip {
   readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
+  readonly #forwarder: Forwarder;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
@@ -67,9 +72,14 @@ export class Ip {
   constructor(options: IpOptions) {
     const { clock, random, counters, host, timers } = options;
     this.#host = host;
-    const { local } = this;
+    const local = new LocalAddresses(options.hostModel);
+    this.local = local;
     const interfaces = this.#interfaces;
-    this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => interfaces.values() }, local });
+    this.routes = new RoutingTable({
+      interfaces: { [Symbol.iterator]: () => interfaces.values() },
+      local,
+      changed: () => host.routesChanged(),
+    });
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });
     this.#ways = ways;
@@ -83,15 +93,35 @@ export class Ip {
     const parts = { ways, local, output: output4, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
-    this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts), igmp });
     const parts6 = { ways, local, output: output6, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
-    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6({ ...parts6, memberships }) });
+    const [errors, errors6] = [this.#errors, this.#errors6];
+    const drain = (iface: NetworkInterface): void => host.drain(iface);
+    const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
+    this.#forwarder = forwarder;
+    this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp });
+    this.#input6 = new Ipv6Input({
+      ...parts6,
+      errors: errors6,
+      forwarder,
+      icmp: new Icmpv6({ ...parts6, memberships }),
+    });
   }
 
   /** The interfaces in the order they were added: a new array. */
   get interfaces(): readonly NetworkInterface[] {
     return [...this.#interfaces.values()];
+  }
+
+  /** What is passed on from one interface to another. Changed in place. */
+  get forwarding(): Forwarding {
+    return this.#forwarder.enabled;
+  }
+
+  /** How much has been: packets, and their bytes. */
+  get forwarded(): { packets: number; bytes: number } {
+    const { packets, bytes } = this.#forwarder;
+    return { packets, bytes };
   }
 
   /**
@@ -104,17 +134,15 @@ export class Ip {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
     const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
+      claim: (address) => this.#claim(address),
+      losesAddress: (address) => this.#host.losesAddress(address),
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
       },
       transmitted: (sender) => this.#host.transmitted(sender),
     });
-    for (const { address } of iface.addresses) {
-      const other = this.interfaces.find(({ addresses }) => addresses.some((own) => own.address.equals(address)));
-      if (other === undefined) continue;
-      throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${other.name} has the address ${address} already`);
-    }
+    for (const { address } of iface.addresses) this.#claim(address);
     this.#interfaces.set(iface.index, iface);
     this.#changed();
     this.memberships.add(iface);
@@ -123,8 +151,11 @@ export class Ip {
 
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
+    if (!this.#interfaces.has(iface.index)) return;
     this.memberships.remove(iface);
-    if (this.#interfaces.delete(iface.index)) this.#changed();
+    for (const { address } of iface.addresses) this.#host.losesAddress(address);
+    this.#interfaces.delete(iface.index);
+    this.#changed();
   }
 
   /** The interface with this index, as `Datagram.interfaceIndex` names it. */
@@ -169,14 +200,29 @@ export class Ip {
    *
    * @param local the address to send from; undefined or 0.0.0.0 leaves the choice to the route
    * @param interfaceIndex the interface to leave by, for multicast: the routes are not asked then
+   * @param deviceIndex the interface that the socket is bound to (Linux: SO_BINDTODEVICE): of the routes only its own count,
+   * and what they don't lead to is on its link, of IPv4. `ENODEV` when it is gone; `ENETUNREACH` for the stack's own
+   * addresses, which are inside.
    */
-  path(local: Address | undefined, remote: Address, interfaceIndex?: number): IpPath | ErrorCode {
-    return this.#paths.find(local, remote, interfaceIndex);
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#paths.find(local, remote, interfaceIndex, deviceIndex);
   }
 
-  /** The way back to where a datagram came from. */
-  pathBack(datagram: Datagram): IpPath | ErrorCode {
-    return this.#paths.back(datagram);
+  /** The way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
+  pathBack(datagram: Datagram, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#paths.back(datagram, deviceIndex);
+  }
+
+  /**
+   * Index of the interface of this name.
+   *
+   * @throws ENODEV
+   */
+  deviceIndex(name: string, syscall: string): number {
+    const iface = this.#ways.byName(name);
+    if (iface !== undefined) return iface.index;
+    const names = this.interfaces.map((known) => known.name).join(', ');
+    throw systemError('ENODEV', syscall, { hint: `there is no interface ${name}; there are ${names}` });
   }
 
   /**
@@ -227,6 +273,13 @@ export class Ip {
   sendPortUnreachable(datagram: Datagram): void {
     if (datagram.version === 4) this.sendUnreachable(datagram, IcmpUnreachable.PORT);
     else this.#errors6.sendPortUnreachable(datagram);
+  }
+
+  /** @throws ERR_INVALID_ARG_VALUE */
+  #claim(address: Address): void {
+    const holder = this.local.holder(address);
+    if (holder === undefined) return;
+    throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
   }
 
   #changed(): void {

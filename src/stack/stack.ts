@@ -5,8 +5,10 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
-import { requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
+import { described, requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
+import type { Forwarding } from '../ip/forward.ts';
 import { Ip } from '../ip/ip.ts';
+import type { HostModel } from '../ip/local-addresses.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
 import { requireLink } from '../link/link.ts';
@@ -31,6 +33,7 @@ import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
 import { DEFAULT_LIMITS } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
+import type { Loss } from './loss.ts';
 import { findUnrest } from './quiescence.ts';
 import { ping } from './ping.ts';
 import type { PingOptions, PingResult } from './ping.ts';
@@ -51,7 +54,23 @@ export interface StackOptions extends LingeringLimits {
   memory?: number;
   /** Defaults for all TCP connections. */
   tcp?: ConnectionOptions;
+  /**
+   * Pass on what is for others, from one interface to another: as a router, of both versions of IP or of one. Default
+   * false. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding.
+   */
+  forwarding?: ForwardingOption;
+  /**
+   * To whom an address belongs (RFC 1122 §3.3.4.2). 'weak': to the stack; what is sent to it is taken by whichever interface
+   * it comes, and what is sent from it leaves by the best route. 'strong': to its interface, in both directions; a router
+   * (`forwarding`) is better weak. Default 'weak', as Linux.
+   */
+  hostModel?: HostModel;
 }
+
+/** `true` is both versions of IP, `false` none; what an object leaves out is false. */
+export type ForwardingOption = boolean | { readonly ipv4?: boolean; readonly ipv6?: boolean };
+
+const STACK_OPTIONS = ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans', 'forwarding', 'hostModel'];
 
 /** How often the liveness timer wakes to be armed again, in microseconds. */
 const ALIVE_INTERVAL_US = 3_600_000_000;
@@ -92,12 +111,13 @@ export class Stack {
   /** Sockets that found an interface's queue full. */
   readonly #blocked = new Set<ControlBlock | UdpSocket | RawSocket | PingSocket>();
   readonly #alive: Timer;
+  #routesChanged: boolean = false;
   #living: number = 0;
   #closing: Promise<void> | undefined;
   #closed: boolean = false;
 
   constructor(options: StackOptions = {}) {
-    requireOptions('new Stack', options, ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans']);
+    requireOptions('new Stack', options, STACK_OPTIONS);
     this.clock = options.clock ?? hostClock();
     this.random = options.random ?? hostRandom();
     requireMethods('clock', this.clock, ['now', 'wallTime', 'timer', 'defer'], 'a Clock, such as a VirtualClock');
@@ -105,6 +125,8 @@ export class Stack {
     if (options.tcp !== undefined) checkConnectionOptions('new Stack, tcp', options.tcp);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     const { maxTimeWait = DEFAULT_LIMITS.maxTimeWait, maxOrphans = DEFAULT_LIMITS.maxOrphans } = options;
+    const { forwarding = false, hostModel = 'weak' } = options;
+    requireHostModel(hostModel);
     requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxOrphans', maxOrphans, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
@@ -113,7 +135,8 @@ export class Stack {
     this.#housekeeping = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
-    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
+    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping, hostModel });
+    this.forwarding = forwarding;
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.raw = new StackRaw(this.#rawHost());
@@ -124,6 +147,22 @@ export class Stack {
   /** The routing table. */
   get routes(): RoutingTable {
     return this.ip.routes;
+  }
+
+  /**
+   * What is passed on from one interface to another; may be changed at any time.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE when set to anything else
+   * @example
+   * stack.forwarding = { ipv6: true };
+   * stack.forwarding; // { ipv4: false, ipv6: true }
+   */
+  get forwarding(): { readonly ipv4: boolean; readonly ipv6: boolean } {
+    return { ...this.ip.forwarding };
+  }
+
+  set forwarding(value: ForwardingOption) {
+    Object.assign(this.ip.forwarding, toForwarding(value));
   }
 
   /** The interfaces, `lo` first: a new array. */
@@ -269,6 +308,9 @@ export class Stack {
         this.#pending.add(iface);
         this.turn.wantFlush();
       },
+      losesAddress: (address) => this.#lose({ address }),
+      routesChanged: () => this.#followRoutes(),
+      drain: (network) => void this.#interfaces.get(network.index)?.flush(),
     };
   }
 
@@ -338,7 +380,7 @@ export class Stack {
       detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
-        this.udp.interfaceGone(iface.network.index);
+        this.#lose({ device: iface.network.index });
         this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
       },
@@ -370,6 +412,21 @@ export class Stack {
   #broken(error: unknown): void {
     for (const { network } of this.#interfaces.values()) network.queue.cancel();
     raise(this.clock, error);
+  }
+
+  #lose(lost: Loss): void {
+    this.tcp.lose(lost);
+    this.udp.lose(lost);
+  }
+
+  /** Once for all changes that are made together. */
+  #followRoutes(): void {
+    if (this.#routesChanged || this.tcp.connectionCount === 0) return;
+    this.#routesChanged = true;
+    this.clock.defer(() => {
+      this.#routesChanged = false;
+      this.tcp.routesChanged();
+    });
   }
 
   #deliver(datagram: Datagram): boolean {
@@ -427,6 +484,22 @@ export class Stack {
       this.#alive.cancel();
     }
   }
+}
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+function toForwarding(value: ForwardingOption): Forwarding {
+  if (typeof value === 'boolean') return { ipv4: value, ipv6: value };
+  requireOptions('forwarding', value, ['ipv4', 'ipv6']);
+  const { ipv4 = false, ipv6 = false } = value;
+  requireType('forwarding.ipv4', ipv4, 'boolean');
+  requireType('forwarding.ipv6', ipv6, 'boolean');
+  return { ipv4, ipv6 };
+}
+
+/** @throws ERR_INVALID_ARG_VALUE */
+function requireHostModel(value: HostModel): void {
+  if (value === 'weak' || value === 'strong') return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `hostModel must be 'weak' or 'strong', not ${described(value)}`);
 }
 
 /** There is neither ARP nor neighbour discovery yet: nobody would answer for the stack's addresses. */

@@ -124,6 +124,11 @@ export class Connection {
     return this.#tcb.path.interfaceIndex;
   }
 
+  /** @internal The interface that it is bound to. */
+  get deviceIndex(): number | undefined {
+    return this.#tcb.path.deviceIndex;
+  }
+
   get remotePort(): number {
     return this.#tcb.remotePort;
   }
@@ -405,6 +410,11 @@ export class Connection {
     if (tcb.path.interfaceIndex !== interfaceIndex) return;
     resume(tcb, now);
     tcb.touch();
+  }
+
+  /** @internal Routes, addresses or interfaces have changed: where there was no way to the peer, there may be one. */
+  routesChanged(): void {
+    if (this.#tcb.unreachable) this.#tcb.touch();
   }
 
   /** @internal Callbacks wait for the owner. */

@@ -1,6 +1,7 @@
 import type { Binding } from '../buffer/binding.ts';
 import type { Path } from '../buffer/path.ts';
 import { seqAdd, seqMax } from '../buffer/seq.ts';
+import type { SystemError } from '../errors.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { Address } from '../wire/address.ts';
 import { refuse } from './closed.ts';
@@ -41,8 +42,8 @@ const NOBODY: ConnectionHandler = {};
 
 /** What a listener needs beyond `TcpHost`: ways back, numbers, and a place for new connections. */
 export interface ListenerHost extends TcpHost {
-  /** The way from the segment's destination back to its source; nothing when there is none. */
-  pathBack(segment: Segment): Path | undefined;
+  /** The way from the segment's destination back to its source, by this interface if one is given; nothing when there is none. */
+  pathBack(segment: Segment, device: number | undefined): Path | undefined;
   initialSequence(path: Path, localPort: number, remotePort: number): number;
   /** Fast Open's cookies for clients: one for all listeners, as Linux. */
   fastOpenCookies(): FastOpenCookies;
@@ -66,6 +67,11 @@ export class Listener {
   readonly backlog: number;
   /** Called when the stack, not its owner, has closed the listener. */
   onClose: (() => void) | undefined = undefined;
+  /**
+   * EADDRNOTAVAIL: the address it is bound to was taken away from the stack; ENODEV: its `device` has gone. Nobody can
+   * connect now, but the listener stays, and goes on when the address comes back.
+   */
+  onError: ((error: SystemError) => void) | undefined = undefined;
   readonly #host: ListenerHost;
   readonly #options: Readonly<ResolvedConnectionOptions>;
   readonly #onConnection: (connection: Connection) => void;
@@ -137,7 +143,7 @@ export class Listener {
   input(segment: Segment, least?: number): void {
     // First, RST: ignored.
     if (segment.has(TcpFlag.RST)) return this.#host.counters.add('tcp-rst-ignored');
-    const path = this.#host.pathBack(segment);
+    const path = this.#host.pathBack(segment, this.binding.device);
     if (path === undefined) return;
     const { family } = this.address;
     const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort, family };
