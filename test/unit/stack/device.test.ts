@@ -187,6 +187,8 @@ describe('device', () => {
       'eth1 224.5.6.7',
       'undefined 224.5.6.7',
     ]);
+    // Both have told routers of the group.
+    for (const link of [scene.eth0, scene.eth1]) link.take();
     for (const to of ['192.0.2.1', '255.255.255.255', '224.0.0.251', '10.0.0.9']) bound.send(new Uint8Array(1), 9, to);
     scene.clock.advance(0);
     expect(scene.eth0.take()).toEqual([]);
