@@ -5,7 +5,7 @@
  * `usernet/sim` (virtual time), `usernet/link-suite` (the rules that every link must pass).
  */
 export { Stack } from './stack/stack.ts';
-export type { StackOptions } from './stack/stack.ts';
+export type { ForwardingOption, StackOptions } from './stack/stack.ts';
 export type { AttachOptions, Interface, InterfaceCounters } from './stack/interface.ts';
 export type { StackEvents } from './stack/events.ts';
 export type { StackStatistics } from './stack/statistics.ts';

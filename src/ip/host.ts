@@ -22,4 +22,6 @@ export interface IpHost {
   icmpError(error: IcmpError): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
+  /** The interface's queue is full while a batch is under way: offers it to the link now. */
+  drain(iface: NetworkInterface): void;
 }

@@ -22,6 +22,7 @@ import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
 import type { IcmpRateLimit } from './rate-limit.ts';
 import type { ReturnWays } from './return-ways.ts';
+import { isReserved } from './special-addresses.ts';
 
 /** A code of "destination unreachable". */
 export type UnreachableCode = (typeof IcmpUnreachable)[keyof typeof IcmpUnreachable];
@@ -104,7 +105,7 @@ export class IcmpErrors {
   #isOneHost(source: AddressWords): boolean {
     const kind = this.#parts.local.classify(source);
     if (kind === 'broadcast' || kind === 'multicast' || isUnspecified(source)) return false;
-    return source.d >>> 28 !== 15;
+    return !isReserved(source);
   }
 }
 

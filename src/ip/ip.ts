@@ -11,6 +11,8 @@ import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
+import { Forwarder } from './forward.ts';
+import type { Forwarding } from './forward.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
@@ -60,6 +62,7 @@ export class Ip {
   readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
+  readonly #forwarder: Forwarder;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
@@ -83,15 +86,30 @@ export class Ip {
     const parts = { ways, local, output: output4, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
-    this.#input = new Ipv4Input({ ...parts, errors: this.#errors, icmp: new Icmp(parts), igmp });
     const parts6 = { ways, local, output: output6, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
-    this.#input6 = new Ipv6Input({ ...parts6, errors: this.#errors6, icmp: new Icmpv6({ ...parts6, memberships }) });
+    const [errors, errors6] = [this.#errors, this.#errors6];
+    const drain = (iface: NetworkInterface): void => host.drain(iface);
+    const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
+    this.#forwarder = forwarder;
+    this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp });
+    this.#input6 = new Ipv6Input({ ...parts6, errors: errors6, forwarder, icmp: new Icmpv6({ ...parts6, memberships }) });
   }
 
   /** The interfaces in the order they were added: a new array. */
   get interfaces(): readonly NetworkInterface[] {
     return [...this.#interfaces.values()];
+  }
+
+  /** What is passed on from one interface to another. Changed in place. */
+  get forwarding(): Forwarding {
+    return this.#forwarder.enabled;
+  }
+
+  /** How much has been: packets, and their bytes. */
+  get forwarded(): { packets: number; bytes: number } {
+    const { packets, bytes } = this.#forwarder;
+    return { packets, bytes };
   }
 
   /**

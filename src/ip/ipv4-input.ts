@@ -19,12 +19,14 @@ import {
 } from '../wire/ipv4.ts';
 import type { Ipv4Flaw } from '../wire/ipv4.ts';
 import { Protocol } from '../wire/protocol.ts';
+import type { Forwarder } from './forward.ts';
 import type { IpHost } from './host.ts';
 import type { IcmpErrors } from './icmp-errors.ts';
 import type { Icmp } from './icmp.ts';
 import type { Igmp } from './igmp.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { isReserved, isThisNetwork } from './special-addresses.ts';
 
 /** Why an arrived packet went no further: the names it is counted under. */
 export type Ipv4Drop =
@@ -42,6 +44,7 @@ export interface Ipv4InputParts {
   icmp: Icmp;
   igmp: Igmp;
   errors: IcmpErrors;
+  forwarder: Forwarder;
 }
 
 /** IPv4's way in: check, strip, hand on. */
@@ -64,8 +67,10 @@ export class Ipv4Input {
     describe(datagram);
     // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
     const drop = this.#addressProblem(datagram, iface) ?? bodyProblem(datagram);
-    if (drop !== undefined) return this.#parts.counters.add(drop);
-    this.#handUp(datagram);
+    if (drop === undefined) return this.#handUp(datagram);
+    const { forwarder, counters } = this.#parts;
+    if (drop === 'ipv4-not-for-us' && forwarder.enabled.ipv4) forwarder.input(iface, datagram);
+    else counters.add(drop);
   }
 
   #handUp(datagram: Datagram): void {
@@ -85,15 +90,15 @@ export class Ipv4Input {
     const { source, destination } = datagram;
     const from = local.classify(source);
     // [S-006] [S-036] RFC 1122 §3.2.1.3: a source is one host's address.
-    if (from === 'broadcast' || from === 'multicast') return 'ipv4-martian-source';
-    if (source.d >>> 24 === 0 && !mayLackSource(datagram)) return 'ipv4-martian-source';
+    if (from === 'broadcast' || from === 'multicast' || isReserved(source)) return 'ipv4-martian-source';
+    if (isThisNetwork(source) && !mayLackSource(datagram)) return 'ipv4-martian-source';
     if (!iface.loopback) {
       // 127.0.0.0/8, and the stack's own addresses, come from inside only.
       if (from === 'local') return 'ipv4-martian-source';
       if (isLoopback(destination)) return 'ipv4-martian-destination';
     }
     const to = local.classify(destination);
-    // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing.
+    // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing unless it is told to.
     if (to === 'other') return 'ipv4-not-for-us';
     datagram.group = to !== 'local';
     return undefined;

@@ -13,6 +13,7 @@ import {
 } from '../wire/ipv6.ts';
 import type { Ipv6Flaw } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
+import type { Forwarder } from './forward.ts';
 import type { IpHost } from './host.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import type { Icmpv6 } from './icmpv6.ts';
@@ -36,6 +37,7 @@ export interface Ipv6InputParts {
   host: IpHost;
   icmp: Icmpv6;
   errors: Icmpv6Errors;
+  forwarder: Forwarder;
 }
 
 /** IPv6's way in: check, strip, hand on. */
@@ -58,8 +60,10 @@ export class Ipv6Input {
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
     describe(datagram);
     const drop = this.#addressProblem(datagram, iface) ?? this.#extensionProblem(datagram);
-    if (drop !== undefined) return this.#parts.counters.add(drop);
-    this.#handUp(datagram);
+    if (drop === undefined) return this.#handUp(datagram);
+    const { forwarder, counters } = this.#parts;
+    if (drop === 'ipv6-not-for-us' && forwarder.enabled.ipv6) forwarder.input(iface, datagram);
+    else counters.add(drop);
   }
 
   #handUp(datagram: Datagram): void {
@@ -88,7 +92,7 @@ export class Ipv6Input {
       if (isLoopback(destination)) return 'ipv6-martian-destination';
     }
     const to = local.classify(destination);
-    // A host forwards nothing.
+    // A host forwards nothing unless it is told to.
     if (to === 'other') return 'ipv6-not-for-us';
     datagram.group = to !== 'local';
     if (to === 'multicast') {

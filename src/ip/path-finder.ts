@@ -6,7 +6,7 @@ import { IpPath } from './path.ts';
 import type { PathContext } from './path.ts';
 import type { ReturnWays } from './return-ways.ts';
 import type { Route } from './routes.ts';
-import { lentSource, scopeSuffices } from './source-address.ts';
+import { sourceBy } from './source-address.ts';
 
 const LOOPBACK: Readonly<Record<4 | 6, Address>> = { 4: Address.parse('127.0.0.1'), 6: Address.parse('::1') };
 
@@ -104,9 +104,8 @@ export class PathFinder {
     // Inside, an address of the stack talks to itself.
     if (iface.loopback) return isLoopback(peer) || isMulticast(peer) ? iface.sourceFor(LOOPBACK[peer.family]) : peer;
     if (origin === 'static' && source !== undefined) return source;
-    const own = iface.sourceFor(peer.family === 4 ? (via ?? peer) : peer);
-    if (own !== undefined && (peer.family === 4 || scopeSuffices(own, peer))) return this.#withZone(own, iface);
-    return lentSource(this.#context.interfaces.values(), peer) ?? this.#withZone(own, iface);
+    const target = peer.family === 4 ? (via ?? peer) : peer;
+    return this.#withZone(sourceBy(iface, target, peer, this.#context.interfaces.values()), iface);
   }
 
   #withZone(address: Address | undefined, iface: NetworkInterface): Address | undefined {

@@ -4,7 +4,7 @@ import { needsZone } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { RoutingTable } from './routes.ts';
-import { lentSource } from './source-address.ts';
+import { sourceBy } from './source-address.ts';
 
 /** What `ReturnWays` reads of the rest of IP. */
 export interface ReturnWaysContext {
@@ -52,7 +52,7 @@ export class ReturnWays {
   sourceFor({ source, destination, group }: Datagram, iface: NetworkInterface): AddressWords | undefined {
     const { local, interfaces } = this.#context;
     if (!group && local.isLocal(destination)) return destination;
-    return iface.sourceFor(source) ?? lentSource(interfaces.values(), source);
+    return sourceBy(iface, source, source, interfaces.values());
   }
 
   /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */

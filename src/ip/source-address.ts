@@ -16,8 +16,23 @@ export function selectSource(candidates: readonly Cidr[], destination: AddressWo
   return best?.address;
 }
 
-/** An interface without an address of its own that would do borrows one of another, as Linux does. */
-export function lentSource(interfaces: Iterable<NetworkInterface>, peer: AddressWords): Address | undefined {
+/**
+ * The address to send from by `iface` towards `peer`: its own, or where it has none that would do one of another
+ * interface, as Linux does.
+ *
+ * @param target the peer, or the gateway to it
+ */
+export function sourceBy(
+  iface: NetworkInterface,
+  target: AddressWords,
+  peer: AddressWords,
+  interfaces: Iterable<NetworkInterface>,
+): Address | undefined {
+  const own = iface.sourceFor(target);
+  return own !== undefined && scopeSuffices(own, peer) ? own : (lentSource(interfaces, peer) ?? own);
+}
+
+function lentSource(interfaces: Iterable<NetworkInterface>, peer: AddressWords): Address | undefined {
   const candidates: Cidr[] = [];
   for (const iface of interfaces) {
     if (iface.loopback) continue;
@@ -28,9 +43,9 @@ export function lentSource(interfaces: Iterable<NetworkInterface>, peer: Address
   return peer.family === 6 ? selectSource(candidates, peer) : undefined;
 }
 
-/** Whether an address of this scope reaches as far as the destination. */
-export function scopeSuffices(source: AddressWords, destination: AddressWords): boolean {
-  return scopeOf(source) >= scopeOf(destination);
+/** Whether an address of this scope reaches as far as the destination. Of IPv4 addresses all do. */
+function scopeSuffices(source: AddressWords, destination: AddressWords): boolean {
+  return destination.family === 4 || scopeOf(source) >= scopeOf(destination);
 }
 
 function isBetter(candidate: Cidr, best: Cidr, destination: AddressWords): boolean {

@@ -6,6 +6,7 @@ import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
 import { requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
+import type { Forwarding } from '../ip/forward.ts';
 import { Ip } from '../ip/ip.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
@@ -51,7 +52,17 @@ export interface StackOptions extends LingeringLimits {
   memory?: number;
   /** Defaults for all TCP connections. */
   tcp?: ConnectionOptions;
+  /**
+   * Pass on what is for others, from one interface to another: as a router, of both versions of IP or of one. Default
+   * false. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding.
+   */
+  forwarding?: ForwardingOption;
 }
+
+/** `true` is both versions of IP, `false` none; what an object leaves out is false. */
+export type ForwardingOption = boolean | { readonly ipv4?: boolean; readonly ipv6?: boolean };
+
+const STACK_OPTIONS = ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans', 'forwarding'];
 
 /** How often the liveness timer wakes to be armed again, in microseconds. */
 const ALIVE_INTERVAL_US = 3_600_000_000;
@@ -97,7 +108,7 @@ export class Stack {
   #closed: boolean = false;
 
   constructor(options: StackOptions = {}) {
-    requireOptions('new Stack', options, ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans']);
+    requireOptions('new Stack', options, STACK_OPTIONS);
     this.clock = options.clock ?? hostClock();
     this.random = options.random ?? hostRandom();
     requireMethods('clock', this.clock, ['now', 'wallTime', 'timer', 'defer'], 'a Clock, such as a VirtualClock');
@@ -105,6 +116,7 @@ export class Stack {
     if (options.tcp !== undefined) checkConnectionOptions('new Stack, tcp', options.tcp);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     const { maxTimeWait = DEFAULT_LIMITS.maxTimeWait, maxOrphans = DEFAULT_LIMITS.maxOrphans } = options;
+    const { forwarding = false } = options;
     requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxOrphans', maxOrphans, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
@@ -114,6 +126,7 @@ export class Stack {
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
     this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
+    this.forwarding = forwarding;
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.raw = new StackRaw(this.#rawHost());
@@ -124,6 +137,22 @@ export class Stack {
   /** The routing table. */
   get routes(): RoutingTable {
     return this.ip.routes;
+  }
+
+  /**
+   * What is passed on from one interface to another; may be changed at any time.
+   *
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE when set to anything else
+   * @example
+   * stack.forwarding = { ipv6: true };
+   * stack.forwarding; // { ipv4: false, ipv6: true }
+   */
+  get forwarding(): { readonly ipv4: boolean; readonly ipv6: boolean } {
+    return { ...this.ip.forwarding };
+  }
+
+  set forwarding(value: ForwardingOption) {
+    Object.assign(this.ip.forwarding, toForwarding(value));
   }
 
   /** The interfaces, `lo` first: a new array. */
@@ -269,6 +298,7 @@ export class Stack {
         this.#pending.add(iface);
         this.turn.wantFlush();
       },
+      drain: (network) => void this.#interfaces.get(network.index)?.flush(),
     };
   }
 
@@ -427,6 +457,16 @@ export class Stack {
       this.#alive.cancel();
     }
   }
+}
+
+/** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE */
+function toForwarding(value: ForwardingOption): Forwarding {
+  if (typeof value === 'boolean') return { ipv4: value, ipv6: value };
+  requireOptions('forwarding', value, ['ipv4', 'ipv6']);
+  const { ipv4 = false, ipv6 = false } = value;
+  requireType('forwarding.ipv4', ipv4, 'boolean');
+  requireType('forwarding.ipv6', ipv6, 'boolean');
+  return { ipv4, ipv6 };
 }
 
 /** There is neither ARP nor neighbour discovery yet: nobody would answer for the stack's addresses. */

@@ -4,6 +4,8 @@ import type { Stack } from './stack.ts';
 /** A stack's numbers; sizes in bytes. */
 export interface StackStatistics {
   interfaces: ({ name: string; up: boolean } & InterfaceCounters)[];
+  /** Passed on from one interface to another. */
+  forwarded: { packets: number; bytes: number };
   /** Of the connections, those in TIME-WAIT, and orphans: closed by their owner, with bytes or a FIN on their way. */
   tcp: { connections: number; timeWait: number; orphans: number; listeners: number };
   udp: { sockets: number };
@@ -19,6 +21,7 @@ export function takeStatistics(stack: Stack): StackStatistics {
   const { used, limit, refused } = stack.budget;
   return {
     interfaces: stack.interfaces.map(({ name, up, counters }) => ({ name, up, ...counters })),
+    forwarded: stack.ip.forwarded,
     tcp: {
       connections: stack.tcp.connectionCount,
       timeWait: stack.tcp.timeWaitCount,

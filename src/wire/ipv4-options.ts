@@ -2,6 +2,11 @@ const END_OF_OPTIONS = 0;
 const NO_OPERATION = 1;
 const LOOSE_SOURCE_ROUTE = 131;
 const STRICT_SOURCE_ROUTE = 137;
+/**
+ * What a router drops unless it is told otherwise: record route, timestamp, stream identifier and the obsolete ones (RFC
+ * 7126 §4.5 to §4.7, §4.9 to §4.11, §4.15 to §4.20).
+ */
+const DROPPED_ON_THE_WAY: ReadonlySet<number> = new Set([7, 68, 136, 11, 12, 82, 142, 145, 147, 149, 151, 152]);
 
 /** Why a datagram is dropped for its options. */
 export type Ipv4OptionsFlaw = 'ipv4-bad-option-length' | 'ipv4-source-route';
@@ -24,4 +29,20 @@ export function checkIpv4Options(view: DataView, start: number, end: number): Ip
     at += length;
   }
   return undefined;
+}
+
+/**
+ * May a datagram with these options be passed on? Besides what `checkIpv4Options` refuses those are dropped that RFC 7126
+ * says; others, such as router alert, are ignored and stay as they are ([S-108]).
+ */
+export function checkIpv4Passage(view: DataView, start: number, end: number): boolean {
+  if (checkIpv4Options(view, start, end) !== undefined) return false;
+  // Their lengths are sound.
+  for (let at = start; at < end;) {
+    const kind = view.getUint8(at);
+    if (kind === END_OF_OPTIONS) return true;
+    if (DROPPED_ON_THE_WAY.has(kind)) return false;
+    at += kind === NO_OPERATION ? 1 : view.getUint8(at + 1);
+  }
+  return true;
 }

@@ -1,6 +1,6 @@
 import { usageError } from '../errors.ts';
 import { Address } from './address.ts';
-import { checksumAdd, checksumFinish } from './checksum.ts';
+import { checksumAdd, checksumFinish, checksumUpdate } from './checksum.ts';
 
 /** Bytes of a header without options. */
 export const IPV4_HEADER_LENGTH = 20;
@@ -142,6 +142,15 @@ export function writeIpv4Header(
 export function writeIpv4Checksum(view: DataView, offset: number, headerLength: number): void {
   view.setUint16(offset + 10, 0);
   view.setUint16(offset + 10, checksumFinish(checksumAdd(0, view, offset, headerLength)));
+}
+
+/** Takes one from the time to live, which must not be 0; the header checksum follows (RFC 1812 §5.3.1). */
+export function decrementIpv4Ttl(view: DataView, offset: number): void {
+  // [S-056] RFC 1624: TTL and protocol share a word. A checksum that was wrong stays wrong (RFC 1812 §4.2.2.5).
+  const before = view.getUint16(offset + 8);
+  const after = before - 0x100;
+  view.setUint16(offset + 8, after);
+  view.setUint16(offset + 10, checksumUpdate(view.getUint16(offset + 10), before, after));
 }
 
 /** An IPv4 datagram as a plain value: for tests, traces and made-up packets, not for the data path. */

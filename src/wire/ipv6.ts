@@ -47,6 +47,11 @@ export function ipv6HopLimit(view: DataView, offset: number): number {
   return view.getUint8(offset + 7);
 }
 
+/** Takes one from the hop limit, which must not be 0 (RFC 8200 §3). */
+export function decrementIpv6HopLimit(view: DataView, offset: number): void {
+  view.setUint8(offset + 7, view.getUint8(offset + 7) - 1);
+}
+
 /** Where the source address lies; `AddressRegister.setIpv6` reads it. */
 export function ipv6SourceAt(offset: number): number {
   return offset + 8;

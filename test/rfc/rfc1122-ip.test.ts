@@ -28,6 +28,7 @@ describe('RFC 1122 §3.2.1: the header', () => {
     '10.0.0.255',
     '224.0.0.1',
     '239.255.255.255',
+    '240.0.0.1',
     '127.0.0.1',
     '127.255.0.1',
     '0.0.0.0',
@@ -101,10 +102,11 @@ describe('RFC 1122 §3.2.2: ICMP errors are not sent about', () => {
     const bench = new IpBench();
     for (const [, bytes] of unanswerable) bench.arrive(bytes);
     expect(bench.counters.snapshot()).toEqual({
-      'icmp-error-suppressed': 5,
+      'icmp-error-suppressed': 4,
       'icmp-unknown-type': 1,
-      'ip-unknown-protocol': 5,
+      'ip-unknown-protocol': 4,
       'ipv4-fragment': 1,
+      'ipv4-martian-source': 1,
     });
     expect(bench.reported).toHaveLength(1);
   });

@@ -69,6 +69,7 @@ export class IpBench implements IpHost {
   readonly delivered: Delivered[] = [];
   readonly reported: Reported[] = [];
   readonly transmittedOn: string[] = [];
+  readonly drained: Uint8Array[] = [];
   /** Protocols that `deliver` takes. */
   protocols: number[] = [Protocol.TCP, Protocol.UDP];
   /** Protocols that some raw socket has. */
@@ -141,6 +142,11 @@ export class IpBench implements IpHost {
 
   transmitted(iface: NetworkInterface): void {
     this.transmittedOn.push(iface.name);
+  }
+
+  /** The link, which takes what it gets when it is offered: `drained` has it. */
+  drain(iface: NetworkInterface): void {
+    this.drained.push(...this.sent(iface));
   }
 
   /** Lets bytes arrive, at an odd offset in a larger memory as batches have it. */

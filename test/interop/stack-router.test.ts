@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { canUseTun } from '../support/namespace.ts';
+import { SERVER, SERVER6, withStackRouter } from '../support/stack-router.ts';
+import { contentHash } from './fixtures/content.mjs';
+
+const unavailable = canUseTun('ping', 'curl', 'tracepath', 'sysctl');
+
+const NARROW: readonly [number, number] = [1500, 1300];
+const BYTES = 3_000_000;
+const ZEROS = createHash('sha256').update(new Uint8Array(BYTES)).digest('hex');
+
+describe.skipIf(unavailable)('a stack that forwards between two kernels', () => {
+  it.each([SERVER, SERVER6])('ping %s through it', async (host) => {
+    await withStackRouter(async ({ client, router }) => {
+      const { stdout } = await client.run('ping', ['-f', '-c', '200', '-s', '1400', host]);
+      expect(stdout).toContain('200 packets transmitted, 200 received, 0% packet loss');
+      const statistics = await router.ask({ do: 'statistics' });
+      expect((statistics['forwarded'] as { packets: number }).packets).toBeGreaterThanOrEqual(400);
+    });
+  });
+
+  it.each([
+    ['4', SERVER, '10.7.0.2'],
+    ['6', SERVER6, 'fd07::2'],
+  ])('tracepath -%s sees it, and the narrow way behind it', async (family, host, hop) => {
+    const provoked = ['forward-time-exceeded', 'forward-too-big', 'icmp-error-sent', 'icmpv6-error-sent'];
+    await withStackRouter(
+      async ({ client }) => {
+        const { stdout } = await client.run('tracepath', [`-${family}`, '-n', '-m', '8', host]);
+        expect(stdout).toMatch(new RegExp(`^ 2:\\s+${hop.replaceAll('.', '\\.')}\\s`, 'm'));
+        expect(stdout).toMatch(new RegExp(`^ 3:\\s+${hop.replaceAll('.', '\\.')}\\s.*pmtu 1300$`, 'm'));
+        expect(stdout).toMatch(new RegExp(`^ 4:\\s+${host.replaceAll('.', '\\.')}\\s.*reached`, 'm'));
+        expect(stdout).toMatch(/Resume: pmtu 1300 hops 4 back 4/);
+      },
+      { mtu: NARROW, drops: provoked },
+    );
+  });
+
+  it.each([SERVER, `[${SERVER6}]`])(
+    'curl to and from %s: TCP follows what it is told of the narrow way',
+    async (host) => {
+      const provoked = [
+        'forward-too-big',
+        'icmp-error-sent',
+        'icmpv6-error-sent',
+        'icmp-error-rate-limited',
+        'icmpv6-error-rate-limited',
+      ];
+      await withStackRouter(
+        async ({ client, router, startServer }) => {
+          await startServer();
+          const curl = `curl --silent --show-error --fail`;
+          const post = `${curl} --data-binary @- 'http://${host}/hash'`;
+          // First towards the server, where large packets meet the narrow way: from then on it asks for smaller ones.
+          const posted = await client.run('bash', ['-c', `head -c ${BYTES} /dev/zero | ${post}`]);
+          expect(posted).toMatchObject({ status: 0, stdout: ZEROS, stderr: '' });
+          const { drops } = await router.ask({ do: 'statistics' });
+          expect((drops as Record<string, number>)['forward-too-big']).toBeGreaterThan(0);
+          const get = `set -o pipefail; ${curl} 'http://${host}/bytes/${BYTES}' | sha256sum`;
+          const fetched = await client.run('bash', ['-c', get]);
+          expect(fetched).toMatchObject({ status: 0, stdout: `${contentHash(BYTES)}  -\n`, stderr: '' });
+        },
+        { mtu: NARROW, drops: provoked },
+      );
+    },
+  );
+});
