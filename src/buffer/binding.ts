@@ -11,11 +11,14 @@ export class Binding {
   /** The address that packets carry: IPv4 where a mapped one was given. Unspecified for all. */
   readonly address: Address;
   readonly ipv6Only: boolean;
+  /** Index of the interface that packets must come by. Linux: SO_BINDTODEVICE. */
+  readonly device: number | undefined;
 
-  constructor(given: Address, ipv6Only: boolean) {
+  constructor(given: Address, ipv6Only: boolean, device?: number) {
     this.given = given;
     this.address = given.unmapped();
     this.ipv6Only = ipv6Only;
+    this.device = device;
   }
 
   /** Takes packets for any address of both families. */
@@ -23,8 +26,20 @@ export class Binding {
     return this.address.family === 6 && !this.ipv6Only && isUnspecified(this.address);
   }
 
-  /** How well a local address fits: 0 not at all, 1 as any of both families, 2 as any of its own, 3 exactly. */
-  fit(local: AddressWords): 0 | 1 | 2 | 3 {
+  /**
+   * How well a local address fits: 0 not at all, 1 as any of both families, 2 as any of its own, 3 exactly; half more
+   * where it is bound to the interface, too.
+   *
+   * @param interfaceIndex the interface that a packet came by; undefined where that does not matter
+   */
+  fit(local: AddressWords, interfaceIndex?: number): number {
+    const { device } = this;
+    const fit = this.#fit(local);
+    if (device === undefined || fit === 0) return fit;
+    return interfaceIndex === undefined || interfaceIndex === device ? fit + 0.5 : 0;
+  }
+
+  #fit(local: AddressWords): 0 | 1 | 2 | 3 {
     const { address } = this;
     if (!isUnspecified(address)) return sameAddress(address, local) ? 3 : 0;
     if (address.family === local.family) return 2;
@@ -33,9 +48,10 @@ export class Binding {
 
   /**
    * Is there an address that both stand for? Linux (ipv6_rcv_saddr_equal): `::` and `0.0.0.0` meet, and any IPv4 address
-   * meets `::`, unless that is for IPv6 only.
+   * meets `::`, unless that is for IPv6 only. Bindings to two interfaces never meet (inet_csk_bind_conflict).
    */
   overlaps(other: Binding): boolean {
+    if (this.device !== undefined && other.device !== undefined && this.device !== other.device) return false;
     return this.#covers(other) || other.#covers(this);
   }
 

@@ -19,6 +19,8 @@ export interface Path {
   readonly remote: Address;
   /** The interface that packets leave by. */
   readonly interfaceIndex: number;
+  /** The interface that the socket is bound to: it receives what comes by this one only. */
+  readonly deviceIndex: number | undefined;
   /** Largest IP packet that is known to fit the whole path, in bytes: `linkMtu`, or less when that was learnt. */
   readonly mtu: number;
   /** Largest IP packet that the interface takes, in bytes. */

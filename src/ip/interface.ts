@@ -125,7 +125,16 @@ export class NetworkInterface {
 
   /** One of the interface's own addresses. */
   has(words: AddressWords): boolean {
-    return this.#addresses.some(({ address }) => sameAddress(address, words));
+    for (const { address } of this.#addresses) if (sameAddress(address, words)) return true;
+    return false;
+  }
+
+  /** The broadcast address of one of its networks. */
+  hasBroadcast(words: AddressWords): boolean {
+    for (const { broadcast } of this.#addresses) {
+      if (broadcast !== undefined && sameAddress(broadcast, words)) return true;
+    }
+    return false;
   }
 
   /**

@@ -5,7 +5,7 @@ import { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
-import { usageError } from '../errors.ts';
+import { systemError, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
@@ -26,7 +26,7 @@ import { Ipv4Input } from './ipv4-input.ts';
 import { Ipv4Output } from './ipv4-output.ts';
 import { Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output } from './ipv6-output.ts';
-import type { AddressKind } from './local-addresses.ts';
+import type { AddressKind, HostModel } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
@@ -43,6 +43,8 @@ export interface IpOptions {
   host: IpHost;
   /** Timers of IP's own housekeeping: none of them is unrest, none keeps the process alive. */
   timers: TimerWheel;
+  /** Default 'weak'. */
+  hostModel?: HostModel;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface IpOptions {
  */
 export class Ip {
   readonly routes: RoutingTable;
-  readonly local: LocalAddresses = new LocalAddresses();
+  readonly local: LocalAddresses;
   /** The multicast groups of each interface. */
   readonly memberships: Memberships;
   readonly #host: IpHost;
@@ -70,7 +72,8 @@ export class Ip {
   constructor(options: IpOptions) {
     const { clock, random, counters, host, timers } = options;
     this.#host = host;
-    const { local } = this;
+    const local = new LocalAddresses(options.hostModel);
+    this.local = local;
     const interfaces = this.#interfaces;
     this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => interfaces.values() }, local });
     const { routes } = this;
@@ -187,14 +190,29 @@ export class Ip {
    *
    * @param local the address to send from; undefined or 0.0.0.0 leaves the choice to the route
    * @param interfaceIndex the interface to leave by, for multicast: the routes are not asked then
+   * @param deviceIndex the interface that the socket is bound to (Linux: SO_BINDTODEVICE): of the routes only its own count,
+   * and what they don't lead to is on its link, of IPv4. `ENODEV` when it is gone; `ENETUNREACH` for the stack's own
+   * addresses, which are inside.
    */
-  path(local: Address | undefined, remote: Address, interfaceIndex?: number): IpPath | ErrorCode {
-    return this.#paths.find(local, remote, interfaceIndex);
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#paths.find(local, remote, interfaceIndex, deviceIndex);
   }
 
-  /** The way back to where a datagram came from. */
-  pathBack(datagram: Datagram): IpPath | ErrorCode {
-    return this.#paths.back(datagram);
+  /** The way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
+  pathBack(datagram: Datagram, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#paths.back(datagram, deviceIndex);
+  }
+
+  /**
+   * Index of the interface of this name.
+   *
+   * @throws ENODEV
+   */
+  deviceIndex(name: string, syscall: string): number {
+    const iface = this.#ways.byName(name);
+    if (iface !== undefined) return iface.index;
+    const names = this.interfaces.map((known) => known.name).join(', ');
+    throw systemError('ENODEV', syscall, { hint: `there is no interface ${name}; there are ${names}` });
   }
 
   /**

@@ -35,6 +35,7 @@ export type Ipv4Drop =
   | 'ipv4-martian-source'
   | 'ipv4-martian-destination'
   | 'ipv4-not-for-us'
+  | 'ipv4-other-interface'
   | 'ipv4-fragment';
 
 export interface Ipv4InputParts {
@@ -100,6 +101,8 @@ export class Ipv4Input {
     const to = local.classify(destination);
     // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing unless it is told to.
     if (to === 'other') return 'ipv4-not-for-us';
+    // [S-026] RFC 1122 §3.3.4.2
+    if (!local.takes(iface, destination)) return 'ipv4-other-interface';
     datagram.group = to !== 'local';
     return undefined;
   }

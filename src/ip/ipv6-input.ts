@@ -28,6 +28,7 @@ export type Ipv6Drop =
   | 'ipv6-martian-source'
   | 'ipv6-martian-destination'
   | 'ipv6-not-for-us'
+  | 'ipv6-other-interface'
   | 'ipv6-fragment'
   | 'ipv6-no-next-header';
 
@@ -94,6 +95,7 @@ export class Ipv6Input {
     const to = local.classify(destination);
     // A host forwards nothing unless it is told to.
     if (to === 'other') return 'ipv6-not-for-us';
+    if (!local.takes(iface, destination)) return 'ipv6-other-interface';
     datagram.group = to !== 'local';
     if (to === 'multicast') {
       // RFC 4291 §2.7: scope 0 is reserved; scope 1 never leaves an interface.

@@ -6,22 +6,32 @@ import type { NetworkInterface } from './interface.ts';
 export type AddressKind = 'local' | 'broadcast' | 'multicast' | 'other';
 
 /**
- * Which addresses are this stack's own. It follows the weak host model of RFC 1122 §3.3.4.2, as Linux does: an address
- * belongs to the stack, and a datagram for it is taken from whichever interface it arrives by ([S-026]).
+ * To whom an address belongs ([S-026] RFC 1122 §3.3.4.2). `weak`: to the stack; a datagram for it is taken by whichever
+ * interface it comes, and what is sent from it leaves by any. `strong`: to its interface, both ways.
  */
+export type HostModel = 'weak' | 'strong';
+
+/** Which addresses are this stack's own. */
 export class LocalAddresses {
+  readonly hostModel: HostModel;
   /** IPv4, keyed by the address as an int32. */
   readonly #ipv4 = new Map<number, 'local' | 'broadcast'>();
   /** The objects themselves, which all that are bound to them share. */
   readonly #own = new Map<number, Address>();
   #ipv6: AddressWords[] = [];
+  #interfaces: readonly NetworkInterface[] = [];
+
+  constructor(hostModel: HostModel = 'weak') {
+    this.hostModel = hostModel;
+  }
 
   /** Learns all addresses anew. */
   rebuild(interfaces: Iterable<NetworkInterface>): void {
     this.#ipv4.clear();
     this.#own.clear();
     this.#ipv6 = [];
-    for (const iface of interfaces) {
+    this.#interfaces = [...interfaces];
+    for (const iface of this.#interfaces) {
       for (const { address, broadcast } of iface.addresses) {
         if (address.family === 6) this.#ipv6.push(address);
         else {
@@ -37,6 +47,21 @@ export class LocalAddresses {
   /** The same address: the interface's own object where it is an IPv4 address of the stack, so that connections share it. */
   shared(address: Address): Address {
     return (address.family === 4 ? this.#own.get(address.d) : undefined) ?? address;
+  }
+
+  /** The interface whose address this is. */
+  holder(words: AddressWords): NetworkInterface | undefined {
+    for (const iface of this.#interfaces) if (iface.has(words)) return iface;
+    return undefined;
+  }
+
+  /**
+   * Is a datagram for this address or broadcast of the stack taken by this interface? What comes from inside is; the
+   * limited broadcast and groups belong to no interface.
+   */
+  takes(iface: NetworkInterface, words: AddressWords): boolean {
+    if (this.hostModel === 'weak' || iface.loopback) return true;
+    return isLimitedBroadcast(words) || isMulticast(words) || iface.has(words) || iface.hasBroadcast(words);
   }
 
   /** One of the stack's own unicast addresses; all of 127.0.0.0/8 is (RFC 1122 §3.2.1.3 (g)). */

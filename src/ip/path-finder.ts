@@ -2,10 +2,9 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { ErrorCode } from '../errors.ts';
 import { Address, isLoopback, isMulticast, isUnspecified, needsZone } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
-import { IpPath } from './path.ts';
+import { IpPath, routeFor } from './path.ts';
 import type { PathContext } from './path.ts';
 import type { ReturnWays } from './return-ways.ts';
-import type { Route } from './routes.ts';
 import { sourceBy } from './source-address.ts';
 
 const LOOPBACK: Readonly<Record<4 | 6, Address>> = { 4: Address.parse('127.0.0.1'), 6: Address.parse('::1') };
@@ -25,36 +24,38 @@ export class PathFinder {
   }
 
   /** See `Ip.path`. */
-  find(local: Address | undefined, remote: Address, interfaceIndex?: number): IpPath | ErrorCode {
-    const { local: own, routes, interfaces } = this.#context;
+  find(local: Address | undefined, remote: Address, interfaceIndex?: number, deviceIndex?: number): IpPath | ErrorCode {
+    const { local: own, interfaces } = this.#context;
+    const device = deviceIndex === undefined ? undefined : interfaces.get(deviceIndex);
+    if (deviceIndex !== undefined && device === undefined) return 'ENODEV';
     const bound = local === undefined || isUnspecified(local) ? undefined : local;
     if (bound !== undefined && bound.family !== remote.family) return 'EAFNOSUPPORT';
     if (bound !== undefined && !own.isLocal(bound)) return 'EADDRNOTAVAIL';
     const peer = isUnspecified(remote) ? thisHost(bound, remote.family) : remote;
-    const zone = this.#zone(bound, peer);
+    const zone = this.#zone(bound, peer, device);
     if (zone === 'EINVAL') return zone;
     if (isMulticast(peer)) {
-      const chosen = zone ?? (interfaceIndex === undefined ? undefined : interfaces.get(interfaceIndex));
-      if (chosen !== undefined) return this.#pinned(bound, peer, chosen);
+      const chosen = device ?? zone ?? (interfaceIndex === undefined ? undefined : interfaces.get(interfaceIndex));
+      if (chosen !== undefined) return this.#pinned(bound, peer, chosen, device);
     }
     // What is the stack's own is reached inside, whatever link it belongs to.
-    if (zone !== undefined && !own.isLocal(peer)) return this.#pinned(bound, peer, zone);
+    if (zone !== undefined && !own.isLocal(peer)) return this.#pinned(bound, peer, zone, device);
     if (interfaceIndex !== undefined) {
       const chosen = interfaces.get(interfaceIndex);
-      return chosen === undefined ? 'ENETUNREACH' : this.#pinned(bound, peer, chosen);
+      return chosen === undefined ? 'ENETUNREACH' : this.#pinned(bound, peer, chosen, device);
     }
-    const route = routes.lookup(peer);
+    const route = routeFor(this.#context, bound, peer, device);
     if (route === undefined) return 'ENETUNREACH';
     if (isConfined(bound, route.interface)) return 'EINVAL';
     const source = bound ?? this.#sourceFor(route, peer);
     if (source === undefined) return 'EADDRNOTAVAIL';
-    return new IpPath(this.#context, source, peer, route);
+    return new IpPath(this.#context, source, peer, route, { device });
   }
 
-  /** The way back to where a datagram came from. */
-  back(datagram: Datagram): IpPath | ErrorCode {
+  /** The way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
+  back(datagram: Datagram, deviceIndex?: number): IpPath | ErrorCode {
     const { local, remote } = this.#context.ways.ends(datagram);
-    return this.find(this.#context.local.shared(local), remote);
+    return this.find(this.#context.local.shared(local), remote, undefined, deviceIndex);
   }
 
   /** See `Ip.groupInterface`. */
@@ -72,9 +73,14 @@ export class PathFinder {
 
   /**
    * The interface that a zone says, of the peer or of the source; `EINVAL` for a zone that there is not, two that differ,
-   * or none where the peer's address means nothing without (RFC 4007 §6; as Linux).
+   * or none where the peer's address means nothing without (RFC 4007 §6; as Linux). A device stands in for a zone, and is
+   * no other than it.
    */
-  #zone(bound: Address | undefined, peer: Address): NetworkInterface | 'EINVAL' | undefined {
+  #zone(
+    bound: Address | undefined,
+    peer: Address,
+    device: NetworkInterface | undefined,
+  ): NetworkInterface | 'EINVAL' | undefined {
     if (peer.family === 4) return undefined;
     const { ways } = this.#context;
     const source = bound !== undefined && needsZone(bound) ? bound.zone : undefined;
@@ -82,30 +88,43 @@ export class PathFinder {
     // Global addresses are the same everywhere: a zone on them says nothing.
     const zoned = needsZone(peer) || isMulticast(peer);
     const name = (zoned ? peer.zone : undefined) ?? source;
-    if (name === undefined) return needsZone(peer) ? 'EINVAL' : undefined;
+    if (name === undefined) return needsZone(peer) ? (device ?? 'EINVAL') : undefined;
     const iface = ways.byZone(name);
-    if (iface === undefined) return 'EINVAL';
+    if (iface === undefined || (device !== undefined && iface !== device)) return 'EINVAL';
     return source !== undefined && ways.byZone(source) !== iface ? 'EINVAL' : iface;
   }
 
   /** By an interface that the user chose: the routes are not asked. */
-  #pinned(bound: Address | undefined, peer: Address, iface: NetworkInterface): IpPath | ErrorCode {
+  #pinned(
+    bound: Address | undefined,
+    peer: Address,
+    iface: NetworkInterface,
+    device: NetworkInterface | undefined,
+  ): IpPath | ErrorCode {
     if (!iface.carries(peer.family)) return 'ENETUNREACH';
+    // [S-026] RFC 1122 §3.3.4.2: what is sent from an address leaves by its interface.
+    const { local: own } = this.#context;
+    if (own.hostModel === 'strong' && bound !== undefined && !iface.has(bound)) return 'EADDRNOTAVAIL';
     if (isConfined(bound, iface)) return 'EINVAL';
     const target = iface.loopback ? LOOPBACK[peer.family] : peer;
     const source = bound ?? this.#withZone(iface.sourceFor(target), iface);
     if (source === undefined) return 'EADDRNOTAVAIL';
     const inZone = needsZone(peer) && peer.zone === undefined ? Address.fromWords(peer, iface.name) : peer;
-    return new IpPath(this.#context, source, inZone, { interface: iface, via: undefined }, true);
+    return new IpPath(this.#context, source, inZone, { interface: iface, via: undefined }, { device, pinned: true });
   }
 
   /** [S-026] RFC 1122 §3.3.4.3: the source follows from the route. */
-  #sourceFor({ interface: iface, via, origin, source }: Route, peer: Address): Address | undefined {
+  #sourceFor(route: NonNullable<ReturnType<typeof routeFor>>, peer: Address): Address | undefined {
+    const { interface: iface, via } = route;
+    const { local, interfaces } = this.#context;
+    const strong = local.hostModel === 'strong';
     // Inside, an address of the stack talks to itself.
     if (iface.loopback) return isLoopback(peer) || isMulticast(peer) ? iface.sourceFor(LOOPBACK[peer.family]) : peer;
-    if (origin === 'static' && source !== undefined) return source;
+    if (route.origin === 'static' && route.source !== undefined && (!strong || iface.has(route.source))) {
+      return route.source;
+    }
     const target = peer.family === 4 ? (via ?? peer) : peer;
-    return this.#withZone(sourceBy(iface, target, peer, this.#context.interfaces.values()), iface);
+    return this.#withZone(sourceBy(iface, target, peer, strong ? [] : interfaces.values()), iface);
   }
 
   #withZone(address: Address | undefined, iface: NetworkInterface): Address | undefined {

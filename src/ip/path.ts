@@ -2,7 +2,7 @@ import type { Packet } from '../buffer/packet.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode } from '../errors.ts';
 import { isLimitedBroadcast, isMulticast } from '../wire/address.ts';
-import type { Address } from '../wire/address.ts';
+import type { Address, AddressWords } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
 import { IPV6_HEADER_LENGTH } from '../wire/ipv6.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -20,6 +20,38 @@ export interface PathContext {
   readonly pathMtus: PathMtuCache;
 }
 
+/** Where packets go first. */
+export type FirstHop = Pick<Route, 'interface' | 'via'>;
+
+/** What the user has chosen of a path. */
+export interface PathChoice {
+  /** The interface that the socket is bound to. */
+  device?: NetworkInterface | undefined;
+  /** The peer is on the link of the interface: routes don't change that, only the interface's end does. */
+  pinned?: boolean;
+}
+
+/**
+ * The route to a peer by what the socket is bound to, if there is one: a route of its interface, and in the strong host
+ * model of the interface that has its address ([S-026] RFC 1122 §3.3.4.2).
+ *
+ * @param local the address it is bound to
+ */
+export function routeFor(
+  { routes, local: own }: Pick<PathContext, 'routes' | 'local'>,
+  local: AddressWords | undefined,
+  remote: AddressWords,
+  device: NetworkInterface | undefined,
+): Route | (FirstHop & { origin?: undefined }) | undefined {
+  const only = device ?? (own.hostModel === 'strong' && local !== undefined ? own.holder(local) : undefined);
+  const route = routes.lookup(remote, only?.loopback ? undefined : only);
+  if (device === undefined) return route;
+  // What is the stack's own is inside, whatever a socket is bound to: it would not come by the device.
+  if (route !== undefined) return route.interface === device ? route : undefined;
+  // Linux (ip_route_output_key): bound to a device, and no route: the peer is taken to be on its link. Not so for IPv6.
+  return remote.family === 4 && !device.loopback ? { interface: device, via: undefined } : undefined;
+}
+
 /** The way from one of the stack's addresses to a peer. Made by `Ip.path`. */
 export class IpPath implements Path {
   readonly local: Address;
@@ -31,6 +63,7 @@ export class IpPath implements Path {
   #interface: NetworkInterface;
   #nextHop: Address;
   readonly #pinned: boolean;
+  readonly #device: NetworkInterface | undefined;
   /** The routing generation that `#interface` and `#problem` were found in. */
   #generation: number;
   #problem: ErrorCode | undefined;
@@ -38,14 +71,7 @@ export class IpPath implements Path {
   #learnt: LearntMtu | undefined;
   #learntIn: number = -1;
 
-  /** @param pinned the interface was chosen by the user: routes don't change it, only its end does */
-  constructor(
-    context: PathContext,
-    local: Address,
-    remote: Address,
-    way: Pick<Route, 'interface' | 'via'>,
-    pinned: boolean = false,
-  ) {
+  constructor(context: PathContext, local: Address, remote: Address, way: FirstHop, choice: PathChoice = {}) {
     this.local = local;
     this.remote = remote;
     this.headerLength = remote.family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH;
@@ -53,7 +79,8 @@ export class IpPath implements Path {
     this.#output = context.outputs[remote.family];
     this.#interface = way.interface;
     this.#nextHop = nextHopOf(way, remote);
-    this.#pinned = pinned;
+    this.#pinned = choice.pinned ?? false;
+    this.#device = choice.device;
     this.#generation = context.routes.generation;
   }
 
@@ -64,6 +91,10 @@ export class IpPath implements Path {
 
   get interfaceIndex(): number {
     return this.#interface.index;
+  }
+
+  get deviceIndex(): number | undefined {
+    return this.#device?.index;
   }
 
   // [S-025] RFC 1122 §3.3.3: EMTU_S.
@@ -110,7 +141,9 @@ export class IpPath implements Path {
 
   adviseNegative(): void {
     // [S-023] RFC 1122 §3.3.1.4, §3.3.1.5: an alternate gateway is chosen; those of other paths stay.
-    const other = this.#pinned ? undefined : this.#context.routes.alternative(this.remote, this.#interface);
+    const { routes, local } = this.#context;
+    const fixed = this.#pinned || this.#device !== undefined || local.hostModel === 'strong';
+    const other = fixed ? undefined : routes.alternative(this.remote, this.#interface);
     if (other !== undefined) this.#take(other);
   }
 
@@ -128,16 +161,16 @@ export class IpPath implements Path {
     this.#interface.transmit(packet, this.#nextHop);
   }
 
-  #take(route: Route): void {
+  #take(route: FirstHop): void {
     this.#interface = route.interface;
     this.#nextHop = nextHopOf(route, this.remote);
   }
 
   #lookAgain(): ErrorCode | undefined {
-    const { routes, local } = this.#context;
+    const { local } = this.#context;
     if (!local.isLocal(this.local)) return 'EADDRNOTAVAIL';
     if (this.#pinned) return this.#interface.carries(this.remote.family) ? undefined : 'ENETUNREACH';
-    const route = routes.lookup(this.remote);
+    const route = routeFor(this.#context, this.local, this.remote, this.#device);
     if (route === undefined) return 'ENETUNREACH';
     this.#take(route);
     return undefined;
@@ -145,6 +178,6 @@ export class IpPath implements Path {
 }
 
 /** A gateway leads to hosts only: groups are on the link itself. */
-function nextHopOf({ via }: Pick<Route, 'via'>, remote: Address): Address {
+function nextHopOf({ via }: Pick<FirstHop, 'via'>, remote: Address): Address {
   return via === undefined || isMulticast(remote) || isLimitedBroadcast(remote) ? remote : via;
 }

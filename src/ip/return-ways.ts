@@ -33,8 +33,10 @@ export class ReturnWays {
 
   /** The way to answer by, if its interface is up: valid until the next is asked for. */
   wayBack({ source, interfaceIndex }: Datagram): Way | undefined {
-    const { routes, interfaces } = this.#context;
-    const route = needsZone(source) ? undefined : routes.lookup(source);
+    const { routes, local, interfaces } = this.#context;
+    // [S-026] RFC 1122 §3.3.4.2: in the strong model the answer's source belongs to the interface that was asked by.
+    const only = local.hostModel === 'strong' ? interfaces.get(interfaceIndex) : undefined;
+    const route = needsZone(source) ? undefined : routes.lookup(source, only?.loopback ? undefined : only);
     const iface = needsZone(source) ? interfaces.get(interfaceIndex) : route?.interface;
     if (iface?.up !== true) return undefined;
     const nextHop = route?.via ?? source;
@@ -52,7 +54,7 @@ export class ReturnWays {
   sourceFor({ source, destination, group }: Datagram, iface: NetworkInterface): AddressWords | undefined {
     const { local, interfaces } = this.#context;
     if (!group && local.isLocal(destination)) return destination;
-    return sourceBy(iface, source, source, interfaces.values());
+    return sourceBy(iface, source, source, local.hostModel === 'strong' ? [] : interfaces.values());
   }
 
   /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */
@@ -62,10 +64,17 @@ export class ReturnWays {
     return this.#context.interfaces.get(interfaceIndex)?.name;
   }
 
+  /** The interface of this name. */
+  byName(name: string): NetworkInterface | undefined {
+    for (const iface of this.#context.interfaces.values()) if (iface.name === name) return iface;
+    return undefined;
+  }
+
   /** The interface that a zone names, by name or by number (RFC 4007 §11.2). */
   byZone(zone: string): NetworkInterface | undefined {
     const { interfaces } = this.#context;
-    for (const iface of interfaces.values()) if (iface.name === zone) return iface;
+    const named = this.byName(zone);
+    if (named !== undefined) return named;
     return /^\d{1,9}$/.test(zone) ? interfaces.get(Number(zone)) : undefined;
   }
 

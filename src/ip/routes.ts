@@ -129,19 +129,22 @@ export class RoutingTable {
    * it, among equals the lowest metric whose interface is up. 255.255.255.255 and multicast groups without a route
    * leave by the first connected network that is not the loopback; IPv6 groups by the loopback where there is no other,
    * and those of interface-local scope always.
+   *
+   * @param only routes by this interface alone; what is inside stays inside
    */
-  lookup(words: AddressWords): Route | undefined {
+  lookup(words: AddressWords, only?: NetworkInterface): Route | undefined {
     if (this.#loopback !== undefined && this.#context.local.isLocal(words)) return this.#loopback;
     if (isInterfaceLocal(words)) return this.#loopback;
     let fallback: Route | undefined;
     for (const route of this.#routes) {
+      if (only !== undefined && route.interface !== only) continue;
       // [S-023] RFC 1122 §3.3.1.6: of several gateways one behind a working interface is preferred.
       if (fallback !== undefined && route.prefix.prefixLength < fallback.prefix.prefixLength) return fallback;
       if (!route.prefix.contains(words)) continue;
       if (route.interface.up) return route;
       fallback ??= route;
     }
-    return fallback ?? this.#groupRoute(words);
+    return fallback ?? this.#groupRoute(words, only);
   }
 
   /**
@@ -173,13 +176,15 @@ export class RoutingTable {
     this.generation++;
   }
 
-  #groupRoute(words: AddressWords): Route | undefined {
+  #groupRoute(words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
     if (!isLimitedBroadcast(words) && !isMulticast(words)) return undefined;
     const outside = this.#routes.find(
       (route) =>
-        route.origin === 'connected' && !route.interface.loopback && route.prefix.address.family === words.family,
+        route.origin === 'connected' &&
+        (only === undefined ? !route.interface.loopback : route.interface === only) &&
+        route.prefix.address.family === words.family,
     );
-    return outside ?? (words.family === 6 ? this.#loopback : undefined);
+    return outside ?? (words.family === 6 && only === undefined ? this.#loopback : undefined);
   }
 
   #address(network: Cidr, key: 'via' | 'source', value: string | Address | undefined): Address | undefined {

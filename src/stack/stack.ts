@@ -5,9 +5,10 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
-import { requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
+import { described, requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Forwarding } from '../ip/forward.ts';
 import { Ip } from '../ip/ip.ts';
+import type { HostModel } from '../ip/local-addresses.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
 import { requireLink } from '../link/link.ts';
@@ -57,12 +58,18 @@ export interface StackOptions extends LingeringLimits {
    * false. Linux: net.ipv4.ip_forward, net.ipv6.conf.all.forwarding.
    */
   forwarding?: ForwardingOption;
+  /**
+   * To whom an address belongs (RFC 1122 §3.3.4.2). 'weak': to the stack; what is sent to it is taken by whichever interface
+   * it comes, and what is sent from it leaves by the best route. 'strong': to its interface, in both directions; a router
+   * (`forwarding`) is better weak. Default 'weak', as Linux.
+   */
+  hostModel?: HostModel;
 }
 
 /** `true` is both versions of IP, `false` none; what an object leaves out is false. */
 export type ForwardingOption = boolean | { readonly ipv4?: boolean; readonly ipv6?: boolean };
 
-const STACK_OPTIONS = ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans', 'forwarding'];
+const STACK_OPTIONS = ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOrphans', 'forwarding', 'hostModel'];
 
 /** How often the liveness timer wakes to be armed again, in microseconds. */
 const ALIVE_INTERVAL_US = 3_600_000_000;
@@ -116,7 +123,8 @@ export class Stack {
     if (options.tcp !== undefined) checkConnectionOptions('new Stack, tcp', options.tcp);
     if (options.memory !== undefined) requireInteger('memory', options.memory, 1, Number.MAX_SAFE_INTEGER);
     const { maxTimeWait = DEFAULT_LIMITS.maxTimeWait, maxOrphans = DEFAULT_LIMITS.maxOrphans } = options;
-    const { forwarding = false } = options;
+    const { forwarding = false, hostModel = 'weak' } = options;
+    requireHostModel(hostModel);
     requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxOrphans', maxOrphans, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
@@ -125,7 +133,7 @@ export class Stack {
     this.#housekeeping = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
     const { clock, random, counters } = this;
-    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
+    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping, hostModel });
     this.forwarding = forwarding;
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
@@ -467,6 +475,12 @@ function toForwarding(value: ForwardingOption): Forwarding {
   requireType('forwarding.ipv4', ipv4, 'boolean');
   requireType('forwarding.ipv6', ipv6, 'boolean');
   return { ipv4, ipv6 };
+}
+
+/** @throws ERR_INVALID_ARG_VALUE */
+function requireHostModel(value: HostModel): void {
+  if (value === 'weak' || value === 'strong') return;
+  throw usageError('ERR_INVALID_ARG_VALUE', `hostModel must be 'weak' or 'strong', not ${described(value)}`);
 }
 
 /** There is neither ARP nor neighbour discovery yet: nobody would answer for the stack's addresses. */

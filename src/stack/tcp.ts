@@ -28,7 +28,6 @@ import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/option
 import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
 import { Address, isUnspecified, needsZone } from '../wire/address.ts';
-import type { AddressWords } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { Lingering } from './lingering.ts';
@@ -119,7 +118,7 @@ export class StackTcp {
       fastOpenCookies: () => (this.#fastOpenCookies ??= new FastOpenCookies(host.random, host.clock.now())),
       released: (tcb) => this.#released(tcb),
       lingers: (tcb) => this.#lingering.add(tcb),
-      pathBack: (segment) => this.#pathBack(segment),
+      pathBack: (segment, device) => this.#pathBack(segment, device),
       initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),
       timestampOffset: (path, localPort, remotePort) =>
         this.#isn.timestampOffset(path.local, localPort, path.remote, remotePort),
@@ -155,8 +154,8 @@ export class StackTcp {
   /**
    * Opens a connection; `onConnect` or `onError` tells how it went.
    *
-   * @throws ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT (two families), EINVAL (syscall `connect`); ERR_SOCKET_BAD_PORT,
-   * ERR_INVALID_ARG_VALUE and the like for a misuse
+   * @throws ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, EAFNOSUPPORT (two families), EINVAL, ENODEV (no such `device`; syscall
+   * `connect`); ERR_SOCKET_BAD_PORT, ERR_INVALID_ARG_VALUE and the like for a misuse
    */
   connect(options: ConnectOptions, handler: ConnectionHandler): Connection {
     this.#assertOpen();
@@ -168,7 +167,7 @@ export class StackTcp {
     const remote = toAddress(options.remoteAddress);
     const local = options.localAddress === undefined ? undefined : toAddress(options.localAddress);
     const resolved = resolveOptions(options, this.#defaults);
-    const path = this.#way(local, remote, remotePort);
+    const path = this.#way(local, remote, remotePort, this.#deviceIndex(resolved, 'connect'));
     const { family } = remote;
     const port = this.#portFor(path, remotePort, localPort);
     const iss = this.#initialSequence(path, port, remotePort);
@@ -183,7 +182,7 @@ export class StackTcp {
    * Listens. `onConnection` gets every connection when its handshake is complete (with `fastOpen` perhaps before), and
    * sets its `handler`.
    *
-   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown; syscall `listen`); ERR_SOCKET_BAD_PORT and the
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown), ENODEV (no such `device`; syscall `listen`); ERR_SOCKET_BAD_PORT and the
    * like for a misuse
    */
   listen(options: ListenOptions, onConnection: (connection: Connection) => void): Listener {
@@ -197,10 +196,11 @@ export class StackTcp {
     requireInteger('backlog', backlog, 0, 0x7fff_ffff);
     requireSynCookies(synCookies);
     const fastOpenLimit = toFastOpenLimit(fastOpen, backlog);
-    const binding = new Binding(options.address === undefined ? ANY : toAddress(options.address), ipv6Only);
     const resolved = resolveOptions(others, this.#defaults);
+    const address = options.address === undefined ? ANY : toAddress(options.address);
+    const binding = new Binding(address, ipv6Only, this.#deviceIndex(resolved, 'listen'));
     const place = { address: binding.given.toString(), port };
-    const problem = this.#ip.bindingProblem(binding, (address) => this.#ip.isLocal(address));
+    const problem = this.#ip.bindingProblem(binding, (own) => this.#ip.isLocal(own));
     if (problem !== undefined) throw systemError(problem, 'listen', place);
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(binding, free)) : port;
     if (chosen === undefined || this.#listening(binding, chosen)) throw systemError('EADDRINUSE', 'listen', place);
@@ -229,9 +229,12 @@ export class StackTcp {
     if (needsZone(source) && connection !== undefined && connection.interfaceIndex !== datagram.interfaceIndex) {
       return this.#counters.add('tcp-other-zone');
     }
+    // Linux: SO_BINDTODEVICE.
+    const device = connection?.deviceIndex;
+    if (device !== undefined && device !== datagram.interfaceIndex) return this.#counters.add('tcp-other-device');
     const least = connection === undefined ? undefined : this.#reopens(connection, segment);
     if (connection !== undefined && least === undefined) return connection.input(segment);
-    const listener = this.#listenerFor(destination, segment.destinationPort);
+    const listener = this.#listenerFor(datagram, segment.destinationPort);
     if (listener !== undefined) return listener.input(segment, least);
     this.#counters.add('tcp-no-socket');
     const path = this.#pathBack(segment);
@@ -257,7 +260,7 @@ export class StackTcp {
    * [MUST-43] [MUST-44] [MUST-46] RFC 9293 §3.9.1.1: the user or IP chooses the source, which the path keeps [MUST-45];
    * groups and broadcast are no peers.
    */
-  #way(local: Address | undefined, remote: Address, remotePort: number): Path {
+  #way(local: Address | undefined, remote: Address, remotePort: number, device: number | undefined): Path {
     const place = { address: remote.toString(), port: remotePort };
     if (local !== undefined && local.family !== remote.family) {
       throw systemError('EAFNOSUPPORT', 'connect', { ...place, hint: `${local} is of another family` });
@@ -268,7 +271,8 @@ export class StackTcp {
     if (kind === 'broadcast' || kind === 'multicast') {
       throw systemError('ENETUNREACH', 'connect', { ...place, hint: `a ${kind} address is no TCP peer` });
     }
-    const path = this.#ip.path(local === undefined || isUnspecified(local) ? undefined : local.unmapped(), peer);
+    const bound = local === undefined || isUnspecified(local) ? undefined : local.unmapped();
+    const path = this.#ip.path(bound, peer, undefined, device);
     if (typeof path !== 'string') return path;
     if (path === 'EADDRNOTAVAIL' && local !== undefined) {
       throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });
@@ -276,10 +280,14 @@ export class StackTcp {
     throw systemError(path, 'connect', { ...place, hint: wayHint(path, peer) });
   }
 
+  #deviceIndex({ device }: Readonly<ResolvedConnectionOptions>, syscall: string): number | undefined {
+    return device === undefined ? undefined : this.#ip.deviceIndex(device, syscall);
+  }
+
   #portFor(path: Path, remotePort: number, wanted: number): number {
     const isFree = (port: number): boolean =>
       this.#table.find(path.local, port, path.remote, remotePort) === undefined &&
-      (port === wanted || !this.#listening(new Binding(path.local, true), port));
+      (port === wanted || !this.#listening(new Binding(path.local, true, path.deviceIndex), port));
     const place = { address: path.remote.toString(), port: remotePort };
     if (wanted !== 0) {
       if (isFree(wanted)) return wanted;
@@ -297,18 +305,18 @@ export class StackTcp {
   #reopens(connection: Connection, segment: Segment): number | undefined {
     if (connection.state !== 'TIME_WAIT' || !segment.has(TcpFlag.SYN)) return undefined;
     if (segment.has(TcpFlag.ACK | TcpFlag.RST)) return undefined;
-    const listener = this.#listenerFor(segment.datagram.destination, segment.destinationPort);
+    const listener = this.#listenerFor(segment.datagram, segment.destinationPort);
     if (listener === undefined) return undefined;
     return connection.giveWay(segment, segment.options.timestamps && listener.timestamps);
   }
 
-  #listenerFor(local: AddressWords, port: number): Listener | undefined {
+  #listenerFor({ destination, interfaceIndex }: Datagram, port: number): Listener | undefined {
     const listeners = this.#listeners.get(port);
     if (listeners === undefined) return undefined;
     let best: Listener | undefined;
     let bestFit = 0;
     for (const listener of listeners) {
-      const fit = listener.binding.fit(local);
+      const fit = listener.binding.fit(destination, interfaceIndex);
       if (fit <= bestFit) continue;
       best = listener;
       bestFit = fit;
@@ -321,8 +329,8 @@ export class StackTcp {
     return this.#listeners.get(port)?.some((other) => other.binding.overlaps(binding)) ?? false;
   }
 
-  #pathBack(segment: Segment): Path | undefined {
-    const path = this.#ip.pathBack(segment.datagram);
+  #pathBack(segment: Segment, device?: number): Path | undefined {
+    const path = this.#ip.pathBack(segment.datagram, device);
     if (typeof path !== 'string') return path;
     this.#counters.add('tcp-no-way-back');
     return undefined;

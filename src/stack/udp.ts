@@ -76,7 +76,7 @@ export class StackUdp {
   /**
    * Opens a socket.
    *
-   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown; syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
+   * @throws EADDRINUSE, EADDRNOTAVAIL, EINVAL (a zone is missing or unknown), ENODEV (no such `device`; syscall `bind`); ERR_SOCKET_BAD_PORT and the like for a misuse
    */
   bind(options: BindOptions, handler: UdpHandler): UdpSocket {
     this.#host.assertOpen();
@@ -88,14 +88,23 @@ export class StackUdp {
     const localAddress = address === undefined ? ANY : address instanceof Address ? address : Address.parse(address);
     const place = { address: localAddress.toString(), port };
     const { ip } = this.#host;
-    const binding = new Binding(localAddress, resolved.ipv6Only);
+    const { device } = resolved;
+    const deviceIndex = device === undefined ? undefined : ip.deviceIndex(device, 'bind');
+    const binding = new Binding(localAddress, resolved.ipv6Only, deviceIndex);
     const problem = ip.bindingProblem(binding, (own) => ip.classify(own) !== 'other');
     if (problem !== undefined) throw systemError(problem, 'bind', place);
     const chosen = port === 0 ? this.#freePort() : port;
     if (chosen === undefined || this.#conflicts(binding, chosen, resolved)) {
       throw systemError('EADDRINUSE', 'bind', place);
     }
-    const socket = new UdpSocket({ host: this.#udpHost, localAddress, localPort: chosen, options: resolved, handler });
+    const socket = new UdpSocket({
+      host: this.#udpHost,
+      localAddress,
+      localPort: chosen,
+      options: resolved,
+      handler,
+      deviceIndex,
+    });
     this.#turns.set(socket, new SocketTurn(socket));
     this.#addToPort(socket, chosen);
     return socket;
@@ -131,7 +140,7 @@ export class StackUdp {
       lookupGroup: (local, localPort, remote, remotePort, interfaceIndex) =>
         this.#lookupGroup(local, localPort, remote, remotePort, interfaceIndex),
       groups: new Groups((index, group, filter) => ip.memberships.listen(index, group, filter)),
-      path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
+      path: (local, remote, interfaceIndex, device) => ip.path(local, remote, interfaceIndex, device),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       groupInterface: (group, own) => ip.groupInterface(group, own),
       zoneOf: (words, index) => ip.zoneOf(words, index),
@@ -229,7 +238,7 @@ function fit(
   remotePort: number,
   interfaceIndex: number | undefined,
 ): number {
-  let score: number = socket.binding.fit(local);
+  let score = socket.binding.fit(local, interfaceIndex);
   if (score === 0) return 0;
   if (socket.remoteAddress !== undefined) {
     // A connected socket has a local address too, chosen by its route.

@@ -124,6 +124,11 @@ export class Connection {
     return this.#tcb.path.interfaceIndex;
   }
 
+  /** @internal The interface that it is bound to. */
+  get deviceIndex(): number | undefined {
+    return this.#tcb.path.deviceIndex;
+  }
+
   get remotePort(): number {
     return this.#tcb.remotePort;
   }

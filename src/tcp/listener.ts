@@ -41,8 +41,8 @@ const NOBODY: ConnectionHandler = {};
 
 /** What a listener needs beyond `TcpHost`: ways back, numbers, and a place for new connections. */
 export interface ListenerHost extends TcpHost {
-  /** The way from the segment's destination back to its source; nothing when there is none. */
-  pathBack(segment: Segment): Path | undefined;
+  /** The way from the segment's destination back to its source, by this interface if one is given; nothing when there is none. */
+  pathBack(segment: Segment, device: number | undefined): Path | undefined;
   initialSequence(path: Path, localPort: number, remotePort: number): number;
   /** Fast Open's cookies for clients: one for all listeners, as Linux. */
   fastOpenCookies(): FastOpenCookies;
@@ -137,7 +137,7 @@ export class Listener {
   input(segment: Segment, least?: number): void {
     // First, RST: ignored.
     if (segment.has(TcpFlag.RST)) return this.#host.counters.add('tcp-rst-ignored');
-    const path = this.#host.pathBack(segment);
+    const path = this.#host.pathBack(segment, this.binding.device);
     if (path === undefined) return;
     const { family } = this.address;
     const ends = { path, localPort: segment.destinationPort, remotePort: segment.sourcePort, family };

@@ -101,6 +101,12 @@ export interface ConnectionOptions {
    * duplicates the SYN does so. Of `listen` it is an option of its own. Default false. Linux: TCP_FASTOPEN_CONNECT.
    */
   fastOpen?: boolean;
+  /**
+   * Name of the interface to be bound to: only what comes by it is received, and of the routes only its own count; an IPv4
+   * peer that none leads to is taken to be on its link. The stack's own addresses are not reached so. Default undefined:
+   * all interfaces. Linux: SO_BINDTODEVICE.
+   */
+  device?: string | undefined;
 }
 
 /** The same with every default filled in. */
@@ -132,6 +138,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   pathMtuDiscovery: 'auto',
   ecn: 'accept',
   fastOpen: false,
+  device: undefined,
 };
 
 /** Options that only mean something before the connection exists; `connection.set` changes the others. */
@@ -148,6 +155,7 @@ export const FIXED_OPTIONS: ReadonlySet<keyof ConnectionOptions> = new Set([
   'connectTimeout',
   'minimumRto',
   'userTimeoutOption',
+  'device',
 ]);
 
 /** Smallest and largest value of each numeric option. */
@@ -192,7 +200,7 @@ export function requireOptionName(name: string): void {
 export function checkOption(name: keyof ConnectionOptions, value: unknown): void {
   requireOptionName(name);
   if (AUTOMATIC.has(name) && value === 'auto') return;
-  if (name === 'linger' && value === undefined) return;
+  if ((name === 'linger' || name === 'device') && value === undefined) return;
   const range = RANGES[name];
   if (range !== undefined) requireInteger(name, value, range[0], range[1]);
   else requireType(name, value, typeof DEFAULT_CONNECTION_OPTIONS[name] === 'boolean' ? 'boolean' : 'string');

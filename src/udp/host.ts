@@ -39,9 +39,9 @@ export interface UdpHost {
   ): readonly UdpSocket[];
   /**
    * The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. With
-   * `interfaceIndex` it leads out of that interface, whatever the routes say.
+   * `interfaceIndex` it leads out of that interface, whatever the routes say; with `deviceIndex`, by its routes only.
    */
-  path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  path(local: Address | undefined, remote: Address, interfaceIndex?: number, deviceIndex?: number): Path | ErrorCode;
   /** Is this the loopback interface? */
   staysInside(interfaceIndex: number): boolean;
   /**

@@ -26,6 +26,12 @@ export interface UdpOptions {
    * Default 212,992. Linux: net.core.rmem_default.
    */
   receiveBuffer?: number;
+  /**
+   * Name of the interface to be bound to: only what comes by it is received, and of the routes only its own count; an IPv4
+   * peer that none leads to is taken to be on its link. The stack's own addresses are not reached so. Default undefined:
+   * all interfaces. Linux: SO_BINDTODEVICE.
+   */
+  device?: string | undefined;
 }
 
 /** The same with every default filled in. */
@@ -47,12 +53,13 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   multicastLoopback: true,
   dscp: 0,
   receiveBuffer: 212_992,
+  device: undefined,
 };
 
 /** The names of all options. */
 export const UDP_OPTION_NAMES: readonly string[] = Object.keys(DEFAULT_UDP_OPTIONS);
 
-const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort', 'ipv6Only']);
+const BIND_ONLY: ReadonlySet<string> = new Set(['reuseAddress', 'reusePort', 'ipv6Only', 'device']);
 
 /** Inclusive bounds of the numbers among the options. */
 const RANGES: ReadonlyMap<string, readonly [min: number, max: number]> = new Map([
@@ -96,5 +103,5 @@ function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
   }
   const range = RANGES.get(key);
   if (range !== undefined) requireInteger(key, value, range[0], range[1]);
-  else requireType(key, value, 'boolean');
+  else requireType(key, value, key === 'device' ? 'string' : 'boolean');
 }

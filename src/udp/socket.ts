@@ -26,6 +26,8 @@ export interface UdpSocketInit {
   localPort: number;
   options: ResolvedUdpOptions;
   handler: UdpHandler;
+  /** Index of the interface that `options.device` names. */
+  deviceIndex?: number | undefined;
 }
 
 /** What to do about an error, for its message. */
@@ -85,7 +87,7 @@ export class UdpSocket {
     this.#host = init.host;
     this.#handler = init.handler;
     this.boundAddress = init.localAddress;
-    this.binding = new Binding(init.localAddress, init.options.ipv6Only);
+    this.binding = new Binding(init.localAddress, init.options.ipv6Only, init.deviceIndex);
     this.#localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;
@@ -410,7 +412,7 @@ export class UdpSocket {
   }
 
   #findPath(given: Address): Path | ErrorCode {
-    const { address: bound, dual } = this.binding;
+    const { address: bound, dual, device } = this.binding;
     const remote = this.#target(given);
     if (remote.family !== bound.family && !(dual && remote.family === 4)) {
       // Linux: an IPv6 socket knows IPv4 addresses, but has no way there; one of a mapped address is of IPv4 for good.
@@ -419,9 +421,11 @@ export class UdpSocket {
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = this.#host.classify(bound);
     const local = kind === 'broadcast' || kind === 'multicast' || isUnspecified(bound) ? undefined : bound;
-    if (this.#groupInterface === undefined || !isMulticast(remote)) return this.#host.path(local, remote);
+    if (this.#groupInterface === undefined || !isMulticast(remote)) {
+      return this.#host.path(local, remote, undefined, device);
+    }
     const chosen = this.#groupSource?.family === remote.family ? this.#groupSource : undefined;
-    return this.#host.path(local ?? chosen, remote, this.#groupInterface);
+    return this.#host.path(local ?? chosen, remote, this.#groupInterface, device);
   }
 
   #changeGroup(
