@@ -1,5 +1,6 @@
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
+import type { Address } from '../wire/address.ts';
 import type { NetworkInterface } from './interface.ts';
 
 /** What IP asks of the stack around it. */
@@ -22,6 +23,10 @@ export interface IpHost {
   icmpError(error: IcmpError): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
+  /** One of the stack's addresses is about to be taken away: it can still be sent from. */
+  losesAddress(address: Address): void;
+  /** Routes, addresses or interfaces have changed. */
+  routesChanged(): void;
   /** The interface's queue is full while a batch is under way: offers it to the link now. */
   drain(iface: NetworkInterface): void;
 }

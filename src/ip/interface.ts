@@ -44,6 +44,10 @@ export interface InterfaceOptions {
 
 /** What an interface tells the rest of IP. */
 export interface NetworkInterfaceHost {
+  /** @throws ERR_INVALID_ARG_VALUE when another interface has this address */
+  claim(address: Address): void;
+  /** An address is about to be removed. */
+  losesAddress(address: Address): void;
   /** Its addresses or its state have changed. */
   changed(): void;
   /** A packet was put into its queue: it waits for a flush. */
@@ -144,7 +148,9 @@ export class NetworkInterface {
    * MTU is below 1280
    */
   addAddress(address: string | Cidr): void {
-    this.#append(address);
+    const cidr = typeof address === 'string' ? Cidr.parse(address) : address;
+    this.#host.claim(cidr.address);
+    this.#append(cidr);
     this.#host.changed();
   }
 
@@ -155,11 +161,10 @@ export class NetworkInterface {
    */
   removeAddress(address: string | Cidr | Address): void {
     const text = String(address);
-    const rest = this.#addresses.filter((cidr) => cidr.toString() !== text && cidr.address.toString() !== text);
-    if (rest.length === this.#addresses.length) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
-    }
-    this.#addresses = rest;
+    const found = this.#addresses.find((cidr) => cidr.toString() === text || cidr.address.toString() === text);
+    if (found === undefined) throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
+    this.#host.losesAddress(found.address);
+    this.#addresses = this.#addresses.filter((cidr) => cidr !== found);
     this.#host.changed();
   }
 

@@ -75,7 +75,11 @@ export class Ip {
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
-    this.routes = new RoutingTable({ interfaces: { [Symbol.iterator]: () => interfaces.values() }, local });
+    this.routes = new RoutingTable({
+      interfaces: { [Symbol.iterator]: () => interfaces.values() },
+      local,
+      changed: () => host.routesChanged(),
+    });
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });
     this.#ways = ways;
@@ -125,17 +129,15 @@ export class Ip {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
     const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
+      claim: (address) => this.#claim(address),
+      losesAddress: (address) => this.#host.losesAddress(address),
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
       },
       transmitted: (sender) => this.#host.transmitted(sender),
     });
-    for (const { address } of iface.addresses) {
-      const other = this.interfaces.find(({ addresses }) => addresses.some((own) => own.address.equals(address)));
-      if (other === undefined) continue;
-      throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${other.name} has the address ${address} already`);
-    }
+    for (const { address } of iface.addresses) this.#claim(address);
     this.#interfaces.set(iface.index, iface);
     this.#changed();
     this.memberships.add(iface);
@@ -144,8 +146,11 @@ export class Ip {
 
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
+    if (!this.#interfaces.has(iface.index)) return;
+    for (const { address } of iface.addresses) this.#host.losesAddress(address);
     this.memberships.remove(iface);
-    if (this.#interfaces.delete(iface.index)) this.#changed();
+    this.#interfaces.delete(iface.index);
+    this.#changed();
   }
 
   /** The interface with this index, as `Datagram.interfaceIndex` names it. */
@@ -263,6 +268,13 @@ export class Ip {
   sendPortUnreachable(datagram: Datagram): void {
     if (datagram.version === 4) this.sendUnreachable(datagram, IcmpUnreachable.PORT);
     else this.#errors6.sendPortUnreachable(datagram);
+  }
+
+  /** @throws ERR_INVALID_ARG_VALUE */
+  #claim(address: Address): void {
+    const holder = this.local.holder(address);
+    if (holder === undefined) return;
+    throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
   }
 
   #changed(): void {

@@ -37,6 +37,8 @@ const ROUTE_OPTIONS = ['via', 'interface', 'metric', 'source'];
 export interface RoutingContext {
   readonly interfaces: Iterable<NetworkInterface>;
   readonly local: LocalAddresses;
+  /** `generation` has grown. */
+  changed(): void;
 }
 
 /**
@@ -174,6 +176,7 @@ export class RoutingTable {
       .filter(isCarried)
       .sort((x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric);
     this.generation++;
+    this.#context.changed();
   }
 
   #groupRoute(words: AddressWords, only: NetworkInterface | undefined): Route | undefined {

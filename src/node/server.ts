@@ -277,6 +277,8 @@ export class Server extends EventEmitter {
       process.nextTick(() => this.emit('error', shaped));
       return;
     }
+    // As for errors of `accept` in Node: the server goes on.
+    this.#listener.onError = (error) => context.runInAsyncScope(() => this.emit('error', error));
     this.#listener.onClose = () => {
       if (this.listening) context.runInAsyncScope(() => this.close());
     };

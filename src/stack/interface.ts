@@ -96,7 +96,34 @@ export class Interface {
     return this.network.addresses;
   }
 
-  /** Closes the link and forgets the interface with its addresses and routes. Idempotent. */
+  /**
+   * Gives the stack one more address here, usable at once; its network becomes a route.
+   *
+   * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, in use, or of IPv6 and the MTU is below
+   * 1280; ERR_INVALID_STATE when the interface is detached
+   * @example
+   * iface.addAddress('10.0.0.3/24');
+   */
+  addAddress(address: string): void {
+    if (this.#closed) throw usageError('ERR_INVALID_STATE', `${this.name} is detached`, Error);
+    this.network.addAddress(address);
+  }
+
+  /**
+   * Takes an address away from the stack, given with or without its prefix length, and its network's route with it. Its TCP
+   * connections end at once with ECONNABORTED (the peers get a RST); listeners and UDP sockets that are bound to it learn of it by
+   * `onError` (EADDRNOTAVAIL), and work again when it comes back.
+   *
+   * @throws ERR_INVALID_ARG_VALUE when the interface has no such address
+   */
+  removeAddress(address: string): void {
+    this.network.removeAddress(address);
+  }
+
+  /**
+   * Closes the link and forgets the interface with its addresses and routes, as `removeAddress` does: connections that used
+   * them end. Idempotent.
+   */
   async detach(): Promise<void> {
     if (this.#closed) return;
     this.#end(undefined);
@@ -136,9 +163,9 @@ export class Interface {
 
   #end(error: Error | undefined): void {
     this.#closed = true;
-    this.network.queue.clear();
     this.network.update({ up: false });
     this.#host.ip.removeInterface(this.network);
+    this.network.queue.clear();
     this.#host.detached(this, error);
   }
 

@@ -33,6 +33,7 @@ import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
 import { DEFAULT_LIMITS } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
+import type { Loss } from './loss.ts';
 import { findUnrest } from './quiescence.ts';
 import { ping } from './ping.ts';
 import type { PingOptions, PingResult } from './ping.ts';
@@ -110,6 +111,7 @@ export class Stack {
   /** Sockets that found an interface's queue full. */
   readonly #blocked = new Set<ControlBlock | UdpSocket | RawSocket | PingSocket>();
   readonly #alive: Timer;
+  #routesChanged: boolean = false;
   #living: number = 0;
   #closing: Promise<void> | undefined;
   #closed: boolean = false;
@@ -306,6 +308,8 @@ export class Stack {
         this.#pending.add(iface);
         this.turn.wantFlush();
       },
+      losesAddress: (address) => this.#lose({ address }),
+      routesChanged: () => this.#followRoutes(),
       drain: (network) => void this.#interfaces.get(network.index)?.flush(),
     };
   }
@@ -376,6 +380,7 @@ export class Stack {
       detached: (iface, error) => {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
+        this.#lose({ device: iface.network.index });
         this.udp.interfaceGone(iface.network.index);
         this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
@@ -408,6 +413,21 @@ export class Stack {
   #broken(error: unknown): void {
     for (const { network } of this.#interfaces.values()) network.queue.cancel();
     raise(this.clock, error);
+  }
+
+  #lose(lost: Loss): void {
+    this.tcp.lose(lost);
+    this.udp.lose(lost);
+  }
+
+  /** Once for all changes that are made together. */
+  #followRoutes(): void {
+    if (this.#routesChanged || this.tcp.connectionCount === 0) return;
+    this.#routesChanged = true;
+    this.clock.defer(() => {
+      this.#routesChanged = false;
+      this.tcp.routesChanged();
+    });
   }
 
   #deliver(datagram: Datagram): boolean {

@@ -32,6 +32,8 @@ import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { Lingering } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
+import { concerns, lossError } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { EphemeralPorts } from './ports.ts';
 
 /** Where to connect, and how. */
@@ -254,6 +256,27 @@ export class StackTcp {
   /** @internal A way to peers is there again. */
   linkUp(interfaceIndex: number, now: number): void {
     for (const connection of this.#table) connection.linkUp(interfaceIndex, now);
+  }
+
+  /** @internal Routes, addresses or interfaces have changed. */
+  routesChanged(): void {
+    for (const connection of this.#table) connection.routesChanged();
+  }
+
+  /**
+   * @internal Something of the stack's goes away: connections that depend on it end with ECONNABORTED (as Android does where
+   * an address goes, by Linux's SOCK_DESTROY), listeners are told.
+   */
+  lose(lost: Loss): void {
+    for (const connection of this.#table) {
+      if (concerns(lost, connection.localAddress, connection.deviceIndex)) connection.cut('ECONNABORTED');
+    }
+    for (const listener of this.listeners) {
+      const { binding, port } = listener;
+      if (listener.onError === undefined || !concerns(lost, binding.address, binding.device)) continue;
+      const error = lossError(lost, 'listen', { address: binding.given.toString(), port });
+      this.#host.clock.defer(() => listener.onError?.(error));
+    }
   }
 
   /**

@@ -17,6 +17,8 @@ import { Udp } from '../udp/udp.ts';
 import type { UdpVerdict } from '../udp/udp.ts';
 import { Address, needsZone, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
+import { concerns } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { EphemeralPorts } from './ports.ts';
 import { SocketTurn } from './socket-turn.ts';
 import type { Turn } from './turn.ts';
@@ -128,6 +130,15 @@ export class StackUdp {
   /** @internal An interface is gone: nothing is joined there any more. */
   interfaceGone(interfaceIndex: number): void {
     this.#udpHost.groups.forgetInterface(interfaceIndex);
+  }
+
+  /** @internal Something of the stack's goes away: whoever depends on it is told. */
+  lose(lost: Loss): void {
+    for (const socket of this.#turns.keys()) {
+      const { localAddress, binding } = socket;
+      if (!concerns(lost, localAddress.unmapped(), binding.device)) continue;
+      socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
+    }
   }
 
   #makeHost(): UdpHost {

@@ -412,6 +412,11 @@ export class Connection {
     tcb.touch();
   }
 
+  /** @internal Routes, addresses or interfaces have changed: where there was no way to the peer, there may be one. */
+  routesChanged(): void {
+    if (this.#tcb.unreachable) this.#tcb.touch();
+  }
+
   /** @internal Callbacks wait for the owner. */
   get due(): boolean {
     return dueNotices(this.#tcb) !== 0;

@@ -18,6 +18,7 @@ const Flag = {
   tailProbeDue: 0x8000,
   progressed: 0x10000,
   overrideSilly: 0x20000,
+  unreachable: 0x40000,
 } as const;
 
 /**
@@ -187,5 +188,14 @@ export class ConnectionFlags {
 
   set overrideSilly(on: boolean) {
     this.#bits = on ? this.#bits | Flag.overrideSilly : this.#bits & ~Flag.overrideSilly;
+  }
+
+  /** There was no way to the peer when something was to be sent. */
+  get unreachable(): boolean {
+    return (this.#bits & Flag.unreachable) !== 0;
+  }
+
+  set unreachable(on: boolean) {
+    this.#bits = on ? this.#bits | Flag.unreachable : this.#bits & ~Flag.unreachable;
   }
 }

@@ -1,6 +1,7 @@
 import type { Binding } from '../buffer/binding.ts';
 import type { Path } from '../buffer/path.ts';
 import { seqAdd, seqMax } from '../buffer/seq.ts';
+import type { SystemError } from '../errors.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { Address } from '../wire/address.ts';
 import { refuse } from './closed.ts';
@@ -66,6 +67,11 @@ export class Listener {
   readonly backlog: number;
   /** Called when the stack, not its owner, has closed the listener. */
   onClose: (() => void) | undefined = undefined;
+  /**
+   * EADDRNOTAVAIL: the address it is bound to was taken away from the stack; ENODEV: its `device` has gone. Nobody can
+   * connect now, but the listener stays, and goes on when the address comes back.
+   */
+  onError: ((error: SystemError) => void) | undefined = undefined;
   readonly #host: ListenerHost;
   readonly #options: Readonly<ResolvedConnectionOptions>;
   readonly #onConnection: (connection: Connection) => void;

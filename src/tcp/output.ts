@@ -9,6 +9,7 @@ import { Persist } from './persist.ts';
 import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
+import { resume } from './timers.ts';
 import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 
 /**
@@ -19,10 +20,11 @@ import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
 export function output(tcb: ControlBlock, now: number): void {
   if (tcb.state === 'CLOSED') return;
   tcb.timestamps.tick(now);
-  // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up.
+  // A peer that can't be reached now stays queued for: the timers try again, and so does a link that comes up, or a route.
   const unreachable = tcb.path.refresh();
   if (unreachable !== undefined) noteUnreachable(tcb, unreachable);
   else {
+    if (tcb.unreachable) resume(tcb, now);
     followPathMtu(tcb, now);
     send(tcb, now);
   }
@@ -42,6 +44,7 @@ function noteSent(tcb: ControlBlock): void {
 function noteUnreachable(tcb: ControlBlock, code: ErrorCode): void {
   if (tcb.softError !== code) tcb.reportSoftError(code);
   tcb.softError = code;
+  tcb.unreachable = true;
 }
 
 function send(tcb: ControlBlock, now: number): void {

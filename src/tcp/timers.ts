@@ -121,9 +121,10 @@ function lossTimeout(tcb: ControlBlock, now: number): void {
   tcb.mustRetransmit = true;
 }
 
-/** The link was down and is up again: what was on its way is lost, which says nothing of congestion. */
+/** There is a way again, or a link that was down is up: what was on its way is lost, which says nothing of congestion. */
 export function resume(tcb: ControlBlock, now: number): void {
   const { snd, recovery, rto } = tcb;
+  tcb.unreachable = false;
   // Data that waits for a closed window is not on its way: only the next probe tells that it is open by now.
   if (tcb.persist !== undefined) return probe(tcb, tcb.persist, now);
   if (snd.una === snd.nxt) return;

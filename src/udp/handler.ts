@@ -25,7 +25,10 @@ export interface UdpHandler {
   onMessage(bytes: Uint8Array, info: UdpMessageInfo, socket: UdpSocket): void;
   /** After a `send` that returned false: there is room again. */
   onWritable?(socket: UdpSocket): void;
-  /** An ICMP error about a message of this *connected* socket: `ECONNREFUSED` and the like. The socket stays usable. */
+  /**
+   * An ICMP error about a message of this *connected* socket: `ECONNREFUSED` and the like. Or its local address was taken away
+   * from the stack (`EADDRNOTAVAIL`), or the interface that it is bound to (`ENODEV`). The socket stays usable.
+   */
   onError?(error: SystemError, socket: UdpSocket): void;
   /** The stack, not the owner, has closed the socket: ECONNABORTED where it was destroyed. The last callback. */
   onClose?(socket: UdpSocket, error?: SystemError): void;

@@ -357,7 +357,7 @@ export class UdpSocket {
     this.counters.received++;
   }
 
-  /** Takes an ICMP error about one of this connected socket's messages. For the UDP layer. */
+  /** Takes an ICMP error about one of this connected socket's messages, or the loss of its address. For UDP and the stack. */
   fail(code: ErrorCode): void {
     this.counters.errors++;
     if (this.#handler.onError === undefined) return;

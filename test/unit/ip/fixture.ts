@@ -70,6 +70,7 @@ export class IpBench implements IpHost {
   readonly reported: Reported[] = [];
   readonly transmittedOn: string[] = [];
   readonly drained: Uint8Array[] = [];
+  readonly lost: string[] = [];
   /** Protocols that `deliver` takes. */
   protocols: number[] = [Protocol.TCP, Protocol.UDP];
   /** Protocols that some raw socket has. */
@@ -143,6 +144,12 @@ export class IpBench implements IpHost {
   transmitted(iface: NetworkInterface): void {
     this.transmittedOn.push(iface.name);
   }
+
+  losesAddress(lost: Address): void {
+    this.lost.push(lost.toString());
+  }
+
+  routesChanged(): void {}
 
   /** The link, which takes what it gets when it is offered: `drained` has it. */
   drain(iface: NetworkInterface): void {
