@@ -37,12 +37,12 @@ export type {
 export type { UdpHandler, UdpMessageInfo } from './udp/handler.ts';
 export type { ResolvedUdpOptions, UdpOptions, UdpTunables } from './udp/options.ts';
 export type { UdpSocket, UdpSocketCounters } from './udp/socket.ts';
+export type { HostModel } from './ip/local-addresses.ts';
 export type { RawHandler, RawPacketInfo } from './raw/handler.ts';
 export type { RawOptions, RawTunables, ResolvedRawOptions } from './raw/options.ts';
 export type { PingError, PingHandler, PingReplyInfo } from './raw/ping-handler.ts';
 export type { PingSocket, PingSocketCounters, PingSocketOptions } from './raw/ping-socket.ts';
 export type { RawSendOptions, RawSocket, RawSocketCounters } from './raw/socket.ts';
-export type { HostModel } from './ip/local-addresses.ts';
 export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
 export type { NetworkInterface } from './ip/interface.ts';
 export { cable } from './link/cable.ts';

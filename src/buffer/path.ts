@@ -8,6 +8,8 @@ export interface SendOptions {
   ttl: number;
   /** The whole traffic-class byte: DSCP in the upper six bits, ECN in the lower two. */
   trafficClass: number;
+  /** IPv4 options, at most 40 bytes; padded here to a multiple of four. Left out of IPv6. */
+  options?: Uint8Array | undefined;
 }
 
 /**

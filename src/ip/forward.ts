@@ -8,6 +8,7 @@ import { isLinkLocal } from '../wire/address.ts';
 import { checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
 import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
 import { Icmpv6Unreachable } from '../wire/icmpv6.ts';
+import { laterHeaderLength, writeFragmentHeader4 } from '../wire/ipv4-fragment.ts';
 import { checkIpv4Passage } from '../wire/ipv4-options.ts';
 import { decrementIpv4Ttl, IPV4_HEADER_LENGTH, ipv4DontFragment } from '../wire/ipv4.ts';
 import { ExtensionChain, skipExtensions } from '../wire/ipv6-extensions.ts';
@@ -29,7 +30,6 @@ export type ForwardDrop =
   | 'forward-same-link'
   | 'forward-time-exceeded'
   | 'forward-too-big'
-  | 'forward-fragmentation-needed'
   | 'forward-bad-super-segment'
   | 'forward-queue-full';
 
@@ -97,8 +97,9 @@ export class Forwarder {
       return 'forward-time-exceeded';
     }
     const { mtu } = route.interface;
-    if (largestPacket(datagram) <= mtu) return this.#send(route, datagram);
-    if (!ipv4DontFragment(memory.view, packetStart)) return 'forward-fragmentation-needed';
+    // [S-007] RFC 1812 §4.2.2.7: what does not fit is cut up, unless its sender has forbidden that.
+    if (largestPacket(datagram) <= mtu || !ipv4DontFragment(memory.view, packetStart))
+      return this.#send(route, datagram);
     errors.sendFragmentationNeeded(datagram, mtu);
     return 'forward-too-big';
   }
@@ -145,14 +146,17 @@ export class Forwarder {
   #send({ interface: out, via }: Route, datagram: Datagram): ForwardDrop | undefined {
     const { segmentSize, packetStart, packetEnd, memory, destination } = datagram;
     const nextHop = via ?? destination;
-    if (segmentSize === 0) return this.#pass(out, datagram, nextHop);
     const length = packetEnd - packetStart;
+    if (segmentSize === 0) {
+      return length <= out.mtu ? this.#pass(out, datagram, nextHop) : this.#fragment(out, datagram, nextHop);
+    }
     const headers = superSegmentHeaders(memory.view, packetStart, length);
     // Nobody vouches for the bytes, or they are not what a super-segment is: its pieces would get right checksums.
     if (headers === 0 || headers >= length || datagram.checksum === Checksum.none) return 'forward-bad-super-segment';
     const { checksum, tso, uso } = out.offload;
     const largest = datagram.protocol === Protocol.TCP ? tso : uso;
-    return checksum && length <= largest
+    // None of its segments may be cut up by the link.
+    return checksum && length <= largest && largestPacket(datagram) <= out.mtu
       ? this.#pass(out, datagram, nextHop)
       : this.#cut(out, datagram, nextHop, headers);
   }
@@ -175,6 +179,7 @@ export class Forwarder {
     const payload = packetEnd - packetStart - headers;
     for (let done = 0, index = 0; done < payload; done += segmentSize, index++) {
       const size = Math.min(segmentSize, payload - done);
+      if (headers + size > out.mtu) return 'forward-too-big';
       const packet = this.#reserve(out, headers + size);
       if (packet === undefined) return 'forward-queue-full';
       const { bytes, view } = packet.memory;
@@ -183,6 +188,31 @@ export class Forwarder {
       finishPiece(view, packet.start, headers + size, done, index, done + size === payload);
       packet.checksum = Checksum.valid;
       this.#transmit(out, packet, version, nextHop);
+    }
+    return undefined;
+  }
+
+  /** An IPv4 datagram, or a fragment of one, in as few pieces as the link takes. */
+  #fragment(out: NetworkInterface, datagram: Datagram, nextHop: AddressWords): ForwardDrop | undefined {
+    const { memory, packetStart, packetEnd, start, checksum, protocol } = datagram;
+    const first = start - packetStart;
+    const later = laterHeaderLength(memory.view, packetStart, first);
+    const payload = packetEnd - start;
+    // The payload of all but the last is a multiple of 8 bytes.
+    for (let done = 0, size = 0; done < payload; done += size) {
+      const header = done === 0 ? first : later;
+      size = Math.min((out.mtu - header) & ~7, payload - done);
+      const packet = this.#reserve(out, header + size);
+      if (packet === undefined) return 'forward-queue-full';
+      const { bytes, view } = packet.memory;
+      const isLast = done + size === payload;
+      writeFragmentHeader4(memory.view, packetStart, first, view, packet.start, header + size, done, isLast);
+      copyBytes(bytes, packet.start + header, memory.bytes, start + done, size);
+      const place = checksum === Checksum.partial && done === 0 ? checksumFieldOf(protocol) : undefined;
+      if (place !== undefined) {
+        view.setUint16(packet.start + header + place, completedChecksum(memory.view, start, payload, protocol));
+      }
+      this.#transmit(out, packet, 4, nextHop);
     }
     return undefined;
   }

@@ -100,12 +100,7 @@ export class Ip {
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
     this.#forwarder = forwarder;
     this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp });
-    this.#input6 = new Ipv6Input({
-      ...parts6,
-      errors: errors6,
-      forwarder,
-      icmp: new Icmpv6({ ...parts6, memberships }),
-    });
+    this.#input6 = new Ipv6Input({ ...parts6, errors: errors6, forwarder, icmp: new Icmpv6({ ...parts6, memberships }) });
   }
 
   /** The interfaces in the order they were added: a new array. */
@@ -152,8 +147,8 @@ export class Ip {
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
     if (!this.#interfaces.has(iface.index)) return;
-    this.memberships.remove(iface);
     for (const { address } of iface.addresses) this.#host.losesAddress(address);
+    this.memberships.remove(iface);
     this.#interfaces.delete(iface.index);
     this.#changed();
   }

@@ -14,6 +14,8 @@ export interface UdpMessageInfo {
   readonly ttl: number;
   /** The whole traffic-class byte: DSCP in the upper six bits, ECN in the lower two. */
   readonly trafficClass: number;
+  /** IPv4 options as they stood in the header, padding included; undefined where there were none ([S-011] [S-032]). */
+  readonly ipOptions?: Uint8Array | undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
-import { requireInteger, requireType, usageError } from '../errors.ts';
+import { described, requireInteger, requireType, usageError } from '../errors.ts';
+import { checkIpv4Options, LONGEST_IPV4_OPTIONS } from '../wire/ipv4-options.ts';
 
 /** Options of a socket: given at `bind`, the tunable ones changed later with `socket.set`. */
 export interface UdpOptions {
@@ -32,6 +33,11 @@ export interface UdpOptions {
    * all interfaces. Linux: SO_BINDTODEVICE.
    */
   device?: string | undefined;
+  /**
+   * IPv4 options of what is sent, at most 40 bytes; source routes are refused (RFC 7126 §4.3). What has come with a message
+   * stands in its `ipOptions`. Default undefined: none. Linux: IP_OPTIONS.
+   */
+  ipOptions?: Uint8Array | undefined;
 }
 
 /** The same with every default filled in. */
@@ -40,7 +46,7 @@ export type ResolvedUdpOptions = Required<UdpOptions>;
 /** The options that may change while the socket is open. */
 export type UdpTunables = Pick<
   ResolvedUdpOptions,
-  'broadcast' | 'ttl' | 'multicastTtl' | 'multicastLoopback' | 'dscp' | 'receiveBuffer'
+  'broadcast' | 'ttl' | 'multicastTtl' | 'multicastLoopback' | 'dscp' | 'receiveBuffer' | 'ipOptions'
 >;
 
 const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
@@ -54,6 +60,7 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   dscp: 0,
   receiveBuffer: 212_992,
   device: undefined,
+  ipOptions: undefined,
 };
 
 /** The names of all options. */
@@ -79,9 +86,14 @@ export function resolveUdpOptions(options: UdpOptions = {}): ResolvedUdpOptions 
   for (const key of Object.keys(DEFAULT_UDP_OPTIONS) as (keyof ResolvedUdpOptions)[]) {
     if (options[key] === undefined) continue;
     checkUdpOption(key, options[key]);
-    Object.assign(resolved, { [key]: options[key] });
+    Object.assign(resolved, { [key]: kept(options[key]) });
   }
   return resolved;
+}
+
+/** The caller may reuse what it gave. */
+export function kept<Value>(value: Value): Value | Uint8Array {
+  return value instanceof Uint8Array ? value.slice() : value;
 }
 
 /**
@@ -101,7 +113,26 @@ function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
     const names = Object.keys(DEFAULT_UDP_OPTIONS).join(', ');
     throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
   }
+  if (key === 'ipOptions') return checkIpOptions(value);
   const range = RANGES.get(key);
   if (range !== undefined) requireInteger(key, value, range[0], range[1]);
   else requireType(key, value, key === 'device' ? 'string' : 'boolean');
+}
+
+/** [S-032] RFC 1122 §4.1.3.2. */
+function checkIpOptions(value: unknown): void {
+  if (value === undefined) return;
+  if (!(value instanceof Uint8Array)) {
+    throw usageError('ERR_INVALID_ARG_TYPE', `ipOptions must be a Uint8Array, not ${described(value)}`);
+  }
+  if (value.byteLength > LONGEST_IPV4_OPTIONS) {
+    const message = `ipOptions has at most ${LONGEST_IPV4_OPTIONS} bytes, not ${value.byteLength}`;
+    throw usageError('ERR_OUT_OF_RANGE', message, RangeError);
+  }
+  const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+  const flaw = checkIpv4Options(view, 0, value.byteLength);
+  if (flaw === undefined) return;
+  const wrong =
+    flaw === 'ipv4-source-route' ? 'has a source route, which is not sent' : 'has an option of wrong length';
+  throw usageError('ERR_INVALID_ARG_VALUE', `ipOptions ${wrong}`);
 }

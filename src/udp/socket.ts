@@ -9,11 +9,13 @@ import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requirePort, systemError } from '../errors.ts';
 import { isInterfaceLocal, isMulticast, isUnspecified } from '../wire/address.ts';
 import type { Address, AddressRegister } from '../wire/address.ts';
+import { paddedLength } from '../wire/ipv4-options.ts';
+import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
 import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler, UdpMessageInfo } from './handler.ts';
 import type { UdpHost } from './host.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
-import { checkTunable } from './options.ts';
+import { checkTunable, kept } from './options.ts';
 import { sendMessage } from './output.ts';
 import { deliverOwnCopy } from './own-copy.ts';
 
@@ -167,6 +169,7 @@ export class UdpSocket {
     const options = this.#sendOptions;
     options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
     options.trafficClass = this.#options.dscp << 2;
+    options.options = this.#ipOptionsFor(path, port, length);
     // RFC 1112 §6.1, RFC 4291 §2.7: a TTL of 0 and interface-local scope restrict it to this host.
     const confined = options.ttl === 0 || isInterfaceLocal(path.remote);
     const leaves = !this.#host.staysInside(path.interfaceIndex);
@@ -180,6 +183,15 @@ export class UdpSocket {
     if (comesBack && leaves) deliverOwnCopy(this.#host, path, this.#localPort, port, bytes, options);
     this.counters.sent++;
     return true;
+  }
+
+  /** [S-032] RFC 1122 §4.1.3.2. What has options must fit in one packet with them. */
+  #ipOptionsFor(path: Path, port: number, length: number): Uint8Array | undefined {
+    const { ipOptions } = this.#options;
+    if (ipOptions === undefined || path.remote.family === 6) return undefined;
+    const most = path.mtu - path.headerLength - paddedLength(ipOptions) - UDP_HEADER_LENGTH;
+    if (length > most) throw this.#refused('EMSGSIZE', path.remote, port, `at most ${most} bytes with these ipOptions`);
+    return ipOptions;
   }
 
   /** The owner drops a message that `send` had no room for: it is counted. */
@@ -324,8 +336,7 @@ export class UdpSocket {
   /** Changes an option. @throws `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE` */
   set<K extends keyof UdpTunables>(option: K, value: UdpTunables[K]): void {
     checkTunable(option, value);
-    const options: UdpTunables = this.#options;
-    options[option] = value;
+    Object.assign(this.#options, { [option]: kept(value) });
     this.#mailbox.limit = this.#options.receiveBuffer;
   }
 
@@ -352,6 +363,7 @@ export class UdpSocket {
       size: length,
       ttl: datagram.ttl,
       trafficClass: datagram.trafficClass,
+      ipOptions: optionsOf(datagram),
     };
     this.#mailbox.push(bytes, info);
     this.counters.received++;
@@ -476,4 +488,10 @@ export class UdpSocket {
   #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
+}
+
+/** [S-011] [S-032] RFC 1122 §3.2.1.8, §4.1.3.2: passed up as they came. */
+function optionsOf({ version, memory, packetStart, start }: Datagram): Uint8Array | undefined {
+  const first = packetStart + IPV4_HEADER_LENGTH;
+  return version === 6 || start === first ? undefined : memory.bytes.slice(first, start);
 }

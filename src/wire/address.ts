@@ -257,12 +257,14 @@ export function isSolicitedNode(words: AddressWords): boolean {
   return family === 6 && a === ALL_NODES_OF_LINK && b === 0 && c === 1 && d >>> 24 === 255;
 }
 
-/** How far an IPv6 address reaches, as RFC 4291 §2.7 numbers it: unicast ones are of link or global scope. */
-export const Scope = { INTERFACE: 1, LINK: 2, GLOBAL: 14 } as const;
+/** How far an IPv6 address reaches, as RFC 4291 §2.7 numbers it: unicast ones are of link, site or global scope. */
+export const Scope = { INTERFACE: 1, LINK: 2, SITE: 5, GLOBAL: 14 } as const;
 
 /** The scope of an IPv6 address: a `Scope`, or another value that a multicast address has. */
 export function scopeOf(words: AddressWords): number {
   if (isMulticast(words)) return (words.a >>> 16) & 15;
   // RFC 6724 §3.1, §3.4: ::1 has link-local scope; unique local addresses (RFC 4193 §3.3) have global scope.
-  return isLinkLocal(words) || isLoopback(words) ? Scope.LINK : Scope.GLOBAL;
+  if (isLinkLocal(words) || isLoopback(words)) return Scope.LINK;
+  // fec0::/10: nobody gives these any more (RFC 4291 §2.5.7), but whoever has them has them.
+  return words.a >>> 22 === 0x3fb ? Scope.SITE : Scope.GLOBAL;
 }

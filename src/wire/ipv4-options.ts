@@ -1,3 +1,8 @@
+import { IPV4_HEADER_LENGTH, writeIpv4Checksum } from './ipv4.ts';
+
+/** The most that a header has room for, in bytes. */
+export const LONGEST_IPV4_OPTIONS = 40;
+
 const END_OF_OPTIONS = 0;
 const NO_OPERATION = 1;
 const LOOSE_SOURCE_ROUTE = 131;
@@ -45,4 +50,18 @@ export function checkIpv4Passage(view: DataView, start: number, end: number): bo
     at += kind === NO_OPERATION ? 1 : view.getUint8(at + 1);
   }
   return true;
+}
+
+/** Bytes that options take in a header: a multiple of four. */
+export function paddedLength(options: Uint8Array): number {
+  return (options.byteLength + 3) & ~3;
+}
+
+/** Puts options into the room that was left behind a header without, which learns of them. At most 40 bytes. */
+export function writeIpv4Options(view: DataView, offset: number, options: Uint8Array): void {
+  const length = paddedLength(options);
+  for (let i = 0; i < length; i++) view.setUint8(offset + IPV4_HEADER_LENGTH + i, options[i] ?? END_OF_OPTIONS);
+  const headerLength = IPV4_HEADER_LENGTH + length;
+  view.setUint8(offset, 0x40 | (headerLength >>> 2));
+  writeIpv4Checksum(view, offset, headerLength);
 }

@@ -37,6 +37,19 @@ describe.skipIf(unavailable)('a stack that forwards between two kernels', () => 
     );
   });
 
+  it('[S-007] what may be cut up is, where the way is narrow, be it a fragment already', async () => {
+    await withStackRouter(
+      async ({ client, router }) => {
+        const { stdout } = await client.run('ping', ['-M', 'dont', '-f', '-c', '50', '-s', '4000', SERVER]);
+        expect(stdout).toContain('50 packets transmitted, 50 received, 0% packet loss');
+        const { forwarded } = await router.ask({ do: 'statistics' });
+        // Of the three fragments of each request two are cut in two here; of those of each reply the kernel has done that.
+        expect(forwarded).toMatchObject({ packets: 50 * (5 + 5) });
+      },
+      { mtu: NARROW },
+    );
+  });
+
   it.each([SERVER, `[${SERVER6}]`])(
     'curl to and from %s: TCP follows what it is told of the narrow way',
     async (host) => {

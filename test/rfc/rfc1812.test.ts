@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { Checksum } from '../../src/buffer/batch.ts';
 import { Address } from '../../src/wire/address.ts';
+import { checksumFold, pseudoHeaderSum } from '../../src/wire/checksum.ts';
 import { formatIpv4 } from '../../src/wire/ipv4.ts';
 import { icmpPacket, ipv4, LOCAL, pattern, PEER, udpPacket } from '../unit/ip/fixture.ts';
 import { icmp6Packet, LOCAL6, LOCAL_LINK, PEER6, PEER_LINK, udp6Packet } from '../unit/ip/fixture6.ts';
@@ -174,5 +176,78 @@ describe('RFC 1812 §5.2, §5.3, RFC 8200 §3: forwarding', () => {
     bench.arrive(toBeyond({ destination }));
     bench.arrive(to6({ destination: destination === FARTHER ? FARTHER6 : BEYOND6 }));
     expect(hops).toEqual(destination === FARTHER ? ['10.1.0.1', 'fd01::1'] : [BEYOND, BEYOND6]);
+  });
+});
+
+describe('RFC 1812 §4.2.2.7, RFC 791 §3.2: fragments on the way', () => {
+  const narrow = (mtu: number): RouterBench => {
+    const bench = new RouterBench();
+    bench.eth1.update({ mtu });
+    return bench;
+  };
+
+  it('[S-007] what does not fit is cut into as few pieces as can be', () => {
+    const bench = narrow(600);
+    const payload = pattern(1400);
+    bench.arrive(formatIpv4(ipv4({ destination: BEYOND, identification: 77, protocol: 200, payload })));
+    const packets = bench.sentPackets(bench.eth1).map(({ ip }) => ip);
+    expect(packets.map((ip) => [ip.fragmentOffset, ip.moreFragments, ip.payload.length])).toEqual([
+      [0, true, 576],
+      [576, true, 576],
+      [1152, false, 248],
+    ]);
+    for (const ip of packets)
+      expect(ip).toMatchObject({ identification: 77, ttl: 63, protocol: 200, dontFragment: false });
+    expect(packets.flatMap((ip) => [...ip.payload])).toEqual([...payload]);
+    expect([bench.reasons, bench.ip.forwarded.packets]).toEqual([[], 3]);
+  });
+
+  it('[S-007] so are fragments: the last of those of one that was not the last is not the last', () => {
+    const bench = narrow(100);
+    const part = { destination: BEYOND, protocol: 200, fragmentOffset: 800, payload: pattern(160) };
+    bench.arrive(formatIpv4(ipv4({ ...part, moreFragments: true })));
+    const pieces = (): unknown[] =>
+      bench.sentPackets(bench.eth1).map(({ ip }) => [ip.fragmentOffset, ip.moreFragments, ip.payload.length]);
+    expect(pieces()).toEqual([
+      [800, true, 80],
+      [880, true, 80],
+    ]);
+    bench.arrive(formatIpv4(ipv4(part)));
+    expect(pieces()).toEqual([
+      [800, true, 80],
+      [880, false, 80],
+    ]);
+  });
+
+  it('[S-002] options are in the first piece, those that are to be copied in all', () => {
+    const bench = narrow(100);
+    const options = Uint8Array.of(1, 30, 3, 9, 148, 4, 0, 0, 1, 158, 3, 5);
+    bench.arrive(formatIpv4(ipv4({ destination: BEYOND, protocol: 200, options, payload: pattern(200) })));
+    const packets = bench.sentPackets(bench.eth1).map(({ ip }) => ip);
+    expect(packets.map((ip) => [...ip.options])).toEqual([
+      [...options],
+      [148, 4, 0, 0, 158, 3, 5, 0],
+      [148, 4, 0, 0, 158, 3, 5, 0],
+    ]);
+    expect(packets.map((ip) => ip.payload.length)).toEqual([64, 72, 64]);
+  });
+
+  it('a checksum that the link was to complete is complete in the first piece', () => {
+    const bench = narrow(100);
+    const whole = udpPacket({ payload: pattern(300) }, { destination: BEYOND });
+    const partial = whole.slice();
+    const sum = pseudoHeaderSum(Address.parse(PEER), Address.parse(BEYOND), 17, 308);
+    new DataView(partial.buffer).setUint16(26, checksumFold(sum));
+    bench.arrive(partial, bench.eth0, Checksum.partial);
+    const packets = bench.sentPackets(bench.eth1).map(({ ip }) => ip);
+    expect(packets.flatMap((ip) => [...ip.payload])).toEqual([...whole.subarray(20)]);
+  });
+
+  it('segments that do not fit are dropped where they may be cut up, too', () => {
+    const bench = narrow(600);
+    const packet = udpPacket({ payload: pattern(2000) }, { destination: BEYOND });
+    bench.arrive(packet, bench.eth0, Checksum.valid, 1000);
+    expect(bench.sent(bench.eth1)).toEqual([]);
+    expect(bench.reasons).toEqual(['forward-too-big']);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Stack } from '../../../src/index.ts';
+import type { Address } from '../../../src/index.ts';
 import type { StackOptions } from '../../../src/stack/stack.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
 import { describePacket } from '../../../src/wire/describe.ts';
@@ -15,8 +16,8 @@ const UDP = { sourcePort: 1, destinationPort: 53, payload: new Uint8Array(1) };
 /** Which of these addresses a datagram by eth0 reaches a socket at. */
 function heardBy(scene: TwoLinks, addresses: readonly string[]): string[] {
   const heard: string[] = [];
-  const onMessage = (_bytes: Uint8Array, { localAddress }: { localAddress: object }): void => {
-    heard.push(String(localAddress));
+  const onMessage = (_bytes: Uint8Array, { localAddress }: { localAddress: Address }): void => {
+    heard.push(localAddress.toString());
   };
   const socket = scene.stack.udp.bind({ address: '::', port: 53 }, { onMessage });
   socket.join('ff02::77', '::%eth0');
