@@ -7,6 +7,18 @@ import type { Address, AddressWords } from '../wire/address.ts';
 import type { PingSocket } from './ping-socket.ts';
 import type { RawSocket } from './socket.ts';
 
+/** Which sockets have joined which multicast groups. */
+export interface GroupMembers {
+  /** @returns `EADDRINUSE` when it is a member already, `ENOBUFS` when it is in too many groups */
+  join(member: object, group: Address, interfaceIndex: number): ErrorCode | undefined;
+  /** @returns `EADDRNOTAVAIL` when it is no member */
+  leave(member: object, group: Address, interfaceIndex: number): ErrorCode | undefined;
+  /** The member is gone. */
+  forget(member: object): void;
+  /** Does a member hear what goes to `destination`? Broadcasts are heard by all, groups where the host has joined them. */
+  hears(member: object, destination: AddressWords, interfaceIndex: number, source: AddressWords): boolean;
+}
+
 /** What raw and ping sockets ask of the stack around them. */
 export interface RawHost {
   readonly counters: Counters;
@@ -20,6 +32,12 @@ export interface RawHost {
    * `interfaceIndex` it leads out of that interface, whatever the routes say.
    */
   path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  readonly groups: GroupMembers;
+  /**
+   * Index of the interface that the zone of `own` or of the group names, or with this address of its own; undefined or
+   * unspecified: of the route to the group.
+   */
+  groupInterface(group: Address, own: Address | undefined): number | undefined;
   /** Is this the loopback interface? */
   staysInside(interfaceIndex: number): boolean;
   /** Name of an interface. */
@@ -28,8 +46,6 @@ export interface RawHost {
   zoneOf(words: AddressWords, interfaceIndex: number): string | undefined;
   /** What an address is to the stack. */
   classify(words: AddressWords): 'local' | 'broadcast' | 'multicast' | 'other';
-  /** Does anybody of this host hear the multicast group there, from this source? */
-  heard(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean;
   /** The socket has something for its owner: `socket.deliver()` is called once at the batch's end. */
   touch(socket: RawSocket | PingSocket): void;
   /** The socket's `send` found no room: calls `socket.writable()` when an interface's queue has drained. */

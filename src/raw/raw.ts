@@ -1,17 +1,10 @@
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
-import { isMulticast } from '../wire/address.ts';
-import type { RawHost } from './host.ts';
 import type { RawSocket } from './socket.ts';
 
 /** The raw sockets of a stack: who hears which protocol. */
 export class Raw {
-  readonly #host: Pick<RawHost, 'heard'>;
   readonly #byProtocol = new Map<number, RawSocket[]>();
-
-  constructor(host: Pick<RawHost, 'heard'>) {
-    this.#host = host;
-  }
 
   add(socket: RawSocket): void {
     const others = this.#byProtocol.get(socket.protocol);
@@ -30,7 +23,7 @@ export class Raw {
     // What all packets pay where there are no raw sockets.
     if (this.#byProtocol.size === 0) return false;
     const sockets = this.#byProtocol.get(datagram.protocol);
-    if (sockets === undefined || !this.#admits(datagram)) return false;
+    if (sockets === undefined) return false;
     let heard = false;
     for (const socket of sockets) {
       if (!socket.hears(datagram)) continue;
@@ -52,10 +45,5 @@ export class Raw {
       if (socket.family === source.family && hard && socket.sentTo(source, destination)) socket.fail(code);
     }
     return true;
-  }
-
-  /** A multicast datagram is the host's if somebody has joined the group. */
-  #admits({ group, destination, interfaceIndex, source }: Datagram): boolean {
-    return !group || !isMulticast(destination) || this.#host.heard(destination, interfaceIndex, source);
   }
 }

@@ -1,4 +1,4 @@
-import { AddressKeeper, AddressReader } from '../buffer/address-memo.ts';
+import { AddressKeeper, AddressReader, toAddress } from '../buffer/address-memo.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { copyBytes, lengthOf } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
@@ -138,9 +138,32 @@ export class RawSocket {
     return sent;
   }
 
+  /**
+   * Joins a multicast group on the interface with the address given, or of its zone (`::%tun0`, or that of the group:
+   * `ff02::5%tun0`), else on that of the route to it. Packets to it are then heard by the host, and so by all its raw sockets
+   * of the protocol.
+   *
+   * @throws `EBADF`, `EINVAL` (no group, or of the other family), `ENODEV` (no such interface), `EADDRINUSE` (joined
+   * already), `ENOBUFS` (in 20 groups of IPv4 or 256 of IPv6 already); `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  join(group: Address | string, own?: Address | string): void {
+    this.#changeGroup('join', group, own);
+  }
+
+  /**
+   * Undoes `join`.
+   *
+   * @throws `EADDRNOTAVAIL` (not joined), `EBADF`, `EINVAL`, `ENODEV`; `ERR_INVALID_ARG_VALUE` for a misuse
+   */
+  leave(group: Address | string, own?: Address | string): void {
+    this.#changeGroup('leave', group, own);
+  }
+
   /** Ends the socket: no callback comes any more, packets not yet delivered are dropped. Idempotent. */
   close(): void {
-    if (this.#mailbox.close()) this.#host.closed(this);
+    if (!this.#mailbox.close()) return;
+    this.#host.groups.forget(this);
+    this.#host.closed(this);
   }
 
   /** The open socket keeps the process alive (the default). */
@@ -165,8 +188,9 @@ export class RawSocket {
   }
 
   /** Is an arrived packet of its protocol for this socket? For `Raw`. */
-  hears({ version, source, destination, interfaceIndex }: Datagram): boolean {
+  hears({ version, source, destination, interfaceIndex, group }: Datagram): boolean {
     if (version !== this.family) return false;
+    if (group && !this.#host.groups.hears(this, destination, interfaceIndex, source)) return false;
     if (this.#interfaceIndex !== undefined && interfaceIndex !== this.#interfaceIndex) return false;
     if (!this.#between(destination, source)) return false;
     // RFC 4007 §6: the same link-local address on another link is another host.
@@ -225,6 +249,19 @@ export class RawSocket {
   /** There is room in an interface's queue again. For the stack. */
   writable(): void {
     this.#mailbox.writable();
+  }
+
+  #changeGroup(change: 'join' | 'leave', group: Address | string, own: Address | string | undefined): void {
+    const address = toAddress(group);
+    const place = { address: address.toString() };
+    if (this.closed) throw systemError('EBADF', change, { ...place, hint: 'the socket is closed' });
+    if (!isMulticast(address) || address.family !== this.family) {
+      throw systemError('EINVAL', change, { ...place, hint: `it is no multicast group of IPv${this.family}` });
+    }
+    const index = this.#host.groupInterface(address, own === undefined ? undefined : toAddress(own));
+    if (index === undefined) throw systemError('ENODEV', change, place);
+    const problem = this.#host.groups[change](this, address, index);
+    if (problem !== undefined) throw systemError(problem, change, place);
   }
 
   #between(local: AddressWords, remote: AddressWords): boolean {

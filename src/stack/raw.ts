@@ -8,7 +8,7 @@ import { requireCallbacks, requireInteger, requireOptions, requireType, systemEr
 import type { Ip } from '../ip/ip.ts';
 import { RAW_CALLBACKS } from '../raw/handler.ts';
 import type { RawHandler } from '../raw/handler.ts';
-import type { RawHost } from '../raw/host.ts';
+import type { GroupMembers, RawHost } from '../raw/host.ts';
 import { checkRawOption, RAW_OPTION_NAMES, resolveRawOptions } from '../raw/options.ts';
 import type { RawOptions } from '../raw/options.ts';
 import { PING_CALLBACKS } from '../raw/ping-handler.ts';
@@ -20,7 +20,6 @@ import { Raw } from '../raw/raw.ts';
 import { RawSocket } from '../raw/socket.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { Address, needsZone } from '../wire/address.ts';
-import type { AddressWords } from '../wire/address.ts';
 import { SocketTurn } from './socket-turn.ts';
 import type { Turn } from './turn.ts';
 
@@ -60,8 +59,7 @@ export interface StackRawHost {
   readonly turn: Turn;
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
-  /** Does anybody of this host hear the multicast group there, from this source? */
-  heard(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean;
+  readonly groups: GroupMembers;
   /** `writable()` is to be called when an interface's queue has room again. */
   blocked(socket: RawSocket | PingSocket): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
@@ -86,7 +84,7 @@ export class StackRaw {
   constructor(host: StackRawHost) {
     this.#host = host;
     this.#rawHost = this.#makeHost();
-    this.#raw = new Raw(this.#rawHost);
+    this.#raw = new Raw();
     this.#pings = new Pings(host.random);
   }
 
@@ -200,8 +198,10 @@ export class StackRaw {
   }
 
   #makeHost(): RawHost {
-    const { clock, counters, random, budget, ip, turn } = this.#host;
+    const { clock, counters, random, budget, groups, ip, turn } = this.#host;
     return {
+      groups,
+      groupInterface: (group, own) => ip.groupInterface(group, own),
       counters,
       random,
       budget,
@@ -211,7 +211,6 @@ export class StackRaw {
       interfaceName: (index) => ip.interface(index)?.name ?? '',
       zoneOf: (words, index) => (needsZone(words) ? ip.zoneOf(words, index) : undefined),
       classify: (words) => ip.classify(words),
-      heard: (group, interfaceIndex, source) => this.#host.heard(group, interfaceIndex, source),
       touch: (socket) => {
         const own = this.#turns.get(socket);
         if (own !== undefined) turn.touch(own);

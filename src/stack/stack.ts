@@ -359,7 +359,7 @@ export class Stack {
       ip,
       turn,
       assertOpen: () => this.#assertOpen(),
-      heard: (group, interfaceIndex, source) => this.udp.hears(group, interfaceIndex, source),
+      groups: this.udp.groups,
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),
     };

@@ -112,9 +112,9 @@ export class StackUdp {
     return socket;
   }
 
-  /** @internal Has a socket joined the multicast group there, to hear this source, or is it every host's? */
-  hears(group: AddressWords, interfaceIndex: number, source: AddressWords): boolean {
-    return this.#udpHost.groups.heard(group, interfaceIndex, source);
+  /** @internal Who has joined which multicast groups: sockets of UDP and raw ones. */
+  get groups(): Groups<object> {
+    return this.#udpHost.groups;
   }
 
   /** @internal A datagram of protocol 17. */

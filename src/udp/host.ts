@@ -11,8 +11,8 @@ export interface UdpHost {
   readonly counters: Counters;
   /** Received messages that wait for `deliver` count here, overhead included. */
   readonly budget: MemoryBudget;
-  /** Which sockets have joined which multicast groups. */
-  readonly groups: Groups<UdpSocket>;
+  /** Which sockets have joined which multicast groups, those of other kinds among them. */
+  readonly groups: Groups<object>;
   /**
    * The socket that a unicast datagram is for: connected ones whose four-tuple fits before unconnected ones, those
    * bound to the address before those bound to any.

@@ -150,13 +150,41 @@ describe('raw sockets', () => {
     const raw = open(alone.stack, { protocol: PROTOCOL });
     const toGroup = ipv4(bytesOf('g'), {}, '10.0.0.1', '239.1.2.3');
     alone.arrive(toGroup);
-    const udp = alone.stack.udp.bind({ port: 7 }, { onMessage: () => {} });
-    udp.join('239.1.2.3', '10.0.0.2');
     const bound = open(alone.stack, { protocol: PROTOCOL, address: '239.1.2.3' });
+    bound.socket.join('239.1.2.3', '10.0.0.2');
+    expect(codeOf(() => bound.socket.join('239.1.2.3', '10.0.0.2'))).toBe('EADDRINUSE');
     alone.arrive(toGroup, ipv4(bytesOf('b'), {}, '10.0.0.1', '10.0.0.255'));
     expect(raw.packets.map((packet) => packet.text)).toEqual(['g', 'b']);
     expect(bound.packets.map((packet) => packet.text)).toEqual(['g']);
     expect(bound.packets[0]!.info.localAddress.toString()).toBe('239.1.2.3');
+    bound.socket.leave('239.1.2.3', '10.0.0.2');
+    alone.arrive(toGroup);
+    expect(bound.packets.length).toBe(1);
+    // That of a UDP socket does as well, until it is gone.
+    const udp = alone.stack.udp.bind({ port: 7 }, { onMessage: () => {} });
+    udp.join('239.1.2.3', '10.0.0.2');
+    alone.arrive(toGroup);
+    expect(bound.packets.length).toBe(2);
+    udp.close();
+    const six = open(alone.stack, { protocol: PROTOCOL, family: 6 });
+    six.socket.join('ff02::5%tun0');
+    alone.arrive(
+      ipv6(bytesOf('6'), PROTOCOL, 'fe80::1', 'ff02::5'),
+      ipv6(bytesOf('7'), PROTOCOL, 'fe80::1', 'ff02::6'),
+    );
+    six.socket.close();
+    expect(six.packets.map((packet) => `${packet.text} ${packet.info.remoteAddress}`)).toEqual(['6 fe80::1%tun0']);
+    const refused: [string, string | undefined, string][] = [
+      ['10.0.0.1', undefined, 'EINVAL'],
+      ['ff02::5%tun0', undefined, 'EINVAL'],
+      ['239.1.2.3', '10.0.0.77', 'ENODEV'],
+    ];
+    for (const [group, own, code] of refused) {
+      expect([group, codeOf(() => raw.socket.join(group, own))]).toEqual([group, code]);
+    }
+    expect(codeOf(() => raw.socket.leave('239.1.2.3', '10.0.0.2'))).toBe('EADDRNOTAVAIL');
+    raw.socket.close();
+    expect(codeOf(() => raw.socket.join('239.1.2.3', '10.0.0.2'))).toBe('EBADF');
   });
 
   it('send by their device and to groups with a TTL of 1; to broadcast addresses only on demand', () => {
