@@ -33,6 +33,7 @@ export type Ipv4Drop =
   | 'ipv4-martian-source'
   | 'ipv4-martian-destination'
   | 'ipv4-not-for-us'
+  | 'ipv4-unicast-in-group-frame'
   | 'ipv4-fragment';
 
 export interface Ipv4InputParts {
@@ -96,6 +97,8 @@ export class Ipv4Input {
     // [S-006] RFC 1122 §3.2.1.3; [S-027] a host forwards nothing.
     if (to === 'other') return 'ipv4-not-for-us';
     datagram.group = to !== 'local';
+    // [S-028] RFC 1122 §3.3.6: what all stations got is for all, or it is in error.
+    if (datagram.linkGroup && to === 'local') return 'ipv4-unicast-in-group-frame';
     return undefined;
   }
 }

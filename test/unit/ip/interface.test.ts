@@ -11,6 +11,7 @@ function makeInterface(options: Partial<InterfaceOptions> = {}): { iface: Networ
     { name: 'eth0', queue: new TransmitQueue(), ...options },
     {
       changed: () => changes++,
+      settled: () => {},
       transmitted: () => {},
     },
   );

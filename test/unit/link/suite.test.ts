@@ -31,6 +31,11 @@ suite('cable({ mtu: 68 })', () => pairOf(cable({ mtu: 68 })));
 suite('cable({ mtu: 65535, offload, queue, queueBytes })', () =>
   pairOf(cable({ mtu: 65_535, offload: true, queue: 7, queueBytes: 3000 })),
 );
+suite("cable({ medium: 'ethernet' })", () => pairOf(cable({ medium: 'ethernet' })));
+suite("cable({ medium: 'ethernet', offload })", () => pairOf(cable({ medium: 'ethernet', offload: true, mtu: 9000 })));
+suite("cable({ medium: 'ethernet', mtu: 65535, offload, queue, queueBytes })", () =>
+  pairOf(cable({ medium: 'ethernet', mtu: 65_535, offload: true, queue: 7, queueBytes: 3000 })),
+);
 suite('loopback()', () => {
   const lo = loopback();
   return pairOf([lo, lo]);
@@ -50,6 +55,18 @@ suite('capture(loopback())', () => {
   return pairOf([lo, lo]);
 });
 
+suite("impair(cable({ medium: 'ethernet', offload }))", () => {
+  const [a, b] = cable({ medium: 'ethernet', offload: true });
+  return pairOf([impair(a), b]);
+});
+suite("impair(cable({ medium: 'ethernet', offload })), from the end with offload", () => {
+  const [a, b] = cable({ medium: 'ethernet', offload: true });
+  return pairOf([a, impair(b)]);
+});
+suite("capture(cable({ medium: 'ethernet' }))", () => {
+  const [a, b] = cable({ medium: 'ethernet' });
+  return pairOf([capture(a, () => {}), b]);
+});
 suite('impair(cable())', () => wrapped(false, (link) => impair(link)));
 suite('impair(cable({ offload, queue, queueBytes })), with a delay', () => {
   const [a, b] = cable({ offload: true, queue: 7, queueBytes: 3000 });
