@@ -460,6 +460,21 @@ describe('the suite notices a link that', () => {
     expect(failed.join('\n')).toContain(noticedBy);
   });
 
+  it('delivers to all stations only', async () => {
+    class BroadcastOnly extends Forward {
+      override receive(batch: Batch): void {
+        super.receive(altered(batch, (frames) => frames.filter(([first]) => first === 255)));
+      }
+    }
+    const makePair = (): LinkPair => {
+      const [a, b] = cable({ medium: 'ethernet' });
+      const ends = [a, b].map((link) => new BroadcastOnly(link));
+      for (const end of ends) Object.assign(end, { medium: 'ethernet', address: end.inner.address });
+      return pairOf([ends[0]!, ends[1]!]);
+    };
+    expect(await failures(makePair)).toEqual(['carries frames to the one station that they name, if it is Ethernet']);
+  });
+
   /** Cuts super-segments, each piece with the headers of the whole. */
   class Cutter extends Forward {
     readonly step: number;

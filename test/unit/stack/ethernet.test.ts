@@ -74,8 +74,20 @@ describe('two stacks on an Ethernet cable', () => {
     ]);
     expect(pair.arp).toHaveLength(2);
     // Bob has learnt of Alice by her question.
-    expect(pair.b.neighbours.get(ALICE)).toEqual({ address: ALICE, mac: ALICE_MAC, state: 'DELAY', router: false });
+    expect(pair.b.neighbours.get(ALICE)).toEqual({ address: ALICE, mac: ALICE_MAC, state: 'REACHABLE', router: false });
     expect([pair.alice.statistics().drops, pair.bob.statistics().drops]).toEqual([{}, {}]);
+  });
+
+  it('RFC 4861 §7.3.1: a connection on which something is acknowledged needs no questions', () => {
+    pair.settle();
+    const { connection } = echo(pair, new Uint8Array([1]));
+    for (let second = 0; second < 300; second++) {
+      pair.clock.advance(1e6);
+      connection.write(new Uint8Array([2]));
+    }
+    expect(pair.a.neighbours.get(BOB)?.state).toBe('REACHABLE');
+    expect(pair.b.neighbours.get(ALICE)?.state).toBe('REACHABLE');
+    expect(pair.arp).toHaveLength(2);
   });
 
   it('UDP: messages before and after the neighbour is known arrive in order', () => {
