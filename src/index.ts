@@ -7,6 +7,7 @@
 export { Stack } from './stack/stack.ts';
 export type { ForwardingOption, StackOptions } from './stack/stack.ts';
 export type { AttachOptions, Interface, InterfaceCounters } from './stack/interface.ts';
+export type { Neighbours } from './stack/neighbours.ts';
 export type { StackEvents } from './stack/events.ts';
 export type { StackStatistics } from './stack/statistics.ts';
 export type { ConnectOptions, ListenOptions, StackTcp } from './stack/tcp.ts';
@@ -45,6 +46,7 @@ export type { PingSocket, PingSocketCounters, PingSocketOptions } from './raw/pi
 export type { RawSendOptions, RawSocket, RawSocketCounters } from './raw/socket.ts';
 export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
 export type { NetworkInterface } from './ip/interface.ts';
+export type { NeighbourInfo, NeighbourState } from './ip/neighbour.ts';
 export { cable } from './link/cable.ts';
 export type { CableOptions } from './link/cable.ts';
 export type { LaneLimits, MemoryDrop, MemoryLink } from './link/lane.ts';

@@ -31,6 +31,8 @@ export class Datagram {
   retained: boolean = false;
   /** Sent to a broadcast or multicast address: no ICMP error, no TCP (RFC 1122 §3.2.2, RFC 9293 §3.9.2.3). */
   group: boolean = false;
+  /** The frame that it came in was sent to a group or to all, on a link that has such frames. */
+  linkGroup: boolean = false;
   /** Index of the interface it came in by. */
   interfaceIndex: number = 0;
   /** Arrival time in microseconds: read once a batch. */

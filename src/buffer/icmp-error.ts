@@ -14,6 +14,11 @@ export class IcmpError {
   code: ErrorCode = 'EHOSTUNREACH';
   /** Not a passing condition: Linux tells an established UDP socket of these alone (icmp_err_convert). */
   hard: boolean = false;
+  /**
+   * This host itself has found out, and no ICMP message has come: its neighbour does not answer. Certain, and it ends what
+   * has not begun: rules about messages that may be forged or may pass are not for it.
+   */
+  byHost: boolean = false;
   /** ICMP type and code as they arrived. */
   type: number = 0;
   icmpCode: number = 0;

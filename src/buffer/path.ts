@@ -46,6 +46,13 @@ export interface Path {
    */
   adviseNegative(): void;
   /**
+   * Positive advice (RFC 1122 §3.3.1.4, RFC 4861 §7.3.1): the peer has acknowledged something new, so the neighbour that
+   * leads to it is there. Cheap.
+   *
+   * @param now in microseconds
+   */
+  confirm(now: number): void;
+  /**
    * Room for one packet with `length` bytes of transport payload (all headers go into the headroom in front of it).
    * Nothing when the interface's queue is full: `onWritable` of the transport's host tells when there is room again.
    * The packet is the queue's one shared object: fill it, `prepend` the transport header and `send` it before the next `reserve`.

@@ -1,6 +1,7 @@
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Address } from '../wire/address.ts';
+import type { AddressConflict } from './arp-conflicts.ts';
 import type { NetworkInterface } from './interface.ts';
 
 /** What IP asks of the stack around it. */
@@ -21,6 +22,10 @@ export interface IpHost {
   echoReply(datagram: Datagram): boolean;
   /** A valid ICMP error about a packet that one of the stack's addresses sent. Lent for the call. */
   icmpError(error: IcmpError): void;
+  /** Another station uses an address of this stack, or wants to (RFC 5227). */
+  addressConflict(iface: NetworkInterface, conflict: AddressConflict): void;
+  /** One of the interface's tentative addresses is in use now, or was given up. */
+  settled(iface: NetworkInterface): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
   /** One of the stack's addresses is about to be taken away: it can still be sent from. */

@@ -13,6 +13,7 @@ import {
 } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
+import type { EthernetPort } from './ethernet-port.ts';
 import { selectSource } from './source-address.ts';
 
 /** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
@@ -40,6 +41,12 @@ export interface InterfaceOptions {
   loopback?: boolean;
   /** Addresses with prefix length: `10.0.0.2/24`. Default none. */
   addresses?: readonly (string | Cidr)[];
+  /** On Ethernet the card's address, 6 bytes. Default one that is made up. */
+  address?: Uint8Array | undefined;
+  /** On Ethernet the VLAN the interface is in, 1 to 4094; 0 for frames without a tag. Default 0. */
+  vlan?: number;
+  /** On Ethernet an IPv4 address is used once nobody else has answered for it (RFC 5227 §2.1). Default false. */
+  conflictDetection?: boolean;
 }
 
 /** What an interface tells the rest of IP. */
@@ -52,6 +59,8 @@ export interface NetworkInterfaceHost {
   changed(): void;
   /** A packet was put into its queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
+  /** One of its tentative addresses is so no more. */
+  settled(iface: NetworkInterface): void;
 }
 
 /** What a link may change while it is attached. */
@@ -60,6 +69,8 @@ export interface LinkState {
   /** Bytes. */
   mtu?: number;
   offload?: LinkOffload;
+  /** The card's address. */
+  address?: Uint8Array | undefined;
 }
 
 /**
@@ -74,8 +85,12 @@ export class NetworkInterface {
   readonly loopback: boolean;
   /** Packets on their way to the link. */
   readonly queue: TransmitQueue;
+  /** Of an interface on Ethernet: its hardware address, neighbours and frames. Set by `Ip.addInterface`. */
+  ethernet: EthernetPort | undefined;
   readonly #host: NetworkInterfaceHost;
+  readonly #conflictDetection: boolean;
   #addresses: readonly Cidr[] = [];
+  #tentative: readonly Cidr[] = [];
   #mtu: number;
   #up: boolean;
   #offload: LinkOffload;
@@ -94,7 +109,12 @@ export class NetworkInterface {
     this.#up = up;
     this.#offload = offload;
     this.#host = host;
-    for (const address of options.addresses ?? []) this.#append(address);
+    this.#conflictDetection = medium === 'ethernet' && options.conflictDetection === true;
+    for (const address of options.addresses ?? []) {
+      const cidr = this.#checked(address);
+      if (this.#asksFor(cidr)) this.addTentative(cidr);
+      else this.#addresses = [...this.#addresses, cidr];
+    }
   }
 
   /** Largest IP packet in bytes. */
@@ -115,6 +135,11 @@ export class NetworkInterface {
   /** The interface's own addresses, in the order they were added: the first of a family is its default source. */
   get addresses(): readonly Cidr[] {
     return this.#addresses;
+  }
+
+  /** Addresses that are still asked for, and must not be used yet (RFC 5227 §2.1, RFC 4862 §5.4). */
+  get tentative(): readonly Cidr[] {
+    return this.#tentative;
   }
 
   /** The broadcast addresses of its IPv4 networks (255.255.255.255 not among them). */
@@ -142,16 +167,34 @@ export class NetworkInterface {
   }
 
   /**
-   * Adds an address; its network becomes a connected route.
+   * Adds an address; its network becomes a connected route. Where conflicts are looked for it is `tentative` first.
    *
    * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, there already, or of IPv6 and the
    * MTU is below 1280
    */
   addAddress(address: string | Cidr): void {
-    const cidr = typeof address === 'string' ? Cidr.parse(address) : address;
+    const cidr = this.#checked(address);
     this.#host.claim(cidr.address);
-    this.#append(cidr);
+    if (this.#asksFor(cidr)) return this.addTentative(cidr);
+    this.#addresses = [...this.#addresses, cidr];
     this.#host.changed();
+    this.ethernet?.claim(cidr.address);
+  }
+
+  /** @internal An address that was checked, and is not to be used before `settle`. */
+  addTentative(cidr: Cidr): void {
+    this.#tentative = [...this.#tentative, cidr];
+    this.ethernet?.claim(cidr.address, () => this.settle(cidr.address, true));
+  }
+
+  /** @internal A tentative address is free and in use from now on, or it is not. */
+  settle(address: Address, usable: boolean): void {
+    const cidr = this.#tentative.find((other) => other.address.equals(address));
+    if (cidr === undefined) return;
+    this.#tentative = this.#tentative.filter((other) => other !== cidr);
+    if (usable) this.#addresses = [...this.#addresses, cidr];
+    if (usable) this.#host.changed();
+    this.#host.settled(this);
   }
 
   /**
@@ -161,19 +204,28 @@ export class NetworkInterface {
    */
   removeAddress(address: string | Cidr | Address): void {
     const text = String(address);
-    const found = this.#addresses.find((cidr) => cidr.toString() === text || cidr.address.toString() === text);
-    if (found === undefined) throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
-    this.#host.losesAddress(found.address);
-    this.#addresses = this.#addresses.filter((cidr) => cidr !== found);
+    const isMeant = (cidr: Cidr): boolean => cidr.toString() === text || cidr.address.toString() === text;
+    const gone = this.#addresses.find(isMeant) ?? this.#tentative.find(isMeant);
+    if (gone === undefined) throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has no address ${text}`);
+    if (gone.address.family === 4) this.ethernet?.conflicts.release(gone.address);
+    if (this.#tentative.includes(gone)) return this.settle(gone.address, false);
+    this.#host.losesAddress(gone.address);
+    this.#addresses = this.#addresses.filter((cidr) => cidr !== gone);
     this.#host.changed();
   }
 
   /**
    * Sends the packet that `queue.reserve` gave, its IP header written, to a neighbour on this link.
    *
-   * @param _nextHop the neighbour; a link that has only one other end needs no address of it
+   * @param nextHop the neighbour; a link that has only one other end needs no address of it
    */
-  transmit(_packet: Packet, _nextHop: AddressWords): void {
+  transmit(packet: Packet, nextHop: AddressWords): void {
+    if (this.ethernet === undefined) this.commit();
+    else this.ethernet.transmit(packet, nextHop);
+  }
+
+  /** @internal The packet under construction is whole, all headers in front: it goes to the link. */
+  commit(): void {
     this.queue.commit();
     this.#host.transmitted(this);
   }
@@ -182,11 +234,14 @@ export class NetworkInterface {
   update(state: LinkState): void {
     const { up = this.#up, mtu = this.#mtu, offload = this.#offload } = state;
     const checked = checkMtu(mtu);
-    if (up === this.#up && checked === this.#mtu && offload === this.#offload) return;
+    this.ethernet?.setAddress(state.address);
+    const was = this.#up;
+    if (up === was && checked === this.#mtu && offload === this.#offload) return;
     this.#up = up;
     this.#mtu = checked;
     this.#offload = offload;
     this.#host.changed();
+    if (up !== was) this.ethernet?.linkChanged(up);
   }
 
   /**
@@ -203,7 +258,12 @@ export class NetworkInterface {
     return first;
   }
 
-  #append(text: string | Cidr): void {
+  #asksFor({ address }: Cidr): boolean {
+    return this.#conflictDetection && address.family === 4;
+  }
+
+  /** An address that the interface may be given. */
+  #checked(text: string | Cidr): Cidr {
     const cidr = typeof text === 'string' ? Cidr.parse(text) : text;
     const { address } = cidr;
     if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address) || isIpv4Mapped(address)) {
@@ -230,10 +290,10 @@ export class NetworkInterface {
       const message = `${cidr} is the broadcast address of its network: choose another host number`;
       throw usageError('ERR_INVALID_ARG_VALUE', message);
     }
-    if (this.has(address)) {
+    if (this.has(address) || this.#tentative.some((other) => other.address.equals(address))) {
       throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has the address ${address} already`);
     }
-    this.#addresses = [...this.#addresses, cidr];
+    return cidr;
   }
 }
 

@@ -10,9 +10,13 @@ import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
+import { EtherType } from '../wire/ethernet.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
 import { Forwarder } from './forward.ts';
 import type { Forwarding } from './forward.ts';
+import { isGroupMac } from '../wire/mac.ts';
+import type { AddressConflict } from './arp-conflicts.ts';
+import { EthernetPort } from './ethernet-port.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
@@ -29,6 +33,8 @@ import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind, HostModel } from './local-addresses.ts';
 import { LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
+import type { WaitingPacket } from './neighbour-waiting.ts';
+import { NeighbourFailure } from './neighbour-failure.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
 import { PathFinder } from './path-finder.ts';
 import type { IpPath } from './path.ts';
@@ -57,6 +63,8 @@ export class Ip {
   /** The multicast groups of each interface. */
   readonly memberships: Memberships;
   readonly #host: IpHost;
+  readonly #options: IpOptions;
+  readonly #failure: NeighbourFailure;
   readonly #interfaces = new Map<number, NetworkInterface>();
   readonly #ways: ReturnWays;
   readonly #paths: PathFinder;
@@ -72,6 +80,8 @@ export class Ip {
   constructor(options: IpOptions) {
     const { clock, random, counters, host, timers } = options;
     this.#host = host;
+    this.#options = options;
+    this.#failure = new NeighbourFailure(host);
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
@@ -100,7 +110,12 @@ export class Ip {
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
     this.#forwarder = forwarder;
     this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp });
-    this.#input6 = new Ipv6Input({ ...parts6, errors: errors6, forwarder, icmp: new Icmpv6({ ...parts6, memberships }) });
+    this.#input6 = new Ipv6Input({
+      ...parts6,
+      errors: errors6,
+      forwarder,
+      icmp: new Icmpv6({ ...parts6, memberships }),
+    });
   }
 
   /** The interfaces in the order they were added: a new array. */
@@ -136,12 +151,34 @@ export class Ip {
         this.memberships.changed(iface);
       },
       transmitted: (sender) => this.#host.transmitted(sender),
+      settled: (settled) => this.#host.settled(settled),
     });
     for (const { address } of iface.addresses) this.#claim(address);
+    if (iface.medium === 'ethernet') iface.ethernet = this.#portFor(iface, options);
     this.#interfaces.set(iface.index, iface);
     this.#changed();
     this.memberships.add(iface);
+    iface.ethernet?.claimAll();
+    if (iface.up) iface.ethernet?.linkChanged(true);
     return iface;
+  }
+
+  /** What an interface on Ethernet has besides. */
+  #portFor(iface: NetworkInterface, { address, vlan = 0 }: InterfaceOptions): EthernetPort {
+    const { clock, random, timers, counters, host } = this.#options;
+    const parts = {
+      clock,
+      random,
+      timers,
+      counters,
+      classify: (words: AddressWords) => this.local.classify(words),
+      unreachable: ({ memory }: WaitingPacket) => this.#failure.report(memory.bytes, clock.now()),
+      conflict: (where: NetworkInterface, conflict: AddressConflict) => {
+        host.addressConflict(where, conflict);
+        if (!conflict.kept) where.settle(conflict.address, false);
+      },
+    };
+    return new EthernetPort(iface, { address, vlan }, parts);
   }
 
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
@@ -150,6 +187,7 @@ export class Ip {
     for (const { address } of iface.addresses) this.#host.losesAddress(address);
     this.memberships.remove(iface);
     this.#interfaces.delete(iface.index);
+    iface.ethernet?.linkChanged(false);
     this.#changed();
   }
 
@@ -175,16 +213,29 @@ export class Ip {
     now: number,
   ): void {
     const datagram = this.#datagram;
+    const { ethernet } = iface;
+    let start = offset;
+    let is6: boolean;
+    if (ethernet === undefined) {
+      datagram.linkGroup = false;
+      is6 = length > 0 && memory.view.getUint8(offset) >>> 4 === 6;
+    } else {
+      if (!ethernet.input(memory, offset, length)) return;
+      const { header } = ethernet;
+      ({ start } = header);
+      datagram.linkGroup = isGroupMac(header.destination);
+      is6 = header.type === EtherType.IPV6;
+    }
     datagram.memory = memory;
-    datagram.packetStart = offset;
+    datagram.packetStart = start;
     datagram.checksum = checksum;
     datagram.segmentSize = segmentSize;
     datagram.retained = retained;
     datagram.interfaceIndex = iface.index;
     datagram.now = now;
-    const is6 = length > 0 && memory.view.getUint8(offset) >>> 4 === 6;
-    if (is6) this.#input6.input(iface, datagram, length);
-    else this.#input.input(iface, datagram, length);
+    const rest = offset + length - start;
+    if (is6) this.#input6.input(iface, datagram, rest);
+    else this.#input.input(iface, datagram, rest);
   }
 
   /**

@@ -36,6 +36,7 @@ export type Ipv4Drop =
   | 'ipv4-martian-destination'
   | 'ipv4-not-for-us'
   | 'ipv4-other-interface'
+  | 'ipv4-unicast-in-group-frame'
   | 'ipv4-fragment';
 
 export interface Ipv4InputParts {
@@ -104,6 +105,8 @@ export class Ipv4Input {
     // [S-026] RFC 1122 §3.3.4.2
     if (!local.takes(iface, destination)) return 'ipv4-other-interface';
     datagram.group = to !== 'local';
+    // [S-028] RFC 1122 §3.3.6: what all stations got is for all, or it is in error.
+    if (datagram.linkGroup && to === 'local') return 'ipv4-unicast-in-group-frame';
     return undefined;
   }
 }

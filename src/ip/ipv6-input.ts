@@ -29,6 +29,7 @@ export type Ipv6Drop =
   | 'ipv6-martian-destination'
   | 'ipv6-not-for-us'
   | 'ipv6-other-interface'
+  | 'ipv6-unicast-in-group-frame'
   | 'ipv6-fragment'
   | 'ipv6-no-next-header';
 
@@ -97,6 +98,8 @@ export class Ipv6Input {
     if (to === 'other') return 'ipv6-not-for-us';
     if (!local.takes(iface, destination)) return 'ipv6-other-interface';
     datagram.group = to !== 'local';
+    // As in IPv4 (RFC 1122 §3.3.6): nobody sends so in good faith, and no error may answer it (RFC 4443 §2.4 (e.4)).
+    if (datagram.linkGroup && to === 'local') return 'ipv6-unicast-in-group-frame';
     if (to === 'multicast') {
       // RFC 4291 §2.7: scope 0 is reserved; scope 1 never leaves an interface.
       const scope = scopeOf(destination);

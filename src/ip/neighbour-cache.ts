@@ -85,7 +85,7 @@ export interface NeighbourCacheParts {
  *   keeps a copy of the packet and asks. When an answer comes `send` is called for each packet that waits, when none comes
  *   `unreachable` is.
  * - Way in: ARP and NDP call `learn`. Only news with `create` puts in a new neighbour; answers nobody asked for don't.
- * - `confirm(words)` is the upper layers' hint that the neighbour was reached (RFC 4861 §7.3.1).
+ * - `confirm(words, now)` is the upper layers' hint that the neighbour was reached (RFC 4861 §7.3.1).
  * - `find(words)` reads without changing anything: `state`, `isRouter`, `mac`; `changed` of the parts tells of changes.
  * - `times[6]` may be changed at any time, as router advertisements do; `set`, `delete`, `list` are the program's;
  *   `flush` is for a link that went down.
@@ -182,12 +182,17 @@ export class NeighbourCache implements NeighbourKeeper {
     return neighbour;
   }
 
-  /** RFC 4861 §7.3.1: something that only the neighbour can have passed on was acknowledged by the peer. */
-  confirm(words: AddressWords): void {
+  /**
+   * RFC 4861 §7.3.1: something that only the neighbour can have passed on was acknowledged by the peer. Costs a comparison as
+   * a rule.
+   *
+   * @param now in microseconds
+   */
+  confirm(words: AddressWords, now: number = this.#parts.clock.now()): void {
     const last = this.#last;
     const neighbour = last !== undefined && sameAddress(last.address, words) ? last : this.#table.find(words);
     if (neighbour === undefined || !neighbour.known || neighbour.state === 'PERMANENT') return;
-    this.#reached(neighbour, this.#parts.clock.now());
+    this.#reached(neighbour, now);
   }
 
   /** Puts in a neighbour for good, or gives one another address. */

@@ -147,6 +147,10 @@ export class IpPath implements Path {
     if (other !== undefined) this.#take(other);
   }
 
+  confirm(now: number): void {
+    this.#interface.ethernet?.neighbours.confirm(this.#nextHop, now);
+  }
+
   /** Nothing also when there is no route: callers `refresh` first. */
   reserve(length: number): Packet | undefined {
     if (this.#problem !== undefined) return undefined;

@@ -1,11 +1,13 @@
 import type { Batch } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
-import { requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
+import { described, requireInteger, requireOptions, requireType, usageError } from '../errors.ts';
+import { ethernetHeaderLength } from '../wire/ethernet.ts';
+import { isStationMac, MacAddress } from '../wire/mac.ts';
 import { superSegmentHeaders } from '../wire/segmentation.ts';
 import type { LaneLimits, MemoryDrop, MemoryLink } from './lane.ts';
 import { Lane } from './lane.ts';
-import type { LinkHost, LinkOffload } from './link.ts';
+import type { Link, LinkHost, LinkOffload } from './link.ts';
 import { NO_OFFLOAD } from './link.ts';
 
 /** The longest IP packet, and so the longest super-segment. */
@@ -17,7 +19,11 @@ const SHORTEST_MTU = 68;
 export const MEMORY_OFFLOAD: LinkOffload = { checksum: true, tso: LONGEST, uso: LONGEST };
 
 export interface CableOptions extends LaneLimits {
-  /** Largest IP packet, 68 to 65,535 bytes. Default 1500. */
+  /** What it carries: IP packets, or Ethernet frames between two cards with hardware addresses. Default `ip`. */
+  medium?: 'ip' | 'ethernet';
+  /** On Ethernet the hardware addresses of both ends. Default `02:00:00:00:00:01` and `02:00:00:00:00:02`. */
+  addresses?: readonly [string, string];
+  /** Largest IP packet, 68 to 65,535 bytes, the header of a frame not counted. Default 1500. */
   mtu?: number;
   /**
    * Packets travel with their checksum marks, and super-segments whole. Without it the cable is like a wire: checksums
@@ -26,9 +32,18 @@ export interface CableOptions extends LaneLimits {
   offload?: boolean;
 }
 
+const DEFAULT_ADDRESSES = ['02:00:00:00:00:01', '02:00:00:00:00:02'] as const;
+
+/** What both ends have in common, checked. */
+interface Kind {
+  readonly medium: Link['medium'];
+  readonly mtu: number;
+  readonly offload: boolean;
+}
+
 /**
  * A cable in memory: what is sent into one end comes out of the other in order, as soon as the receiver's clock gets
- * to it. It carries IP packets, and is up while both ends are open.
+ * to it. It carries IP packets or Ethernet frames, and is up while both ends are open.
  *
  * @throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
  * @example
@@ -37,15 +52,34 @@ export interface CableOptions extends LaneLimits {
  * bob.attach(b, { addresses: ['10.0.0.2/24'] });
  */
 export function cable(options: CableOptions = {}): [MemoryLink, MemoryLink] {
-  requireOptions('cable', options, ['mtu', 'offload', 'queue', 'queueBytes']);
-  const { mtu = 1500, offload = false } = options;
+  requireOptions('cable', options, ['medium', 'addresses', 'mtu', 'offload', 'queue', 'queueBytes']);
+  const { medium = 'ip', mtu = 1500, offload = false } = options;
+  if (medium !== 'ip' && medium !== 'ethernet') {
+    throw usageError('ERR_INVALID_ARG_VALUE', `medium must be 'ip' or 'ethernet', not ${described(medium)}`);
+  }
   requireInteger('mtu', mtu, SHORTEST_MTU, LONGEST);
   requireType('offload', offload, 'boolean');
-  return End.pair(mtu, offload, options);
+  return End.pair({ medium, mtu, offload }, hardwareAddresses(medium, options.addresses), options);
+}
+
+/** @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE */
+function hardwareAddresses(medium: Link['medium'], given: CableOptions['addresses']): MacAddress[] {
+  if (given !== undefined && medium === 'ip') {
+    throw usageError('ERR_INVALID_ARG_VALUE', "addresses are those of Ethernet cards: add medium: 'ethernet'");
+  }
+  if (given !== undefined && (!Array.isArray(given) || given.length !== 2)) {
+    throw usageError('ERR_INVALID_ARG_TYPE', `addresses must be an array of two, not ${described(given)}`);
+  }
+  const addresses = (given ?? DEFAULT_ADDRESSES).map((text) => MacAddress.parse(text));
+  const wrong = addresses.find((address) => !isStationMac(address));
+  if (wrong === undefined && !addresses[0]!.equals(addresses[1]!)) return addresses;
+  const message = wrong === undefined ? 'both ends have the same address' : `${wrong} is not the address of one card`;
+  throw usageError('ERR_INVALID_ARG_VALUE', `addresses: ${message}`);
 }
 
 class End implements MemoryLink {
-  readonly medium = 'ip';
+  readonly medium: Link['medium'];
+  declare readonly address?: Uint8Array;
   readonly mtu: number;
   readonly offload: LinkOffload;
   readonly dropped: Counters = new Counters();
@@ -56,17 +90,19 @@ class End implements MemoryLink {
   /** Set while this end is open. */
   #host: LinkHost | undefined;
 
-  static pair(mtu: number, offload: boolean, limits: LaneLimits): [End, End] {
+  static pair(kind: Kind, addresses: readonly MacAddress[], limits: LaneLimits): [End, End] {
     const there = new Lane(limits);
     const back = new Lane(limits);
-    const a = new End(mtu, offload, there, back);
-    const b = new End(mtu, offload, back, there);
+    const a = new End(kind, addresses[0]!, there, back);
+    const b = new End(kind, addresses[1]!, back, there);
     a.#peer = b;
     b.#peer = a;
     return [a, b];
   }
 
-  private constructor(mtu: number, offload: boolean, out: Lane, into: Lane) {
+  private constructor({ medium, mtu, offload }: Kind, address: MacAddress, out: Lane, into: Lane) {
+    this.medium = medium;
+    if (medium === 'ethernet') this.address = address.bytes();
     this.mtu = mtu;
     this.offload = offload ? MEMORY_OFFLOAD : NO_OFFLOAD;
     this.#out = out;
@@ -122,13 +158,16 @@ class End implements MemoryLink {
 
   /** Why the cable will not carry a packet; undefined when it will. */
   #refusal(batch: Batch, row: number): MemoryDrop | undefined {
-    const length = batch.length[row]!;
+    const memory = batch.memory[row]!;
+    const offset = batch.offset[row]!;
     const segmentSize = batch.segmentSize[row]!;
     if (batch.checksum[row] === Checksum.partial && !this.offload.checksum) return 'partial-checksum';
+    const front = this.medium === 'ip' ? 0 : ethernetHeaderLength(memory.view, offset, batch.length[row]!);
+    const length = batch.length[row]! - front;
     if (segmentSize === 0) return length > this.mtu ? 'too-big' : undefined;
     if (this.offload.tso === 0) return 'super-segment';
     // The segments it stands for are held against the MTU, the whole only against what IP can say.
-    const headers = superSegmentHeaders(batch.memory[row]!.view, batch.offset[row]!, length);
+    const headers = superSegmentHeaders(memory.view, offset + front, length);
     if (headers === 0) return 'super-segment';
     return length > this.offload.tso || headers + segmentSize > this.mtu ? 'too-big' : undefined;
   }

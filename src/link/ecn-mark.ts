@@ -1,6 +1,6 @@
 import { checksumUpdate } from '../wire/checksum.ts';
+import { ETHERNET_HEADER_LENGTH, ethernetHeaderLength, EtherType } from '../wire/ethernet.ts';
 
-const ETHERNET_HEADER = 14;
 const NOT_ECT = 0;
 const CE = 3;
 /** Where the field lies in the first 16 bits of an IPv6 header; in IPv4 it ends them. */
@@ -12,7 +12,8 @@ const IPV4_CHECKSUM = 10;
  * with `write` false it only answers.
  */
 export function markCe(view: DataView, offset: number, length: number, ethernet: boolean, write: boolean): boolean {
-  const ip = ethernet ? offset + ETHERNET_HEADER : offset;
+  const ip = ethernet ? offset + ethernetHeaderLength(view, offset, length) : offset;
+  if (ethernet && (ip - offset < ETHERNET_HEADER_LENGTH || !carriesIp(view, ip))) return false;
   if (length - (ip - offset) < 20) return false;
   const word = view.getUint16(ip);
   const version = word >>> 12;
@@ -27,4 +28,10 @@ export function markCe(view: DataView, offset: number, length: number, ethernet:
     view.setUint16(ip + IPV4_CHECKSUM, checksumUpdate(view.getUint16(ip + IPV4_CHECKSUM), word, marked));
   }
   return true;
+}
+
+/** What stands in front of the packet, the last two bytes of a frame's header, says that it is IP. */
+function carriesIp(view: DataView, ip: number): boolean {
+  const type = view.getUint16(ip - 2);
+  return type === EtherType.IPV4 || type === EtherType.IPV6;
 }

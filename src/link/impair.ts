@@ -4,6 +4,7 @@ import { Counters } from '../buffer/counters.ts';
 import { requireMethods, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { seededRandom } from '../time/seeded-random.ts';
+import { ethernetHeaderLength } from '../wire/ethernet.ts';
 import type { ImpairCounters } from './impair-lane.ts';
 import { ImpairLane, NOTHING_YET } from './impair-lane.ts';
 import type { ImpairChanges, ImpairOptions, Impairments } from './impair-options.ts';
@@ -63,7 +64,6 @@ interface Randoms {
   readonly receive: Random | undefined;
 }
 
-const ETHERNET_HEADER = 14;
 /** Packets of a large batch that are looked at before the inner link is. */
 const FLUSH_EVERY = 32;
 
@@ -192,7 +192,9 @@ class Impaired implements ImpairedLink {
   /** What the inner link's offload has brought becomes the packets that a wire would have had. */
   #receiveCut(batch: Batch, row: number, now: number): void {
     const { pieces } = this.#segmenter;
-    if (!this.#segmenter.cut(batch, row, this.medium === 'ethernet' ? ETHERNET_HEADER : 0)) {
+    const front =
+      this.medium === 'ip' ? 0 : ethernetHeaderLength(batch.memory[row]!.view, batch.offset[row]!, batch.length[row]!);
+    if (!this.#segmenter.cut(batch, row, front)) {
       return this.#dropSpecial(batch, row);
     }
     for (let piece = 0; piece < pieces.count; piece++) this.#lanes!.receive.put(pieces, piece, now);

@@ -5,6 +5,9 @@ const ETHERNET_HEADER = 14;
 const EXPERIMENTAL = 253;
 const TCP = 6;
 const UDP = 17;
+const EVERYBODY = [255, 255, 255, 255, 255, 255];
+
+type Medium = 'ip' | 'ethernet';
 
 /** The Internet checksum's sum (RFC 1071), folded, not complemented. */
 function sum16(bytes: Uint8Array, from: number, to: number, start: number = 0): number {
@@ -35,13 +38,24 @@ function pseudoHeader(bytes: Uint8Array): number {
  * An IPv4 packet of the experimental protocol 253 (RFC 3692), `length` bytes long (at least 20), whose bytes follow from
  * `id`; behind a broadcast Ethernet header when the medium is Ethernet.
  */
-export function testPacket(medium: 'ip' | 'ethernet', length: number, id: number): Uint8Array {
-  const front = medium === 'ethernet' ? ETHERNET_HEADER : 0;
-  const frame = new Uint8Array(front + length);
-  const packet = frame.subarray(front);
+export function testPacket(medium: Medium, length: number, id: number): Uint8Array {
+  const packet = new Uint8Array(length);
   for (let i = IPV4_HEADER; i < length; i++) packet[i] = id * 31 + i * 7 + (i >>> 8);
   ipv4(packet, EXPERIMENTAL, id & 0xffff);
-  if (front > 0) frame.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 0]);
+  return framed(medium, packet);
+}
+
+/** Bytes in front of the IP packets of the suite. */
+export function frontOf(medium: Medium): number {
+  return medium === 'ethernet' ? ETHERNET_HEADER : 0;
+}
+
+/** An IP packet as the medium carries it: on Ethernet from one station to all, or to the one that is named. */
+export function framed(medium: Medium, packet: Uint8Array, destination: Iterable<number> = EVERYBODY): Uint8Array {
+  if (medium === 'ip') return packet;
+  const frame = new Uint8Array(ETHERNET_HEADER + packet.length);
+  frame.set([...destination, 2, 0, 0, 0, 0, 1, 8, 0]);
+  frame.set(packet, ETHERNET_HEADER);
   return frame;
 }
 

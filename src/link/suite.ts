@@ -1,5 +1,6 @@
 import { Batch, batchOf } from '../buffer/batch.ts';
 import { carriesSuperSegments, marksAreHonest, takesPartial } from './suite-offload.ts';
+import { framed, testPacket } from './suite-packets.ts';
 import type { LinkPair } from './suite-scene.ts';
 import { check, checkArrived, Scene } from './suite-scene.ts';
 import type { Station } from './suite-station.ts';
@@ -43,6 +44,7 @@ const RULES: readonly Rule[] = [
   ['describes itself', describesItself],
   ['carries packets unchanged and in order, both ways', carriesPackets],
   ['carries packets as long as the MTU', carriesLongest],
+  ['carries frames to the one station that they name, if it is Ethernet', carriesUnicast],
   ['does not deliver a packet beyond the MTU, and throws nothing', dropsTooLong],
   ['takes an empty batch', takesEmptyBatch],
   ['takes what it has room for and tells when there is more', tellsOfRoom],
@@ -91,6 +93,16 @@ async function carriesLongest(scene: Scene): Promise<void> {
   await scene.a.sendAll(packets, () => scene.settle());
   await scene.settle();
   checkArrived(scene.b, packets);
+}
+
+async function carriesUnicast(scene: Scene): Promise<void> {
+  await scene.open();
+  const { medium, address } = scene.pair.b;
+  if (medium !== 'ethernet') return;
+  const frames = [40, 20, 60].map((length, i) => framed('ethernet', testPacket('ip', length, i), address));
+  await scene.a.sendAll(frames, () => scene.settle());
+  await scene.settle();
+  checkArrived(scene.b, frames);
 }
 
 async function dropsTooLong(scene: Scene): Promise<void> {

@@ -13,10 +13,20 @@ export interface StackEvents {
   'tcp-recovery': { connection: Connection } & RecoveryEvent;
   /** A link came up or went down; with an error when the device is gone. */
   link: { interface: Interface; up: boolean; error?: Error | undefined };
+  /**
+   * Another station on Ethernet uses an IPv4 address of this interface (RFC 5227). It is `kept` and defended; or, with
+   * `conflictDetection`, it was not taken, since the other had it first. Told once in ten seconds at most.
+   */
+  'address-conflict': { interface: Interface; address: string; mac: string; kept: boolean };
 }
 
 /** The names of all events. */
-export const STACK_EVENTS: readonly string[] = ['tcp-state', 'tcp-recovery', 'link'] satisfies (keyof StackEvents)[];
+export const STACK_EVENTS: readonly string[] = [
+  'tcp-state',
+  'tcp-recovery',
+  'link',
+  'address-conflict',
+] satisfies (keyof StackEvents)[];
 
 /**
  * Listeners by event name, called in the order they came. What one throws goes where the program's other errors go: it

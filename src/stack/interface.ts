@@ -1,11 +1,13 @@
 import type { Batch } from '../buffer/batch.ts';
 import { TransmitQueue } from '../buffer/transmit-queue.ts';
-import { usageError } from '../errors.ts';
+import { systemError, usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { NetworkInterface } from '../ip/interface.ts';
 import type { Link, LinkHost } from '../link/link.ts';
 import type { Clock, Random } from '../time/clock.ts';
+import type { Address } from '../wire/address.ts';
 import type { Cidr } from '../wire/cidr.ts';
+import { Neighbours } from './neighbours.ts';
 
 /** What an interface needs of its stack. */
 export interface InterfaceHost {
@@ -31,6 +33,17 @@ export interface AttachOptions {
   addresses?: readonly string[];
   /** Name of the interface. Default the link's own name, else `eth0`, `eth1`, … */
   name?: string;
+  /**
+   * On Ethernet the VLAN that the interface is in, 1 to 4094: frames are sent with a tag of IEEE 802.1Q, and only those with
+   * it are taken. Default 0: frames without a tag, or with one for the priority alone.
+   */
+  vlan?: number;
+  /**
+   * On Ethernet IPv4 addresses are used after others were asked for them (RFC 5227 §2.1), which takes 4 to 7 seconds from
+   * when the link is up; `ready` waits for it. Default false, as in Linux: an address is used at once, announced, and
+   * defended.
+   */
+  conflictDetection?: boolean;
 }
 
 /** Packets and bytes that passed an interface since it was attached. */
@@ -47,8 +60,13 @@ const attachedLinks = new WeakSet<Link>();
 /** A link attached to a stack: what `stack.attach` returns. */
 export class Interface {
   readonly link: Link;
-  /** The link is open and the addresses are usable; rejects with the link's error. */
+  /**
+   * The link is open and the addresses are usable; rejects with the link's error, or with EADDRINUSE when
+   * `conflictDetection` has found another station with one of them (the others are usable then).
+   */
   readonly ready: Promise<void>;
+  /** On Ethernet the neighbours with their hardware addresses. */
+  readonly neighbours: Neighbours;
   readonly counters: InterfaceCounters = { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0 };
   /** @internal IP's side of the interface. */
   readonly network: NetworkInterface;
@@ -56,12 +74,22 @@ export class Interface {
   /** The link took less than all: nothing is offered until it says so. */
   #waiting: boolean = false;
   #closed: boolean = false;
+  /** The address that was last found to be another station's. */
+  #conflict: Address | undefined;
+  /** Looks whether `ready` is so now. */
+  #settle: (() => void) | undefined;
 
   /** @internal Made by `stack.attach`. */
   constructor(
     host: InterfaceHost,
     link: Link,
-    options: { name: string; addresses: readonly string[]; loopback: boolean },
+    options: {
+      name: string;
+      addresses: readonly string[];
+      loopback: boolean;
+      vlan?: number;
+      conflictDetection?: boolean;
+    },
   ) {
     if (attachedLinks.has(link)) {
       const message = 'the link has been attached before, and a link is opened at most once: make a new one';
@@ -69,16 +97,25 @@ export class Interface {
     }
     this.#host = host;
     this.link = link;
-    const { medium, mtu, offload } = link;
-    this.network = host.ip.addInterface({ ...options, medium, mtu, offload, up: false, queue: new TransmitQueue() });
+    const { medium, mtu, offload, address } = link;
+    const queue = new TransmitQueue();
+    this.network = host.ip.addInterface({ ...options, medium, mtu, offload, address, up: false, queue });
+    this.neighbours = new Neighbours(options.name, this.network.ethernet?.neighbours);
     attachedLinks.add(link);
-    this.ready = this.#open();
+    const opened = this.#open();
     // Whoever does not wait for it learns of a failure by the event `link`.
-    this.ready.catch((error: Error) => this.#fail(error));
+    opened.catch((error: Error) => this.#fail(error));
+    this.ready = opened.then(() => this.#whenSettled());
+    this.ready.catch(() => {});
   }
 
   get name(): string {
     return this.network.name;
+  }
+
+  /** On Ethernet its hardware address: the link's, or one that was made up. */
+  get mac(): string | undefined {
+    return this.network.ethernet?.mac.toString();
   }
 
   /** Packets can pass now. */
@@ -145,6 +182,33 @@ export class Interface {
     return taken;
   }
 
+  /** @internal One of its addresses was found to be another station's. */
+  conflict(address: Address): void {
+    this.#conflict = address;
+  }
+
+  /** @internal One of its addresses is not tentative any more. */
+  settled(): void {
+    this.#settle?.();
+  }
+
+  /** All addresses are usable, or were given up. */
+  #whenSettled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#settle = () => {
+        const address = this.#conflict?.toString();
+        if (address !== undefined && !this.addresses.some((cidr) => cidr.address.toString() === address)) {
+          const hint = 'another station on the link has this address';
+          reject(systemError('EADDRINUSE', 'attach', { address, hint }));
+        } else if (this.network.tentative.length === 0) resolve();
+        else if (this.#closed) {
+          reject(systemError('ECANCELED', 'attach', { hint: `${this.name} was detached` }));
+        }
+      };
+      this.#settle();
+    });
+  }
+
   async #open(): Promise<void> {
     const opened = this.link.open(this.#linkHost());
     // A link that opens at once is usable at once: its packets need not wait for a promise.
@@ -155,9 +219,9 @@ export class Interface {
 
   #changed(): void {
     if (this.#closed) return;
-    const { up, mtu, offload } = this.link;
+    const { up, mtu, offload, address } = this.link;
     const was = this.network.up;
-    this.network.update({ up, mtu, offload });
+    this.network.update({ up, mtu, offload, address });
     if (up !== was) this.#host.linkChanged(this);
   }
 
@@ -167,6 +231,7 @@ export class Interface {
     this.#host.ip.removeInterface(this.network);
     this.network.queue.clear();
     this.#host.detached(this, error);
+    this.settled();
   }
 
   #fail(error: Error): void {

@@ -74,6 +74,8 @@ const STACK_OPTIONS = ['clock', 'random', 'memory', 'tcp', 'maxTimeWait', 'maxOr
 
 /** How often the liveness timer wakes to be armed again, in microseconds. */
 const ALIVE_INTERVAL_US = 3_600_000_000;
+/** IEEE 802.1Q: 4095 is reserved. */
+const LARGEST_VLAN = 4094;
 
 /**
  * A TCP/IP stack: the one place where the parts are put together. It has a loopback interface `lo` (127.0.0.1/8,
@@ -178,18 +180,19 @@ export class Stack {
   /**
    * Attaches a link and opens it. Addresses are configured at once; packets pass when `ready` has resolved.
    *
-   * @throws ERR_INVALID_ARG_VALUE for a wrong address, a name in use, an unknown option or an Ethernet link,
-   * ERR_INVALID_ARG_TYPE, ERR_INVALID_STATE on a closed stack or for a link that was attached before
+   * @throws ERR_INVALID_ARG_VALUE for a wrong address, a name in use or an unknown option, ERR_INVALID_ARG_TYPE,
+   * ERR_OUT_OF_RANGE for a VLAN that there is not, ERR_INVALID_STATE on a closed stack or for a link that was attached before
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
     this.#assertOpen();
     requireLink(link);
-    requireIpMedium(link);
-    requireOptions('stack.attach', options, ['addresses', 'name']);
-    const { addresses = [], name = linkName(link) ?? this.#freeName() } = options;
+    requireOptions('stack.attach', options, ['addresses', 'name', 'vlan', 'conflictDetection']);
+    const { addresses = [], name = linkName(link) ?? this.#freeName(), vlan = 0, conflictDetection = false } = options;
     requireType('name', name, 'string');
     requireAddresses(addresses);
-    return this.#attach(link, { name, addresses, loopback: false });
+    requireInteger('vlan', vlan, 0, LARGEST_VLAN);
+    requireType('conflictDetection', conflictDetection, 'boolean');
+    return this.#attach(link, { name, addresses, vlan, conflictDetection, loopback: false });
   }
 
   /**
@@ -273,6 +276,8 @@ export class Stack {
   #attach(link: Link, options: ConstructorParameters<typeof Interface>[2]): Interface {
     const iface = new Interface(this.#interfaceHost(), link, options);
     this.#interfaces.set(iface.network.index, iface);
+    // A link that is up at once has been sent to already.
+    if (!iface.network.queue.empty) this.#transmitted(iface);
     return iface;
   }
 
@@ -304,13 +309,19 @@ export class Stack {
       icmpError: (error) => this.#icmpError(error),
       transmitted: (network) => {
         const iface = this.#interfaces.get(network.index);
-        if (iface === undefined) return;
-        this.#pending.add(iface);
-        this.turn.wantFlush();
+        if (iface !== undefined) this.#transmitted(iface);
       },
       losesAddress: (address) => this.#lose({ address }),
       routesChanged: () => this.#followRoutes(),
       drain: (network) => void this.#interfaces.get(network.index)?.flush(),
+      addressConflict: (network, { address, mac, kept }) => {
+        const iface = this.#interfaces.get(network.index);
+        if (iface === undefined) return;
+        iface.conflict(address);
+        const event = { interface: iface, address: address.toString(), mac: mac.toString(), kept };
+        this.events.emit('address-conflict', event);
+      },
+      settled: (network) => this.#interfaces.get(network.index)?.settled(),
     };
   }
 
@@ -449,6 +460,12 @@ export class Stack {
     else if (!known) this.counters.add('icmp-error-other-protocol');
   }
 
+  /** Packets wait on this interface. */
+  #transmitted(iface: Interface): void {
+    this.#pending.add(iface);
+    this.turn.wantFlush();
+  }
+
   #flush(): void {
     let taken = 0;
     for (const iface of this.#pending) {
@@ -500,13 +517,6 @@ function toForwarding(value: ForwardingOption): Forwarding {
 function requireHostModel(value: HostModel): void {
   if (value === 'weak' || value === 'strong') return;
   throw usageError('ERR_INVALID_ARG_VALUE', `hostModel must be 'weak' or 'strong', not ${described(value)}`);
-}
-
-/** There is neither ARP nor neighbour discovery yet: nobody would answer for the stack's addresses. */
-function requireIpMedium(link: Link): void {
-  if (link.medium !== 'ethernet') return;
-  const message = 'Ethernet links cannot be used yet: attach one that carries IP packets, such as a TUN device';
-  throw usageError('ERR_INVALID_ARG_VALUE', message);
 }
 
 /** Addresses with prefix length. */

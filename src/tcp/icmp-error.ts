@@ -25,7 +25,8 @@ export function icmpErrorArrives(tcb: ControlBlock, error: IcmpError): void {
   if (tcb.state === 'SYN_SENT') noteFastOpenFailure(tcb, error.now);
   // [SHLD-26] RFC 5461 §4.1, RFC 5927 §5.2: hard errors end a connection only before it is synchronized;
   // [MUST-56] soft ones never do, and to TCP a parameter problem, EINVAL in both ICMPs, is one (RFC 9293 §3.9.2.2).
-  const hard = error.hard && error.code !== 'EINVAL';
+  // That there is no such neighbour the host has found out itself: as Linux, a connect ends with EHOSTUNREACH.
+  const hard = error.byHost || (error.hard && error.code !== 'EINVAL');
   if (hard && tcb.state === 'SYN_SENT') fail(tcb, error.code);
   else {
     tcb.softError = error.code; // [SHLD-25] reported in place of ETIMEDOUT

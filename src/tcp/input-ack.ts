@@ -90,6 +90,7 @@ function advance(tcb: ControlBlock, segment: Segment): number {
   if (handshake && report.delivered > 0) report.delivered--;
   tcb.softError = undefined;
   tcb.stalledSince = segment.now;
+  tcb.path.confirm(segment.now);
   tcb.progressed = true;
   tcb.tailProbeStale = true;
   tcb.persist?.onAck();

@@ -5,7 +5,7 @@ import type { Link, LinkHost, LinkOffload } from '../../src/link/link.ts';
 
 /** A link whose other side is the test: it reads what was sent and injects whatever bytes it likes. */
 export class RawLink implements Link {
-  readonly medium = 'ip';
+  readonly medium: 'ip' | 'ethernet' = 'ip';
   readonly mtu: number;
   readonly offload: LinkOffload = NO_OFFLOAD;
   up: boolean = false;

@@ -5,6 +5,7 @@ import type { Datagram } from '../../../src/buffer/datagram.ts';
 import type { IcmpError } from '../../../src/buffer/icmp-error.ts';
 import { allocateMemory } from '../../../src/buffer/memory.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
+import type { AddressConflict } from '../../../src/ip/arp-conflicts.ts';
 import type { IpHost } from '../../../src/ip/host.ts';
 import type { InterfaceOptions, NetworkInterface } from '../../../src/ip/interface.ts';
 import { Ip } from '../../../src/ip/ip.ts';
@@ -71,6 +72,9 @@ export class IpBench implements IpHost {
   readonly transmittedOn: string[] = [];
   readonly drained: Uint8Array[] = [];
   readonly lost: string[] = [];
+  /** `interface address hardware-address kept|lost`. */
+  readonly conflicts: string[] = [];
+  readonly settledOn: string[] = [];
   /** Protocols that `deliver` takes. */
   protocols: number[] = [Protocol.TCP, Protocol.UDP];
   /** Protocols that some raw socket has. */
@@ -139,6 +143,14 @@ export class IpBench implements IpHost {
       quotedLength: error.quotedLength,
       quote: error.memory.bytes.slice(error.start, error.start + error.length),
     });
+  }
+
+  addressConflict(iface: NetworkInterface, conflict: AddressConflict): void {
+    this.conflicts.push(`${iface.name} ${conflict.address} ${conflict.mac} ${conflict.kept ? 'kept' : 'lost'}`);
+  }
+
+  settled(iface: NetworkInterface): void {
+    this.settledOn.push(iface.name);
   }
 
   transmitted(iface: NetworkInterface): void {

@@ -48,6 +48,43 @@ describe('cable', () => {
     expect(() => cable({ queueBytes: NaN })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
   });
 
+  it('is of Ethernet when told, with a hardware address at each end', () => {
+    const [a, b] = cable({ medium: 'ethernet' });
+    expect([a.medium, a.mtu]).toEqual(['ethernet', 1500]);
+    expect([[...a.address!], [...b.address!]]).toEqual([
+      [2, 0, 0, 0, 0, 1],
+      [2, 0, 0, 0, 0, 2],
+    ]);
+    expect(cable()[0].address).toBeUndefined();
+    const [c, d] = cable({ medium: 'ethernet', addresses: ['0A:00:00:00:00:01', '0a-00-00-00-00-02'] });
+    expect([c.address![0], d.address![5]]).toEqual([10, 2]);
+  });
+
+  it.each([
+    [{ medium: 'token-ring' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ addresses: ['02:00:00:00:00:01', '02:00:00:00:00:02'] }, 'ERR_INVALID_ARG_VALUE'],
+    [{ medium: 'ethernet', addresses: ['02:00:00:00:00:01'] }, 'ERR_INVALID_ARG_TYPE'],
+    [{ medium: 'ethernet', addresses: '02:00:00:00:00:01' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ medium: 'ethernet', addresses: ['02:00:00:00:00:01', '2'] }, 'ERR_INVALID_ARG_VALUE'],
+    [{ medium: 'ethernet', addresses: ['02:00:00:00:00:01', '02:00:00:00:00:01'] }, 'ERR_INVALID_ARG_VALUE'],
+    [{ medium: 'ethernet', addresses: ['03:00:00:00:00:01', '02:00:00:00:00:01'] }, 'ERR_INVALID_ARG_VALUE'],
+  ])('refuses %j', (options, code) => {
+    expect(() => cable(options as CableOptions)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it('carries frames as long as the MTU behind their header, with a tag or without', () => {
+    const { clock, a, hostB } = opened({ medium: 'ethernet', mtu: 100 });
+    const tagged = (length: number): Uint8Array => {
+      const frame = testPacket('ethernet', length, 1);
+      return Uint8Array.from([...frame.subarray(0, 12), 0x81, 0, 0, 5, ...frame.subarray(12)]);
+    };
+    const frames = [testPacket('ethernet', 100, 1), testPacket('ethernet', 101, 2), tagged(100), tagged(101)];
+    expect(a.send(batchOf([...frames, new Uint8Array(3)]))).toBe(5);
+    clock.advance(1);
+    expect(hostB.packets.map((packet) => packet.length)).toEqual([114, 118, 3]);
+    expect(a.dropped.snapshot()).toEqual({ 'too-big': 2 });
+  });
+
   it('is up at once when both ends are open, and tells both', () => {
     const clock = new VirtualClock();
     const [a, b] = cable();

@@ -31,6 +31,11 @@ suite('cable({ mtu: 68 })', () => pairOf(cable({ mtu: 68 })));
 suite('cable({ mtu: 65535, offload, queue, queueBytes })', () =>
   pairOf(cable({ mtu: 65_535, offload: true, queue: 7, queueBytes: 3000 })),
 );
+suite("cable({ medium: 'ethernet' })", () => pairOf(cable({ medium: 'ethernet' })));
+suite("cable({ medium: 'ethernet', offload })", () => pairOf(cable({ medium: 'ethernet', offload: true, mtu: 9000 })));
+suite("cable({ medium: 'ethernet', mtu: 65535, offload, queue, queueBytes })", () =>
+  pairOf(cable({ medium: 'ethernet', mtu: 65_535, offload: true, queue: 7, queueBytes: 3000 })),
+);
 suite('loopback()', () => {
   const lo = loopback();
   return pairOf([lo, lo]);
@@ -50,6 +55,18 @@ suite('capture(loopback())', () => {
   return pairOf([lo, lo]);
 });
 
+suite("impair(cable({ medium: 'ethernet', offload }))", () => {
+  const [a, b] = cable({ medium: 'ethernet', offload: true });
+  return pairOf([impair(a), b]);
+});
+suite("impair(cable({ medium: 'ethernet', offload })), from the end with offload", () => {
+  const [a, b] = cable({ medium: 'ethernet', offload: true });
+  return pairOf([a, impair(b)]);
+});
+suite("capture(cable({ medium: 'ethernet' }))", () => {
+  const [a, b] = cable({ medium: 'ethernet' });
+  return pairOf([capture(a, () => {}), b]);
+});
 suite('impair(cable())', () => wrapped(false, (link) => impair(link)));
 suite('impair(cable({ offload, queue, queueBytes })), with a delay', () => {
   const [a, b] = cable({ offload: true, queue: 7, queueBytes: 3000 });
@@ -441,6 +458,21 @@ describe('the suite notices a link that', () => {
   it.each(Object.entries(FAULTS))('%s', async (_fault, [wrap, noticedBy]) => {
     const failed = await failures(() => wrapped(true, wrap));
     expect(failed.join('\n')).toContain(noticedBy);
+  });
+
+  it('delivers to all stations only', async () => {
+    class BroadcastOnly extends Forward {
+      override receive(batch: Batch): void {
+        super.receive(altered(batch, (frames) => frames.filter(([first]) => first === 255)));
+      }
+    }
+    const makePair = (): LinkPair => {
+      const [a, b] = cable({ medium: 'ethernet' });
+      const ends = [a, b].map((link) => new BroadcastOnly(link));
+      for (const end of ends) Object.assign(end, { medium: 'ethernet', address: end.inner.address });
+      return pairOf([ends[0]!, ends[1]!]);
+    };
+    expect(await failures(makePair)).toEqual(['carries frames to the one station that they name, if it is Ethernet']);
   });
 
   /** Cuts super-segments, each piece with the headers of the whole. */

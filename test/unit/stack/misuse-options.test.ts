@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Link, SystemError } from '../../../src/index.ts';
-import { Batch, NO_OFFLOAD, Stack, cable, capture, impair, loopback, tap } from '../../../src/index.ts';
+import { Batch, Stack, cable, capture, impair, loopback, tap } from '../../../src/index.ts';
 import {
   Ladder,
   ScriptWorld,
@@ -280,23 +280,26 @@ describe('what attach refuses', () => {
     expect(stack.attach(a, { addresses: ['10.1.0.1/24'] }).name).toBe('eth1');
   });
 
-  it('an Ethernet link, as nobody would answer ARP', () => {
+  it('an Ethernet card whose address is not one', () => {
     const { stack } = alone();
-    let opened = 0;
-    const link: Link = {
-      medium: 'ethernet',
-      mtu: 1500,
-      up: true,
-      offload: NO_OFFLOAD,
-      open: () => void opened++,
-      send: (batch) => batch.count,
-      close: ignore,
-    };
-    expect(thrown(() => stack.attach(link))).toMatchObject({
-      code: 'ERR_INVALID_ARG_VALUE',
-      message: expect.stringContaining('Ethernet links cannot be used yet'),
-    });
-    expect(opened).toBe(0);
+    for (const address of [new Uint8Array(8), new Uint8Array(6), new Uint8Array(6).fill(255)]) {
+      const link = Object.assign(new RawLink(), { medium: 'ethernet', address });
+      expect(thrown(() => stack.attach(link)).code).toBe('ERR_INVALID_ARG_VALUE');
+      expect(link.host).toBeUndefined();
+    }
+    expect(stack.interfaces).toHaveLength(2);
+    expect(stack.ip.interfaces).toHaveLength(2);
+  });
+
+  it.each([
+    ['vlan', -1, 'ERR_OUT_OF_RANGE'],
+    ['vlan', 4095, 'ERR_OUT_OF_RANGE'],
+    ['vlan', '7', 'ERR_INVALID_ARG_TYPE'],
+    ['conflictDetection', 1, 'ERR_INVALID_ARG_TYPE'],
+  ])('%s %j', (name, value, code) => {
+    const { stack } = alone();
+    const [a] = cable({ medium: 'ethernet' });
+    expect(thrown(() => stack.attach(a, { [name]: value })).code).toBe(code);
   });
 
   it.each([
@@ -361,7 +364,7 @@ describe('calls', () => {
     const on = stack.on.bind(stack) as (name: string, listener: unknown) => unknown;
     expect(thrown(() => on('close', ignore))).toEqual({
       code: 'ERR_INVALID_ARG_VALUE',
-      message: "there is no event 'close'; there are tcp-state, tcp-recovery, link",
+      message: "there is no event 'close'; there are tcp-state, tcp-recovery, link, address-conflict",
     });
     expect(thrown(() => on('toString', ignore)).code).toBe('ERR_INVALID_ARG_VALUE');
     expect(thrown(() => on('link', undefined)).code).toBe('ERR_INVALID_ARG_TYPE');

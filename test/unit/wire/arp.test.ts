@@ -15,11 +15,12 @@ const REQUEST: ArpMessage = {
 describe('an ARP message', () => {
   it('[S-051] RFC 826: is written field by field, and read again, with padding behind it', () => {
     const bytes = formatArp(REQUEST);
-    expect([...bytes]).toEqual([
-      ...[0, 1, 8, 0, 6, 4, 0, 1],
-      ...[2, 0, 0, 0, 0, 10, 10, 0, 0, 1],
-      ...[0, 0, 0, 0, 0, 0, 192, 0, 2, 255],
-    ]);
+    const fields = [
+      [0, 1, 8, 0, 6, 4, 0, 1],
+      [2, 0, 0, 0, 0, 10, 10, 0, 0, 1],
+      [0, 0, 0, 0, 0, 0, 192, 0, 2, 255],
+    ];
+    expect([...bytes]).toEqual(fields.flat());
     expect(parseArp(bytes)).toEqual(REQUEST);
     const padded = new Uint8Array(46);
     padded.set(formatArp({ ...REQUEST, operation: ArpOperation.REPLY }));

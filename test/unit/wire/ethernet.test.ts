@@ -34,19 +34,19 @@ function hex(bytes: Uint8Array): string {
 
 describe('an Ethernet frame', () => {
   it.each([
-    ['without a tag', frame(), '02000000000b02000000000a0800' + '01020304'],
-    ['with a tag', frame({ tags: [tag(5)] }), '02000000000b02000000000a' + '81000005' + '080001020304'],
+    ['without a tag', frame(), '02000000000b02000000000a080001020304'],
+    ['with a tag', frame({ tags: [tag(5)] }), '02000000000b02000000000a81000005080001020304'],
     [
       'with a priority tag',
       frame({ tags: [tag(0, { priority: 7, dropEligible: true })] }),
-      '02000000000b02000000000a' + '8100f000' + '080001020304',
+      '02000000000b02000000000a8100f000080001020304',
     ],
     [
       'with two tags',
       frame({ tags: [tag(4094, { tpid: EtherType.SERVICE_VLAN }), tag(1, { priority: 2 })], type: EtherType.IPV6 }),
-      '02000000000b02000000000a' + '88a80ffe' + '81004001' + '86dd01020304',
+      '02000000000b02000000000a88a80ffe8100400186dd01020304',
     ],
-    ['of IEEE 802.3', frame({ type: 4 }), '02000000000b02000000000a0004' + '01020304'],
+    ['of IEEE 802.3', frame({ type: 4 }), '02000000000b02000000000a000401020304'],
     ['without a payload', frame({ payload: new Uint8Array(0) }), '02000000000b02000000000a0800'],
   ])('%s is written and read', (_, value, bytes) => {
     expect(hex(formatEthernet(value))).toBe(bytes);
