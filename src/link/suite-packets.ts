@@ -40,7 +40,8 @@ export function testPacket(medium: 'ip' | 'ethernet', length: number, id: number
   const frame = new Uint8Array(front + length);
   const packet = frame.subarray(front);
   for (let i = IPV4_HEADER; i < length; i++) packet[i] = id * 31 + i * 7 + (i >>> 8);
-  ipv4(packet, EXPERIMENTAL, id & 0xffff);
+  // Never 0: a kernel that is handed a packet without identification gives it one.
+  ipv4(packet, EXPERIMENTAL, 1 + (id % 0xffff));
   if (front > 0) frame.set([255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 0]);
   return frame;
 }
