@@ -53,6 +53,11 @@ export type { DuplexLike, WebReader, WebStreamPair, WebWriter } from './link/str
 export type { LengthFraming } from './link/framing.ts';
 export type { DeviceDrop, DeviceLink } from './link/device-link.ts';
 export type { DeviceOptions } from './link/device-options.ts';
+export { ethernetSwitch } from './link/switch.ts';
+export type { EthernetSwitch, EthernetSwitchOptions, SwitchStatistics, SwitchUplink } from './link/switch.ts';
+export type { MacTableEntry } from './link/mac-table.ts';
+export type { SwitchDrop, SwitchPortCounters } from './link/switch-port.ts';
+export type { WireDrop } from './link/refusal.ts';
 export { tap } from './link/tap.ts';
 export type { LinkObserver } from './link/tap.ts';
 export { NO_OFFLOAD } from './link/link.ts';

@@ -1,20 +1,21 @@
 import type { Batch } from '../buffer/batch.ts';
-import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { usageError } from '../errors.ts';
 import type { CheckedDevice } from './device-options.ts';
-import { ETHERNET_HEADER, frontLength, longestPacket } from './device-options.ts';
-import type { LaneLimits, MemoryDrop } from './lane.ts';
+import { longestPacket } from './device-options.ts';
+import type { LaneLimits } from './lane.ts';
 import { Lane } from './lane.ts';
 import type { Link, LinkHost, LinkOffload } from './link.ts';
 import { NO_OFFLOAD } from './link.ts';
+import type { WireDrop } from './refusal.ts';
+import { wireRefusal } from './refusal.ts';
 
 /**
- * Why a link over a device dropped a packet: one that was sent (`MemoryDrop`), or one that came and is no packet, too long,
+ * Why a link over a device dropped a packet: one that was sent (`WireDrop`), or one that came and is no packet, too long,
  * or more than can be kept before the host takes it.
  */
-export type DeviceDrop = MemoryDrop | 'too-short' | 'received-not-bytes' | 'received-too-long' | 'received-full';
+export type DeviceDrop = WireDrop | 'received-not-bytes' | 'received-too-long' | 'received-full';
 
 /** A link over something that carries packets outside of this program: a stream, a WebSocket, a message port. */
 export interface DeviceLink extends Link {
@@ -153,19 +154,9 @@ export abstract class AbstractDevice implements DeviceLink {
 
   /** Counts a packet that is not to be sent; true when it is. */
   protected mayPass(batch: Batch, row: number): boolean {
-    const reason = this.#refusal(batch, row);
+    const reason = wireRefusal(batch, row, this.medium, this.mtu);
     if (reason !== undefined) this.#drop(reason, 1);
     return reason === undefined;
-  }
-
-  #refusal(batch: Batch, row: number): DeviceDrop | undefined {
-    const length = batch.length[row]!;
-    // Nobody on the other side completes what offload leaves open.
-    if (batch.checksum[row] === Checksum.partial) return 'partial-checksum';
-    if (batch.segmentSize[row] !== 0) return 'super-segment';
-    if (length < (this.medium === 'ip' ? 1 : ETHERNET_HEADER)) return 'too-short';
-    const front = frontLength(this.medium, batch.memory[row]!, batch.offset[row]!, length);
-    return length - front > this.mtu ? 'too-big' : undefined;
   }
 
   #isPacket(length: number): boolean {

@@ -1,4 +1,3 @@
-import type { Memory } from '../buffer/memory.ts';
 import { described, requireInteger, usageError } from '../errors.ts';
 
 /** The longest IP packet. */
@@ -7,10 +6,7 @@ const LONGEST_PACKET = 65_535;
 const SHORTEST_MTU = 68;
 
 export const ETHERNET_HEADER = 14;
-const VLAN_TAG = 4;
-/** The types of tags: IEEE 802.1Q, and 802.1ad for the outer of two. */
-const CUSTOMER_TAG = 0x8100;
-const SERVICE_TAG = 0x88a8;
+export const VLAN_TAG = 4;
 
 /** What links over a device of the program's own have in common. */
 export interface DeviceOptions {
@@ -72,16 +68,4 @@ export function cardAddress(name: string, address: unknown): Uint8Array {
 /** The longest packet that may come from a device, whatever the MTU says: with an Ethernet header and two VLAN tags. */
 export function longestPacket(medium: 'ip' | 'ethernet'): number {
   return medium === 'ip' ? LONGEST_PACKET : LONGEST_PACKET + ETHERNET_HEADER + 2 * VLAN_TAG;
-}
-
-/** Bytes in front of what the MTU limits: on Ethernet the header, with up to two VLAN tags. */
-export function frontLength(medium: 'ip' | 'ethernet', { view }: Memory, offset: number, length: number): number {
-  if (medium === 'ip') return 0;
-  let front = ETHERNET_HEADER;
-  while (front <= ETHERNET_HEADER + VLAN_TAG && length >= front) {
-    const type = view.getUint16(offset + front - 2);
-    if (type !== CUSTOMER_TAG && type !== SERVICE_TAG) break;
-    front += VLAN_TAG;
-  }
-  return front;
 }

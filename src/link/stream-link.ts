@@ -149,8 +149,8 @@ class StreamLink extends AbstractDevice implements StreamEvents {
   }
 
   onGone(error: unknown): void {
-    if (error !== undefined) this.ended(error instanceof Error ? error : new Error(String(error)));
-    else this.onEnd();
+    if (error === undefined) this.onEnd();
+    else this.ended(error instanceof Error ? error : systemError('EIO', 'read', { cause: error }));
   }
 
   #readFrames(): void {
