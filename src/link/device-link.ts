@@ -15,7 +15,7 @@ import { wireRefusal } from './refusal.ts';
  * Why a link over a device dropped a packet: one that was sent (`WireDrop`), or one that came and is no packet, too long,
  * or more than can be kept before the host takes it.
  */
-export type DeviceDrop = WireDrop | 'received-not-bytes' | 'received-too-long' | 'received-full';
+export type DeviceDrop = WireDrop | 'received-not-bytes' | 'received-too-long' | 'received-malformed' | 'received-full';
 
 /** A link over something that carries packets outside of this program: a stream, a WebSocket, a message port. */
 export interface DeviceLink extends Link {
@@ -36,6 +36,8 @@ export abstract class AbstractDevice implements DeviceLink {
   /** From `open` until the device is gone or the link is closed. */
   #host: LinkHost | undefined;
   #connected: boolean = false;
+  /** The device is gone, and the host will learn of it. */
+  #ending: boolean = false;
 
   constructor({ medium, mtu, address }: CheckedDevice, inbox: LaneLimits) {
     this.medium = medium;
@@ -97,7 +99,7 @@ export abstract class AbstractDevice implements DeviceLink {
 
   /** Packets can pass from now on. */
   protected connected(): void {
-    this.#connected = this.#host !== undefined;
+    this.#connected = this.#host !== undefined && !this.#ending;
   }
 
   /** As `connected`, some time after `open`: the host is told. */
@@ -113,12 +115,17 @@ export abstract class AbstractDevice implements DeviceLink {
 
   /** A packet has come, in memory that nobody rewrites. */
   protected arrived(memory: Memory, offset: number, length: number): void {
-    if (this.#isPacket(length)) this.#inbox.keep(memory, offset, length);
+    if (this.isPacket(length)) this.#inbox.keep(memory, offset, length);
   }
 
   /** The same for a packet in memory that is lent for the call. */
   protected copied(memory: Memory, offset: number, length: number): void {
-    if (this.#isPacket(length)) this.#inbox.copy(memory, offset, length);
+    if (this.isPacket(length)) this.#inbox.copy(memory, offset, length);
+  }
+
+  /** Packets have come, from outside of any call of the host's. */
+  protected deliver(batch: Batch): void {
+    this.#host?.receive(batch);
   }
 
   /** Something has come, or is to be sent, that is dropped. */
@@ -134,7 +141,8 @@ export abstract class AbstractDevice implements DeviceLink {
   /** The device is gone. The host learns of it after it got the packets that came before. */
   protected ended(error?: Error): void {
     const host = this.#host;
-    if (host === undefined || !this.#connected) return;
+    if (host === undefined || this.#ending) return;
+    this.#ending = true;
     this.#connected = false;
     void this.stop(undefined);
     host.clock.defer(() => {
@@ -154,12 +162,18 @@ export abstract class AbstractDevice implements DeviceLink {
 
   /** Counts a packet that is not to be sent; true when it is. */
   protected mayPass(batch: Batch, row: number): boolean {
-    const reason = wireRefusal(batch, row, this.medium, this.mtu);
+    const reason = this.refusal(batch, row);
     if (reason !== undefined) this.#drop(reason, 1);
     return reason === undefined;
   }
 
-  #isPacket(length: number): boolean {
+  /** Why a packet is not to be sent. */
+  protected refusal(batch: Batch, row: number): WireDrop | undefined {
+    return wireRefusal(batch, row, this.medium, this.mtu);
+  }
+
+  /** What has come has the length of a packet; counted if not. */
+  protected isPacket(length: number): boolean {
     if (length === 0) this.#drop('received-not-bytes', 1);
     else if (length > this.#longest) this.#drop('received-too-long', 1);
     else return this.#host !== undefined;
