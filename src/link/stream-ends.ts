@@ -86,7 +86,12 @@ class NodeEnd implements StreamEnd {
   readonly #onData = (chunk: unknown): void => this.#events?.onChunk(chunk);
   readonly #onEnd = (): void => this.#events?.onEnd();
   readonly #onClose = (): void => this.#events?.onGone(undefined);
-  readonly #onError = (error: unknown): void => this.#events?.onGone(error);
+  /** What went wrong before the link was opened. */
+  #failure: unknown;
+  readonly #onError = (error: unknown): void => {
+    this.#failure ??= error;
+    this.#events?.onGone(error);
+  };
   readonly #onDrain = (): void => {
     this.hasRoom = true;
     this.#events?.onRoom();
@@ -95,10 +100,13 @@ class NodeEnd implements StreamEnd {
   constructor(stream: DuplexLike) {
     this.#stream = stream;
     this.hasRoom = stream.writableNeedDrain !== true;
+    // For good: what happens to a stream before its link is opened, or after it was let go, ends no program.
+    stream.on('error', this.#onError);
   }
 
   start(events: StreamEvents): void {
     const stream = this.#stream;
+    if (this.#failure !== undefined) throw this.#failure;
     if (stream.destroyed === true) {
       const hint = 'the stream was destroyed before the link was opened';
       throw systemError('ENOTCONN', 'open', { hint });
@@ -107,8 +115,6 @@ class NodeEnd implements StreamEnd {
     stream.on('drain', this.#onDrain);
     stream.on('end', this.#onEnd);
     stream.on('close', this.#onClose);
-    // This one stays for good: what happens to a stream that was let go ends no program.
-    stream.on('error', this.#onError);
     stream.on('data', this.#onData);
     // It may have been paused by whoever had it before.
     stream.resume();

@@ -15,6 +15,7 @@ interface World {
   /** The other end, as it is, and what was posted to it. */
   readonly there: MessagePort;
   readonly posted: unknown[];
+  post(message: unknown): void;
   settle(): Promise<void>;
 }
 
@@ -24,9 +25,16 @@ function opened(options?: MessagePortLinkOptions): World {
   const { port1, port2 } = new MessageChannel();
   const link = messagePortLink(port1, options);
   const posted: unknown[] = [];
-  port2.on('message', (message) => posted.push(message));
+  port2.on('message', (each) => posted.push(each));
   void link.open(host);
-  return { link, host, there: port2, posted, settle: () => clock.run({ for: 1, quiet: 15 }) };
+  return {
+    link,
+    host,
+    there: port2,
+    posted,
+    post: (each) => port2.postMessage(each, []),
+    settle: () => clock.run({ for: 1, quiet: 15 }),
+  };
 }
 
 /** A message as the link posts it. */
@@ -38,21 +46,21 @@ function message(lengths: number[], bytes: number): ArrayBuffer {
 
 describe('messagePortLink', () => {
   it('is up when the other end says how much it reads, and goes down with it', async () => {
-    const { link, host, there, posted, settle } = opened({ queueBytes: 200_000 });
+    const { link, host, posted, settle, post } = opened({ queueBytes: 200_000 });
     await settle();
     expect([link.up, posted]).toEqual([false, [200_000]]);
-    there.postMessage(1000);
+    post(1000);
     await settle();
     expect([link.up, host.events]).toEqual([true, ['changed']]);
-    there.postMessage(null);
+    post(null);
     await settle();
     expect([link.up, host.events]).toEqual([false, ['changed', 'closed']]);
   });
 
   it('posts a batch as one message, and no more than was allowed', async () => {
-    const { link, host, there, posted, settle } = opened();
+    const { link, host, there, posted, settle, post } = opened();
     // 4 for the number of packets, 4 + 40 for each.
-    there.postMessage(4 + 2 * 44 + 43);
+    post(4 + 2 * 44 + 43);
     await settle();
     posted.length = 0;
     const packets = [1, 2, 3].map((id) => testPacket('ip', 40, id));
@@ -62,7 +70,7 @@ describe('messagePortLink', () => {
     expect(posted.map((buffer) => [...new Uint8Array(buffer as ArrayBuffer)])).toEqual([
       [2, 0, 0, 0, 40, 0, 0, 0, 40, 0, 0, 0, ...packets[0]!, ...packets[1]!],
     ]);
-    there.postMessage(48);
+    post(48);
     await settle();
     expect(host.events).toEqual(['changed', 'writable']);
     expect(link.send(batchOf(packets.slice(2)))).toBe(1);
@@ -71,8 +79,8 @@ describe('messagePortLink', () => {
   });
 
   it('leaves out what may not pass, and counts it once', async () => {
-    const { link, there, posted, settle } = opened({ mtu: 100 });
-    there.postMessage(1 << 20);
+    const { link, there, posted, settle, post } = opened({ mtu: 100 });
+    post(1 << 20);
     await settle();
     posted.length = 0;
     const packets = [40, 101, 50, 60, 200].map((length, id) => testPacket('ip', length, id));
@@ -84,13 +92,13 @@ describe('messagePortLink', () => {
   });
 
   it('says that it has read, long before the other side must wait', async () => {
-    const { host, there, posted, settle } = opened({ queueBytes: 131_072 });
-    there.postMessage(1);
+    const { host, there, posted, settle, post } = opened({ queueBytes: 131_072 });
+    post(1);
     await settle();
-    there.postMessage(message([1500], 1500));
+    post(message([1500], 1500));
     await settle();
     expect(posted).toEqual([131_072]);
-    for (let i = 0; i < 21; i++) there.postMessage(message([1500], 1500));
+    for (let i = 0; i < 21; i++) post(message([1500], 1500));
     await settle();
     expect(posted).toEqual([131_072, 22 * 1508]);
     expect(host.batches).toEqual(Array.from({ length: 22 }, () => ({ count: 1, retained: true })));
@@ -113,11 +121,11 @@ describe('messagePortLink', () => {
     ['half a byte', 0.5],
     ['more than there is', 2 ** 52],
   ])('drops %s, and goes on', async (_title, nonsense, count?: number) => {
-    const { link, host, there, settle } = opened();
+    const { link, host, there, settle, post } = opened();
     if (count !== undefined) new DataView(nonsense as ArrayBuffer).setUint32(0, count, true);
-    there.postMessage(1000);
-    there.postMessage(nonsense);
-    there.postMessage(message([2], 2));
+    post(1000);
+    post(nonsense);
+    post(message([2], 2));
     await settle();
     expect(host.packets).toEqual([new Uint8Array(2)]);
     expect(link.dropped.snapshot()).toEqual({ 'received-malformed': 1 });
@@ -133,8 +141,8 @@ describe('messagePortLink', () => {
   });
 
   it('says goodbye behind what it has sent', async () => {
-    const { link, there, posted, settle } = opened();
-    there.postMessage(1 << 20);
+    const { link, posted, settle, post } = opened();
+    post(1 << 20);
     await settle();
     link.send(batchOf([testPacket('ip', 40, 1)]));
     void link.close();

@@ -219,6 +219,14 @@ describe('streamLink', () => {
     expect(link.up).toBe(false);
   });
 
+  it('remembers what went wrong before it was opened', async () => {
+    const [here] = duplexes(true);
+    const link = streamLink(here);
+    here.destroy(new Error('too early'));
+    await turn();
+    expect(() => link.open(new RecordingHost(new VirtualClock()))).toThrow('too early');
+  });
+
   it('outlives a stream that throws', async () => {
     const { host, link, here, settle } = opened(true);
     here.write = (): boolean => {
