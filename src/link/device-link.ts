@@ -1,4 +1,5 @@
 import type { Batch } from '../buffer/batch.ts';
+import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { usageError } from '../errors.ts';
@@ -13,9 +14,16 @@ import { wireRefusal } from './refusal.ts';
 
 /**
  * Why a link over a device dropped a packet: one that was sent (`WireDrop`), or one that came and is no packet, too long,
- * or more than can be kept before the host takes it.
+ * or more than can be kept before the host takes it. Of raw sockets: there is none for its protocol, or the kernel refused it.
  */
-export type DeviceDrop = WireDrop | 'received-not-bytes' | 'received-too-long' | 'received-malformed' | 'received-full';
+export type DeviceDrop =
+  | WireDrop
+  | 'received-not-bytes'
+  | 'received-too-long'
+  | 'received-malformed'
+  | 'received-full'
+  | 'no-socket'
+  | 'refused';
 
 /** A link over something that carries packets outside of this program: a stream, a WebSocket, a message port. */
 export interface DeviceLink extends Link {
@@ -119,8 +127,8 @@ export abstract class AbstractDevice implements DeviceLink {
   }
 
   /** The same for a packet in memory that is lent for the call. */
-  protected copied(memory: Memory, offset: number, length: number): void {
-    if (this.isPacket(length)) this.#inbox.copy(memory, offset, length);
+  protected copied(memory: Memory, offset: number, length: number, checksum: number = Checksum.none): void {
+    if (this.isPacket(length)) this.#inbox.copy(memory, offset, length, checksum);
   }
 
   /** Packets have come, from outside of any call of the host's. */

@@ -76,15 +76,15 @@ export class Lane {
     return false;
   }
 
-  /** Takes a packet of which nothing is known, from memory that is never rewritten: `hasRoom` was asked before. */
-  keep(memory: Memory, offset: number, length: number): void {
-    this.#push(memory, offset, length, Checksum.none, 0);
+  /** Takes a packet that stands in no batch, from memory that is never rewritten: `hasRoom` was asked before. */
+  keep(memory: Memory, offset: number, length: number, checksum: number = Checksum.none): void {
+    this.#push(memory, offset, length, checksum, 0);
   }
 
   /** The same from memory that is lent for the call. */
-  copy(memory: Memory, offset: number, length: number): void {
+  copy(memory: Memory, offset: number, length: number, checksum: number): void {
     this.#slabs.copy(memory, offset, length);
-    this.keep(this.#slabs.memory, this.#slabs.offset, length);
+    this.keep(this.#slabs.memory, this.#slabs.offset, length, checksum);
   }
 
   /** The receiver has closed: what is under way is lost, and a waiting sender need not wait any longer. */

@@ -14,6 +14,8 @@ export type { Socket } from './socket.ts';
 export type { NetConnectOptions, SocketOptions } from './socket-options.ts';
 export { qemuLink } from './qemu.ts';
 export type { QemuLinkOptions } from './qemu.ts';
+export { rawSocketLink } from './raw-socket.ts';
+export type { RawSocketLike, RawSocketLinkOptions, RawSocketModule } from './raw-socket.ts';
 export { tlsConnect } from './tls.ts';
 export type { TlsConnectOptions } from './tls.ts';
 export { undiciConnector } from './undici.ts';
