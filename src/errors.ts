@@ -20,6 +20,7 @@ const ERRNO = {
   EINVAL: -22,
   EMFILE: -24,
   EPIPE: -32,
+  EPROTO: -71,
   EBADFD: -77,
   EDESTADDRREQ: -89,
   EMSGSIZE: -90,

@@ -1,5 +1,6 @@
-import { Batch } from '../buffer/batch.ts';
+import { Batch, Checksum } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
+import type { Memory } from '../buffer/memory.ts';
 import { SlabAllocator } from '../buffer/slab.ts';
 import { usageError } from '../errors.ts';
 import type { Link, LinkHost } from './link.ts';
@@ -21,15 +22,20 @@ export interface MemoryLink extends Link {
   readonly dropped: Counters;
 }
 
+/** Who puts packets into a lane, as far as the lane knows: it is told when there is room again. */
+export type LaneSender = Pick<LinkHost, 'clock' | 'writable'>;
+/** Who gets the packets of a lane. */
+export type LaneReceiver = Pick<LinkHost, 'clock' | 'receive'>;
+
 /**
  * One direction of a link in memory. Sent bytes are copied once, into memory that is never rewritten, and delivered as
  * one retained batch from the receiver's clock: never from inside `send`. No object is made per packet.
  */
 export class Lane {
   /** Who is told that there is room again; undefined when it doesn't want to know any more. */
-  sender: LinkHost | undefined;
+  sender: LaneSender | undefined;
   /** Who gets the packets; undefined before it is open and after it was closed. */
-  receiver: LinkHost | undefined;
+  receiver: LaneReceiver | undefined;
   readonly #limit: number;
   readonly #limitBytes: number;
   readonly #slabs: SlabAllocator = new SlabAllocator();
@@ -52,19 +58,33 @@ export class Lane {
 
   /** Takes packet `row` of `batch`, with this checksum mark; false when the lane is full, and then the sender will be told of room. */
   put(batch: Batch, row: number, checksum: number): boolean {
-    const filling = this.#filling;
     const length = batch.length[row]!;
-    const full = filling.count >= this.#limit || this.#bytes + length > this.#limitBytes;
-    if (full && filling.count > 0) {
+    if (!this.#fits(length)) {
       this.#blocked = true;
       return false;
     }
     const slabs = this.#slabs;
     slabs.copy(batch.memory[row]!, batch.offset[row]!, length);
-    filling.push(slabs.memory, slabs.offset, length, checksum, batch.segmentSize[row]);
-    this.#bytes += length;
-    this.#schedule();
+    this.#push(slabs.memory, slabs.offset, length, checksum, batch.segmentSize[row]!);
     return true;
+  }
+
+  /** There is room for another packet; if not, the sender will be told when there is. */
+  get hasRoom(): boolean {
+    if (this.#fits(1)) return true;
+    this.#blocked = true;
+    return false;
+  }
+
+  /** Takes a packet that stands in no batch, from memory that is never rewritten: `hasRoom` was asked before. */
+  keep(memory: Memory, offset: number, length: number, checksum: number = Checksum.none): void {
+    this.#push(memory, offset, length, checksum, 0);
+  }
+
+  /** The same from memory that is lent for the call. */
+  copy(memory: Memory, offset: number, length: number, checksum: number): void {
+    this.#slabs.copy(memory, offset, length);
+    this.keep(this.#slabs.memory, this.#slabs.offset, length, checksum);
   }
 
   /** The receiver has closed: what is under way is lost, and a waiting sender need not wait any longer. */
@@ -73,6 +93,17 @@ export class Lane {
     this.#filling.clear();
     this.#bytes = 0;
     this.#unblock();
+  }
+
+  #fits(length: number): boolean {
+    const { count } = this.#filling;
+    return count === 0 || (count < this.#limit && this.#bytes + length <= this.#limitBytes);
+  }
+
+  #push(memory: Memory, offset: number, length: number, checksum: number, segmentSize: number): void {
+    this.#filling.push(memory, offset, length, checksum, segmentSize);
+    this.#bytes += length;
+    this.#schedule();
   }
 
   #schedule(): void {

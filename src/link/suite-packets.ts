@@ -41,7 +41,8 @@ function pseudoHeader(bytes: Uint8Array): number {
 export function testPacket(medium: Medium, length: number, id: number): Uint8Array {
   const packet = new Uint8Array(length);
   for (let i = IPV4_HEADER; i < length; i++) packet[i] = id * 31 + i * 7 + (i >>> 8);
-  ipv4(packet, EXPERIMENTAL, id & 0xffff);
+  // Never 0: a kernel that is handed a packet without identification gives it one.
+  ipv4(packet, EXPERIMENTAL, 1 + (id % 0xffff));
   return framed(medium, packet);
 }
 

@@ -12,6 +12,10 @@ export type { Connect, Net, NetOptions, ServerConstructor, SocketConstructor } f
 export type { DropArgument, ListenOptions, Server, ServerOptions, ServerTcpOptions } from './server.ts';
 export type { Socket } from './socket.ts';
 export type { NetConnectOptions, SocketOptions } from './socket-options.ts';
+export { qemuLink } from './qemu.ts';
+export type { QemuLinkOptions } from './qemu.ts';
+export { rawSocketLink } from './raw-socket.ts';
+export type { RawSocketLike, RawSocketLinkOptions, RawSocketModule } from './raw-socket.ts';
 export { tlsConnect } from './tls.ts';
 export type { TlsConnectOptions } from './tls.ts';
 export { undiciConnector } from './undici.ts';

@@ -1,4 +1,3 @@
-import { randomFillSync } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { getSystemErrorName } from 'node:util';
@@ -12,6 +11,7 @@ import { Cidr } from '../wire/cidr.ts';
 import type { NativeFailure, TunAddon, TunDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import type { KernelAddress, TunOptions } from './tun-options.ts';
+import { randomCardAddress } from './card-address.ts';
 import { checkTunOptions } from './tun-options.ts';
 
 export type { TunOptions } from './tun-options.ts';
@@ -238,13 +238,6 @@ export class TunLink implements Link {
     const droppedDown = down + this.#droppedClosed;
     return { received, receivedBytes, sent, sentBytes, droppedDown, droppedRefused };
   }
-}
-
-/** A unicast address that no vendor has given away (the second-lowest bit of the first byte). */
-function randomCardAddress(): Uint8Array {
-  const address = randomFillSync(new Uint8Array(6));
-  address[0] = (address[0]! & 0xfc) | 0x02;
-  return address;
 }
 
 function codeOf(errno: number): ErrorCode {
