@@ -28,6 +28,5 @@ export function wrongType(what: string, wanted: string, value: unknown): Error {
 }
 
 export function wrongValue(what: string, wanted: string, value: unknown): Error {
-  const found = value instanceof Uint8Array ? Buffer.from(value).toString('hex') : JSON.stringify(value);
-  return usageError('ERR_INVALID_ARG_VALUE', `options.${what} must be ${wanted}, not ${found}`);
+  return usageError('ERR_INVALID_ARG_VALUE', `options.${what} must be ${wanted}, not ${JSON.stringify(value)}`);
 }

@@ -1,9 +1,10 @@
 import type { ErrorCode } from '../errors.ts';
 import { requireOptions } from '../errors.ts';
+import { MAC_LENGTH } from '../wire/mac.ts';
 import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import type { CardAddress } from './card-address.ts';
-import { CARD_ADDRESS_BYTES, cardAddress, randomCardAddress } from './card-address.ts';
+import { cardAddress, randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
 import { deviceError, DeviceLink } from './device-link.ts';
 import { checkDeviceName, checkInteger } from './device-options.ts';
@@ -78,7 +79,7 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
     throw packetError(error as NativeFailure, name);
   }
   try {
-    const ours = wanted === 'device' ? new Uint8Array(CARD_ADDRESS_BYTES) : (wanted ?? randomCardAddress());
+    const ours = wanted === 'device' ? new Uint8Array(MAC_LENGTH) : (wanted ?? randomCardAddress());
     if (wanted === 'device') addon.readAddress(device, ours);
     addon.listenTo(device, ours);
     addon.set(device, 'buffer', receiveBuffer);

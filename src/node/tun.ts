@@ -2,9 +2,10 @@ import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
+import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
 import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
 import { loadAddon } from './addon.ts';
-import { CARD_ADDRESS_BYTES, randomCardAddress } from './card-address.ts';
+import { randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
 import { codeOf, deviceError, DeviceLink } from './device-link.ts';
 import { wrongValue } from './device-options.ts';
@@ -66,10 +67,10 @@ function refuseKernels(
   { device, name }: ReturnType<NativeAddon['create']>,
   ours: Uint8Array,
 ): void {
-  const kernels = new Uint8Array(CARD_ADDRESS_BYTES);
+  const kernels = new Uint8Array(MAC_LENGTH);
   addon.readAddress(device, kernels);
   if (!kernels.every((byte, i) => byte === ours[i])) return;
-  throw wrongValue('address', `another than the kernel's end of ${name} has`, ours);
+  throw wrongValue('address', `another than the kernel's end of ${name} has`, `${MacAddress.fromBytes(ours)}`);
 }
 
 async function configure(

@@ -193,7 +193,7 @@ describe.skipIf(!available)('a TAP device', () => {
       expect(refused.ready).toMatchObject({
         event: 'failed',
         code: 'ERR_INVALID_ARG_VALUE',
-        message: "options.address must be another than the kernel's end of tap0 has, not 020000000001",
+        message: `options.address must be another than the kernel's end of tap0 has, not "02:00:00:00:00:01"`,
       });
       expect(await refused.end()).toBe(1);
       const fixture = await startLink(ns, TAP, { address: '02-AB-00-00-00-02', up: true });

@@ -12,9 +12,9 @@ describe('openPacketSocket refuses', () => {
     [{ name: 'veth0' }, 'ERR_INVALID_ARG_VALUE', /^openPacketSocket: there is no option 'name'; there are interface, /],
     [{ interface: 'veth%d' }, 'ERR_INVALID_ARG_VALUE', /options\.interface must be a device name/],
     [{ interface: '' }, 'ERR_INVALID_ARG_VALUE', /options\.interface/],
-    [{ interface: 'veth0', address: 'card' }, 'ERR_INVALID_ARG_VALUE', /options\.address/],
+    [{ interface: 'veth0', address: 'card' }, 'ERR_INVALID_ARG_VALUE', /'card' is not a hardware address/],
     [{ interface: 'veth0', address: null }, 'ERR_INVALID_ARG_TYPE', /options\.address/],
-    [{ interface: 'veth0', address: 'ff:ff:ff:ff:ff:ff' }, 'ERR_INVALID_ARG_VALUE', /not a group's/],
+    [{ interface: 'veth0', address: 'ff:ff:ff:ff:ff:ff' }, 'ERR_INVALID_ARG_VALUE', /not of a group/],
     [
       { interface: 'veth0', receiveBuffer: 1 },
       'ERR_OUT_OF_RANGE',
