@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KERNEL, startLink, TAP, TUN } from '../support/device-scene.ts';
+import { KERNEL_ADDRESSES, startLink, TAP, TUN } from '../support/device-scene.ts';
 import { canUseTun, withNamespace } from '../support/namespace.ts';
 
 // What TUN and TAP devices share with packet sockets is in device-link.test.ts.
@@ -47,7 +47,7 @@ describe.skipIf(!available).each([TUN, TAP])('an existing $kind device', (kind) 
     withNamespace(async (ns) => {
       await ns.ip('tuntap', 'add', device, 'mode', kind.kind);
       await ns.ip('link', 'set', device, 'mtu', '1280', 'txqueuelen', '77');
-      await ns.ip('address', 'add', KERNEL[0]!, 'dev', device);
+      await ns.ip('address', 'add', KERNEL_ADDRESSES[0]!, 'dev', device);
       // The first address is there already.
       const fixture = await startLink(ns, kind);
       expect(fixture.ready).toMatchObject({ mtu: 1280, up: false });
@@ -122,7 +122,7 @@ describe.skipIf(!available).each([TUN, TAP])('without rights, $kind', (kind) => 
   it('a device that was made for this user works without CAP_NET_ADMIN, changing it does not', () =>
     withNamespace(async (ns) => {
       await ns.ip('tuntap', 'add', device, 'mode', kind.kind, 'user', '0');
-      await ns.ip('address', 'add', KERNEL[0]!, 'dev', device);
+      await ns.ip('address', 'add', KERNEL_ADDRESSES[0]!, 'dev', device);
       await ns.ip('link', 'set', device, 'up');
       const fixture = await startLink(ns, kind, { kernelAddresses: [] }, powerless);
       expect(fixture.ready).toMatchObject({ event: 'ready', up: true });
@@ -169,7 +169,7 @@ describe.skipIf(!available).each([TUN, TAP])('without rights, $kind', (kind) => 
 describe.skipIf(!available)('a TAP device', () => {
   it('has an address of its own, another than the kernel, and hears it ask', () =>
     withNamespace(async (ns) => {
-      const fixture = await startLink(ns, TAP, { kernelAddresses: [KERNEL[0]] });
+      const fixture = await startLink(ns, TAP, { kernelAddresses: [KERNEL_ADDRESSES[0]] });
       const ours = fixture.ready['address'] as string;
       // Unicast, locally administered.
       expect(ours).toMatch(/^.[26ae].{10}$/);

@@ -5,7 +5,7 @@
 import { expect } from 'vitest';
 import type { Fixture, Namespace } from './namespace.ts';
 
-export const KERNEL: readonly string[] = ['10.7.0.1/24', 'fd07::1/64'];
+export const KERNEL_ADDRESSES: readonly string[] = ['10.7.0.1/24', 'fd07::1/64'];
 
 /** Packets of one wake-up at most, and the bytes that they share, each on an 8-byte boundary, the last 65,550 free. */
 const TUN_ROWS = 256;
@@ -28,7 +28,7 @@ const tunBatch = (length: number): number => Math.min(TUN_ROWS, Math.ceil(TUN_BY
 
 export const TUN: DeviceKind = {
   kind: 'tun',
-  options: { name: 'tun0', kernelAddresses: KERNEL },
+  options: { name: 'tun0', kernelAddresses: KERNEL_ADDRESSES },
   device: 'tun0',
   kernelDevice: 'tun0',
   header: 0,
@@ -39,7 +39,7 @@ export const TUN: DeviceKind = {
 export const TAP: DeviceKind = {
   ...TUN,
   kind: 'tap',
-  options: { name: 'tap0', mode: 'tap', kernelAddresses: KERNEL },
+  options: { name: 'tap0', mode: 'tap', kernelAddresses: KERNEL_ADDRESSES },
   device: 'tap0',
   kernelDevice: 'tap0',
   header: 14,
@@ -70,7 +70,7 @@ async function makeVeth(ns: Namespace, mtu: number, addresses: readonly string[]
 
 export interface Preparation {
   /** Of a veth pair; TUN and TAP devices are given theirs when they are opened. */
-  mtu?: number;
+  mtu?: number | undefined;
   /** The kernel's addresses there. */
   addresses?: readonly string[];
 }
@@ -79,7 +79,7 @@ export interface Preparation {
 export async function prepare(
   ns: Namespace,
   { kind }: DeviceKind,
-  { mtu = 1500, addresses = KERNEL }: Preparation = {},
+  { mtu = 1500, addresses = KERNEL_ADDRESSES }: Preparation = {},
 ): Promise<void> {
   if (kind === 'packet') await makeVeth(ns, mtu, addresses);
 }
