@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { disableIpv6, PACKET, prepare } from '../support/device-scene.ts';
 import type { Scene, SceneOptions } from '../support/kernel.ts';
@@ -6,8 +8,9 @@ import type { Namespace } from '../support/namespace.ts';
 import { canUseTun, withNamespace } from '../support/namespace.ts';
 import { contentHash, contentOf } from './fixtures/content.mjs';
 
-const unavailable = canUseTun('arping', 'bash', 'curl', 'ping', 'sysctl');
+const unavailable = canUseTun('arping', 'bash', 'curl', 'nc', 'ping', 'sha256sum');
 
+const EXAMPLE = fileURLToPath(new URL('../../examples/veth.mjs', import.meta.url));
 const PORT = 5000;
 const BYTES = 10_000_000;
 const OURS = '02:00:00:00:00:07';
@@ -98,6 +101,32 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
 );
 
 describe.skipIf(unavailable !== undefined)('stacks on a veth pair', () => {
+  it('the example of docs/devices.md says hello', () =>
+    withNamespace(async (ns) => {
+      await prepare(ns, PACKET, { addresses: ['10.7.0.1/24'] });
+      const example = ns.spawn(process.execPath, [EXAMPLE]);
+      const [said] = (await once(example.stdout, 'data')) as [Buffer];
+      expect(`${said}`).toContain('try: ');
+      expect(await ns.run('nc', [STACK, '7'])).toMatchObject({ status: 0, stdout: 'hello 10.7.0.1\n', stderr: '' });
+      example.kill('SIGINT');
+      expect(await once(example, 'exit')).toEqual([0, null]);
+    }));
+
+  it('segments that were not cut arrive whole', () =>
+    withStack(
+      async ({ stack, startKernel }) => {
+        const kernel = await startKernel();
+        await stack.ask({ do: 'listen', port: PORT });
+        const ends = await connect('kernel', { stack, kernel }, { port: PORT });
+        await transfer(ends.theirs, ends.ours, BYTES);
+        const { received, receivedBytes } = await stack.ask({ do: 'deviceCounters' });
+        expect(Number(receivedBytes) / Number(received)).toBeGreaterThan(2 * 1514);
+        expect(Number(receivedBytes)).toBeGreaterThan(BYTES);
+        await part(ends);
+      },
+      { device: 'veth', ipv6: false },
+    ));
+
   it('one that takes the place of another tells all: the kernel turns to its card at once', () =>
     withNamespace(async (ns) => {
       await prepare(ns, PACKET, { addresses: ['10.7.0.1/24'] });

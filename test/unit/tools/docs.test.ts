@@ -122,6 +122,13 @@ describe('README.md', () => {
   });
 });
 
+describe('docs/devices.md', () => {
+  // It runs in test/interop/kernel-ethernet.test.ts.
+  it('shows the example', () => {
+    expect(snippets('docs/devices.md')).toEqual([read('examples/veth.mjs')]);
+  });
+});
+
 describe('docs/plan.md', () => {
   it('names tests that exist', () => {
     const named = [...read('docs/plan.md').matchAll(/`((?:unit|rfc|node-api|sim|fuzz|interop|apps)\/[\w/-]+)`/g)].map(
