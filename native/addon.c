@@ -158,13 +158,15 @@ static napi_value js_read_address(napi_env env, napi_callback_info info) {
   return address == NULL ? NULL : done(env, device_read_address(&p->device, address));
 }
 
-/* listenTo(device, Uint8Array): a packet socket takes frames to this address and to groups */
-static napi_value js_listen_to(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  pump *p = live(env, info, 2, argv);
+/* listen(device, Uint8Array, promiscuous): a packet socket takes frames to this address and to groups, or all */
+static napi_value js_listen(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  pump *p = live(env, info, 3, argv);
   if (p == NULL) return NULL;
   const uint8_t *address = address_bytes(env, argv[1]);
-  return address == NULL ? NULL : done(env, packet_set_address(&p->device, address));
+  bool promiscuous = false;
+  napi_get_value_bool(env, argv[2], &promiscuous);
+  return address == NULL ? NULL : done(env, packet_listen(&p->device, address, promiscuous));
 }
 
 /* set(device, 'mtu' | 'queue' | 'up' | 'buffer', value); 'buffer' of a packet socket */
@@ -268,7 +270,7 @@ NAPI_MODULE_INIT() {
       {"create", NULL, js_create, NULL, NULL, NULL, napi_enumerable, NULL},
       {"openPacketSocket", NULL, js_open_packet_socket, NULL, NULL, NULL, napi_enumerable, NULL},
       {"readAddress", NULL, js_read_address, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"listenTo", NULL, js_listen_to, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"listen", NULL, js_listen, NULL, NULL, NULL, napi_enumerable, NULL},
       {"set", NULL, js_set, NULL, NULL, NULL, napi_enumerable, NULL},
       {"addAddress", NULL, js_add_address, NULL, NULL, NULL, napi_enumerable, NULL},
       {"state", NULL, js_state, NULL, NULL, NULL, napi_enumerable, NULL},

@@ -245,13 +245,19 @@ const char *packet_open(device *d) {
   return step == NULL ? NULL : device_abandon(d, step);
 }
 
+static const char *attach_filter(device *d, const struct sock_filter *code, size_t length) {
+  struct sock_fprog program = {.len = (unsigned short)length, .filter = (struct sock_filter *)code};
+  int status = setsockopt(d->file, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  return status < 0 ? "setsockopt(SO_ATTACH_FILTER)" : NULL;
+}
+
 /* Refuses what goes out and what is for other cards: the kernel's own traffic is not copied for us. */
-static const char *attach_filter(device *d, const uint8_t address[HARDWARE_ADDRESS]) {
+static const char *take_ours(device *d, const uint8_t address[HARDWARE_ADDRESS]) {
   uint32_t high;
   uint16_t low;
   memcpy(&high, address, sizeof high);
   memcpy(&low, address + sizeof high, sizeof low);
-  struct sock_filter code[] = {
+  const struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 7, 0),
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
@@ -263,21 +269,30 @@ static const char *attach_filter(device *d, const uint8_t address[HARDWARE_ADDRE
       BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
       BPF_STMT(BPF_RET | BPF_K, 0),
   };
-  struct sock_fprog program = {.len = sizeof code / sizeof *code, .filter = code};
-  int status = setsockopt(d->file, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
-  return status < 0 ? "setsockopt(SO_ATTACH_FILTER)" : NULL;
+  return attach_filter(d, code, sizeof code / sizeof *code);
 }
 
-const char *packet_set_address(device *d, const uint8_t address[HARDWARE_ADDRESS]) {
+/* Refuses what goes out. */
+static const char *take_all(device *d) {
+  static const struct sock_filter CODE[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  return attach_filter(d, CODE, sizeof CODE / sizeof *CODE);
+}
+
+const char *packet_listen(device *d, const uint8_t address[HARDWARE_ADDRESS], bool promiscuous) {
   uint8_t own[HARDWARE_ADDRESS];
   const char *step = device_read_address(d, own);
-  if (step == NULL) step = attach_filter(d, address);
+  if (step == NULL) step = promiscuous ? take_all(d) : take_ours(d, address);
   if (step != NULL) return step;
-  /* A card lets through what is for its own address and for the kernel's groups. */
+  /* By itself a card lets through what is for its own address and for the kernel's groups. */
   bool same = memcmp(own, address, HARDWARE_ADDRESS) == 0;
   struct packet_mreq membership = {
       .mr_ifindex = d->index,
-      .mr_type = same ? PACKET_MR_ALLMULTI : PACKET_MR_PROMISC,
+      .mr_type = same && !promiscuous ? PACKET_MR_ALLMULTI : PACKET_MR_PROMISC,
   };
   int status = setsockopt(d->file, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership, sizeof membership);
   return status < 0 ? "setsockopt(PACKET_ADD_MEMBERSHIP)" : NULL;

@@ -15,8 +15,8 @@ export interface NativeAddon {
   openPacketSocket(name: string): { device: NativeDevice; name: string };
   /** The address of a TAP device's kernel side, or of a packet socket's card: fills in its 6 bytes. */
   readAddress(device: NativeDevice, into: Uint8Array): void;
-  /** A packet socket takes frames to this address and to groups only; once, before `start`. */
-  listenTo(device: NativeDevice, address: Uint8Array): void;
+  /** A packet socket takes frames to this address and to groups only, or, promiscuous, all; once, before `start`. */
+  listen(device: NativeDevice, address: Uint8Array, promiscuous: boolean): void;
   /** `buffer`: the bytes that may wait in a packet socket. */
   set(device: NativeDevice, what: 'mtu' | 'queue' | 'up' | 'buffer', value: number): void;
   /** An address that is there already is fine. */

@@ -7,7 +7,7 @@ import type { CardAddress } from './card-address.ts';
 import { cardAddress, randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
 import { deviceError, DeviceLink } from './device-link.ts';
-import { checkDeviceName, checkInteger } from './device-options.ts';
+import { checkDeviceName, checkInteger, wrongType } from './device-options.ts';
 
 /** How `openPacketSocket` opens a card. */
 export interface PacketSocketOptions {
@@ -20,6 +20,11 @@ export interface PacketSocketOptions {
    */
   address?: CardAddress;
   /**
+   * Takes the frames to all addresses, as the port of a switch must behind which others are. Default: false, those to
+   * `address` and to groups.
+   */
+  promiscuous?: boolean;
+  /**
    * Bytes that wait in the kernel for this program before it drops frames; each takes up some hundred bytes more than it
    * is long. Without CAP_NET_ADMIN `net.core.rmem_max` is the most. Default: 4 MiB.
    */
@@ -29,6 +34,7 @@ export interface PacketSocketOptions {
 const PACKET_OPTIONS: readonly string[] = Object.keys({
   interface: true,
   address: true,
+  promiscuous: true,
   receiveBuffer: true,
 } satisfies Record<keyof PacketSocketOptions, true>);
 
@@ -67,9 +73,10 @@ export interface PacketCounters extends DeviceCounters {
  */
 export async function openPacketSocket(options: PacketSocketOptions): Promise<PacketLink> {
   requireOptions('openPacketSocket', options, PACKET_OPTIONS);
-  const { interface: name, address, receiveBuffer = DEFAULT_RECEIVE_BUFFER } = options;
+  const { interface: name, address, promiscuous = false, receiveBuffer = DEFAULT_RECEIVE_BUFFER } = options;
   checkDeviceName('interface', name);
   const wanted = address === undefined || address === 'device' ? address : cardAddress(address);
+  if (typeof promiscuous !== 'boolean') throw wrongType('promiscuous', 'a boolean', promiscuous);
   checkInteger('receiveBuffer', receiveBuffer, SMALLEST_RECEIVE_BUFFER, LARGEST_RECEIVE_BUFFER);
   const addon = loadAddon();
   let device: NativeDevice;
@@ -81,7 +88,7 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
   try {
     const ours = wanted === 'device' ? new Uint8Array(MAC_LENGTH) : (wanted ?? randomCardAddress());
     if (wanted === 'device') addon.readAddress(device, ours);
-    addon.listenTo(device, ours);
+    addon.listen(device, ours, promiscuous);
     addon.set(device, 'buffer', receiveBuffer);
     return new PacketLink(addon, device, name, ours);
   } catch (error) {

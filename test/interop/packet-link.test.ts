@@ -78,6 +78,21 @@ describe.skipIf(unavailable !== undefined)('a packet socket', () => {
       for (const one of [near, far, fixture]) expect(await one.stop()).toBe(0);
     }));
 
+  it('takes frames to all, but still not what goes out, when it is promiscuous', () =>
+    withNamespace(async (ns) => {
+      await prepare(ns, PACKET);
+      const fixture = await startLink(ns, PACKET, { address: 'device', promiscuous: true });
+      expect(await ns.ip('-details', 'link', 'show', 'veth0')).toContain('promiscuity 1');
+      await fixture.ask({ do: 'watch' });
+      const far = await startLink(ns, PACKET, { interface: 'veth1' });
+      const near = await startLink(ns, PACKET, { interface: 'veth0' });
+      await near.ask({ do: 'send', packets: [frame(ours, '01')] });
+      await far.ask({ do: 'send', packets: [frame('020000000008', '02'), frame(BROADCAST, '03')] });
+      expect(await nextFrame(fixture, EXPERIMENT)).toMatchObject({ head: frame('020000000008', '02').slice(0, 120) });
+      expect(await nextFrame(fixture, EXPERIMENT)).toMatchObject({ head: frame(BROADCAST, '03').slice(0, 120) });
+      for (const one of [near, far, fixture]) expect(await one.stop()).toBe(0);
+    }));
+
   it('puts back the VLAN tag that the kernel has taken out, and sends tagged frames', () =>
     withNamespace(async (ns) => {
       await prepare(ns, PACKET);

@@ -31,7 +31,7 @@ export class FakeAddon implements NativeAddon {
 
   readAddress(): void {}
 
-  listenTo(): void {}
+  listen(): void {}
 
   set(): void {}
 

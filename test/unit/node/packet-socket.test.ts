@@ -16,6 +16,11 @@ describe('openPacketSocket refuses', () => {
     [{ interface: 'veth0', address: null }, 'ERR_INVALID_ARG_TYPE', /options\.address/],
     [{ interface: 'veth0', address: 'ff:ff:ff:ff:ff:ff' }, 'ERR_INVALID_ARG_VALUE', /not of a group/],
     [
+      { interface: 'veth0', promiscuous: 1 },
+      'ERR_INVALID_ARG_TYPE',
+      /options\.promiscuous must be a boolean, not number/,
+    ],
+    [
       { interface: 'veth0', receiveBuffer: 1 },
       'ERR_OUT_OF_RANGE',
       /options\.receiveBuffer must be an integer from 4096/,
