@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { PACKET, prepare, startLink } from '../support/device-scene.ts';
+import { PACKET, prepare, startLink, waitForState } from '../support/device-scene.ts';
 import type { Fixture, FixtureEvent } from '../support/namespace.ts';
 import { canUseTun, withNamespace } from '../support/namespace.ts';
 
@@ -219,6 +219,7 @@ describe.skipIf(unavailable !== undefined)('a packet socket', () => {
     withNamespace(async (ns) => {
       await prepare(ns, PACKET);
       await ns.ip('link', 'set', 'veth1', 'down');
+      await waitForState(ns, 'veth0', 'LOWERLAYERDOWN');
       const fixture = await startLink(ns, PACKET);
       expect(fixture.ready).toMatchObject({ up: false });
       await ns.ip('link', 'set', 'veth1', 'up');

@@ -62,10 +62,18 @@ async function makeVeth(ns: Namespace, mtu: number, addresses: readonly string[]
   await ns.ip('link', 'set', 'veth0', 'addrgenmode', 'none');
   await ns.ip('link', 'set', 'veth0', 'up');
   await ns.ip('link', 'set', 'veth1', 'up');
+  for (const device of ['veth0', 'veth1']) await waitForState(ns, device, 'UP');
   // Nobody else is on this wire: usable at once.
   for (const address of addresses) {
     await ns.ip('address', 'add', address, 'dev', 'veth1', ...(address.includes(':') ? ['nodad'] : []));
   }
+}
+
+/** The kernel takes its time to notice a carrier (linkwatch). `state` is as `ip link` shows it. */
+export async function waitForState(ns: Namespace, device: string, state: 'UP' | 'LOWERLAYERDOWN'): Promise<void> {
+  await expect
+    .poll(() => ns.ip('link', 'show', device), { timeout: 30_000, interval: 10 })
+    .toContain(` state ${state} `);
 }
 
 export interface Preparation {
