@@ -1,9 +1,8 @@
-/* Opening and configuring a device, by ioctl: on its own file, and for the interface's settings on a socket. */
+/* A device's settings, by ioctl on a socket: they are the same whatever file carries its packets. */
 #include "device.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -15,46 +14,28 @@ static void request_for(device *d, struct ifreq *request) {
   memcpy(request->ifr_name, d->name, IFNAMSIZ);
 }
 
-static const char *acquire(device *d, bool tap, bool *created) {
-  d->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-  if (d->tun < 0) return "open";
+const char *device_find(device *d) {
   d->netlink = netlink_open();
   if (d->netlink < 0) return "socket(NETLINK_ROUTE)";
-
   struct ifreq request;
-  request_for(d, &request);
-  short flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
-  request.ifr_flags = (short)(flags | IFF_TUN_EXCL);
-  *created = ioctl(d->tun, TUNSETIFF, &request) == 0;
-  if (!*created) {
-    if (errno != EBUSY) return "ioctl(TUNSETIFF)";
-    request_for(d, &request); /* it exists */
-    request.ifr_flags = flags;
-    if (ioctl(d->tun, TUNSETIFF, &request) < 0) return "ioctl(TUNSETIFF)";
-  }
-  memcpy(d->name, request.ifr_name, IFNAMSIZ);
-  /* Its last user may have left offloads behind, with which it would hand us super-segments. */
-  if (ioctl(d->tun, TUNSETOFFLOAD, 0) < 0) return "ioctl(TUNSETOFFLOAD)";
   request_for(d, &request);
   if (ioctl(d->netlink, SIOCGIFINDEX, &request) < 0) return "ioctl(SIOCGIFINDEX)";
   d->index = request.ifr_ifindex;
   return NULL;
 }
 
-const char *device_open(device *d, bool tap, bool *created) {
-  d->tun = d->netlink = -1;
-  const char *step = acquire(d, tap, created);
-  if (step == NULL) return NULL;
+void device_close(device *d) {
+  device_count(d);
+  if (d->file >= 0) close(d->file);
+  if (d->netlink >= 0) close(d->netlink);
+  d->file = d->netlink = -1;
+}
+
+const char *device_abandon(device *d, const char *step) {
   int error = errno;
   device_close(d);
   errno = error;
   return step;
-}
-
-void device_close(device *d) {
-  if (d->tun >= 0) close(d->tun);
-  if (d->netlink >= 0) close(d->netlink);
-  d->tun = d->netlink = -1;
 }
 
 const char *device_set_mtu(device *d, int mtu) {
@@ -81,11 +62,24 @@ const char *device_set_up(device *d, bool up) {
   return ioctl(d->netlink, SIOCSIFFLAGS, &request) < 0 ? "ioctl(SIOCSIFFLAGS)" : NULL;
 }
 
+const char *device_read_address(device *d, uint8_t address[HARDWARE_ADDRESS]) {
+  struct ifreq request;
+  request_for(d, &request);
+  if (ioctl(d->netlink, SIOCGIFHWADDR, &request) < 0) return "ioctl(SIOCGIFHWADDR)";
+  if (request.ifr_hwaddr.sa_family != ARPHRD_ETHER) {
+    errno = EINVAL;
+    return "ioctl(SIOCGIFHWADDR)";
+  }
+  memcpy(address, request.ifr_hwaddr.sa_data, HARDWARE_ADDRESS);
+  return NULL;
+}
+
 int device_read_state(device *d) {
   struct ifreq request;
   request_for(d, &request);
   if (ioctl(d->netlink, SIOCGIFFLAGS, &request) < 0) return errno;
-  d->up = (request.ifr_flags & IFF_UP) != 0;
+  short wanted = d->kind->up_flags;
+  d->up = (request.ifr_flags & wanted) == wanted;
   request_for(d, &request);
   if (ioctl(d->netlink, SIOCGIFMTU, &request) < 0) return errno;
   d->mtu = (uint32_t)request.ifr_mtu;
@@ -93,10 +87,13 @@ int device_read_state(device *d) {
 }
 
 int device_refresh(device *d) {
-  struct ifreq request = {0};
-  if (ioctl(d->tun, TUNGETIFF, &request) < 0) return errno;
-  memcpy(d->name, request.ifr_name, IFNAMSIZ); /* devices can be renamed */
-  /* A device moved to another network namespace still carries packets, but its state can't be seen from here. */
+  int error = d->kind->identify(d);
+  if (error != 0) return error;
+  /* A TUN device moved to another network namespace still carries packets, but its state can't be seen from here. */
   if (device_read_state(d) != 0) d->up = true;
   return 0;
+}
+
+void device_count(device *d) {
+  if (d->file >= 0 && d->kind->count != NULL) d->kind->count(d);
 }

@@ -8,11 +8,20 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 enum { ANSWER_TIMEOUT_MS = 1000 };
 
 int netlink_open(void) {
-  return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+  if (fd < 0) return fd;
+  /* The kernel passes over sockets without a number of their own when it tells news. */
+  struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+  if (bind(fd, (struct sockaddr *)&any, sizeof any) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
 }
 
 /* Waits for the kernel's answer to request number `sequence`. Returns 0 or an errno. */

@@ -1,6 +1,6 @@
 /*
  * Polling a device on the loop. Every wake-up drains up to MAX_PACKETS packets into memory that JavaScript sees (its
- * layout: tun.c) and makes one call. A pump ends in four ways: it is closed, its device is deleted, JavaScript's
+ * layout: addon.c) and makes one call. A pump ends in four ways: it is closed, its device is deleted, JavaScript's
  * garbage collector takes it, or its environment ends; what follows on each stands here.
  */
 #include "pump.h"
@@ -10,13 +10,6 @@
 #include <unistd.h>
 
 #include "netlink.h"
-
-enum {
-  MAX_PACKETS = 256,
-  TABLE_BYTES = 2 * MAX_PACKETS * 4,
-  /* 65,535 bytes, an Ethernet header, rounded up: a read into less room truncates the packet without an error. */
-  LARGEST_READ = 65550,
-};
 
 /* ---- life and death ---- */
 
@@ -38,7 +31,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 
 /* Stops polling and closes the device at once. Idempotent, no N-API call. */
 static void halt(pump *p) {
-  if (p->device.tun < 0) return;
+  if (p->device.file < 0) return;
   if (p->handles > 0) uv_close((uv_handle_t *)&p->packets, on_handle_closed);
   if (p->handles > 1) uv_close((uv_handle_t *)&p->news, on_handle_closed);
   device_close(&p->device);
@@ -90,9 +83,8 @@ static void call(pump *p, enum handler which, size_t argc, const napi_value *arg
 
 /* The device is gone: everything is closed, then JavaScript hears of it once. */
 static void lost(pump *p, int error) {
-  if (p->device.tun < 0) return;
+  if (p->device.file < 0) return;
   halt(p);
-  if (error == EBADFD) error = ENODEV; /* how a deleted device's file answers */
   napi_handle_scope scope;
   napi_open_handle_scope(p->env, &scope);
   napi_value argument;
@@ -104,30 +96,15 @@ static void lost(pump *p, int error) {
 
 /* ---- packets ---- */
 
-/* Reads packets until there are none, the tables are full or a largest packet might not fit. Returns how many. */
-static uint32_t drain(pump *p, uint8_t *region, size_t size, int *error) {
-  int32_t *offset = (int32_t *)region;
-  int32_t *length = offset + MAX_PACKETS;
-  uint8_t *packets = region + TABLE_BYTES;
-  size_t capacity = size - TABLE_BYTES;
-  size_t at = 0;
-  uint32_t count = 0;
-  while (count < MAX_PACKETS && at + LARGEST_READ <= capacity) {
-    ssize_t n = read(p->device.tun, packets + at, LARGEST_READ);
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) *error = errno;
-      break;
-    }
-    if ((size_t)n < p->header_length) break;
-    offset[count] = (int32_t)(at + p->header_length);
-    length[count] = (int32_t)(n - p->header_length);
-    p->counters[RECEIVED_BYTES] += (uint64_t)length[count];
-    count++;
-    at = (at + (size_t)n + 7) & ~(size_t)7;
-  }
-  p->counters[RECEIVED] += count;
-  return count;
+/* The tables and the room that make up a region (its layout: addon.c). */
+static arrivals lay_out(uint8_t *region, size_t size) {
+  arrivals into = {.offsets = (int32_t *)region};
+  into.lengths = into.offsets + MAX_PACKETS;
+  into.segment_sizes = (uint16_t *)(into.lengths + MAX_PACKETS);
+  into.checksums = (uint8_t *)(into.segment_sizes + MAX_PACKETS);
+  into.packets = region + TABLE_BYTES;
+  into.capacity = size - TABLE_BYTES;
+  return into;
 }
 
 static void receive(pump *p) {
@@ -139,10 +116,12 @@ static void receive(pump *p) {
   int error = 0;
   napi_get_reference_value(p->env, p->region, &region);
   napi_get_arraybuffer_info(p->env, region, &bytes, &size);
-  if (size < TABLE_BYTES + LARGEST_READ) {
+  const device_kind *kind = p->device.kind;
+  if (size < TABLE_BYTES + kind->room) {
     error = EFAULT; /* transferred away by somebody */
   } else {
-    uint32_t count = drain(p, bytes, size, &error);
+    arrivals into = lay_out(bytes, size);
+    uint32_t count = kind->receive(&p->device, &into, &error);
     if (count > 0) {
       napi_value argument;
       napi_create_uint32(p->env, count, &argument);
@@ -167,37 +146,12 @@ static void poll_packets(pump *p) {
   uv_poll_start(&p->packets, p->blocked ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_packets);
 }
 
-static void on_packets(uv_poll_t *handle, int status, int events) {
-  pump *p = handle->data;
-  /* POLLERR: the device was deleted. libuv has stopped the handle. */
-  if (status < 0) return lost(p, ENODEV);
-  if (events & UV_READABLE) receive(p);
-  if (p->device.tun < 0 || !(events & UV_WRITABLE)) return;
-  writable(p);
-  if (p->device.tun >= 0) poll_packets(p);
-}
-
 uint32_t pump_send(pump *p, const rows *from, uint32_t first, uint32_t count) {
-  uint32_t taken = 0;
-  while (taken < count && (size_t)first + taken < from->rows) {
-    int64_t offset = from->offsets[first + taken];
-    int64_t length = from->lengths[first + taken];
-    if (offset < 0 || length < 0 || offset + length > (int64_t)from->size) {
-      p->counters[DROPPED_REFUSED]++;
-    } else if (write(p->device.tun, from->bytes + offset, (size_t)length) >= 0) {
-      p->counters[SENT]++;
-      p->counters[SENT_BYTES] += (uint64_t)length;
-    } else if (errno == EINTR) {
-      continue;
-    } else if (errno == EAGAIN && p->handles == 2) {
-      p->blocked = true;
-      poll_packets(p);
-      break;
-    } else { /* EIO: the device is down */
-      p->counters[errno == EIO ? DROPPED_DOWN : DROPPED_REFUSED]++;
-    }
-    taken++;
-  }
+  bool full = false;
+  uint32_t taken = p->device.kind->send(&p->device, from, first, count, &full);
+  if (!full || p->handles < 2) return taken;
+  p->blocked = true;
+  poll_packets(p);
   return taken;
 }
 
@@ -227,6 +181,20 @@ static void on_news(uv_poll_t *handle, int status, int events) {
   if (ours || status < 0) refresh(p);
 }
 
+static void on_packets(uv_poll_t *handle, int status, int events) {
+  pump *p = handle->data;
+  if (status < 0) { /* POLLERR; libuv has stopped the handle */
+    int error = p->device.kind->failed(&p->device);
+    if (error != 0) return lost(p, error);
+    refresh(p);
+  } else if (events & UV_READABLE) {
+    receive(p);
+  }
+  if (p->device.file < 0) return;
+  if (events & UV_WRITABLE) writable(p);
+  if (p->device.file >= 0 && (status < 0 || events & UV_WRITABLE)) poll_packets(p);
+}
+
 /* ---- the start ---- */
 
 const char *pump_start(pump *p, napi_value region, const napi_value handlers[HANDLERS]) {
@@ -236,9 +204,11 @@ const char *pump_start(pump *p, napi_value region, const napi_value handlers[HAN
     return "start";
   }
   if (netlink_subscribe(p->device.netlink) < 0) return "setsockopt(NETLINK_ADD_MEMBERSHIP)";
+  const char *step = p->device.kind->start == NULL ? NULL : p->device.kind->start(&p->device);
+  if (step != NULL) return step;
   uv_loop_t *loop;
   napi_get_uv_event_loop(env, &loop);
-  int status = uv_poll_init(loop, &p->packets, p->device.tun);
+  int status = uv_poll_init(loop, &p->packets, p->device.file);
   if (status == 0) {
     p->packets.data = p->news.data = p;
     p->handles = 1;
@@ -255,7 +225,7 @@ const char *pump_start(pump *p, napi_value region, const napi_value handlers[HAN
   uv_unref((uv_handle_t *)&p->news);
 
   napi_value name, resource;
-  napi_create_string_utf8(env, "USERNET_TUN", NAPI_AUTO_LENGTH, &name);
+  napi_create_string_utf8(env, "USERNET_DEVICE", NAPI_AUTO_LENGTH, &name);
   napi_create_object(env, &resource);
   napi_create_reference(env, resource, 1, &p->resource);
   napi_async_init(env, resource, name, &p->context);

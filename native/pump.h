@@ -14,16 +14,10 @@
 
 enum handler { ON_RECEIVE, ON_WRITABLE, ON_CHANGED, ON_CLOSED, HANDLERS };
 
-/* In the order of TunAddon.counters() in src/node/addon.ts. */
-enum counter { RECEIVED, RECEIVED_BYTES, SENT, SENT_BYTES, DROPPED_DOWN, DROPPED_REFUSED, COUNTERS };
-
 typedef struct {
   napi_env env;
   device device;
-  /* Bytes of virtio_net_hdr in front of every packet; 0 as long as IFF_VNET_HDR is not asked for. */
-  uint32_t header_length;
   bool blocked; /* the last send met EAGAIN */
-  uint64_t counters[COUNTERS];
 
   /* From pump_start on. */
   uv_poll_t packets;
@@ -36,15 +30,6 @@ typedef struct {
   napi_ref region;
   napi_ref handlers[HANDLERS];
 } pump;
-
-/* Packets as JavaScript lends them for sending: number i begins at bytes[offsets[i]] and has lengths[i] bytes. */
-typedef struct {
-  const uint8_t *bytes;
-  size_t size;
-  const int32_t *offsets;
-  const int32_t *lengths;
-  size_t rows;
-} rows;
 
 /* Begins to poll, once. Returns the name of the step that failed (errno is set), or NULL. */
 const char *pump_start(pump *p, napi_value region, const napi_value handlers[HANDLERS]);

@@ -1,213 +1,108 @@
-/*
- * The addon's surface: what src/node/tun.ts needs of Linux and Node lacks. Reads JavaScript's arguments, makes results
- * and exceptions; the work is done in device.c, netlink.c and pump.c. What is policy (defaults, messages, what is
- * tolerated) stands in TypeScript. JavaScript's `device` is a pump.
- *
- * The memory lent to start() ("region") is one ArrayBuffer, laid out so, with MAX_PACKETS = 256:
- *
- *   | Int32 offset[MAX_PACKETS] | Int32 length[MAX_PACKETS] | packets, packed, each on an 8-byte boundary ... |
- *
- * with offsets counted from the first packet's place. It is looked up anew at each wake-up: a buffer that somebody
- * has transferred away is noticed, never written to.
- */
-#include <arpa/inet.h>
+/* One read or write is one packet. */
+#include "tun.h"
+
 #include <errno.h>
-#include <node_api.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
-#include "device.h"
-#include "netlink.h"
-#include "pump.h"
+/* 65,535 bytes, an Ethernet header, rounded up: a read into less room truncates the packet without an error. */
+enum { LARGEST_READ = 65550 };
 
-/* ---- errors and arguments ---- */
-
-/* Throws an Error with `errno` and `step`: which call failed, and how. Always returns NULL. */
-static napi_value fail(napi_env env, int error, const char *step) {
-  napi_value message, object, number;
-  napi_create_string_utf8(env, step, NAPI_AUTO_LENGTH, &message);
-  napi_create_error(env, NULL, message, &object);
-  napi_create_int32(env, error, &number);
-  napi_set_named_property(env, object, "errno", number);
-  napi_set_named_property(env, object, "step", message);
-  napi_throw(env, object);
-  return NULL;
-}
-
-/* The result of what returned a step: an exception if it failed, undefined otherwise. */
-static napi_value done(napi_env env, const char *step) {
-  return step == NULL ? NULL : fail(env, errno, step);
-}
-
-static void wrong_arguments(napi_env env) {
-  napi_throw_type_error(env, "ERR_INVALID_ARG_TYPE", "usernet-tun: wrong arguments");
-}
-
-/* Reads the arguments; the first is the device. Returns its pump, or NULL with an exception pending. */
-static pump *arguments(napi_env env, napi_callback_info info, size_t argc, napi_value *argv) {
-  size_t given = argc;
-  void *p = NULL;
-  if (napi_get_cb_info(env, info, &given, argv, NULL, NULL) != napi_ok || given < argc ||
-      napi_get_value_external(env, argv[0], &p) != napi_ok) {
-    wrong_arguments(env);
-    return NULL;
+static uint32_t tun_receive(device *d, const arrivals *into, int *error) {
+  size_t at = 0;
+  uint32_t count = 0;
+  while (count < MAX_PACKETS && at + LARGEST_READ <= into->capacity) {
+    ssize_t n = read(d->file, into->packets + at, LARGEST_READ);
+    if (n < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EBADFD) *error = ENODEV; /* how a deleted device's file answers */
+      else if (errno != EAGAIN) *error = errno;
+      break;
+    }
+    into->offsets[count] = (int32_t)at;
+    into->lengths[count] = (int32_t)n;
+    into->segment_sizes[count] = 0;
+    into->checksums[count] = CHECKSUM_NONE;
+    d->counters[RECEIVED_BYTES] += (uint64_t)n;
+    count++;
+    at = (at + (size_t)n + 7) & ~(size_t)7;
   }
-  return p;
+  d->counters[RECEIVED] += count;
+  return count;
 }
 
-/* The same for calls that need the device to be there. */
-static pump *live(napi_env env, napi_callback_info info, size_t argc, napi_value *argv) {
-  pump *p = arguments(env, info, argc, argv);
-  if (p == NULL || p->device.tun >= 0) return p;
-  fail(env, ENODEV, "close");
-  return NULL;
-}
-
-/* ---- what JavaScript calls ---- */
-
-static void on_collected(napi_env env, void *data, void *hint) {
-  (void)env, (void)hint;
-  pump_collected(data);
-}
-
-/* create(name, tap): { device, name, created } */
-static napi_value js_create(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2];
-  pump *p = calloc(1, sizeof *p);
-  if (p == NULL) return fail(env, ENOMEM, "calloc");
-  p->env = env;
-  device *d = &p->device;
-  bool tap = false, created = false;
-  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 2 ||
-      napi_get_value_string_utf8(env, argv[0], d->name, sizeof d->name, NULL) != napi_ok ||
-      napi_get_value_bool(env, argv[1], &tap) != napi_ok) {
-    free(p);
-    wrong_arguments(env);
-    return NULL;
+static uint32_t tun_send(device *d, const rows *from, uint32_t first, uint32_t count, bool *full) {
+  uint32_t taken = 0;
+  while (taken < count && (size_t)first + taken < from->rows) {
+    size_t length = 0;
+    const uint8_t *packet = row_bytes(from, (size_t)first + taken, &length);
+    if (packet == NULL) {
+      d->counters[DROPPED_REFUSED]++;
+    } else if (write(d->file, packet, length) >= 0) {
+      d->counters[SENT]++;
+      d->counters[SENT_BYTES] += length;
+    } else if (errno == EINTR) {
+      continue;
+    } else if (errno == EAGAIN) {
+      *full = true;
+      break;
+    } else { /* EIO: the device is down */
+      d->counters[errno == EIO ? DROPPED_DOWN : DROPPED_REFUSED]++;
+    }
+    taken++;
   }
-  const char *step = device_open(d, tap, &created);
-  if (step != NULL) {
-    int error = errno;
-    free(p);
-    return fail(env, error, step);
+  return taken;
+}
+
+/* POLLERR: the device was deleted. */
+static int tun_failed(device *d) {
+  (void)d;
+  return ENODEV;
+}
+
+static int tun_identify(device *d) {
+  struct ifreq request = {0};
+  if (ioctl(d->file, TUNGETIFF, &request) < 0) return errno == EBADFD ? ENODEV : errno;
+  memcpy(d->name, request.ifr_name, IFNAMSIZ);
+  return 0;
+}
+
+static const device_kind TUN_KIND = {
+    .up_flags = IFF_UP,
+    .room = LARGEST_READ,
+    .receive = tun_receive,
+    .send = tun_send,
+    .failed = tun_failed,
+    .identify = tun_identify,
+};
+
+static const char *acquire(device *d, bool tap, bool *created) {
+  d->file = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+  if (d->file < 0) return "open";
+
+  struct ifreq request = {0};
+  memcpy(request.ifr_name, d->name, IFNAMSIZ);
+  short flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI);
+  request.ifr_flags = (short)(flags | IFF_TUN_EXCL);
+  *created = ioctl(d->file, TUNSETIFF, &request) == 0;
+  if (!*created) {
+    if (errno != EBUSY) return "ioctl(TUNSETIFF)";
+    memcpy(request.ifr_name, d->name, IFNAMSIZ); /* it exists */
+    request.ifr_flags = flags;
+    if (ioctl(d->file, TUNSETIFF, &request) < 0) return "ioctl(TUNSETIFF)";
   }
-  napi_value result, value;
-  napi_create_external(env, p, on_collected, NULL, &value);
-  napi_create_object(env, &result);
-  napi_set_named_property(env, result, "device", value);
-  napi_create_string_utf8(env, d->name, NAPI_AUTO_LENGTH, &value);
-  napi_set_named_property(env, result, "name", value);
-  napi_get_boolean(env, created, &value);
-  napi_set_named_property(env, result, "created", value);
-  return result;
+  memcpy(d->name, request.ifr_name, IFNAMSIZ);
+  /* Its last user may have left offloads behind, with which it would hand us super-segments. */
+  if (ioctl(d->file, TUNSETOFFLOAD, 0) < 0) return "ioctl(TUNSETOFFLOAD)";
+  return device_find(d);
 }
 
-/* set(device, 'mtu' | 'queue' | 'up', value) */
-static napi_value js_set(napi_env env, napi_callback_info info) {
-  napi_value argv[3];
-  pump *p = live(env, info, 3, argv);
-  if (p == NULL) return NULL;
-  char what[8] = "";
-  int32_t value = 0;
-  napi_get_value_string_utf8(env, argv[1], what, sizeof what, NULL);
-  napi_get_value_int32(env, argv[2], &value);
-  if (strcmp(what, "mtu") == 0) return done(env, device_set_mtu(&p->device, value));
-  if (strcmp(what, "queue") == 0) return done(env, device_set_queue(&p->device, value));
-  return done(env, device_set_up(&p->device, value != 0));
-}
-
-/* addAddress(device, address, prefix); an address that is there already is fine */
-static napi_value js_add_address(napi_env env, napi_callback_info info) {
-  napi_value argv[3];
-  pump *p = live(env, info, 3, argv);
-  if (p == NULL) return NULL;
-  char text[INET6_ADDRSTRLEN] = "";
-  uint32_t prefix = 0;
-  napi_get_value_string_utf8(env, argv[1], text, sizeof text, NULL);
-  napi_get_value_uint32(env, argv[2], &prefix);
-  return done(env, netlink_add_address(p->device.netlink, p->device.index, text, prefix));
-}
-
-/* state(device): { up, mtu } */
-static napi_value js_state(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  pump *p = live(env, info, 1, argv);
-  if (p == NULL) return NULL;
-  int error = device_read_state(&p->device);
-  if (error != 0) return fail(env, error, "ioctl(SIOCGIFFLAGS)");
-  napi_value result, value;
-  napi_create_object(env, &result);
-  napi_get_boolean(env, p->device.up, &value);
-  napi_set_named_property(env, result, "up", value);
-  napi_create_uint32(env, p->device.mtu, &value);
-  napi_set_named_property(env, result, "mtu", value);
-  return result;
-}
-
-/* start(device, region, onReceive, onWritable, onChanged, onClosed): once; polling does not keep the process alive */
-static napi_value js_start(napi_env env, napi_callback_info info) {
-  napi_value argv[2 + HANDLERS];
-  pump *p = live(env, info, 2 + HANDLERS, argv);
-  if (p == NULL) return NULL;
-  return done(env, pump_start(p, argv[1], argv + 2));
-}
-
-/* send(device, bytes, offsets, lengths, first, count): packets taken. All packets lie in the one memory `bytes`. */
-static napi_value js_send(napi_env env, napi_callback_info info) {
-  napi_value argv[6], result;
-  pump *p = arguments(env, info, 6, argv);
-  if (p == NULL) return NULL;
-  void *bytes = NULL, *offsets = NULL, *lengths = NULL;
-  size_t size = 0, rows_of_offsets = 0, rows_of_lengths = 0;
-  uint32_t first = 0, count = 0;
-  napi_get_typedarray_info(env, argv[1], NULL, &size, &bytes, NULL, NULL);
-  napi_get_typedarray_info(env, argv[2], NULL, &rows_of_offsets, &offsets, NULL, NULL);
-  napi_get_typedarray_info(env, argv[3], NULL, &rows_of_lengths, &lengths, NULL, NULL);
-  napi_get_value_uint32(env, argv[4], &first);
-  napi_get_value_uint32(env, argv[5], &count);
-  const rows from = {
-      .bytes = bytes,
-      .size = size,
-      .offsets = offsets,
-      .lengths = lengths,
-      .rows = rows_of_offsets < rows_of_lengths ? rows_of_offsets : rows_of_lengths,
-  };
-  napi_create_uint32(env, pump_send(p, &from, first, count), &result);
-  return result;
-}
-
-/* counters(device, Float64Array): fills the array */
-static napi_value js_counters(napi_env env, napi_callback_info info) {
-  napi_value argv[2];
-  pump *p = arguments(env, info, 2, argv);
-  if (p == NULL) return NULL;
-  void *values = NULL;
-  size_t length = 0;
-  napi_get_typedarray_info(env, argv[1], NULL, &length, &values, NULL, NULL);
-  for (size_t i = 0; i < COUNTERS && i < length; i++) ((double *)values)[i] = (double)p->counters[i];
-  return NULL;
-}
-
-/* close(device): idempotent; no handler is called afterwards */
-static napi_value js_close(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  pump *p = arguments(env, info, 1, argv);
-  if (p != NULL) pump_stop(p);
-  return NULL;
-}
-
-NAPI_MODULE_INIT() {
-  const napi_property_descriptor properties[] = {
-      {"create", NULL, js_create, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"set", NULL, js_set, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"addAddress", NULL, js_add_address, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"state", NULL, js_state, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"start", NULL, js_start, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"send", NULL, js_send, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"counters", NULL, js_counters, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"close", NULL, js_close, NULL, NULL, NULL, napi_enumerable, NULL},
-  };
-  napi_define_properties(env, exports, sizeof properties / sizeof *properties, properties);
-  return exports;
+const char *tun_open(device *d, bool tap, bool *created) {
+  d->kind = &TUN_KIND;
+  d->file = d->netlink = -1;
+  const char *step = acquire(d, tap, created);
+  return step == NULL ? NULL : device_abandon(d, step);
 }

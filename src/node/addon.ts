@@ -5,19 +5,26 @@ import type { UsageError } from '../errors.ts';
 import { usageError } from '../errors.ts';
 
 /** A device of the addon's: opaque. */
-export type TunDevice = object & { readonly __tunDevice?: never };
+export type NativeDevice = object & { readonly __nativeDevice?: never };
 
-/** What native/tun.c exports. Calls that fail throw a `NativeFailure`. */
-export interface TunAddon {
+/** What native/addon.c exports. Calls that fail throw a `NativeFailure`. */
+export interface NativeAddon {
   /** Makes the device, or takes an existing one (`created: false`). `name` may hold `%d`, which the kernel replaces. */
-  create(name: string, tap: boolean): { device: TunDevice; name: string; created: boolean };
-  set(device: TunDevice, what: 'mtu' | 'queue' | 'up', value: number): void;
+  create(name: string, tap: boolean): { device: NativeDevice; name: string; created: boolean };
+  /** A packet socket on an Ethernet device that exists. It takes no frame before `start`. */
+  openPacketSocket(name: string): { device: NativeDevice; name: string };
+  /** The address of a TAP device's kernel side, or of a packet socket's card: fills in its 6 bytes. */
+  readAddress(device: NativeDevice, into: Uint8Array): void;
+  /** A packet socket takes frames to this address and to groups only, or, promiscuous, all; once, before `start`. */
+  listen(device: NativeDevice, address: Uint8Array, promiscuous: boolean): void;
+  /** `buffer`: the bytes that may wait in a packet socket. */
+  set(device: NativeDevice, what: 'mtu' | 'queue' | 'up' | 'buffer', value: number): void;
   /** An address that is there already is fine. */
-  addAddress(device: TunDevice, address: string, prefix: number): void;
-  state(device: TunDevice): { up: boolean; mtu: number };
-  /** Starts to poll; once. `region` is laid out as native/tun.c says: the two tables, then the packets. */
+  addAddress(device: NativeDevice, address: string, prefix: number): void;
+  state(device: NativeDevice): { up: boolean; mtu: number };
+  /** Starts to poll; once. `region` is laid out as native/addon.c says: tables with the rows of a batch, then the packets. */
   start(
-    device: TunDevice,
+    device: NativeDevice,
     region: ArrayBuffer,
     onReceive: (count: number) => void,
     onWritable: () => void,
@@ -26,16 +33,19 @@ export interface TunAddon {
   ): void;
   /** Sends rows `first … first + count − 1`, all in `bytes`, and returns how many it took. */
   send(
-    device: TunDevice,
+    device: NativeDevice,
     bytes: Uint8Array,
     offset: Int32Array,
     length: Int32Array,
     first: number,
     count: number,
   ): number;
-  /** Fills in: received, bytes of these, sent, bytes of these, dropped because the device was down, or refused. */
-  counters(device: TunDevice, into: Float64Array): void;
-  close(device: TunDevice): void;
+  /**
+   * Fills in: received, bytes of these, sent, bytes of these; dropped because the device was down, because the kernel
+   * refused it, because a packet socket was full, because a frame could not be read.
+   */
+  counters(device: NativeDevice, into: Float64Array): void;
+  close(device: NativeDevice): void;
 }
 
 /** What the addon throws: the call that failed, and its errno (positive). */
@@ -52,25 +62,25 @@ const PLACES = [`../../prebuilds/${process.platform}-${process.arch}/${FILE}`, `
 /** What makes the addon: in a clone and in an installed package. */
 const BUILDER = fileURLToPath(new URL('../../scripts/build-native.mjs', import.meta.url));
 
-let loaded: TunAddon | undefined;
+let loaded: NativeAddon | undefined;
 
 /**
  * The native addon, loaded at the first call.
  *
  * @throws an error with code `ERR_USERNET_NO_ADDON` that names each path tried and how to get the addon.
  */
-export function loadAddon(): TunAddon {
+export function loadAddon(): NativeAddon {
   loaded ??= findAddon(PLACES.map((place) => fileURLToPath(new URL(place, import.meta.url))));
   return loaded;
 }
 
 /** Loads the first addon of `paths` that can be loaded. */
-export function findAddon(paths: readonly string[]): TunAddon {
+export function findAddon(paths: readonly string[]): NativeAddon {
   const require = createRequire(import.meta.url);
   const tried: string[] = [];
   for (const path of paths) {
     try {
-      return require(path) as TunAddon;
+      return require(path) as NativeAddon;
     } catch (error) {
       tried.push(`${path} (${reason(error)})`);
     }

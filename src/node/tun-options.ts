@@ -1,5 +1,8 @@
 import { isIP, isIPv6 } from 'node:net';
-import { requireOptions, usageError } from '../errors.ts';
+import { requireOptions } from '../errors.ts';
+import type { CardAddress } from './card-address.ts';
+import { cardAddress } from './card-address.ts';
+import { checkDeviceName, checkInteger, wrongType, wrongValue } from './device-options.ts';
 
 /** How `openTun` opens a device. */
 export interface TunOptions {
@@ -10,6 +13,11 @@ export interface TunOptions {
   name?: string;
   /** `tun` carries IP packets, `tap` Ethernet frames. Default: `tun`. */
   mode?: 'tun' | 'tap';
+  /**
+   * The address of our end of a TAP device's wire; the kernel's end has another. Default: a random one, locally
+   * administered.
+   */
+  address?: CardAddress;
   /**
    * Addresses for the kernel's end of the wire, with the length of the network's prefix: `['10.7.0.1/24',
    * 'fd00::1/64']`. The kernel routes these networks to the device while it is up. Default: none.
@@ -34,6 +42,7 @@ export interface TunOptions {
 const TUN_OPTIONS: readonly string[] = Object.keys({
   name: true,
   mode: true,
+  address: true,
   kernelAddresses: true,
   mtu: true,
   queue: true,
@@ -47,8 +56,6 @@ export interface KernelAddress {
   prefix: number;
 }
 
-/** Linux: IFNAMSIZ with the closing zero. */
-const LONGEST_NAME = 15;
 /** Linux: ETH_MIN_MTU, and 65,535 less a TAP device's Ethernet header. */
 const SMALLEST_MTU = 68;
 const LARGEST_MTU = { tun: 65_535, tap: 65_521 };
@@ -59,12 +66,15 @@ const LONGEST_QUEUE = 1_000_000;
 export function checkTunOptions(options: TunOptions): {
   name: string | undefined;
   mode: 'tun' | 'tap';
+  address: Uint8Array | undefined;
   addresses: KernelAddress[];
 } {
   requireOptions('openTun', options, TUN_OPTIONS);
-  const { name, mode = 'tun', kernelAddresses = [], mtu, queue, up, offload } = options;
-  if (name !== undefined) checkName(name);
+  const { name, mode = 'tun', address, kernelAddresses = [], mtu, queue, up, offload } = options;
+  if (name !== undefined) checkDeviceName('name', name, true);
   if (mode !== 'tun' && mode !== 'tap') throw wrongValue('mode', "'tun' or 'tap'", mode);
+  if (address !== undefined && mode === 'tun')
+    throw wrongValue('address', "left out: a device of mode 'tun' has none", address);
   if (!Array.isArray(kernelAddresses)) throw wrongType('kernelAddresses', 'an array of strings', kernelAddresses);
   if (mtu !== undefined) checkInteger('mtu', mtu, SMALLEST_MTU, LARGEST_MTU[mode]);
   if (queue !== undefined) checkInteger('queue', queue, 1, LONGEST_QUEUE);
@@ -72,17 +82,12 @@ export function checkTunOptions(options: TunOptions): {
   if (offload !== undefined && offload !== 'auto' && (offload as unknown) !== false) {
     throw wrongValue('offload', "'auto' or false", offload);
   }
-  return { name, mode, addresses: kernelAddresses.map(kernelAddress) };
-}
-
-function checkName(name: unknown): void {
-  if (typeof name !== 'string') throw wrongType('name', 'a string', name);
-  // As the kernel's dev_valid_name(); a % other than one %d it would refuse without saying why.
-  const plain = name.replace('%d', '0');
-  const bad = /[/:%\s\0]/.test(plain) || plain === '.' || plain === '..';
-  if (name === '' || bad || new TextEncoder().encode(name).length > LONGEST_NAME) {
-    throw wrongValue('name', `a device name of 1 to ${LONGEST_NAME} bytes without '/', ':', '%' and space`, name);
-  }
+  return {
+    name,
+    mode,
+    address: address === undefined ? undefined : cardAddress(address),
+    addresses: kernelAddresses.map(kernelAddress),
+  };
 }
 
 function kernelAddress(text: unknown, i: number): KernelAddress {
@@ -95,21 +100,4 @@ function kernelAddress(text: unknown, i: number): KernelAddress {
     throw wrongValue(what, "an address with the length of its prefix, such as '10.7.0.1/24'", text);
   }
   return { address, prefix };
-}
-
-function checkInteger(what: string, value: unknown, min: number, max: number): void {
-  if (typeof value !== 'number') throw wrongType(what, 'a number', value);
-  if (!Number.isInteger(value) || value < min || value > max) {
-    const range = `an integer from ${min} to ${max}`;
-    throw usageError('ERR_OUT_OF_RANGE', `options.${what} must be ${range}, not ${value}`, RangeError);
-  }
-}
-
-function wrongType(what: string, wanted: string, value: unknown): Error {
-  const found = value === null ? 'null' : typeof value;
-  return usageError('ERR_INVALID_ARG_TYPE', `options.${what} must be ${wanted}, not ${found}`);
-}
-
-function wrongValue(what: string, wanted: string, value: unknown): Error {
-  return usageError('ERR_INVALID_ARG_VALUE', `options.${what} must be ${wanted}, not ${JSON.stringify(value)}`);
 }

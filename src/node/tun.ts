@@ -1,24 +1,21 @@
 import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { getSystemErrorName } from 'node:util';
-import { Batch, Checksum } from '../buffer/batch.ts';
-import { memoryOf } from '../buffer/memory.ts';
-import type { ErrorCode, SystemError } from '../errors.ts';
-import { systemError, usageError } from '../errors.ts';
-import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
-import { NO_OFFLOAD } from '../link/link.ts';
+import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
-import type { NativeFailure, TunAddon, TunDevice } from './addon.ts';
+import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
+import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
 import { loadAddon } from './addon.ts';
-import type { KernelAddress, TunOptions } from './tun-options.ts';
 import { randomCardAddress } from './card-address.ts';
+import type { DeviceCounters } from './device-link.ts';
+import { codeOf, deviceError, DeviceLink } from './device-link.ts';
+import { wrongValue } from './device-options.ts';
+import type { KernelAddress, TunOptions } from './tun-options.ts';
 import { checkTunOptions } from './tun-options.ts';
 
+export type { CardAddress } from './card-address.ts';
+export { openPacketSocket, PacketLink } from './packet-socket.ts';
+export type { PacketCounters, PacketSocketOptions } from './packet-socket.ts';
 export type { TunOptions } from './tun-options.ts';
-
-/** Packets of one wake-up at most, and the bytes of the two tables in front of them: as in native/tun.c. */
-const MAX_PACKETS = 256;
-const TABLE_BYTES = 2 * MAX_PACKETS * 4;
 
 /** Room for the packets of one wake-up: 256 KB stay in the processor's cache. The addon leaves the last 64 KB free. */
 const ARENA_BYTES = 256 * 1024;
@@ -29,19 +26,8 @@ const DEFAULT_QUEUE = 4096;
 const LINKWATCH = 1500;
 const LOOK_EVERY = 50;
 
-/** What a device has carried since it was opened. */
-export interface TunCounters {
-  /** Packets and bytes from the kernel. */
-  received: number;
-  receivedBytes: number;
-  /** Packets and bytes to the kernel. */
-  sent: number;
-  sentBytes: number;
-  /** Packets that were sent while the device was down or closed. */
-  droppedDown: number;
-  /** Packets that the kernel refused: malformed, or it had no memory. */
-  droppedRefused: number;
-}
+/** What a TUN or TAP device has carried since it was opened. */
+export type TunCounters = DeviceCounters;
 
 /**
  * Opens a Linux TUN or TAP device as a link for a stack: makes a new one, or attaches to an existing one, of which only
@@ -56,27 +42,40 @@ export interface TunCounters {
  * stack.attach(await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'] }), { addresses: ['10.7.0.2/24'] });
  */
 export async function openTun(options: TunOptions = {}): Promise<TunLink> {
-  const { name, mode, addresses } = checkTunOptions(options);
+  const { name, mode, address, addresses } = checkTunOptions(options);
   const addon = loadAddon();
   const wanted = name ?? `${mode}%d`;
-  let made: ReturnType<TunAddon['create']>;
+  let made: ReturnType<NativeAddon['create']>;
   try {
     made = addon.create(wanted, mode === 'tap');
   } catch (error) {
-    throw deviceError(error as NativeFailure, wanted, mode);
+    throw tunError(error as NativeFailure, wanted, mode);
   }
   try {
+    if (address !== undefined) refuseKernels(addon, made, address);
     await configure(addon, made, options, addresses);
-    return new TunLink(addon, made.device, made.name, mode);
+    return new TunLink(addon, made.device, made.name, mode, address);
   } catch (error) {
     addon.close(made.device);
-    throw deviceError(error as NativeFailure, made.name, mode);
+    throw tunError(error as NativeFailure, made.name, mode);
   }
 }
 
+/** Two cards with one address on one wire hear nothing of each other. */
+function refuseKernels(
+  addon: NativeAddon,
+  { device, name }: ReturnType<NativeAddon['create']>,
+  ours: Uint8Array,
+): void {
+  const kernels = new Uint8Array(MAC_LENGTH);
+  addon.readAddress(device, kernels);
+  if (!kernels.every((byte, i) => byte === ours[i])) return;
+  throw wrongValue('address', `another than the kernel's end of ${name} has`, `${MacAddress.fromBytes(ours)}`);
+}
+
 async function configure(
-  addon: TunAddon,
-  { device, name, created }: ReturnType<TunAddon['create']>,
+  addon: NativeAddon,
+  { device, name, created }: ReturnType<NativeAddon['create']>,
   { mtu, queue, up }: TunOptions,
   addresses: readonly KernelAddress[],
 ): Promise<void> {
@@ -91,7 +90,12 @@ async function configure(
 }
 
 /** Without the right to add an address, one that the device has will do; the kernel does not look before it refuses. */
-async function addAddress(addon: TunAddon, device: TunDevice, name: string, wanted: KernelAddress): Promise<void> {
+async function addAddress(
+  addon: NativeAddon,
+  device: NativeDevice,
+  name: string,
+  wanted: KernelAddress,
+): Promise<void> {
   try {
     addon.addAddress(device, wanted.address, wanted.prefix);
   } catch (error) {
@@ -114,7 +118,7 @@ async function hasAddress(name: string, { address, prefix }: KernelAddress): Pro
 }
 
 /** Nobody asked for the default: the device works with a shorter queue, too. */
-function trySetQueue(addon: TunAddon, device: TunDevice): void {
+function trySetQueue(addon: NativeAddon, device: NativeDevice): void {
   try {
     addon.set(device, 'queue', DEFAULT_QUEUE);
   } catch {
@@ -123,142 +127,35 @@ function trySetQueue(addon: TunAddon, device: TunDevice): void {
 }
 
 /** A TUN or TAP device; made by `openTun`. */
-export class TunLink implements Link {
-  readonly medium: 'ip' | 'ethernet';
-  /** Of a TAP device: our card's address, locally administered and random; the kernel's end has another. */
-  declare readonly address?: Uint8Array;
-  readonly offload: LinkOffload = NO_OFFLOAD;
-  /** The device's name when it was opened. */
-  readonly name: string;
-  readonly #addon: TunAddon;
-  readonly #device: TunDevice;
-  readonly #batch: Batch = new Batch();
-  #state: 'acquired' | 'open' | 'closed' = 'acquired';
-  #up: boolean;
-  #mtu: number;
-  #blocked = false;
-  #droppedClosed = 0;
-
+export class TunLink extends DeviceLink {
   /** @internal */
-  constructor(addon: TunAddon, device: TunDevice, name: string, mode: 'tun' | 'tap') {
-    this.#addon = addon;
-    this.#device = device;
-    this.name = name;
-    this.medium = mode === 'tun' ? 'ip' : 'ethernet';
-    if (mode === 'tap') this.address = randomCardAddress();
-    const { up, mtu } = addon.state(device);
-    this.#up = up;
-    this.#mtu = mtu;
+  constructor(
+    addon: NativeAddon,
+    device: NativeDevice,
+    name: string,
+    mode: 'tun' | 'tap',
+    address: Uint8Array = randomCardAddress(),
+  ) {
+    super({
+      addon,
+      device,
+      name,
+      address: mode === 'tap' ? address : undefined,
+      arena: ARENA_BYTES,
+      explain: (failure) => tunError(failure, name, mode),
+    });
   }
-
-  get mtu(): number {
-    return this.#mtu;
-  }
-
-  get up(): boolean {
-    return this.#up && this.#state === 'open';
-  }
-
-  open(host: LinkHost): void {
-    if (this.#state !== 'acquired') {
-      throw usageError('ERR_INVALID_STATE', `${this.name} was ${this.#state} already: a link is opened once`, Error);
-    }
-    const batch = this.#batch;
-    const region = new ArrayBuffer(TABLE_BYTES + ARENA_BYTES);
-    // The addon writes the rows of the batch itself.
-    batch.offset = new Int32Array(region, 0, MAX_PACKETS);
-    batch.length = new Int32Array(region, MAX_PACKETS * 4, MAX_PACKETS);
-    batch.checksum = new Uint8Array(MAX_PACKETS);
-    batch.segmentSize = new Uint16Array(MAX_PACKETS);
-    const arena = memoryOf(new Uint8Array(region, TABLE_BYTES));
-    const onReceive = (count: number): void => {
-      // The rows are the host's for the call: it may have marked or cleared them.
-      for (let row = 0; row < count; row++) batch.memory[row] = arena;
-      batch.checksum.fill(Checksum.none, 0, count);
-      batch.segmentSize.fill(0, 0, count);
-      batch.count = count;
-      host.receive(batch);
-    };
-    const onWritable = (): void => {
-      if (!this.#blocked) return;
-      this.#blocked = false;
-      host.writable();
-    };
-    const onChanged = (up: boolean, mtu: number): void => {
-      this.#up = up;
-      this.#mtu = mtu;
-      host.changed();
-      // A device that is down takes everything.
-      if (!up && this.#state === 'open') onWritable();
-    };
-    const onClosed = (errno: number): void => {
-      this.#state = 'closed';
-      host.closed(systemError(codeOf(errno), 'read', { address: this.name, hint: closedHint(errno) }));
-    };
-    try {
-      this.#addon.start(this.#device, region, onReceive, onWritable, onChanged, onClosed);
-      ({ up: this.#up, mtu: this.#mtu } = this.#addon.state(this.#device));
-    } catch (error) {
-      this.close();
-      throw deviceError(error as NativeFailure, this.name, this.medium === 'ip' ? 'tun' : 'tap');
-    }
-    this.#state = 'open';
-  }
-
-  send(batch: Batch): number {
-    const { count, memory, offset, length } = batch;
-    if (this.#state !== 'open' || !this.#up) {
-      this.#droppedClosed += count;
-      return count;
-    }
-    let row = 0;
-    while (row < count) {
-      const bytes = memory[row]!;
-      let end = row + 1;
-      while (end < count && memory[end] === bytes) end++;
-      row += this.#addon.send(this.#device, bytes.bytes, offset, length, row, end - row);
-      if (row < end) {
-        this.#blocked = true;
-        return row;
-      }
-    }
-    return count;
-  }
-
-  close(): void {
-    this.#state = 'closed';
-    this.#addon.close(this.#device);
-  }
-
-  /** What it has carried so far. */
-  counters(): TunCounters {
-    const values = new Float64Array(6);
-    this.#addon.counters(this.#device, values);
-    const [received = 0, receivedBytes = 0, sent = 0, sentBytes = 0, down = 0, droppedRefused = 0] = values;
-    const droppedDown = down + this.#droppedClosed;
-    return { received, receivedBytes, sent, sentBytes, droppedDown, droppedRefused };
-  }
-}
-
-function codeOf(errno: number): ErrorCode {
-  return getSystemErrorName(-errno) as ErrorCode;
-}
-
-function closedHint(errno: number): string {
-  return codeOf(errno) === 'ENODEV' ? 'the device was deleted' : 'the device failed';
 }
 
 /** Makes the addon's failure a system error that says what to do. */
-function deviceError(failure: NativeFailure, name: string, mode: 'tun' | 'tap'): Error {
-  const { errno, step } = failure;
-  if (errno === undefined) return failure;
-  const code = codeOf(errno);
+function tunError(failure: NativeFailure, name: string, mode: 'tun' | 'tap'): Error {
   // A name to be chosen by the kernel says nothing.
   const known = name.includes('%') ? undefined : name;
-  const place = step === 'open' ? '/dev/net/tun' : known;
-  const error: SystemError = systemError(code, step, { address: place, hint: hintFor(code, step, name, mode) });
-  error.errno = -errno;
-  return error;
+  return deviceError(
+    failure,
+    (step) => (step === 'open' ? '/dev/net/tun' : known),
+    (code, step) => hintFor(code, step, name, mode),
+  );
 }
 
 const NO_TUN = 'this system has no TUN driver; try `modprobe tun`, and start a container with `--device /dev/net/tun`';

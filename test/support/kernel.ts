@@ -1,6 +1,6 @@
 /**
- * The scene of the tests against the Linux kernel: a stack at 10.7.0.2 and fd07::2 behind the TUN device tun0, the kernel at
- * 10.7.0.1 and fd07::1 in front of it, in a namespace of their own. Each side may run test/interop/fixtures/server.mjs.
+ * The scene of the tests against the Linux kernel: a stack at 10.7.0.2 and fd07::2 behind the TUN device tun0, or on an
+ * Ethernet device, the kernel at 10.7.0.1 and fd07::1 in front of it, in a namespace of their own. Each side may run test/interop/fixtures/server.mjs.
  *
  * @example
  * it('answers ping', () => withStack(async ({ ns }) => {
@@ -10,6 +10,7 @@
 import { expect } from 'vitest';
 import type { Impairments } from '../../src/link/impair-options.ts';
 import type { ConnectionOptions } from '../../src/tcp/options.ts';
+import { KERNEL_ADDRESSES, PACKET, prepare } from './device-scene.ts';
 import type { Fixture, FixtureEvent, Namespace } from './namespace.ts';
 import { withNamespace } from './namespace.ts';
 import { contentHash } from '../interop/fixtures/content.mjs';
@@ -32,6 +33,12 @@ export interface Scene {
 
 /** What is special about a test. */
 export interface SceneOptions {
+  /** What the stack stands on: `tun0`, `tap0`, or a packet socket on `veth0`, whose other end is the kernel's. */
+  device?: 'tun' | 'tap' | 'veth';
+  /** The address of our card, on Ethernet; a random one by default. */
+  address?: string;
+  /** Whether both have IPv6 addresses. Default: where the MTU allows it. */
+  ipv6?: boolean;
   /** Of the device, in bytes; 1500 by default. */
   mtu?: number;
   /** Options of all the stack's connections. */
@@ -81,6 +88,9 @@ export async function withStack(play: (scene: Scene) => Promise<void>, options: 
   const { drops = [], closes = false, sysctl = {}, ...scene } = options;
   await withNamespace(async (ns) => {
     await setSysctl(ns, sysctl);
+    const { device = 'tun', mtu, ipv6 = true } = scene;
+    if (device === 'veth')
+      await prepare(ns, PACKET, { mtu, addresses: ipv6 ? KERNEL_ADDRESSES : KERNEL_ADDRESSES.slice(0, 1) });
     const stack = await startSide(ns, 'stack', scene);
     const kernels: Fixture[] = [];
     const startKernel = async (): Promise<Fixture> => {
@@ -92,7 +102,7 @@ export async function withStack(play: (scene: Scene) => Promise<void>, options: 
     for (const kernel of kernels) expect([await kernel.stop(), kernel.stderr]).toEqual([0, '']);
     if (!closes) expectRest(await stack.ask({ do: 'rest' }), drops);
     expect([await stack.stop(), stack.stderr]).toEqual([0, '']);
-    expect(await ns.ip('-brief', 'link')).not.toContain('tun0');
+    if (device !== 'veth') expect(await ns.ip('-brief', 'link')).not.toContain(`${device}0`);
   });
 }
 

@@ -16,7 +16,7 @@
  * @example
  * const unavailable = canUseTun('ping');
  * it.skipIf(unavailable)('answers ping', () => withNamespace(async (ns) => {
- *   const fixture = await ns.start('tun-link.mjs', [JSON.stringify({ kernelAddresses: ['10.7.0.1/24'] })]);
+ *   const fixture = await ns.start('device-link.mjs', [JSON.stringify({ kernelAddresses: ['10.7.0.1/24'] })]);
  *   expect((await ns.run('ping', ['-c', '1', '10.7.0.2'])).status).toBe(0);
  *   expect(await fixture.stop()).toBe(0);
  * }));

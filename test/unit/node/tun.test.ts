@@ -2,101 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Batch } from '../../../src/buffer/batch.ts';
 import { batchOf, Checksum } from '../../../src/buffer/batch.ts';
 import { memoryOf } from '../../../src/buffer/memory.ts';
-import type { LinkHost } from '../../../src/link/link.ts';
-import type { TunAddon, TunDevice } from '../../../src/node/addon.ts';
 import { findAddon } from '../../../src/node/addon.ts';
 import type { TunOptions } from '../../../src/node/tun.ts';
 import { openTun, TunLink } from '../../../src/node/tun.ts';
-import { seededRandom } from '../../../src/time/seeded-random.ts';
-import { VirtualClock } from '../../../src/time/virtual-clock.ts';
-
-/** An addon without a device: what the link tells it is written down, what the kernel does is up to the test. */
-class FakeAddon implements TunAddon {
-  readonly device: TunDevice = {};
-  /** `[row, row, …]` of each send, and the memory it came from. */
-  readonly sends: { bytes: Uint8Array; rows: number[] }[] = [];
-  /** Packets it takes before it is full. */
-  room = Infinity;
-  closings = 0;
-  now = { up: true, mtu: 1500 };
-  region = new ArrayBuffer(0);
-  onReceive: (count: number) => void = () => {};
-  onWritable: () => void = () => {};
-  onChanged: (up: boolean, mtu: number) => void = () => {};
-  onClosed: (errno: number) => void = () => {};
-
-  create(name: string): { device: TunDevice; name: string; created: boolean } {
-    return { device: this.device, name, created: true };
-  }
-
-  set(): void {}
-
-  addAddress(): void {}
-
-  state(): { up: boolean; mtu: number } {
-    return this.now;
-  }
-
-  start(...[, region, onReceive, onWritable, onChanged, onClosed]: Parameters<TunAddon['start']>): void {
-    Object.assign(this, { region, onReceive, onWritable, onChanged, onClosed });
-  }
-
-  send(...[, bytes, , , first, count]: Parameters<TunAddon['send']>): number {
-    const taken = Math.min(count, this.room);
-    this.room -= taken;
-    this.sends.push({ bytes, rows: Array.from({ length: taken }, (_, i) => first + i) });
-    return taken;
-  }
-
-  counters(_: TunDevice, into: Float64Array): void {
-    into.set([1, 2, 3, 4, 5, 6]);
-  }
-
-  close(): void {
-    this.closings++;
-  }
-
-  /** Puts packets where the kernel's would be, and says so. */
-  arrive(...packets: number[][]): void {
-    const offset = new Int32Array(this.region, 0, 256);
-    const length = new Int32Array(this.region, 1024, 256);
-    const arena = new Uint8Array(this.region, 2048);
-    for (const [i, packet] of packets.entries()) {
-      offset[i] = i * 100;
-      length[i] = packet.length;
-      arena.set(packet, i * 100);
-    }
-    this.onReceive(packets.length);
-  }
-}
-
-/** An open link on a fake addon, and what its host hears. */
-function openLink(mode: 'tun' | 'tap' = 'tun') {
-  const addon = new FakeAddon();
-  const link = new TunLink(addon, addon.device, 'tun0', mode);
-  const heard: string[] = [];
-  const batches: Batch[] = [];
-  const errors: (Error | undefined)[] = [];
-  const host: LinkHost = {
-    clock: new VirtualClock(),
-    random: seededRandom(1),
-    receive: (batch) => {
-      batches.push(batch);
-      heard.push([...batch].map((packet) => [...packet].join(' ')).join(', '));
-    },
-    writable: () => heard.push('writable'),
-    changed: () => heard.push(`changed ${link.up} ${link.mtu}`),
-    closed: (error) => {
-      heard.push('closed');
-      errors.push(error);
-    },
-  };
-  link.open(host);
-  return { addon, link, host, heard, batches, errors };
-}
+import { FakeAddon, openLink } from '../../support/fake-addon.ts';
 
 describe('openTun refuses', () => {
   it.each<[object, string, RegExp]>([
@@ -124,6 +35,20 @@ describe('openTun refuses', () => {
     [{ queue: 0 }, 'ERR_OUT_OF_RANGE', /options\.queue/],
     [{ queue: NaN }, 'ERR_OUT_OF_RANGE', /options\.queue/],
     [{ up: 1 }, 'ERR_INVALID_ARG_TYPE', /options\.up must be a boolean/],
+    [
+      { mode: 'tap', address: 7 },
+      'ERR_INVALID_ARG_TYPE',
+      /options\.address must be a string or a Uint8Array, not number/,
+    ],
+    [{ mode: 'tap', address: '02:00:00:00:00' }, 'ERR_INVALID_ARG_VALUE', /write it like 02:00:00:00:00:01/],
+    [
+      { mode: 'tap', address: '01:00:00:00:00:01' },
+      'ERR_INVALID_ARG_VALUE',
+      /options\.address must be .* not of a group/,
+    ],
+    [{ mode: 'tap', address: '00:00:00:00:00:00' }, 'ERR_INVALID_ARG_VALUE', /not "00:00:00:00:00:00"/],
+    [{ mode: 'tap', address: new Uint8Array(5).fill(2) }, 'ERR_INVALID_ARG_VALUE', /has 6 bytes, not 5/],
+    [{ address: '02:00:00:00:00:01' }, 'ERR_INVALID_ARG_VALUE', /left out: a device of mode 'tun' has none/],
     [{ offload: true }, 'ERR_INVALID_ARG_VALUE', /options\.offload must be 'auto' or false/],
   ])('%j', async (options, code, message) => {
     await expect(openTun(options as TunOptions)).rejects.toMatchObject({
@@ -174,6 +99,7 @@ describe('TunLink', () => {
     expect(tap.address).toHaveLength(6);
     // Unicast, locally administered.
     expect(tap.address![0]! & 3).toBe(2);
+    expect(openLink('tap').link.address).not.toEqual(tap.address);
   });
 
   it('hands over each wake-up as one batch, in one lent memory, and reuses it', () => {
@@ -188,14 +114,21 @@ describe('TunLink', () => {
     expect(batches[1]!.memory[0]).toBe(memory);
   });
 
-  it('hands over clean rows whatever its host did with the last ones', () => {
+  it('hands over the marks of the addon, whatever its host did with the last rows', () => {
     const { addon, heard, batches } = openLink();
-    addon.arrive([1], [2]);
-    batches[0]!.checksum[0] = Checksum.valid;
-    batches[0]!.clear();
+    addon.arriveMarked([
+      { bytes: [1], checksum: Checksum.partial, segmentSize: 1460 },
+      { bytes: [2], checksum: Checksum.valid, segmentSize: 0 },
+    ]);
+    const batch = batches[0]!;
+    expect([...batch.checksum.subarray(0, 2)]).toEqual([Checksum.partial, Checksum.valid]);
+    expect([...batch.segmentSize.subarray(0, 2)]).toEqual([1460, 0]);
+    batch.checksum[1] = Checksum.partial;
+    batch.clear();
     addon.arrive([3], [4]);
     expect(heard.at(-1)).toBe('3, 4');
-    expect([...batches[1]!.checksum.subarray(0, 2)]).toEqual([Checksum.none, Checksum.none]);
+    expect([...batch.checksum.subarray(0, 2)]).toEqual([Checksum.none, Checksum.none]);
+    expect([...batch.segmentSize.subarray(0, 2)]).toEqual([0, 0]);
   });
 
   it('sends each run of packets in one memory with one call', () => {

@@ -19,6 +19,7 @@ const PAGES = [
   'docs/architecture.md',
   'docs/congestion.md',
   'docs/defaults.md',
+  'docs/devices.md',
   'docs/glue.md',
   'docs/node-api.md',
   'docs/packet-scripts.md',
@@ -121,6 +122,13 @@ describe('README.md', () => {
   });
 });
 
+describe('docs/devices.md', () => {
+  // It runs in test/interop/kernel-ethernet.test.ts.
+  it('shows the example', () => {
+    expect(snippets('docs/devices.md')).toEqual([read('examples/veth.mjs')]);
+  });
+});
+
 describe('docs/plan.md', () => {
   it('names tests that exist', () => {
     const named = [...read('docs/plan.md').matchAll(/`((?:unit|rfc|node-api|sim|fuzz|interop|apps)\/[\w/-]+)`/g)].map(
@@ -196,12 +204,16 @@ function refusal(line: string): string {
 }
 
 describe('what the package has of docs', () => {
-  it.each(['docs/congestion.md', 'docs/glue.md', 'docs/packet-scripts.md', 'docs/raw.md', 'README.md'])(
-    '%s names no file that it leaves out',
-    (page) => {
-      expect(read(page).match(/\b(?:src|test)\/[\w./-]+\.ts/g) ?? []).toEqual([]);
-    },
-  );
+  it.each([
+    'docs/congestion.md',
+    'docs/devices.md',
+    'docs/glue.md',
+    'docs/packet-scripts.md',
+    'docs/raw.md',
+    'README.md',
+  ])('%s names no file that it leaves out', (page) => {
+    expect(read(page).match(/\b(?:src|test)\/[\w./-]+\.ts/g) ?? []).toEqual([]);
+  });
 });
 
 describe('docs/defaults.md', () => {

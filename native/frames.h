@@ -1,0 +1,61 @@
+/*
+ * Packets between a device's file and the memory that JavaScript sees: the shapes of both directions, and what is
+ * counted. Knows nothing of JavaScript.
+ */
+#ifndef USERNET_FRAMES_H
+#define USERNET_FRAMES_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  /* Rows of the tables. */
+  MAX_PACKETS = 256,
+  /* Four tables: offsets and lengths (4 bytes a row), segment sizes (2), checksum marks (1). */
+  TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1),
+};
+
+/* Marks of src/buffer/batch.ts. */
+enum checksum_mark { CHECKSUM_NONE, CHECKSUM_VALID, CHECKSUM_PARTIAL };
+
+/* In the order of counters() in src/node/addon.ts. */
+enum counter {
+  RECEIVED,
+  RECEIVED_BYTES,
+  SENT,
+  SENT_BYTES,
+  DROPPED_DOWN,
+  DROPPED_REFUSED,
+  DROPPED_FULL,
+  DROPPED_UNREADABLE,
+  COUNTERS
+};
+
+/* Where the packets of one wake-up go: row i is the packet at packets[offsets[i]]. */
+typedef struct {
+  int32_t *offsets;
+  int32_t *lengths;
+  uint16_t *segment_sizes;
+  uint8_t *checksums;
+  uint8_t *packets;
+  size_t capacity; /* of `packets` */
+} arrivals;
+
+/* Packets as JavaScript lends them for sending: number i begins at bytes[offsets[i]] and has lengths[i] bytes. */
+typedef struct {
+  const uint8_t *bytes;
+  size_t size;
+  const int32_t *offsets;
+  const int32_t *lengths;
+  size_t rows;
+} rows;
+
+/* Row `i` as it is lent: where it begins, or NULL when it does not lie in the memory. */
+static inline const uint8_t *row_bytes(const rows *from, size_t i, size_t *length) {
+  int64_t offset = from->offsets[i];
+  int64_t size = from->lengths[i];
+  if (offset < 0 || size < 0 || offset + size > (int64_t)from->size) return NULL;
+  *length = (size_t)size;
+  return from->bytes + offset;
+}
+
+#endif
