@@ -31,6 +31,8 @@ export class Datagram {
   retained: boolean = false;
   /** Sent to a broadcast or multicast address: no ICMP error, no TCP (RFC 1122 §3.2.2, RFC 9293 §3.9.2.3). */
   group: boolean = false;
+  /** It came in fragments, or with a fragment header: neighbour discovery refuses it (RFC 6980 §5). */
+  fragmented: boolean = false;
   /** Index of the interface it came in by. */
   interfaceIndex: number = 0;
   /** Arrival time in microseconds: read once a batch. */

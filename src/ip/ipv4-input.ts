@@ -9,8 +9,11 @@ import {
   checkIpv4,
   IPV4_HEADER_LENGTH,
   ipv4Destination,
+  ipv4FragmentOffset,
   ipv4HeaderLength,
+  ipv4Identification,
   ipv4IsFragment,
+  ipv4MoreFragments,
   ipv4Protocol,
   ipv4Source,
   ipv4TotalLength,
@@ -25,6 +28,8 @@ import type { Icmp } from './icmp.ts';
 import type { Igmp } from './igmp.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { Fragment } from './reassembly-datagram.ts';
+import type { ReassemblyDrop, Reassembler } from './reassembly.ts';
 
 /** Why an arrived packet went no further: the names it is counted under. */
 export type Ipv4Drop =
@@ -32,8 +37,7 @@ export type Ipv4Drop =
   | Ipv4OptionsFlaw
   | 'ipv4-martian-source'
   | 'ipv4-martian-destination'
-  | 'ipv4-not-for-us'
-  | 'ipv4-fragment';
+  | 'ipv4-not-for-us';
 
 export interface Ipv4InputParts {
   local: LocalAddresses;
@@ -42,11 +46,14 @@ export interface Ipv4InputParts {
   icmp: Icmp;
   igmp: Igmp;
   errors: IcmpErrors;
+  reassembler: Reassembler;
 }
 
 /** IPv4's way in: check, strip, hand on. */
 export class Ipv4Input {
   readonly #parts: Ipv4InputParts;
+  /** The fragment at hand. */
+  readonly #fragment: Fragment = new Fragment();
 
   constructor(parts: Ipv4InputParts) {
     this.#parts = parts;
@@ -63,9 +70,27 @@ export class Ipv4Input {
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
     describe(datagram);
     // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
-    const drop = this.#addressProblem(datagram, iface) ?? bodyProblem(datagram);
+    const drop = this.#addressProblem(datagram, iface) ?? optionsProblem(datagram);
     if (drop !== undefined) return this.#parts.counters.add(drop);
-    this.#handUp(datagram);
+    if (!ipv4IsFragment(view, datagram.packetStart)) return this.#handUp(datagram);
+    const whole = this.#reassembled(datagram);
+    if (whole !== undefined) this.#handUp(whole);
+  }
+
+  /** [S-003] [S-007] RFC 791 §3.2: the whole datagram, when this fragment was what it lacked. */
+  #reassembled(datagram: Datagram): Datagram | undefined {
+    const { packetStart, packetEnd, start } = datagram;
+    const { view } = datagram.memory;
+    const fragment = this.#fragment;
+    fragment.identification = ipv4Identification(view, packetStart);
+    fragment.offset = ipv4FragmentOffset(view, packetStart);
+    fragment.more = ipv4MoreFragments(view, packetStart);
+    fragment.start = start;
+    fragment.end = packetEnd;
+    const flaw = fragment.flaw(start - packetStart);
+    if (flaw === undefined) return this.#parts.reassembler.add(datagram, fragment);
+    this.#parts.counters.add(`ipv4-reassembly-${flaw}` satisfies ReassemblyDrop);
+    return undefined;
   }
 
   #handUp(datagram: Datagram): void {
@@ -124,12 +149,8 @@ function mayLackSource({ source, destination, protocol }: Datagram): boolean {
   return isUnspecified(source) && (isLimitedBroadcast(destination) || protocol === Protocol.IGMP);
 }
 
-function bodyProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
+function optionsProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
   // [S-002] [S-011] [MUST-50] RFC 791 §3.1, RFC 7126: unknown ones are read over. They stay readable between the fixed header and `start`.
-  const flaw =
-    start === packetStart + IPV4_HEADER_LENGTH
-      ? undefined
-      : checkIpv4Options(view, packetStart + IPV4_HEADER_LENGTH, start);
-  if (flaw !== undefined) return flaw;
-  return ipv4IsFragment(view, packetStart) ? 'ipv4-fragment' : undefined;
+  const options = packetStart + IPV4_HEADER_LENGTH;
+  return start === options ? undefined : checkIpv4Options(view, options, start);
 }

@@ -112,8 +112,8 @@ export class Stack {
     this.wheel = new TimerWheel(this.clock);
     this.#housekeeping = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
-    const { clock, random, counters } = this;
-    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping });
+    const { clock, random, counters, budget } = this;
+    this.ip = new Ip({ clock, random, counters, budget, host: this.#ipHost(), timers: this.#housekeeping });
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
     this.raw = new StackRaw(this.#rawHost());
@@ -250,6 +250,7 @@ export class Stack {
     this.#closed = true;
     this.wheel.close();
     this.#housekeeping.close();
+    this.ip.close();
     this.#alive.cancel();
     this.#blocked.clear();
     const ends = this.interfaces.map((iface) => iface.detach());
