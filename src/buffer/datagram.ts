@@ -33,6 +33,8 @@ export class Datagram {
   group: boolean = false;
   /** The frame that it came in was sent to a group or to all, on a link that has such frames. */
   linkGroup: boolean = false;
+  /** It came in fragments, or with a fragment header: neighbour discovery refuses it (RFC 6980 §5). */
+  fragmented: boolean = false;
   /** Index of the interface it came in by. */
   interfaceIndex: number = 0;
   /** Arrival time in microseconds: read once a batch. */

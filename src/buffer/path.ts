@@ -10,6 +10,8 @@ export interface SendOptions {
   trafficClass: number;
   /** IPv4 options, at most 40 bytes; padded here to a multiple of four. Left out of IPv6. */
   options?: Uint8Array | undefined;
+  /** Routers may cut it up (IPv4 without DF): for what follows no path MTU. Default false. */
+  fragmentable?: boolean;
 }
 
 /**
@@ -27,6 +29,8 @@ export interface Path {
   readonly mtu: number;
   /** Largest IP packet that the interface takes, in bytes. */
   readonly linkMtu: number;
+  /** Longest message with its transport header, sent in fragments if need be, in bytes. */
+  readonly longest: number;
   /** Bytes of IP header in front of the transport header: 20 or 40. */
   readonly headerLength: number;
   /** The link completes `partial` checksums. */
@@ -58,6 +62,14 @@ export interface Path {
    * The packet is the queue's one shared object: fill it, `prepend` the transport header and `send` it before the next `reserve`.
    */
   reserve(length: number): Packet | undefined;
+  /**
+   * The same for a message of up to `longest` bytes with its transport header: where it is longer than the path's MTU it is
+   * sent in fragments. All have room, or none is queued.
+   *
+   * @param header bytes of the transport header in front of the message. Where `headerLength`, it and the message are more
+   * than `mtu`, the checksum must be complete.
+   */
+  reserveMessage(length: number, header: number): Packet | undefined;
   /** Writes the IP header in front and queues the packet for the next flush. */
   send(packet: Packet, protocol: number, options: SendOptions): void;
   /** Queues a packet that has its IP header already. */

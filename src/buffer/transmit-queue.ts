@@ -69,16 +69,28 @@ export class TransmitQueue {
   }
 
   /**
+   * Whether there is room for so many packets with `payloadLength` bytes in all, counted where there is none: for those
+   * that go together or not at all.
+   */
+  admits(payloadLength: number, packets: number): boolean {
+    if (this.bytes + packets * HEADROOM + payloadLength <= this.limit || this.bytes === 0) return true;
+    this.refused++;
+    return false;
+  }
+
+  /**
    * Begins a packet: `[start, end)` is room for `payloadLength` bytes, with `HEADROOM` bytes in front of it. The bytes
    * hold whatever was there. Returns undefined, and counts it, when the limit is reached. The object is the same every
    * time and valid until `commit` or `cancel`, one of which must follow.
+   *
+   * @param admitted it is one of those that `admits` has said yes to
    */
-  reserve(payloadLength: number): Packet | undefined {
+  reserve(payloadLength: number, admitted: boolean = false): Packet | undefined {
     if (this.#slotEnd !== 0) throw new Error('reserve before the last packet was committed or cancelled');
     if (payloadLength > LARGEST_PAYLOAD) throw new Error(`a packet of ${payloadLength} bytes cannot be reserved`);
     const size = HEADROOM + payloadLength;
     // A queue that is empty takes a packet whatever its limit: otherwise the packet could never go.
-    if (this.bytes + size > this.limit && this.bytes > 0) {
+    if (this.bytes + size > this.limit && this.bytes > 0 && !admitted) {
       this.refused++;
       return undefined;
     }

@@ -18,7 +18,6 @@ import {
 } from '../wire/icmp.ts';
 import type { IcmpFlaw } from '../wire/icmp.ts';
 import {
-  IPV4_HEADER_LENGTH,
   ipv4Destination,
   ipv4FragmentOffset,
   ipv4HeaderLength,
@@ -31,6 +30,7 @@ import type { IpHost } from './host.ts';
 import { meaningOf } from './icmp-codes.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { IpOutput } from './output.ts';
+import type { PathMtuCache } from './path-mtu-cache.ts';
 import type { ReturnWays } from './return-ways.ts';
 
 /** Why an ICMP message had no effect: the names it is counted under. */
@@ -45,7 +45,6 @@ export type IcmpDrop =
   | 'icmp-quoted-fragment'
   | 'icmp-error-not-ours'
   | 'icmp-reply-no-route'
-  | 'icmp-reply-too-large'
   | 'icmp-reply-queue-full';
 
 /** The length field of RFC 4884 §4 counts words of four bytes; it lies in the header's sixth byte. */
@@ -55,6 +54,7 @@ export interface IcmpParts {
   ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
+  pathMtus: PathMtuCache;
   counters: Counters;
   host: IpHost;
 }
@@ -64,7 +64,8 @@ export class Icmp {
   readonly #parts: IcmpParts;
   /** The one description of an arrived error, rewritten for each. */
   readonly #error: IcmpError = new IcmpError(allocateMemory(0));
-  readonly #replyOptions: SendOptions = { ttl: 64, trafficClass: 0 };
+  /** As Linux, without DF: no transport would follow a path MTU. */
+  readonly #replyOptions: SendOptions = { ttl: 64, trafficClass: 0, fragmentable: true };
 
   constructor(parts: IcmpParts) {
     this.#parts = parts;
@@ -105,13 +106,12 @@ export class Icmp {
 
   // [S-018] RFC 1122 §3.2.2.6: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): IcmpDrop | undefined {
-    const { ways, output } = this.#parts;
+    const { ways, output, pathMtus } = this.#parts;
     const { memory, start, length } = datagram;
     const way = ways.wayBack(datagram);
     if (way === undefined) return 'icmp-reply-no-route';
     const { interface: iface, nextHop } = way;
-    if (IPV4_HEADER_LENGTH + length > iface.mtu) return 'icmp-reply-too-large';
-    const packet = iface.queue.reserve(length);
+    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtu));
     if (packet === undefined) return 'icmp-reply-queue-full';
     const { bytes, view } = packet.memory;
     const at = packet.start;

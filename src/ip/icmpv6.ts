@@ -15,6 +15,7 @@ import {
   writeIcmpv6Checksum,
 } from '../wire/icmpv6.ts';
 import type { Icmpv6Flaw } from '../wire/icmpv6.ts';
+import { fragmentNextHeader, fragmentOffset, IPV6_FRAGMENT_HEADER_LENGTH } from '../wire/ipv6-fragment.ts';
 import { IPV6_HEADER_LENGTH, ipv6DestinationAt, ipv6NextHeader, ipv6SourceAt, ipv6TotalLength } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
@@ -24,6 +25,7 @@ import type { Memberships } from './memberships.ts';
 import { Mld } from './mld.ts';
 import type { MldDrop } from './mld.ts';
 import type { IpOutput } from './output.ts';
+import type { PathMtuCache } from './path-mtu-cache.ts';
 import type { ReturnWays } from './return-ways.ts';
 
 /** Why an ICMPv6 message had no effect: the names it is counted under. */
@@ -36,19 +38,22 @@ export type Icmpv6Drop =
   | 'icmpv6-echo-reply-unexpected'
   | 'icmpv6-group-ignored'
   | 'icmpv6-error-not-ours'
+  | 'icmpv6-quoted-fragment'
   | 'icmpv6-reply-no-route'
-  | 'icmpv6-reply-too-large'
   | 'icmpv6-reply-queue-full';
 
 export interface Icmpv6Parts {
   ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
+  pathMtus: PathMtuCache;
   counters: Counters;
   host: IpHost;
   memberships: Memberships;
 }
 
+/** What stands behind the quoted headers at least: ports, and TCP's sequence number. */
+const SHORTEST_QUOTE = 8;
 /** The length field of RFC 4884 §4.1 counts words of eight bytes; it is the header's fifth byte. */
 const QUOTE_LENGTH = 4;
 
@@ -106,14 +111,13 @@ export class Icmpv6 {
 
   // [S-047] RFC 4443 §4.2: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): Icmpv6Drop | undefined {
-    const { ways, output } = this.#parts;
+    const { ways, output, pathMtus } = this.#parts;
     const { memory, start, length } = datagram;
     const way = ways.wayBack(datagram);
     const source = way && ways.sourceFor(datagram, way.interface);
     if (way === undefined || source === undefined) return 'icmpv6-reply-no-route';
     const { interface: iface, nextHop } = way;
-    if (IPV6_HEADER_LENGTH + length > iface.mtu) return 'icmpv6-reply-too-large';
-    const packet = iface.queue.reserve(length);
+    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtu));
     if (packet === undefined) return 'icmpv6-reply-queue-full';
     const { bytes, view } = packet.memory;
     const at = packet.start;
@@ -127,8 +131,8 @@ export class Icmpv6 {
     return undefined;
   }
 
-  // [S-047] RFC 4443 §2.4 (d): to the transport that the quoted header names. We send no extension headers, so it stands
-  // right behind the fixed header. An error of unknown type is passed on too (§2.4 (a)).
+  // [S-047] RFC 4443 §2.4 (d): to the transport that the quoted header names. Of extension headers we send one with
+  // fragments, else it stands right behind the fixed header. An error of unknown type is passed on too (§2.4 (a)).
   #report(datagram: Datagram, type: number): Icmpv6Drop | undefined {
     // An error is for the one host whose packet it is about.
     if (datagram.group) return 'icmpv6-group-ignored';
@@ -154,12 +158,29 @@ export class Icmpv6 {
     error.mtu = type === Icmpv6Type.PACKET_TOO_BIG ? icmpv6Rest(view, start) : 0;
     error.protocol = ipv6NextHeader(view, quote);
     error.start = quote + IPV6_HEADER_LENGTH;
+    if (error.protocol === Protocol.IPV6_FRAG) {
+      // A fragment that is not the first carries no ports.
+      if (fragmentOffset(view, error.start) !== 0) return 'icmpv6-quoted-fragment';
+      error.protocol = fragmentNextHeader(view, error.start);
+      error.start += IPV6_FRAGMENT_HEADER_LENGTH;
+    }
     error.length = quoteEnd(datagram, quote, type) - error.start;
+    if (error.length < SHORTEST_QUOTE) return 'icmpv6-bad-quote';
     error.quotedLength = ipv6TotalLength(view, quote);
     error.now = datagram.now;
-    this.#parts.host.icmpError(error);
+    if (isReplyTooBig(error)) this.#parts.pathMtus.limit(error.destination, error.mtu);
+    else this.#parts.host.icmpError(error);
     return undefined;
   }
+}
+
+/**
+ * A router says that an echo reply was too big, and may be right: [S-053] RFC 8201 §4. Nobody keeps what was sent; who forges
+ * it wins no more than packets of 1280 bytes.
+ */
+function isReplyTooBig({ memory: { view }, type, protocol, start, mtu, quotedLength }: IcmpError): boolean {
+  if (type !== Icmpv6Type.PACKET_TOO_BIG || protocol !== Protocol.ICMPV6) return false;
+  return icmpType(view, start) === Icmpv6Type.ECHO_REPLY && mtu < quotedLength;
 }
 
 /**

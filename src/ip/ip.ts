@@ -2,6 +2,7 @@ import type { Binding } from '../buffer/binding.ts';
 import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
 import { Datagram } from '../buffer/datagram.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -11,12 +12,14 @@ import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { EtherType } from '../wire/ethernet.ts';
-import { IcmpUnreachable } from '../wire/icmp.ts';
+import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
 import { Forwarder } from './forward.ts';
 import type { Forwarding } from './forward.ts';
 import { isGroupMac } from '../wire/mac.ts';
 import type { AddressConflict } from './arp-conflicts.ts';
 import { EthernetPort } from './ethernet-port.ts';
+import { FragmentIdentifications } from './fragment-identification.ts';
+import { FragmentOutput } from './fragment-output.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
@@ -39,6 +42,7 @@ import { PathMtuCache } from './path-mtu-cache.ts';
 import { PathFinder } from './path-finder.ts';
 import type { IpPath } from './path.ts';
 import { IcmpRateLimit } from './rate-limit.ts';
+import { Reassembler } from './reassembly.ts';
 import { ReturnWays } from './return-ways.ts';
 import { RoutingTable } from './routes.ts';
 
@@ -46,6 +50,8 @@ export interface IpOptions {
   clock: Clock;
   random: Random;
   counters: Counters;
+  /** What waits to be complete counts here. */
+  budget: MemoryBudget;
   host: IpHost;
   /** Timers of IP's own housekeeping: none of them is unrest, none keeps the process alive. */
   timers: TimerWheel;
@@ -73,12 +79,13 @@ export class Ip {
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
   readonly #forwarder: Forwarder;
+  readonly #reassembler: Reassembler;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
 
   constructor(options: IpOptions) {
-    const { clock, random, counters, host, timers } = options;
+    const { clock, random, counters, budget, host, timers } = options;
     this.#host = host;
     this.#options = options;
     this.#failure = new NeighbourFailure(host);
@@ -93,28 +100,34 @@ export class Ip {
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });
     this.#ways = ways;
-    const output4 = new Ipv4Output();
-    const output6 = new Ipv6Output();
+    const identifications = new FragmentIdentifications(random);
+    const fragments = new FragmentOutput(identifications);
+    const output4 = new Ipv4Output(fragments, identifications);
+    const output6 = new Ipv6Output(fragments);
     const memberships = new Memberships({ clock, random, counters, timers, output6 });
     this.memberships = memberships;
     const pathMtus = new PathMtuCache(clock, counters);
     this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs: { 4: output4, 6: output6 } });
+    const expired = (first: Datagram): void => this.#reassemblyExpired(first);
+    const reassembler = new Reassembler({ random, counters, budget, timers, expired });
+    this.#reassembler = reassembler;
     const limit = new IcmpRateLimit(random, clock.now());
-    const parts = { ways, local, output: output4, counters, limit, host };
+    const parts = { ways, local, output: output4, pathMtus, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
-    const parts6 = { ways, local, output: output6, counters, limit, host };
+    const parts6 = { ways, local, output: output6, pathMtus, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
     const [errors, errors6] = [this.#errors, this.#errors6];
     const drain = (iface: NetworkInterface): void => host.drain(iface);
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
     this.#forwarder = forwarder;
-    this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp });
+    this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp, reassembler });
     this.#input6 = new Ipv6Input({
       ...parts6,
       errors: errors6,
       forwarder,
       icmp: new Icmpv6({ ...parts6, memberships }),
+      reassembler,
     });
   }
 
@@ -231,6 +244,7 @@ export class Ip {
     datagram.checksum = checksum;
     datagram.segmentSize = segmentSize;
     datagram.retained = retained;
+    datagram.fragmented = false;
     datagram.interfaceIndex = iface.index;
     datagram.now = now;
     const rest = offset + length - start;
@@ -326,6 +340,16 @@ export class Ip {
     const holder = this.local.holder(address);
     if (holder === undefined) return;
     throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
+  }
+
+  /** Lets go of what waits to be complete: the stack has ended. */
+  close(): void {
+    this.#reassembler.clear();
+  }
+
+  #reassemblyExpired(first: Datagram): void {
+    const errors = first.version === 4 ? this.#errors : this.#errors6;
+    errors.sendTimeExceeded(first, TimeExceeded.REASSEMBLY);
   }
 
   #changed(): void {

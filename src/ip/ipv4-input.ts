@@ -9,8 +9,11 @@ import {
   checkIpv4,
   IPV4_HEADER_LENGTH,
   ipv4Destination,
+  ipv4FragmentOffset,
   ipv4HeaderLength,
+  ipv4Identification,
   ipv4IsFragment,
+  ipv4MoreFragments,
   ipv4Protocol,
   ipv4Source,
   ipv4TotalLength,
@@ -27,6 +30,8 @@ import type { Igmp } from './igmp.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { isReserved, isThisNetwork } from './special-addresses.ts';
+import { Fragment } from './reassembly-datagram.ts';
+import type { ReassemblyDrop, Reassembler } from './reassembly.ts';
 
 /** Why an arrived packet went no further: the names it is counted under. */
 export type Ipv4Drop =
@@ -36,8 +41,7 @@ export type Ipv4Drop =
   | 'ipv4-martian-destination'
   | 'ipv4-not-for-us'
   | 'ipv4-other-interface'
-  | 'ipv4-unicast-in-group-frame'
-  | 'ipv4-fragment';
+  | 'ipv4-unicast-in-group-frame';
 
 export interface Ipv4InputParts {
   local: LocalAddresses;
@@ -47,11 +51,14 @@ export interface Ipv4InputParts {
   igmp: Igmp;
   errors: IcmpErrors;
   forwarder: Forwarder;
+  reassembler: Reassembler;
 }
 
 /** IPv4's way in: check, strip, hand on. */
 export class Ipv4Input {
   readonly #parts: Ipv4InputParts;
+  /** The fragment at hand. */
+  readonly #fragment: Fragment = new Fragment();
 
   constructor(parts: Ipv4InputParts) {
     this.#parts = parts;
@@ -68,11 +75,31 @@ export class Ipv4Input {
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
     describe(datagram);
     // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
-    const drop = this.#addressProblem(datagram, iface) ?? bodyProblem(datagram);
-    if (drop === undefined) return this.#handUp(datagram);
-    const { forwarder, counters } = this.#parts;
-    if (drop === 'ipv4-not-for-us' && forwarder.enabled.ipv4) forwarder.input(iface, datagram);
-    else counters.add(drop);
+    const drop = this.#addressProblem(datagram, iface) ?? optionsProblem(datagram);
+    if (drop !== undefined) {
+      const { forwarder, counters } = this.#parts;
+      if (drop === 'ipv4-not-for-us' && forwarder.enabled.ipv4) return forwarder.input(iface, datagram);
+      return counters.add(drop);
+    }
+    if (!ipv4IsFragment(view, datagram.packetStart)) return this.#handUp(datagram);
+    const whole = this.#reassembled(datagram);
+    if (whole !== undefined) this.#handUp(whole);
+  }
+
+  /** [S-003] [S-007] RFC 791 §3.2: the whole datagram, when this fragment was what it lacked. */
+  #reassembled(datagram: Datagram): Datagram | undefined {
+    const { packetStart, packetEnd, start } = datagram;
+    const { view } = datagram.memory;
+    const fragment = this.#fragment;
+    fragment.identification = ipv4Identification(view, packetStart);
+    fragment.offset = ipv4FragmentOffset(view, packetStart);
+    fragment.more = ipv4MoreFragments(view, packetStart);
+    fragment.start = start;
+    fragment.end = packetEnd;
+    const flaw = fragment.flaw(start - packetStart);
+    if (flaw === undefined) return this.#parts.reassembler.add(datagram, fragment);
+    this.#parts.counters.add(`ipv4-reassembly-${flaw}` satisfies ReassemblyDrop);
+    return undefined;
   }
 
   #handUp(datagram: Datagram): void {
@@ -135,12 +162,8 @@ function mayLackSource({ source, destination, protocol }: Datagram): boolean {
   return isUnspecified(source) && (isLimitedBroadcast(destination) || protocol === Protocol.IGMP);
 }
 
-function bodyProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
+function optionsProblem({ memory: { view }, packetStart, start }: Datagram): Ipv4Drop | undefined {
   // [S-002] [S-011] [MUST-50] RFC 791 §3.1, RFC 7126: unknown ones are read over. They stay readable between the fixed header and `start`.
-  const flaw =
-    start === packetStart + IPV4_HEADER_LENGTH
-      ? undefined
-      : checkIpv4Options(view, packetStart + IPV4_HEADER_LENGTH, start);
-  if (flaw !== undefined) return flaw;
-  return ipv4IsFragment(view, packetStart) ? 'ipv4-fragment' : undefined;
+  const options = packetStart + IPV4_HEADER_LENGTH;
+  return start === options ? undefined : checkIpv4Options(view, options, start);
 }

@@ -3,11 +3,26 @@ import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { paddedLength, writeIpv4Options } from '../wire/ipv4-options.ts';
 import { IPV4_HEADER_LENGTH, writeIpv4Header } from '../wire/ipv4.ts';
+import type { FragmentIdentifications } from './fragment-identification.ts';
+import type { FragmentOutput } from './fragment-output.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { IpOutput } from './output.ts';
 
 /** Puts IPv4 headers in front of packets and queues them. */
 export class Ipv4Output implements IpOutput {
+  readonly #fragments: FragmentOutput;
+  readonly #identifications: FragmentIdentifications;
+
+  constructor(fragments: FragmentOutput, identifications: FragmentIdentifications) {
+    this.#fragments = fragments;
+    this.#identifications = identifications;
+  }
+
+  reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined {
+    if (IPV4_HEADER_LENGTH + length <= mtu) return iface.queue.reserve(length);
+    return this.#fragments.reserve(iface, length, mtu, 4);
+  }
+
   send(
     iface: NetworkInterface,
     packet: Packet,
@@ -17,15 +32,20 @@ export class Ipv4Output implements IpOutput {
     protocol: number,
     options: SendOptions,
   ): void {
+    if (this.#fragments.holds(packet)) {
+      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options);
+    }
     const { options: own } = options;
     const headerLength = IPV4_HEADER_LENGTH + (own === undefined ? 0 : paddedLength(own));
     const start = packet.prepend(headerLength);
-    // DF is always set: nothing here fragments, and path MTU discovery needs it ([S-052]). Such a datagram is atomic,
-    // and its identification means nothing ([S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it
-    // keeps no state and tells an observer nothing.
-    const { ttl, trafficClass } = options;
+    // DF is set in what is not cut up here: path MTU discovery needs it ([S-052]). Such a datagram is atomic, and its
+    // identification means nothing ([S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it keeps no
+    // state and tells an observer nothing.
+    const { ttl, trafficClass, fragmentable = false } = options;
+    const id = fragmentable ? this.#identifications.next(source, destination, protocol) : 0;
     const { view } = packet.memory;
-    writeIpv4Header(view, start, source.d, destination.d, protocol, packet.length, ttl, trafficClass, 0, true);
+    const { length } = packet;
+    writeIpv4Header(view, start, source.d, destination.d, protocol, length, ttl, trafficClass, id, !fragmentable);
     if (own !== undefined) writeIpv4Options(view, start, own);
     iface.transmit(packet, nextHop);
   }

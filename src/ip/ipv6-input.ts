@@ -1,10 +1,19 @@
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import { isIpv4Mapped, isLoopback, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
-import { checkExtensions, ExtensionChain, ParameterProblem } from '../wire/ipv6-extensions.ts';
+import { checkExtensions, ExtensionChain, hasUpperLayerHeader, ParameterProblem } from '../wire/ipv6-extensions.ts';
 import type { Ipv6ExtensionFlaw } from '../wire/ipv6-extensions.ts';
 import {
+  fragmentIdentification,
+  fragmentMore,
+  fragmentOffset,
+  IPV6_FRAGMENT_HEADER_LENGTH,
+  IPV6_FRAGMENT_OFFSET_FIELD,
+} from '../wire/ipv6-fragment.ts';
+import {
   checkIpv6,
+  IPV6_HEADER_LENGTH,
+  IPV6_PAYLOAD_LENGTH,
   ipv6DestinationAt,
   ipv6HopLimit,
   ipv6SourceAt,
@@ -19,6 +28,9 @@ import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import type { Icmpv6 } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { Fragment } from './reassembly-datagram.ts';
+import type { FragmentFlaw } from './reassembly-datagram.ts';
+import type { ReassemblyDrop, Reassembler } from './reassembly.ts';
 
 /** Why an arrived packet went no further: the names it is counted under. */
 export type Ipv6Drop =
@@ -30,7 +42,8 @@ export type Ipv6Drop =
   | 'ipv6-not-for-us'
   | 'ipv6-other-interface'
   | 'ipv6-unicast-in-group-frame'
-  | 'ipv6-fragment'
+  | 'ipv6-reassembly-nested'
+  | 'ipv6-reassembly-incomplete-headers'
   | 'ipv6-no-next-header';
 
 export interface Ipv6InputParts {
@@ -40,6 +53,7 @@ export interface Ipv6InputParts {
   icmp: Icmpv6;
   errors: Icmpv6Errors;
   forwarder: Forwarder;
+  reassembler: Reassembler;
 }
 
 /** IPv6's way in: check, strip, hand on. */
@@ -47,6 +61,8 @@ export class Ipv6Input {
   readonly #parts: Ipv6InputParts;
   /** What the extension headers of the packet at hand say: rewritten for each. */
   readonly #chain: ExtensionChain = new ExtensionChain();
+  /** The fragment at hand. */
+  readonly #fragment: Fragment = new Fragment();
 
   constructor(parts: Ipv6InputParts) {
     this.#parts = parts;
@@ -61,11 +77,58 @@ export class Ipv6Input {
     const flaw = checkIpv6(view, datagram.packetStart, length);
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
     describe(datagram);
-    const drop = this.#addressProblem(datagram, iface) ?? this.#extensionProblem(datagram);
-    if (drop === undefined) return this.#handUp(datagram);
-    const { forwarder, counters } = this.#parts;
-    if (drop === 'ipv6-not-for-us' && forwarder.enabled.ipv6) forwarder.input(iface, datagram);
-    else counters.add(drop);
+    const drop = this.#addressProblem(datagram, iface);
+    if (drop !== undefined) {
+      const { forwarder, counters } = this.#parts;
+      if (drop === 'ipv6-not-for-us' && forwarder.enabled.ipv6) return forwarder.input(iface, datagram);
+      return counters.add(drop);
+    }
+    this.#process(datagram);
+  }
+
+  /** Extension headers and what follows them; of a whole datagram again, when its fragments are together. */
+  #process(datagram: Datagram): void {
+    const drop = this.#extensionProblem(datagram);
+    if (drop !== undefined) return this.#parts.counters.add(drop);
+    if (datagram.protocol !== Protocol.IPV6_FRAG) return this.#handUp(datagram);
+    const whole = this.#reassembled(datagram);
+    if (whole !== undefined) this.#process(whole);
+  }
+
+  /** [S-044] RFC 8200 §4.5: the whole datagram, when this fragment was what it lacked. */
+  #reassembled(datagram: Datagram): Datagram | undefined {
+    const { packetStart, packetEnd, start } = datagram;
+    const { view } = datagram.memory;
+    const { counters, errors, reassembler } = this.#parts;
+    const fragment = this.#fragment;
+    fragment.identification = fragmentIdentification(view, start);
+    fragment.offset = fragmentOffset(view, start);
+    fragment.more = fragmentMore(view, start);
+    fragment.start = start + IPV6_FRAGMENT_HEADER_LENGTH;
+    fragment.end = packetEnd;
+    fragment.nextHeaderAt = this.#chain.nextHeaderAt;
+    const flaw = fragment.flaw(start - packetStart - IPV6_HEADER_LENGTH);
+    if (flaw !== undefined) {
+      this.#tellFlaw(datagram, flaw);
+      return undefined;
+    }
+    if (fragment.offset === 0 && !hasUpperLayerHeader(view, packetStart, packetEnd, this.#chain)) {
+      // RFC 8200 §4.5, RFC 7112 §5: what fragments may hide from filters.
+      counters.add('ipv6-reassembly-incomplete-headers' satisfies Ipv6Drop);
+      errors.sendParameterProblem(datagram, ParameterProblem.INCOMPLETE_HEADER_CHAIN, 0, false);
+      return undefined;
+    }
+    return reassembler.add(datagram, fragment);
+  }
+
+  /** RFC 8200 §4.5: of two flaws the sender is told, with a pointer to the field. */
+  #tellFlaw(datagram: Datagram, flaw: FragmentFlaw): void {
+    const { counters, errors } = this.#parts;
+    counters.add(`ipv6-reassembly-${flaw}` satisfies ReassemblyDrop);
+    if (flaw === 'empty') return;
+    const field = datagram.start - datagram.packetStart + IPV6_FRAGMENT_OFFSET_FIELD;
+    const pointer = flaw === 'unaligned' ? IPV6_PAYLOAD_LENGTH : field;
+    errors.sendParameterProblem(datagram, ParameterProblem.ERRONEOUS_FIELD, pointer, false);
   }
 
   #handUp(datagram: Datagram): void {
@@ -120,7 +183,9 @@ export class Ipv6Input {
       this.#parts.errors.sendParameterProblem(datagram, chain.code, chain.pointer, chain.tellGroups);
       return flaw;
     }
-    if (chain.protocol === Protocol.IPV6_FRAG) return 'ipv6-fragment';
+    // No sender cuts a fragment, and to follow them would have no end.
+    if (chain.protocol === Protocol.IPV6_FRAG && datagram.fragmented) return 'ipv6-reassembly-nested';
+    if (chain.atomic) datagram.fragmented = true;
     // RFC 8200 §4.7: nothing follows, and nobody is told.
     return chain.protocol === Protocol.IPV6_NONXT ? 'ipv6-no-next-header' : undefined;
   }

@@ -2,11 +2,23 @@ import type { Packet } from '../buffer/packet.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { IPV6_HEADER_LENGTH, writeIpv6Header } from '../wire/ipv6.ts';
+import type { FragmentOutput } from './fragment-output.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { IpOutput } from './output.ts';
 
 /** Puts IPv6 headers in front of packets and queues them. */
 export class Ipv6Output implements IpOutput {
+  readonly #fragments: FragmentOutput;
+
+  constructor(fragments: FragmentOutput) {
+    this.#fragments = fragments;
+  }
+
+  reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined {
+    if (IPV6_HEADER_LENGTH + length <= mtu) return iface.queue.reserve(length);
+    return this.#fragments.reserve(iface, length, mtu, 6);
+  }
+
   send(
     iface: NetworkInterface,
     packet: Packet,
@@ -16,6 +28,9 @@ export class Ipv6Output implements IpOutput {
     protocol: number,
     options: SendOptions,
   ): void {
+    if (this.#fragments.holds(packet)) {
+      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options);
+    }
     const payloadLength = packet.length;
     const start = packet.prepend(IPV6_HEADER_LENGTH);
     const { ttl, trafficClass } = options;

@@ -6,7 +6,13 @@ import type { NetworkInterface } from './interface.ts';
 /** One IP version's way out: what paths and ICMP use of it. */
 export interface IpOutput {
   /**
-   * Sends the packet that `iface.queue.reserve` gave: header in front, and on to the neighbour.
+   * Room for a message of `length` bytes: for one packet, or a place to build it in that is then sent in fragments.
+   *
+   * @param mtu largest packet, in bytes
+   */
+  reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined;
+  /**
+   * Sends the packet that `reserve` or `iface.queue.reserve` gave: header in front, and on to the neighbour.
    *
    * @param nextHop the gateway, or `destination` itself when that is on the link
    */

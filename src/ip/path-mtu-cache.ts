@@ -1,6 +1,6 @@
 import type { Counters } from '../buffer/counters.ts';
 import type { Clock } from '../time/clock.ts';
-import type { Address } from '../wire/address.ts';
+import type { Address, AddressRegister } from '../wire/address.ts';
 
 /** Destinations remembered at once; the one that was learnt longest ago goes first. */
 const CAPACITY = 1024;
@@ -40,7 +40,7 @@ export class PathMtuCache {
   }
 
   /** No packet above `mtu` bytes gets to `remote`. A larger value than is known says nothing: it never raises. */
-  limit(remote: Address, mtu: number): void {
+  limit(remote: Address | AddressRegister, mtu: number): void {
     const known = this.find(remote);
     const believed = Math.max(mtu, SMALLEST[remote.family]);
     if (known !== undefined && believed >= known.mtu) return;
@@ -54,13 +54,18 @@ export class PathMtuCache {
   }
 
   /** What is known of the path to `remote`, if it is not too old. Valid while `generation` stays and `holds` is true. */
-  find(remote: Address): LearntMtu | undefined {
+  find(remote: Address | AddressRegister): LearntMtu | undefined {
     if (this.#entries.size === 0) return undefined;
     const key = remote.toString();
     const entry = this.#entries.get(key);
     if (entry === undefined || this.holds(entry)) return entry;
     this.#entries.delete(key);
     return undefined;
+  }
+
+  /** The largest packet that is known to get to `remote` by a link, in bytes. */
+  mtuTo(remote: Address | AddressRegister, linkMtu: number): number {
+    return Math.min(linkMtu, this.find(remote)?.mtu ?? linkMtu);
   }
 
   /** Is this not too old yet? */

@@ -11,6 +11,9 @@ import type { IpOutput } from './output.ts';
 import type { LearntMtu, PathMtuCache } from './path-mtu-cache.ts';
 import type { Route, RoutingTable } from './routes.ts';
 
+/** What a length field of 16 bits can say. */
+const LONGEST = 65_535;
+
 /** What a path needs of IP. */
 export interface PathContext {
   readonly routes: RoutingTable;
@@ -57,6 +60,7 @@ export class IpPath implements Path {
   readonly local: Address;
   readonly remote: Address;
   readonly headerLength: number;
+  readonly longest: number;
   readonly #context: PathContext;
   readonly #output: IpOutput;
   /** The interface of the route in use; the last one when there is no route at the moment. */
@@ -75,6 +79,8 @@ export class IpPath implements Path {
     this.local = local;
     this.remote = remote;
     this.headerLength = remote.family === 4 ? IPV4_HEADER_LENGTH : IPV6_HEADER_LENGTH;
+    // RFC 791 §3.1: the length of IPv4 counts its header, that of IPv6 does not (RFC 8200 §3).
+    this.longest = remote.family === 4 ? LONGEST - IPV4_HEADER_LENGTH : LONGEST;
     this.#context = context;
     this.#output = context.outputs[remote.family];
     this.#interface = way.interface;
@@ -155,6 +161,13 @@ export class IpPath implements Path {
   reserve(length: number): Packet | undefined {
     if (this.#problem !== undefined) return undefined;
     return this.#interface.queue.reserve(length);
+  }
+
+  reserveMessage(length: number, header: number): Packet | undefined {
+    if (this.#problem !== undefined) return undefined;
+    const packet = this.#output.reserve(this.#interface, header + length, this.mtu);
+    packet?.prepend(-header);
+    return packet;
   }
 
   send(packet: Packet, protocol: number, options: SendOptions): void {

@@ -18,7 +18,7 @@ export function sendPayload(
   checksumOffset: number | undefined,
   options: SendOptions,
 ): boolean {
-  const packet = path.reserve(length);
+  const packet = path.reserveMessage(length, 0);
   if (packet === undefined) return false;
   const { bytes, view } = packet.memory;
   const { start } = packet;

@@ -130,7 +130,7 @@ export class PingSocket {
    *
    * @returns its number, from 1 to 65,535 and then from 0 on; undefined when the interface's queue is full: nothing was sent
    * then, and `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (longer than the path's MTU), `ENETUNREACH`, `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present),
+   * @throws `EMSGSIZE` (more than 65,507 bytes over IPv4, 65,527 over IPv6), `ENETUNREACH`, `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present),
    * `EBADF` (closed); `ERR_INVALID_ARG_TYPE`
    */
   send(data: Uint8Array | readonly Uint8Array[]): number | undefined {
@@ -139,9 +139,9 @@ export class PingSocket {
     const path = this.#ways.to(this.remoteAddress, this.#options.broadcast);
     this.#localAddress = path.local;
     const length = ICMP_HEADER_LENGTH + lengthOf(data);
-    if (length + path.headerLength > path.mtu) {
-      const most = path.mtu - path.headerLength - ICMP_HEADER_LENGTH;
-      throw this.#ways.refused('EMSGSIZE', path.remote, `at most ${most} bytes of data on this path`);
+    if (length > path.longest) {
+      const most = path.longest - ICMP_HEADER_LENGTH;
+      throw this.#ways.refused('EMSGSIZE', path.remote, `at most ${most} bytes of data`);
     }
     const sequence = (this.#sequence + 1) & 0xffff;
     const options = this.#sendOptions;
@@ -225,6 +225,7 @@ export class PingSocket {
       this.#host.counters.add('ping-receive-buffer-full');
       return true;
     }
+    this.#followMtu(error);
     const { code, type, icmpCode, mtu, now, reporter: register, interfaceIndex } = error;
     const told = systemError(code, 'ping', { address: this.remoteAddress.toString() });
     const timeExceeded = type === (this.family === 4 ? IcmpType.TIME_EXCEEDED : Icmpv6Type.TIME_EXCEEDED);
@@ -254,6 +255,13 @@ export class PingSocket {
     return this.family === 4 ? IcmpType.ECHO_REQUEST : Icmpv6Type.ECHO_REQUEST;
   }
 
+  /** [S-052] [S-053] What follows is sent in fragments that fit. */
+  #followMtu({ mtu, quotedLength }: IcmpError): void {
+    if (mtu === 0 || mtu >= quotedLength) return;
+    const path = this.#host.path(this.#localAddress, this.remoteAddress);
+    if (typeof path !== 'string') path.limitMtu(mtu);
+  }
+
   /** A host answers from the address that was asked (RFC 1122 §3.2.2.6, RFC 4443 §4.2), of a group each from its own. */
   #isFrom(source: AddressWords): boolean {
     return this.#group || sameAddress(source, this.remoteAddress);
@@ -261,7 +269,7 @@ export class PingSocket {
 
   /** [S-018] RFC 792, RFC 4443 §4.1 */
   #emit(path: Path, sequence: number, data: Uint8Array | readonly Uint8Array[], length: number): boolean {
-    const packet = path.reserve(length);
+    const packet = path.reserveMessage(length, 0);
     if (packet === undefined) return false;
     const { memory, start } = packet;
     const { view } = memory;

@@ -121,7 +121,8 @@ export class RawSocket {
    * @param options of this packet; with `headerIncluded` they stand in its header
    * @returns true when it is queued; false when the interface's queue is full: the packet was *not* taken, and
    * `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (longer than the path's MTU), `EDESTADDRREQ` (no destination), `EISCONN` (a destination, and the
+   * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `headerIncluded` than the path's MTU),
+   * `EDESTADDRREQ` (no destination), `EISCONN` (a destination, and the
    * socket has one), `EINVAL` (no IPv4 header, or too short for its checksum), `ENETUNREACH`, `EADDRNOTAVAIL` (also a
    * source in the header that is not the stack's), `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES`
    * (broadcast without the option), `EBADF` (closed); `ERR_INVALID_ARG_VALUE` and the like for a misuse
@@ -310,7 +311,7 @@ export class RawSocket {
     const { checksumOffset } = own;
     const path = this.#ways.to(remote, own.broadcast);
     const length = lengthOf(bytes);
-    this.#requireFit(path, length + path.headerLength);
+    if (length > path.longest) throw this.#ways.refused('EMSGSIZE', remote, `at most ${path.longest} bytes`);
     if (checksumOffset !== undefined && length < checksumOffset + 2) {
       throw this.#ways.refused('EINVAL', remote, `the checksum at ${checksumOffset} would stand behind the end`);
     }
@@ -328,13 +329,12 @@ export class RawSocket {
     const remote =
       this.remoteAddress === undefined && address === undefined ? packet.destination : this.#remote(address);
     const path = this.#ways.to(remote, broadcast, transparent ? undefined : packet.source);
-    this.#requireFit(path, packet.bytes.byteLength);
+    const { mtu } = path;
+    const { byteLength } = packet.bytes;
+    // As Linux: whoever writes the header cuts it up himself.
+    if (byteLength > mtu)
+      throw this.#ways.refused('EMSGSIZE', remote, `${byteLength} bytes, and the path takes ${mtu}`);
     return packet.send(path, this.#host.random.uint32() & 0xffff);
-  }
-
-  #requireFit({ mtu, remote }: Path, length: number): void {
-    if (length <= mtu) return;
-    throw this.#ways.refused('EMSGSIZE', remote, `${length} bytes with the IP header, and the path takes ${mtu}`);
   }
 
   #zoneOf(register: AddressRegister, interfaceIndex: number): string | undefined {

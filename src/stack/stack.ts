@@ -136,8 +136,9 @@ export class Stack {
     this.wheel = new TimerWheel(this.clock);
     this.#housekeeping = new TimerWheel(this.clock);
     this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
-    const { clock, random, counters } = this;
-    this.ip = new Ip({ clock, random, counters, host: this.#ipHost(), timers: this.#housekeeping, hostModel });
+    const { clock, random, counters, budget } = this;
+    const timers = this.#housekeeping;
+    this.ip = new Ip({ clock, random, counters, budget, host: this.#ipHost(), timers, hostModel });
     this.forwarding = forwarding;
     this.tcp = new StackTcp(this.#tcpHost(), this.ip, options.tcp ?? {}, { maxTimeWait, maxOrphans });
     this.udp = new StackUdp(this.#udpHost());
@@ -294,6 +295,7 @@ export class Stack {
     this.#closed = true;
     this.wheel.close();
     this.#housekeeping.close();
+    this.ip.close();
     this.#alive.cancel();
     this.#blocked.clear();
     const ends = this.interfaces.map((iface) => iface.detach());

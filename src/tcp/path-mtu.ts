@@ -1,3 +1,4 @@
+import { plateauBelow } from '../buffer/mtu-plateaus.ts';
 import { seqGe, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
 import { MtuSearch } from './mtu-search.ts';
 
@@ -35,8 +36,6 @@ const FAMILIES: Readonly<Record<4 | 6, FamilyNumbers>> = {
   6: { minimum: 1280, believed: 1280, base: 1280, floor: 1280, harmless: 1280, guesses: false },
 };
 
-/** RFC 1191 §7, table 7-1: what to try below a size when the router names none. */
-const PLATEAUS: readonly number[] = [65_535, 32_000, 17_914, 8166, 4352, 2002, 1492, 1006, 508, 296, 68];
 /** A header without options, which routers of old added to the length that they quoted (RFC 1191 §5). */
 const IPV4_HEADER = 20;
 /** What a router said is forgotten after ten minutes: RFC 1191 §6.3, RFC 8201 §5.3. Linux: net.ipv4.route.mtu_expires. */
@@ -218,7 +217,7 @@ export class PathMtu {
     const { probeSize, probeSeq } = this.search;
     const aboutProbe = probeSize > this.limit && probeSeq === seq;
     const largest = aboutProbe ? probeSize : this.limit;
-    const mtu = claimed === 0 && this.#numbers.guesses ? plateauBelow(quoted, largest) : claimed;
+    const mtu = claimed === 0 && this.#numbers.guesses ? plateauBelow(correctedLength(quoted, largest)) : claimed;
     // [S-052] RFC 1191 §3, [S-053] RFC 8201 §4: below what every link carries, or not below what did not fit.
     if (mtu < this.#numbers.minimum || mtu >= quoted) return 'implausible';
     // Only a smaller one is news, it never raises the limit: RFC 1191 §6.4.
@@ -298,8 +297,7 @@ export class PathMtu {
   }
 }
 
-/** [S-052] RFC 1191 §5: "the greatest plateau value that is less than the returned Total Length field", corrected. */
-function plateauBelow(quoted: number, limit: number): number {
-  const length = quoted >= limit ? quoted - IPV4_HEADER : quoted;
-  return PLATEAUS.find((plateau) => plateau < length) ?? 0;
+/** [S-052] RFC 1191 §5: the Total Length field that a router returned, as it was sent. */
+function correctedLength(quoted: number, limit: number): number {
+  return quoted >= limit ? quoted - IPV4_HEADER : quoted;
 }

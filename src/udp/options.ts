@@ -23,6 +23,11 @@ export interface UdpOptions {
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
   /**
+   * Nothing is sent in fragments, here or by a router: what is longer than the path's MTU fails with EMSGSIZE. Default false:
+   * it is sent in fragments then. Linux: IP_MTU_DISCOVER (IP_PMTUDISC_DO), IPV6_DONTFRAG.
+   */
+  dontFragment?: boolean;
+  /**
    * Bytes that received messages may occupy until the owner has them, 256 of overhead a message included.
    * Default 212,992. Linux: net.core.rmem_default.
    */
@@ -46,7 +51,7 @@ export type ResolvedUdpOptions = Required<UdpOptions>;
 /** The options that may change while the socket is open. */
 export type UdpTunables = Pick<
   ResolvedUdpOptions,
-  'broadcast' | 'ttl' | 'multicastTtl' | 'multicastLoopback' | 'dscp' | 'receiveBuffer' | 'ipOptions'
+  'broadcast' | 'ttl' | 'multicastTtl' | 'multicastLoopback' | 'dscp' | 'dontFragment' | 'receiveBuffer' | 'ipOptions'
 >;
 
 const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
@@ -58,6 +63,7 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   multicastTtl: 1,
   multicastLoopback: true,
   dscp: 0,
+  dontFragment: false,
   receiveBuffer: 212_992,
   device: undefined,
   ipOptions: undefined,

@@ -19,7 +19,7 @@ export function sendMessage(
   length: number,
   options: SendOptions,
 ): boolean {
-  const packet = path.reserve(length);
+  const packet = path.reserveMessage(length, UDP_HEADER_LENGTH);
   if (packet === undefined) return false;
   const { bytes, view } = packet.memory;
   copyPieces(bytes, packet.start, message);
@@ -27,7 +27,8 @@ export function sendMessage(
   const total = UDP_HEADER_LENGTH + length;
   writeUdpHeader(view, start, sourcePort, destinationPort, total);
   const { local, remote } = path;
-  if (path.checksumOffload) {
+  // No link completes the checksum of fragments.
+  if (path.checksumOffload && path.headerLength + total <= path.mtu) {
     setUdpChecksum(view, start, checksumFold(pseudoHeaderSum(local, remote, Protocol.UDP, total)));
     packet.checksum = Checksum.partial;
   } else {

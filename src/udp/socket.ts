@@ -144,7 +144,7 @@ export class UdpSocket {
    * @param remotePort where to, 1 to 65,535; left out on a connected socket
    * @returns true when it is queued; false when the interface's queue is full: the message was *not* taken, and
    * `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (longer than 65,507 bytes or than the path's MTU allows: there is no fragmentation yet),
+   * @throws `EMSGSIZE` (longer than 65,507 bytes over IPv4, 65,527 over IPv6; with `dontFragment` than the path's MTU allows),
    * `EDESTADDRREQ` (no destination and not connected), `EISCONN` (a destination and connected), `ENETUNREACH`,
    * `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES` (broadcast without the option),
    * `EBADF` (closed), `EAGAIN` (after `releasePort`: no port is free); `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_VALUE`, `ERR_INVALID_ARG_TYPE` for a misuse
@@ -161,11 +161,9 @@ export class UdpSocket {
     const problem = path.refresh();
     if (problem !== undefined) throw this.#refused(problem, path.remote, port);
     const length = lengthOf(bytes);
-    // No MTU is above 65,535, so this also holds the message to what the length fields can say.
-    if (length + UDP_HEADER_LENGTH + path.headerLength > path.mtu) {
-      const most = path.mtu - path.headerLength - UDP_HEADER_LENGTH;
-      throw this.#refused('EMSGSIZE', path.remote, port, `no fragmentation yet: at most ${most} bytes on this path`);
-    }
+    const longest = this.#options.dontFragment ? Math.min(path.longest, path.mtu - path.headerLength) : path.longest;
+    const most = longest - UDP_HEADER_LENGTH;
+    if (length > most) throw this.#refused('EMSGSIZE', path.remote, port, `at most ${most} bytes on this path`);
     const options = this.#sendOptions;
     options.ttl = kind === 'multicast' ? this.#options.multicastTtl : this.#options.ttl;
     options.trafficClass = this.#options.dscp << 2;

@@ -1,6 +1,7 @@
 import { Checksum } from '../buffer/batch.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
+import { plateauBelow } from '../buffer/mtu-plateaus.ts';
 import {
   checkUdp,
   checkUdpChecksum,
@@ -70,10 +71,25 @@ export class Udp {
     const remotePort = udpDestinationPort(view, start);
     const socket = this.#host.lookup(error.source, localPort, error.destination, remotePort);
     if (socket === undefined) return counters.add('udp-error-no-socket');
+    if (error.code === 'EMSGSIZE') this.#tooBig(error);
     if (!socket.connected) return counters.add('udp-error-unconnected');
     // [S-033] RFC 1122 §4.1.3.3. As Linux without IP_RECVERR: errors that may pass are not told.
     if (!error.hard) return counters.add('udp-error-soft');
     socket.fail(error.code);
+  }
+
+  /**
+   * [S-052] [S-053] A router says that a datagram of this stack was too big: what follows is sent in fragments of that size.
+   * That a socket has the port and, if connected, the peer, is all that can be checked.
+   */
+  #tooBig({ source, destination, mtu, quotedLength }: IcmpError): void {
+    const { counters } = this.#host;
+    const limit = mtu === 0 ? plateauBelow(quotedLength) : mtu;
+    if (limit >= quotedLength) return counters.add('udp-mtu-implausible');
+    const path = this.#host.path(source.toAddress(), destination.toAddress());
+    if (typeof path === 'string') return counters.add('udp-mtu-no-path');
+    path.limitMtu(limit);
+    counters.add('udp-mtu-lowered');
   }
 
   #dispatch(datagram: Datagram, localPort: number, remotePort: number): UdpVerdict {

@@ -138,6 +138,19 @@ export function writeIpv4Header(
   writeIpv4Checksum(view, offset, IPV4_HEADER_LENGTH);
 }
 
+/** Makes a header one of a fragment, checksum included. `fragmentOffset` is in bytes, a multiple of 8. */
+export function setIpv4Fragment(view: DataView, offset: number, fragmentOffset: number, more: boolean): void {
+  view.setUint16(offset + 6, (more ? MORE_FRAGMENTS : 0) | (fragmentOffset >>> 3));
+  writeIpv4Checksum(view, offset, ipv4HeaderLength(view, offset));
+}
+
+/** Makes the first fragment's header, at the start of the memory, that of the whole datagram, which fills the memory. */
+export function rewriteIpv4Whole(view: DataView, trafficClass: number): void {
+  view.setUint8(1, trafficClass);
+  view.setUint16(2, view.byteLength);
+  setIpv4Fragment(view, 0, 0, false);
+}
+
 /** Computes the header checksum afresh and writes it. */
 export function writeIpv4Checksum(view: DataView, offset: number, headerLength: number): void {
   view.setUint16(offset + 10, 0);

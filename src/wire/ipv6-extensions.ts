@@ -10,6 +10,8 @@ const FIXED_NEXT_HEADER = 6;
  */
 const MOST_HEADERS = 8;
 const FRAGMENT_HEADER = 8;
+/** Bytes of TCP's header without options. */
+const TCP_HEADER = 20;
 const PAD1 = 0;
 /** Pads a header to a multiple of 8 bytes (RFC 8200 §4.2). */
 const PADN = 1;
@@ -23,8 +25,13 @@ export type Ipv6ExtensionFlaw =
   | 'ipv6-unknown-option'
   | 'ipv6-routing-header';
 
-/** Codes of the ICMPv6 message "parameter problem" (RFC 4443 §3.4). */
-export const ParameterProblem = { ERRONEOUS_FIELD: 0, UNKNOWN_NEXT_HEADER: 1, UNKNOWN_OPTION: 2 } as const;
+/** Codes of the ICMPv6 message "parameter problem" (RFC 4443 §3.4, RFC 7112 §5.2). */
+export const ParameterProblem = {
+  ERRONEOUS_FIELD: 0,
+  UNKNOWN_NEXT_HEADER: 1,
+  UNKNOWN_OPTION: 2,
+  INCOMPLETE_HEADER_CHAIN: 3,
+} as const;
 export type ParameterProblemCode = (typeof ParameterProblem)[keyof typeof ParameterProblem];
 
 /** What `checkExtensions` found. One object serves for packet after packet. */
@@ -110,6 +117,31 @@ export function skipExtensions(view: DataView, offset: number, end: number, chai
     chain.start = start + (fragment ? FRAGMENT_HEADER : 8 + view.getUint8(start + 1) * 8);
     // Behind the header of a later fragment is no header.
     if (fragment && view.getUint16(start + 2) >>> 3 !== 0) chain.start = end;
+  }
+}
+
+/**
+ * Does the packet in `[offset, end)`, whose first fragment header has the offset 0, hold all headers up to the end of the
+ * upper layer's (RFC 7112 §5)?
+ *
+ * @param chain is overwritten
+ */
+export function hasUpperLayerHeader(view: DataView, offset: number, end: number, chain: ExtensionChain): boolean {
+  skipExtensions(view, offset, end, chain);
+  const { protocol, start } = chain;
+  return !isExtension(protocol) && start + upperLayerLength(protocol, view, start, end) <= end;
+}
+
+/** Bytes of a header of the upper layer, as far as it is one that is known. */
+function upperLayerLength(protocol: number, view: DataView, start: number, end: number): number {
+  switch (protocol) {
+    case Protocol.TCP:
+      return start + TCP_HEADER > end ? TCP_HEADER : Math.max(TCP_HEADER, (view.getUint8(start + 12) >>> 4) * 4);
+    case Protocol.UDP:
+    case Protocol.ICMPV6:
+      return 8;
+    default:
+      return 0;
   }
 }
 

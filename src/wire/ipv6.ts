@@ -9,6 +9,8 @@ export const IPV6_HEADER_LENGTH = 40;
 /** Every link that carries IPv6 takes packets of so many bytes (RFC 8200 §5). */
 export const IPV6_MINIMUM_MTU = 1280;
 const LARGEST_PAYLOAD = 65535;
+/** Where the fixed header says how much follows it. */
+export const IPV6_PAYLOAD_LENGTH = 4;
 /** Where the fixed header names what follows it. */
 const IPV6_NEXT_HEADER = 6;
 
@@ -35,7 +37,7 @@ export function ipv6FlowLabel(view: DataView, offset: number): number {
 
 /** Bytes of the packet, fixed header included; what follows is padding of the link. */
 export function ipv6TotalLength(view: DataView, offset: number): number {
-  return IPV6_HEADER_LENGTH + view.getUint16(offset + 4);
+  return IPV6_HEADER_LENGTH + view.getUint16(offset + IPV6_PAYLOAD_LENGTH);
 }
 
 /** The protocol or extension header that follows the fixed header. */
@@ -75,11 +77,17 @@ export function writeIpv6Header(
   flowLabel: number,
 ): void {
   view.setUint32(offset, (6 << 28) | (trafficClass << 20) | flowLabel);
-  view.setUint16(offset + 4, payloadLength);
+  view.setUint16(offset + IPV6_PAYLOAD_LENGTH, payloadLength);
   view.setUint8(offset + IPV6_NEXT_HEADER, nextHeader);
   view.setUint8(offset + 7, hopLimit);
   writeAddress(view, ipv6SourceAt(offset), source);
   writeAddress(view, ipv6DestinationAt(offset), destination);
+}
+
+/** Makes the first fragment's header, at the start of the memory, that of the whole packet, which fills the memory. */
+export function rewriteIpv6Whole(view: DataView, trafficClass: number): void {
+  view.setUint16(0, 0x6000 | (trafficClass << 4) | (view.getUint16(0) & 15));
+  view.setUint16(IPV6_PAYLOAD_LENGTH, view.byteLength - IPV6_HEADER_LENGTH);
 }
 
 /** An IPv6 packet as a plain value: for tests, traces and made-up packets, not for the data path. */

@@ -41,7 +41,10 @@ export function isGroup(address: Address, facts: Facts): boolean {
   return isMulticast(address) || isBroadcast(address, facts);
 }
 
-/** The addresses of IP, its options, and fragments, which are not reassembled yet. */
+/** A fragment waits for others, or is dropped for a reason that depends on them. */
+export const FRAGMENT = 'fragment';
+
+/** The addresses of IP, its options, and fragments. */
 function ipFlaw(bytes: Uint8Array, { ip }: PacketValue, facts: Facts): string | undefined {
   const { source, destination } = ip;
   // RFC 3376 §4.2.13: in IGMP whoever has no address yet.
@@ -53,7 +56,7 @@ function ipFlaw(bytes: Uint8Array, { ip }: PacketValue, facts: Facts): string | 
   const view = viewOf(bytes);
   const flaw = ip.options.length > 0 ? checkIpv4Options(view, 20, 20 + ip.options.length) : undefined;
   if (flaw !== undefined) return flaw;
-  return ip.moreFragments || ip.fragmentOffset > 0 ? 'ipv4-fragment' : undefined;
+  return ip.moreFragments || ip.fragmentOffset > 0 ? FRAGMENT : undefined;
 }
 
 function transportFlaw(value: PacketValue, facts: Facts): string | undefined {

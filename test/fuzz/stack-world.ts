@@ -1,5 +1,6 @@
 import type { Connection, UdpSocket } from '../../src/index.ts';
 import { Stack, cable } from '../../src/index.ts';
+import type { StackStatistics } from '../../src/stack/statistics.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import { chance, uniform } from '../../src/time/seeded-random.ts';
 import type { Random, Timer } from '../../src/time/clock.ts';
@@ -11,10 +12,11 @@ import type { PacketValue } from '../../src/wire/packet.ts';
 import { Protocol } from '../../src/wire/protocol.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
 import { RawLink } from '../support/raw-link.ts';
-import { isGroup, judge } from './oracle.ts';
+import { FRAGMENT, isGroup, judge } from './oracle.ts';
 import type { Facts, Verdict } from './oracle.ts';
 import { PacketMaker } from './packet-maker.ts';
 import type { Target } from './packet-maker.ts';
+import { wholes } from './whole.ts';
 
 const OWN = '10.0.0.1';
 const ECHO = 7;
@@ -61,6 +63,8 @@ export class FuzzWorld {
   readonly #udp: UdpSocket[] = [];
   /** Four-tuples of connections that the program has aborted or closed: a RST may follow at any time. */
   readonly #ended = new Set<string>();
+  /** Beginnings of datagrams that were not whole: when their time is over the stack says so. */
+  readonly #begun = new Set<string>();
   /** What the program will do later. */
   readonly #timers = new Map<Timer, () => void>();
   readonly #dear: Connection;
@@ -113,10 +117,15 @@ export class FuzzWorld {
     this.#clock.advance(0);
     await Promise.all(ends);
     this.#clock.advance(0);
-    for (const bytes of this.#link.take()) this.#checkForm(bytes);
+    for (const bytes of this.#taken()) this.#checkForm(bytes);
     this.#stack.assertQuiescent();
     this.#neighbour.assertQuiescent();
     if (this.#clock.pending > 0) throw new Error(`${this.#clock.pending} timers or deferred functions are left`);
+  }
+
+  /** The packets sent since the last call, fragments put together. */
+  #taken(): Uint8Array[] {
+    return wholes(this.#link.take(), this.#link.mtu);
   }
 
   #count(what: string, n: number = 1): void {
@@ -199,11 +208,12 @@ export class FuzzWorld {
       verdicts.push(judge(bytes, FACTS));
     }
     this.packets += size;
-    const before = stack.statistics().drops;
+    for (const { bytes, drop } of verdicts) if (drop === FRAGMENT) this.#begun.add(beginning(bytes));
+    const before = stack.statistics();
     const known = this.#connectionKeys();
     const heard = verdicts[0]!.drop === undefined ? this.#heard() : '';
     this.#link.inject(...verdicts.map(({ bytes }) => bytes));
-    const sent = this.#link.take();
+    const sent = this.#taken();
     this.#expectCounted(verdicts, before, known, heard);
     for (const key of this.#connectionKeys()) known.add(key);
     let dataless = 0;
@@ -220,22 +230,24 @@ export class FuzzWorld {
   /** Every packet is counted under the reason that the oracle names, or has reached somebody. */
   #expectCounted(
     verdicts: readonly Verdict[],
-    before: Record<string, number>,
+    { drops: before, memory }: StackStatistics,
     known: ReadonlySet<string>,
     heard: string,
   ): void {
-    const after = this.#stack.statistics().drops;
+    const { drops: after, memory: now } = this.#stack.statistics();
     const reasons = new Map<string, number>();
     for (const { drop } of verdicts) if (drop !== undefined) reasons.set(drop, (reasons.get(drop) ?? 0) + 1);
+    reasons.delete(FRAGMENT);
     for (const [name, n] of reasons) {
       const counted = (after[name] ?? 0) - (before[name] ?? 0);
       if (counted !== n) this.#complain(`${name} was counted ${counted} times, not ${n}`, undefined, verdicts);
     }
-    if (verdicts.length > 1 || verdicts[0]!.drop !== undefined) return;
-    const { value } = verdicts[0]!;
+    const { value, drop } = verdicts[0]!;
+    if (verdicts.length > 1 || (drop !== undefined && drop !== FRAGMENT)) return;
     // What the stack has joined no groups for changes nothing.
     if (value?.ip.protocol === Protocol.IGMP) return;
-    const counted = Object.entries(after).some(([name, n]) => n !== before[name]);
+    const kept = drop === FRAGMENT && now.used !== memory.used;
+    const counted = kept || Object.entries(after).some(([name, n]) => n !== before[name]);
     const quoted =
       value?.icmp !== undefined && value.icmp.type !== IcmpType.ECHO_REQUEST && known.has(quotedKey(value));
     if (!counted && !quoted && this.#heard() === heard) {
@@ -264,8 +276,7 @@ export class FuzzWorld {
     const { source, destination } = ip;
     const wrong =
       flaw ??
-      (bytes.length > this.#link.mtu ? 'above the MTU' : undefined) ??
-      (ip.options.length > 0 || ip.reservedFlag || ip.moreFragments || ip.fragmentOffset > 0 ? 'odd' : undefined) ??
+      (ip.options.length > 0 || ip.reservedFlag ? 'odd' : undefined) ??
       (ip.ttl === 0 ? 'dead on arrival' : undefined) ??
       (FACTS.own.includes(source.toString()) ? undefined : 'from a foreign address') ??
       (isGroup(destination, FACTS) || isUnspecified(destination) ? 'to more than one host' : undefined) ??
@@ -278,7 +289,8 @@ export class FuzzWorld {
     this.#sentBytes += bytes.length;
     if (tcp !== undefined) this.#count(`${nameOf(tcp.flags)} sent`);
     else if (udp !== undefined) this.#count('datagram sent');
-    else this.#count(icmp!.type === IcmpType.ECHO_REPLY ? 'echo reply sent' : 'unreachable sent');
+    else if (icmp!.type === IcmpType.ECHO_REPLY) this.#count('echo reply sent');
+    else this.#count(icmp!.type === IcmpType.TIME_EXCEEDED ? 'time exceeded sent' : 'unreachable sent');
     return packet;
   }
 
@@ -428,9 +440,11 @@ export class FuzzWorld {
     const known = this.#connectionKeys();
     this.#clock.advance(us);
     for (const key of this.#connectionKeys()) known.add(key);
-    const sent = this.#link.take();
+    const sent = this.#taken();
     for (const bytes of sent) {
-      const { ip, tcp } = this.#checkForm(bytes);
+      const { ip, tcp, icmp } = this.#checkForm(bytes);
+      if (icmp?.type === IcmpType.TIME_EXCEEDED && icmp.code === 1 && this.#begun.has(beginning(icmp.payload)))
+        continue;
       const key = `${ip.destination} ${tcp?.destinationPort} ${tcp?.sourcePort}`;
       // Only connections speak unasked.
       if (!known.has(key) && !this.#ended.has(key)) this.#complain('spoken unasked', bytes, []);
@@ -454,7 +468,7 @@ export class FuzzWorld {
     if (this.#memory === MEMORY.ample)
       this.#dearSent += this.#dear.write(counting(this.#dearSent, 1 + uniform(this.#random, 3000)));
     this.#clock.advance(1_000_000);
-    for (const bytes of this.#link.take()) this.#checkForm(bytes);
+    for (const bytes of this.#taken()) this.#checkForm(bytes);
     if (this.#dear.state !== 'ESTABLISHED') throw new Error(`the neighbour's connection is ${this.#dear.state}`);
     if (this.#dearReceived !== this.#dearSent) {
       throw new Error(`of the neighbour's ${this.#dearSent} bytes ${this.#dearReceived} came back`);
@@ -467,6 +481,11 @@ export class FuzzWorld {
     if (bytes !== undefined) lines.push(`  out ${describePacket(bytes)}`);
     throw new Error(`${what}:\n${lines.join('\n')}\n${JSON.stringify(this.#stack.statistics().drops)}`);
   }
+}
+
+/** What tells the first fragment of a datagram from others: header, and the 8 bytes that an error quotes at least. */
+function beginning(bytes: Uint8Array): string {
+  return bytes.subarray(0, 4 * (bytes[0]! & 15) + 8).join();
 }
 
 /** A connection's name: remote address, remote port, local port. */

@@ -10,6 +10,7 @@ import { TcpFlag } from '../../src/wire/tcp.ts';
 import { RawLink } from '../support/raw-link.ts';
 import { viewOf } from '../support/wire.ts';
 import { PacketMaker6 } from './packet-maker6.ts';
+import { wholes } from './whole.ts';
 
 const PACKETS = Number(process.env['USERNET_FUZZ_PACKETS'] ?? 40_000);
 const SEED = Number(process.env['USERNET_FUZZ_SEED'] ?? 1);
@@ -32,6 +33,19 @@ function upperLayer(bytes: Uint8Array): { protocol: number; at: number } {
     at = laterFragment ? bytes.length : at + length;
   }
   return { protocol, at };
+}
+
+/** Is it a fragment that is not whole? Then an answer is about what it and others made together. */
+function isFragment(bytes: Uint8Array): boolean {
+  let protocol = bytes[6]!;
+  let at = 40;
+  while ([0, 43, 44, 60].includes(protocol) && at + 8 <= bytes.length) {
+    if (protocol === 44 && (viewOf(bytes).getUint16(at + 2) & 0xfff9) !== 0) return true;
+    const length = protocol === 44 ? 8 : 8 + bytes[at + 1]! * 8;
+    protocol = bytes[at]!;
+    at += length;
+  }
+  return false;
 }
 
 /** A stack with a TCP and a UDP echo and a sink, and an attacker on its only link. */
@@ -74,7 +88,7 @@ class World6 {
     const before = this.#state();
     this.#link.inject(bytes);
     this.#clock.advance(0);
-    const answers = this.#link.take();
+    const answers = wholes(this.#link.take(), this.#link.mtu);
     for (const answer of answers) this.#check(answer, bytes);
     // Nothing vanishes: it was counted, taken by a socket, or answered. An error about a connection only leaves its trace there.
     const { protocol, at } = upperLayer(bytes);
@@ -84,7 +98,7 @@ class World6 {
     this.#sent.push(...answers);
     this.#sent.splice(0, Math.max(0, this.#sent.length - 32));
     this.#clock.advance(20_000);
-    for (const late of this.#link.take()) this.#form(late, bytes);
+    for (const late of wholes(this.#link.take(), this.#link.mtu)) this.#form(late, bytes);
   }
 
   async end(): Promise<void> {
@@ -105,7 +119,8 @@ class World6 {
     const { tcp, udp } = this.#stack;
     const heard = tcp.connections.map((c) => `${c.remoteAddress} ${c.remotePort} ${c.info().segmentsReceived}`);
     const { received, errors } = this.#udp.counters;
-    return JSON.stringify([this.#stack.statistics().drops, heard, received, errors, udp.sockets.length]);
+    const { drops, memory } = this.#stack.statistics();
+    return JSON.stringify([drops, memory.used, heard, received, errors, udp.sockets.length]);
   }
 
   /** Whatever leaves the stack is itself well-formed and goes to one other host. */
@@ -116,7 +131,6 @@ class World6 {
     const { source, destination } = ip;
     const wrong =
       flaw ??
-      (answer.length > 1500 ? 'above the MTU' : undefined) ??
       (ip.extensions.length > 0 || ip.hopLimit === 0 || ip.flowLabel !== 0 ? 'odd' : undefined) ??
       (OWN.includes(source.toString()) ? undefined : 'from a foreign address') ??
       (isMulticast(destination) || isUnspecified(destination) ? 'to more than one host' : undefined) ??
@@ -146,6 +160,7 @@ class World6 {
     const { protocol, at } = upperLayer(question);
     if (icmp!.type === 129) {
       this.#count('echo reply sent');
+      if (isFragment(question)) return;
       const same = icmp!.payload.every((byte, i) => byte === question[at + 8 + i]);
       if (protocol !== 58 || question[at] !== 128 || !same) this.#complain('a reply to no request', question, answer);
       return;
@@ -162,6 +177,12 @@ class World6 {
   ): void {
     const { type, code, rest, payload } = icmp;
     this.#count(type === 1 ? 'unreachable sent' : `parameter problem ${code} sent`);
+    // The first fragment that an error may be about, and the whole, are longer than the last.
+    if (isFragment(question) && !payload.every((byte, i) => byte === question[i])) {
+      this.#count('error about a whole');
+      if (payload.length > 1232) this.#complain('a quote too long', question, answer);
+      return;
+    }
     const quoted = payload.every((byte, i) => byte === question[i]);
     const length = Math.min(40 + viewOf(question).getUint16(4), 1232);
     if (!quoted || payload.length !== length) this.#complain('a wrong quote', question, answer);
@@ -214,7 +235,12 @@ const EXPECTED_EFFECTS = [
   'ipv6-martian-source',
   'ipv6-martian-destination',
   'ipv6-not-for-us',
-  'ipv6-fragment',
+  'ipv6-reassembly-unaligned',
+  'ipv6-reassembly-too-long',
+  'ipv6-reassembly-overlap',
+  'ipv6-reassembly-discarded',
+  'ipv6-reassembly-timeout',
+  'ipv6-reassembly-incomplete-headers',
   'ipv6-no-next-header',
   'ipv6-extension-truncated',
   'ipv6-too-many-extensions',

@@ -29,8 +29,8 @@ ${body}
 
 describe.skipIf(unavailable)('pings to the kernel', () => {
   it.each([
-    [KERNEL, [0, 1, 56, 1472]],
-    [KERNEL6, [0, 1, 56, 1452]],
+    [KERNEL, [0, 1, 56, 1472, 1473, 9000, 65_507]],
+    [KERNEL6, [0, 1, 56, 1452, 1453, 9000, 65_507]],
   ] as const)('[S-018] [S-047] %s answers %j bytes of data, and the round trips are measured', async (host, sizes) => {
     await withStack(async ({ stack }) => {
       for (const size of sizes) {
@@ -72,6 +72,7 @@ describe.skipIf(unavailable)('pings to the kernel', () => {
             reporter: router,
             mtu: 1400,
           });
+          expect(await ping(host, { ...patient, size })).toMatchObject({ address: host, size });
         }
         await ns.ip('route', 'add', 'unreachable', '10.8.0.128/25');
         const nowhere = { code: 'EHOSTUNREACH', reporter: KERNEL, timeExceeded: false };

@@ -7,6 +7,7 @@ import { formatPacket, parsePacket6 } from '../../src/wire/packet.ts';
 import type { Packet6Value } from '../../src/wire/packet.ts';
 import { Protocol } from '../../src/wire/protocol.ts';
 import { hex } from '../support/wire.ts';
+import { IPV6_FRAGMENTS } from '../support/fragments.ts';
 import { address, NOTHING, pattern } from '../unit/ip/fixture.ts';
 import { Alone, openPing } from '../unit/raw/world.ts';
 import {
@@ -86,15 +87,14 @@ describe('ICMPv6 echo', () => {
     const bench = new Ip6Bench({ queue: new TransmitQueue({ limit: 2000 }) });
     bench.ip.routes.remove('::/0');
     bench.arrive(icmp6Packet({}, { source: FAR6 }));
+    bench.arrive(icmp6Packet({ payload: pattern(1400) }));
+    bench.arrive(icmp6Packet({ payload: pattern(1400) }));
     bench.arrive(icmp6Packet({ payload: pattern(1453) }));
-    bench.arrive(icmp6Packet({ payload: pattern(1400) }));
-    bench.arrive(icmp6Packet({ payload: pattern(1400) }));
     bench.eth0.update({ up: false });
     bench.arrive(icmp6Packet({}));
     expect(bench.counters.snapshot()).toEqual({
       'icmpv6-reply-no-route': 2,
-      'icmpv6-reply-queue-full': 1,
-      'icmpv6-reply-too-large': 1,
+      'icmpv6-reply-queue-full': 2,
     });
     expect(bench.sent()).toHaveLength(1);
   });
@@ -140,6 +140,52 @@ describe('ICMPv6 messages that are dropped', () => {
       'icmpv6-redirect-ignored': 1,
       'icmpv6-unknown-type': 2,
     });
+  });
+});
+
+describe('ICMPv6 errors about what was sent in fragments', () => {
+  /** The first fragments of what this stack has sent, as an error quotes it. */
+  function quoted(protocol: number, payload: Uint8Array, from: number): Uint8Array {
+    const ends = { source: LOCAL6, destination: FAR6, protocol };
+    return IPV6_FRAGMENTS.fragment(payload, from, from + 1200, true, ends).subarray(0, 1232);
+  }
+
+  it('[S-047] quote the transport header behind the fragment header', () => {
+    const bench = new Ip6Bench();
+    bench.arrive(icmp6Packet({ type: 2, rest: 1400, payload: quoted(17, pattern(3000), 0) }));
+    expect(bench.reported).toMatchObject([{ code: 'EMSGSIZE', mtu: 1400, protocol: 17, quotedLength: 1248 }]);
+    expect(bench.reported[0]!.quote).toEqual(pattern(3000).subarray(0, 1184));
+  });
+
+  it('of another fragment, or of one that is cut off, nobody is told', () => {
+    const bench = new Ip6Bench();
+    bench.arrive(icmp6Packet({ type: 2, rest: 1400, payload: quoted(17, pattern(3000), 1200) }));
+    bench.arrive(icmp6Packet({ type: 2, rest: 1400, payload: quoted(17, pattern(3000), 0).subarray(0, 48) }));
+    bench.arrive(icmp6Packet({ type: 2, rest: 1400, payload: quoted(17, pattern(3000), 0).subarray(0, 55) }));
+    expect(bench.reported).toEqual([]);
+    expect(bench.counters.snapshot()).toEqual({ 'icmpv6-quoted-fragment': 1, 'icmpv6-bad-quote': 2 });
+  });
+
+  it('[S-053] about an echo reply lower the path MTU, for later replies too', () => {
+    const bench = new Ip6Bench();
+    const request = icmp6Packet({ payload: pattern(1400) }, { source: FAR6 });
+    bench.arrive(request);
+    const [reply] = bench.sent();
+    expect(reply).toHaveLength(1448);
+    // Not below what did not fit, and not below 1280.
+    for (const [mtu, packets] of [
+      [1448, 1],
+      [1400, 2],
+      [100, 2],
+    ] as const) {
+      bench.arrive(icmp6Packet({ type: 2, rest: mtu, payload: reply!.subarray(0, 1232) }));
+      bench.arrive(request);
+      const sent = bench.sent();
+      expect(sent).toHaveLength(packets);
+      expect(Math.max(...sent.map((bytes) => bytes.length))).toBeLessThanOrEqual(Math.max(1280, mtu));
+    }
+    // What cannot be is an error like others, and nobody's.
+    expect(bench.reported.map(({ mtu, quotedLength }) => [mtu, quotedLength])).toEqual([[1448, 1448]]);
   });
 });
 

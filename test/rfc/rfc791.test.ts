@@ -77,11 +77,12 @@ describe('RFC 791: options', () => {
 });
 
 describe('RFC 791: fragments', () => {
-  it('counts and drops both kinds of fragment while there is no reassembly', () => {
+  it('[S-003] only a datagram with more fragments, or an offset, is one', () => {
     const fragment = (changes: object): string =>
       fate(formatIpv4(ipv4({ protocol: 6, payload: pattern(16), ...changes })));
-    expect(fragment({ moreFragments: true })).toBe('ipv4-fragment');
-    expect(fragment({ fragmentOffset: 8 })).toBe('ipv4-fragment');
+    expect(fragment({ moreFragments: true })).toBe('');
+    expect(fragment({ fragmentOffset: 8 })).toBe('');
     expect(fragment({ dontFragment: true })).toBe('delivered');
+    expect(fragment({ identification: 0 })).toBe('delivered');
   });
 });

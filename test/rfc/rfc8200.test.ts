@@ -3,6 +3,7 @@ import { Stack } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import { formatPacket, parsePacket6 } from '../../src/wire/packet.ts';
 import type { Packet6Value } from '../../src/wire/packet.ts';
+import { cutAt, IPV6_FRAGMENTS } from '../support/fragments.ts';
 import { RawLink } from '../support/raw-link.ts';
 import { hex } from '../support/wire.ts';
 import { pattern } from '../unit/ip/fixture.ts';
@@ -123,16 +124,73 @@ describe('RFC 8200 §4.4, RFC 5095: routing headers', () => {
   );
 });
 
-describe('RFC 8200 §4.5, RFC 6946: fragments', () => {
-  it('an atomic fragment is handled alone, whatever else has its identification', () => {
+describe('RFC 8200 §4.5: fragments', () => {
+  const { fragment } = IPV6_FRAGMENTS;
+  const payload = pattern(2000);
+
+  it('[S-007] [S-046] a packet of 1500 bytes, and more, is put together from what links of 1280 carry', () => {
     const bench = new Ip6Bench();
-    bench.arrive(chain([FRAGMENT], { [FRAGMENT]: '00 0001 00000001' }));
-    bench.arrive(chain([FRAGMENT]));
-    bench.arrive(chain([FRAGMENT], { [FRAGMENT]: '00 0010 00000001' }));
-    expect(bench.delivered).toHaveLength(1);
-    // Nothing is reassembled yet: the others are dropped, and nobody is told.
-    expect(bench.counters.snapshot()).toEqual({ 'ipv6-fragment': 2 });
-    expect(bench.sent()).toEqual([]);
+    for (const length of [1460, 2000]) {
+      for (const bytes of cutAt(IPV6_FRAGMENTS, payload.subarray(0, length), [1232])) bench.arrive(bytes);
+    }
+    expect(bench.delivered.map((datagram) => datagram.payload.length)).toEqual([1460, 2000]);
+  });
+
+  it('"the source, destination and identification": extension headers in front may differ, the first one’s stay', () => {
+    const bench = new Ip6Bench();
+    const padded = { nextHeader: 60, extra: hex('2c00 0104 00000000') };
+    bench.arrive(fragment(payload, 1000, 2000, false, padded));
+    bench.arrive(fragment(payload, 0, 1000, true));
+    bench.arrive(fragment(payload, 1000, 2000, false));
+    bench.arrive(fragment(payload, 0, 1000, true, padded));
+    expect(bench.delivered.map((datagram) => datagram.payload)).toEqual([payload, payload]);
+    expect(bench.delivered.map(({ options }) => options.length)).toEqual([20, 28]);
+  });
+
+  it('a length that is no multiple of 8 is answered with code 0 and a pointer to the payload length', () => {
+    const bench = new Ip6Bench();
+    bench.arrive(fragment(payload, 0, 1001, true));
+    bench.arrive(fragment(payload, 0, 1001, true, { nextHeader: 60, extra: hex('2c00 0104 00000000') }));
+    expect(bench.problems()).toEqual([
+      [0, 4],
+      [0, 4],
+    ]);
+  });
+
+  it('an end beyond 65,535 bytes is answered with code 0 and a pointer to the fragment offset', () => {
+    const bench = new Ip6Bench();
+    const long = pattern(65_544);
+    bench.arrive(fragment(long, 65_528, 65_536, false));
+    bench.arrive(fragment(long, 65_520, 65_528, false, { nextHeader: 60, extra: hex('2c00 0104 00000000') }));
+    expect(bench.problems()).toEqual([
+      [0, 42],
+      [0, 50],
+    ]);
+    expect(bench.budget.used).toBe(0);
+  });
+
+  it.each<[string, number, string, boolean]>([
+    ['options that go on', 60, '1101 0104 00000000', true],
+    ['options, and nothing of a UDP header', 60, '1100 0104 00000000', true],
+    ['options, and nothing of an ICMPv6 header', 60, '3a00 0104 00000000', false],
+    ['a row of headers without an end', 60, '2b00 0104 00000000', false],
+    ['most of a TCP header', 6, '00000000 00000000 00000000 50000000', true],
+    ['a TCP header without its options', 6, '00000000 00000000 00000000 80000000 00000000 00000000', true],
+  ])('RFC 7112 §5: a first fragment with %s is dropped, with code 3 where it can be no error', (...row) => {
+    const [, protocol, start, told] = row;
+    const bench = new Ip6Bench();
+    const bytes = hex(start);
+    bench.arrive(fragment(bytes, 0, bytes.length, true, { protocol }));
+    expect(bench.counters.get('ipv6-reassembly-incomplete-headers')).toBe(1);
+    expect(bench.budget.used).toBe(0);
+    expect(bench.problems()).toEqual(told ? [[3, 0]] : []);
+  });
+
+  it('RFC 7112: nothing above IPv6 has no header, and what is not known has one of any length', () => {
+    const bench = new Ip6Bench();
+    bench.arrive(fragment(payload, 0, 8, true, { protocol: 59 }));
+    bench.arrive(fragment(payload, 0, 8, true, { protocol: 200, identification: 8 }));
+    expect(bench.counters.snapshot()).toEqual({});
   });
 });
 

@@ -111,6 +111,30 @@ describe('TransmitQueue', () => {
     expect(queue.refused).toBe(2);
   });
 
+  it('says whether several packets have room together, and takes them then', () => {
+    const queue = new TransmitQueue({ limit: 4 * HEADROOM + 1000 });
+    expect(queue.admits(1_000_000, 100)).toBe(true);
+    expect(build(queue, 1, 100, 20)).toBeDefined();
+    expect(queue.admits(901, 3)).toBe(false);
+    expect(queue.admits(900, 4)).toBe(false);
+    expect(queue.refused).toBe(2);
+    expect(queue.admits(900, 3)).toBe(true);
+    for (let i = 0; i < 3; i++) {
+      expect(queue.reserve(300, true)).toBeDefined();
+      queue.commit();
+    }
+    expect(queue.bytes).toBe(queue.limit);
+    // What an empty queue has admitted is taken, whatever the limit.
+    queue.taken(4);
+    expect(queue.admits(2000, 2)).toBe(true);
+    expect(queue.reserve(1000, true)).toBeDefined();
+    queue.commit();
+    expect(queue.reserve(1000)).toBeUndefined();
+    expect(queue.reserve(1000, true)).toBeDefined();
+    queue.commit();
+    expect(queue.batch.count).toBe(2);
+  });
+
   it('reuses its memory: the same chunks serve for ever', () => {
     const queue = new TransmitQueue({ chunk: 66_000 });
     const seen = new Set<object>();

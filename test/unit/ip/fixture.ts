@@ -2,6 +2,7 @@ import type { ChecksumMark } from '../../../src/buffer/batch.ts';
 import { Checksum } from '../../../src/buffer/batch.ts';
 import { Counters } from '../../../src/buffer/counters.ts';
 import type { Datagram } from '../../../src/buffer/datagram.ts';
+import { MemoryBudget } from '../../../src/buffer/memory-budget.ts';
 import type { IcmpError } from '../../../src/buffer/icmp-error.ts';
 import { allocateMemory } from '../../../src/buffer/memory.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
@@ -64,6 +65,7 @@ export interface Reported {
 export class IpBench implements IpHost {
   readonly clock: VirtualClock = new VirtualClock();
   readonly counters: Counters = new Counters();
+  readonly budget: MemoryBudget = new MemoryBudget();
   readonly ip: Ip;
   readonly lo: NetworkInterface;
   readonly eth0: NetworkInterface;
@@ -87,6 +89,7 @@ export class IpBench implements IpHost {
       clock: this.clock,
       random: seededRandom(1),
       counters: this.counters,
+      budget: this.budget,
       host: this,
       timers: new TimerWheel(this.clock),
     });

@@ -88,14 +88,17 @@ describe('dgram over IPv6 between two stacks on a cable', () => {
     expect(() => server.dropMembership('ff02::114', '::%right0')).toThrow('dropMembership EADDRNOTAVAIL');
   });
 
-  it('carries what the MTU has room for, EMSGSIZE above', async () => {
+  it('carries 65,527 bytes, above the MTU in fragments, and not one more', async () => {
     const server = bound(bob, 'fd00::2');
     const client = bound(alice, '::');
     const { port } = server.address();
-    const message = once(server, 'message') as Promise<Received>;
-    expect(await result((done) => client.send(Buffer.alloc(1452), port, 'fd00::2', done))).toBe(null);
-    expect((await message)[0].length).toBe(1452);
-    const error = await result((done) => client.send(Buffer.alloc(1453), port, 'fd00::2', done));
+    for (const size of [1452, 1453, 65_527]) {
+      const message = once(server, 'message') as Promise<Received>;
+      const sent = Buffer.alloc(size, `${size} bytes `);
+      expect(await result((done) => client.send(sent, port, 'fd00::2', done))).toBe(null);
+      expect((await message)[0].equals(sent)).toBe(true);
+    }
+    const error = await result((done) => client.send(Buffer.alloc(65_528), port, 'fd00::2', done));
     expect(error).toMatchObject({ message: `send EMSGSIZE fd00::2:${port}`, code: 'EMSGSIZE' });
   });
 

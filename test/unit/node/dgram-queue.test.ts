@@ -143,12 +143,12 @@ describe('dgram sockets on a link that has no room', () => {
     ]);
   });
 
-  it('says EMSGSIZE to what the link cannot carry, to a connected socket without a place', async () => {
-    expect(await send(1473)).toMatchObject({ message: `send EMSGSIZE ${REMOTE}:9`, code: 'EMSGSIZE', errno: -90 });
+  it('says EMSGSIZE to what IP cannot carry, to a connected socket without a place', async () => {
+    expect(await send(65_508)).toMatchObject({ message: `send EMSGSIZE ${REMOTE}:9`, code: 'EMSGSIZE', errno: -90 });
     expect(await send(1472)).toBe(1472);
     socket.connectSync(9, REMOTE);
     const error = await new Promise((resolve) => {
-      socket.send(Buffer.alloc(1473), resolve);
+      socket.send(Buffer.alloc(65_508), resolve);
     });
     expect(error).toMatchObject({ message: 'send EMSGSIZE', code: 'EMSGSIZE', syscall: 'send' });
     socket.close();

@@ -276,6 +276,7 @@ describe('UDP over IPv6', () => {
   it('[S-046] no datagram is longer than the MTU, and none comes without a checksum', () => {
     const { socket } = bound(pair.bob, { address: '::' });
     expect(socket.send(new Uint8Array(1452), 9, 'fd00::1')).toBe(true);
+    socket.set('dontFragment', true);
     expect(() => socket.send(new Uint8Array(1453), 9, 'fd00::1')).toThrow(/at most 1452 bytes on this path/);
   });
 

@@ -385,7 +385,7 @@ describe('calls at the wrong time', () => {
     expect(codeOf(() => socket.send(new Uint8Array(1), 0, '10.0.0.9'))).toBe('ERR_SOCKET_BAD_PORT');
     expect(codeOf(() => socket.send(new Uint8Array(1), 7, 5 as never))).toBe('ERR_INVALID_ARG_TYPE');
     expect(codeOf(() => socket.send(new Uint8Array(1)))).toBe('EDESTADDRREQ');
-    expect(codeOf(() => socket.send(new Uint8Array(1473), 7, '10.0.0.9'))).toBe('EMSGSIZE');
+    expect(codeOf(() => socket.send(new Uint8Array(65_508), 7, '10.0.0.9'))).toBe('EMSGSIZE');
     expect(codeOf(() => socket.send(new Uint8Array(1), 7, '10.0.0.255'))).toBe('EACCES');
     expect(codeOf(() => socket.send(new Uint8Array(1), 7, '192.0.2.1'))).toBe('ENETUNREACH');
     expect(socket.send(new Uint8Array(1), 7, '10.0.0.9')).toBe(true);

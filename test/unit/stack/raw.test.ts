@@ -109,6 +109,23 @@ describe('raw sockets', () => {
     expect([alice.errors.length, bob.packets.length]).toEqual([1, 1]);
   });
 
+  it.each(['10.0.0.2', 'fd00::2'])(
+    '[S-007] to %s what is longer than the MTU goes in fragments, and comes whole',
+    (to) => {
+      const family = to.includes(':') ? 6 : 4;
+      const bob = open(pair.bob, { protocol: PROTOCOL, family });
+      const alice = open(pair.alice, { protocol: PROTOCOL, family });
+      for (const length of [1481, 9000, 65_515]) {
+        const bytes = Uint8Array.from({ length }, (_, i) => i * 7);
+        expect(alice.socket.send(bytes, to)).toBe(true);
+        pair.clock.advance(1 * MS);
+        expect(Buffer.compare(bob.packets.at(-1)!.bytes.subarray(family === 4 ? 20 : 0), bytes)).toBe(0);
+      }
+      expect(bob.packets).toHaveLength(3);
+      expect(pair.drops()).toEqual({});
+    },
+  );
+
   it('have a copy of what the stack itself takes: UDP goes on, echoes are answered', () => {
     const heard: string[] = [];
     const udp = alone.stack.udp.bind({ port: 7 }, { onMessage: (bytes) => heard.push(`udp ${bytes.length}`) });
@@ -270,7 +287,7 @@ describe('raw sockets', () => {
     const bytes = bytesOf('x');
     expect(codeOf(() => socket.send(bytes))).toBe('EDESTADDRREQ');
     expect(codeOf(() => socket.send(bytes, 'fd00::1'))).toBe('EAFNOSUPPORT');
-    expect(codeOf(() => socket.send(new Uint8Array(65_536), '10.0.0.1'))).toBe('EMSGSIZE');
+    expect(codeOf(() => socket.send(new Uint8Array(65_516), '10.0.0.1'))).toBe('EMSGSIZE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { ttl: 256 }))).toBe('ERR_OUT_OF_RANGE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { hops: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE');
     expect(codeOf(() => socket.send('x' as never, '10.0.0.1'))).toBe('ERR_INVALID_ARG_TYPE');

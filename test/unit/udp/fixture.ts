@@ -1,4 +1,3 @@
-import { MemoryBudget } from '../../../src/buffer/memory-budget.ts';
 import type { IcmpError } from '../../../src/buffer/icmp-error.ts';
 import type { Path } from '../../../src/buffer/path.ts';
 import type { ErrorCode, SystemError } from '../../../src/errors.ts';
@@ -26,7 +25,6 @@ export interface Listened {
 /** UDP over a real IP layer, with the plainest tables: what `stack/` is to it. */
 export class UdpBench extends IpBench implements UdpHost {
   readonly udp: Udp;
-  readonly budget: MemoryBudget = new MemoryBudget();
   readonly groups: Groups<UdpSocket> = new Groups((index, group, filter) =>
     this.ip.memberships.listen(index, group, filter),
   );

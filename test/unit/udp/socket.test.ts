@@ -3,6 +3,8 @@ import { Checksum } from '../../../src/buffer/batch.ts';
 import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
 import { resolveUdpOptions } from '../../../src/udp/options.ts';
 import { UdpSocket } from '../../../src/udp/socket.ts';
+import { transportChecksum } from '../../../src/wire/checksum.ts';
+import { viewOf } from '../../support/wire.ts';
 import { address, FAR, LOCAL, pattern, PEER, udpPacket } from '../ip/fixture.ts';
 import { bytesOf, texts, UdpBench } from './fixture.ts';
 
@@ -54,12 +56,53 @@ describe('UdpSocket.send', () => {
   it('knows the largest message', () => {
     const bench = new UdpBench();
     const { socket } = bench.bind(7000);
-    expect(socket.send(pattern(1472), 53, PEER)).toBe(true);
-    expect(() => socket.send(pattern(1473), 53, PEER)).toThrow(coded('EMSGSIZE'));
     expect(socket.send(pattern(65_507), 53, LOCAL)).toBe(true);
     expect(() => socket.send(pattern(65_508), 53, LOCAL)).toThrow(coded('EMSGSIZE'));
-    expect(bench.sent()).toHaveLength(1);
     expect(bench.sent(bench.lo)[0]).toHaveLength(65_535);
+    expect(socket.send(pattern(65_507), 53, PEER)).toBe(true);
+    expect(() => socket.send(pattern(65_508), 53, PEER)).toThrow(coded('EMSGSIZE'));
+    expect(bench.sent()).toHaveLength(Math.ceil(65_515 / 1480));
+  });
+
+  it('[S-030] dontFragment holds messages to one packet, also after a path MTU was learnt', () => {
+    const bench = new UdpBench();
+    const { socket } = bench.bind(7000, { dontFragment: true });
+    expect(socket.send(pattern(1472), 53, PEER)).toBe(true);
+    expect(() => socket.send(pattern(1473), 53, PEER)).toThrow(coded('EMSGSIZE'));
+    socket.set('dontFragment', false);
+    expect(socket.send(pattern(1473), 53, PEER)).toBe(true);
+    expect(bench.sentPackets().map(({ ip }) => [ip.dontFragment, ip.moreFragments])).toEqual([
+      [true, false],
+      [false, true],
+      [false, false],
+    ]);
+    socket.set('dontFragment', true);
+    const path = bench.path(undefined, address(PEER));
+    if (typeof path === 'string') throw new Error(path);
+    path.limitMtu(1000);
+    expect(socket.send(pattern(972), 53, PEER)).toBe(true);
+    expect(() => socket.send(pattern(973), 53, PEER)).toThrow(coded('EMSGSIZE'));
+  });
+
+  it('a long message finds room for all its fragments, or none is sent', () => {
+    const bench = new UdpBench({ queue: new TransmitQueue({ limit: 8000 }) });
+    const { socket } = bench.bind(7000);
+    expect(socket.send(pattern(1400), 53, PEER)).toBe(true);
+    expect(socket.send(pattern(6000), 53, PEER)).toBe(false);
+    expect([...bench.waiting]).toEqual([socket]);
+    expect(bench.sent()).toHaveLength(1);
+    expect(socket.send(pattern(6000), 53, PEER)).toBe(true);
+    expect(bench.sent()).toHaveLength(5);
+    expect(socket.counters.sent).toBe(2);
+  });
+
+  it('completes the checksum of what goes in fragments, whatever the link does for others', () => {
+    const bench = new UdpBench({ offload: { checksum: true, tso: 0, uso: 0 } });
+    const { socket } = bench.bind(7000);
+    socket.send(pattern(3000), 53, PEER);
+    expect([...bench.eth0.queue.batch.checksum.subarray(0, 3)]).toEqual([Checksum.none, Checksum.none, Checksum.none]);
+    const datagram = Uint8Array.from(bench.sent().flatMap((bytes) => [...bytes.subarray(20)]));
+    expect(transportChecksum(viewOf(datagram), 0, datagram.length, address(LOCAL), address(PEER), 17)).toBe(0);
   });
 
   it("says why it cannot send, in Node's words", () => {
@@ -348,6 +391,7 @@ describe('UdpSocket options', () => {
       multicastTtl: 1,
       multicastLoopback: true,
       dscp: 0,
+      dontFragment: false,
       receiveBuffer: 212_992,
     });
     socket.set('ttl', 3);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Checksum } from '../../../src/buffer/batch.ts';
-import { icmpPacket, LOCAL, pattern, PEER, udpPacket } from '../ip/fixture.ts';
+import { FAR, icmpPacket, LOCAL, pattern, PEER, udpPacket } from '../ip/fixture.ts';
 import { bytesOf, texts, UdpBench } from './fixture.ts';
 
 describe('Udp.arrives', () => {
@@ -117,5 +117,46 @@ describe('Udp.failed', () => {
     bench.turn();
     expect(listened.errors.map(({ code }) => code)).toEqual(['EHOSTUNREACH']);
     expect(listened.socket.counters.errors).toBe(2);
+  });
+});
+
+describe('Udp: datagrams that are too big for the path', () => {
+  /** What was said about the first packet that a socket has sent, and the sizes of the packets of the next message. */
+  function after(mtu: number, size: number, change: (quote: Uint8Array) => void = () => {}): number[] {
+    const bench = new UdpBench();
+    const { socket } = bench.bind(5000);
+    socket.send(pattern(size), 53, FAR);
+    const [quote] = bench.sent();
+    change(quote!);
+    bench.arrive(icmpPacket({ type: 3, code: 4, rest: mtu, payload: quote!.subarray(0, 28) }));
+    socket.send(pattern(size), 53, FAR);
+    return bench.sent().map((bytes) => bytes.length);
+  }
+
+  it('[S-052] a router tells the MTU: the next are cut up so that they fit, also those of other sockets', () => {
+    expect(after(1400, 1472)).toEqual([1396, 124]);
+    const bench = new UdpBench();
+    const connected = bench.bind(5000);
+    connected.socket.connect(FAR, 53);
+    const other = bench.bind(5001);
+    connected.socket.send(pattern(1472));
+    const [quote] = bench.sent();
+    bench.arrive(icmpPacket({ type: 3, code: 4, rest: 1000, payload: quote! }));
+    // As Linux: a connected socket hears of the one that was lost.
+    bench.turn();
+    expect(connected.errors).toMatchObject([{ code: 'EMSGSIZE' }]);
+    other.socket.send(pattern(1000), 9, FAR);
+    expect(bench.sent()).toHaveLength(2);
+    expect(bench.counters.snapshot()).toMatchObject({ 'udp-mtu-lowered': 1 });
+  });
+
+  it('[S-052] a router that tells none has one of the usual MTUs; none is below 552', () => {
+    expect(after(0, 1472)).toEqual([1492, 28]);
+    expect(after(68, 1472)[0]).toBe(548);
+  });
+
+  it('is not believed about what would have fitted, or what no socket has sent', () => {
+    expect(after(1500, 1472)).toEqual([1500]);
+    expect(after(1400, 1472, (quote) => quote.fill(0, 20, 22))).toEqual([1500]);
   });
 });
