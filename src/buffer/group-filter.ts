@@ -1,4 +1,5 @@
 import type { Address, AddressWords } from '../wire/address.ts';
+import { sameAddress } from '../wire/address.ts';
 
 /**
  * Whose packets to a group are wanted: those of the sources named, or of all but those named (RFC 3376 §2, RFC 3810 §3).
@@ -17,11 +18,7 @@ export const EVERYBODY: GroupFilter = { exclude: true, sources: [] };
 
 /** Whether a source is one of those wanted. */
 export function admits({ exclude, sources }: GroupFilter, source: AddressWords): boolean {
-  for (const { family, a, b, c, d } of sources) {
-    if (d === source.d && c === source.c && b === source.b && a === source.a && family === source.family) {
-      return !exclude;
-    }
-  }
+  for (const named of sources) if (sameAddress(named, source)) return !exclude;
   return exclude;
 }
 
@@ -45,9 +42,9 @@ export function mergeFilters(filters: Iterable<GroupFilter>): GroupFilter {
     else if (excluded === undefined) excluded = named;
     else for (const key of excluded.keys()) if (!named.has(key)) excluded.delete(key);
   }
-  if (excluded === undefined) return included.size === 0 ? NOBODY : { exclude: false, sources: [...included.values()] };
+  if (excluded === undefined) return { exclude: false, sources: [...included.values()] };
   for (const key of included.keys()) excluded.delete(key);
-  return excluded.size === 0 ? EVERYBODY : { exclude: true, sources: [...excluded.values()] };
+  return { exclude: true, sources: [...excluded.values()] };
 }
 
 /** The sources that one filter names and the other does not, of either. */

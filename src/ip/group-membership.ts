@@ -3,7 +3,7 @@ import type { GroupFilter } from '../buffer/group-filter.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
-import { Address, isAllHosts, isMulticast, Scope, scopeOf } from '../wire/address.ts';
+import { Address, isAllHosts, Scope, scopeOf } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { GroupRecordType } from '../wire/group-records.ts';
 import type { GroupRecord } from '../wire/group-records.ts';
@@ -106,7 +106,7 @@ export class GroupMembership {
 
   constructor(parts: GroupMembershipParts) {
     this.#parts = parts;
-    this.#answerAll = parts.timers.timer((now) => this.#reportAll(now));
+    this.#answerAll = parts.timers.timer(() => this.#parts.reports.report(this.#reported().map(currentState)));
   }
 
   /** The groups that are joined, those that are never reported too: a new array. */
@@ -149,11 +149,9 @@ export class GroupMembership {
   /**
    * Reports are possible from now on, or no longer. When they become so, nobody on the link knows of anything: each group is
    * told anew, and the link's querier may be another.
-   *
-   * @returns whether that is a change
    */
-  setReporting(reporting: boolean): boolean {
-    if (reporting === this.#reporting) return false;
+  setReporting(reporting: boolean): void {
+    if (reporting === this.#reporting) return;
     this.#reporting = reporting;
     this.#forgetPending();
     this.#compatibility = 'sources';
@@ -161,14 +159,13 @@ export class GroupMembership {
     this.#robustness = ROBUSTNESS;
     this.#queryInterval = QUERY_INTERVAL;
     this.#responseInterval = QUERY_RESPONSE_INTERVAL;
-    if (reporting) this.announce();
-    return true;
+    this.announce();
   }
 
   /** Tells every group as if it were joined now. */
   announce(): void {
-    const now = this.#parts.clock.now();
     if (!this.#reporting) return;
+    const now = this.#parts.clock.now();
     this.#settle(now);
     const joined = this.#reported();
     for (const entry of joined) this.#note(entry, NOBODY);
@@ -190,7 +187,7 @@ export class GroupMembership {
     if (this.#compatibility !== 'sources') return this.#scheduleOlder(query, now);
     const at = now + this.#within(query.maxResponse);
     // Rule 1: what is to be told of all comes sooner.
-    if (this.#answerAll.armed && this.#answerAll.deadline <= at) return;
+    if (this.#answerAll.deadline <= at) return;
     if (query.group !== undefined) return this.#scheduleGroup(query, at);
     if (this.#reported().length > 0) this.#answerAll.arm(at);
   }
@@ -221,13 +218,13 @@ export class GroupMembership {
     const { timers } = this.#parts;
     const entry: Entry = {
       // The interface is known: no zone.
-      group: words.zone === undefined ? words : Address.fromBytes(words.bytes()),
+      group: Address.fromBytes(words.bytes()),
       sockets: NOBODY,
       own: 0,
       filter: NOBODY,
       modeReports: 0,
       changed: new Map(),
-      again: timers.timer((now) => this.#repeat(entry, now)),
+      again: timers.timer((now) => this.#reportChanges([entry], now)),
       answer: timers.timer((now) => this.#answer(entry, now)),
       asked: undefined,
       lastReporter: false,
@@ -245,11 +242,11 @@ export class GroupMembership {
       return this.#reportChanges([entry], now);
     }
     const [was, is] = [isJoined(before), isJoined(entry.filter)];
-    if (is && !was) {
+    if (is === was) return;
+    if (is) {
       this.#note(entry, before);
-      this.#reportOlder(entry, now);
+      return this.#reportOlder(entry, now);
     }
-    if (is || !was) return;
     entry.answer.cancel();
     entry.modeReports = 0;
     // RFC 2236 §3, RFC 2710 §4: who was not the last to report may go in silence. IGMPv1 knows no leaving.
@@ -279,11 +276,6 @@ export class GroupMembership {
     }
   }
 
-  #repeat(entry: Entry, now: number): void {
-    this.#settle(now);
-    if (isPending(entry)) this.#reportChanges([entry], now);
-  }
-
   /** A report of an older version, again after a random while if one is pending (RFC 2236 §3). */
   #reportOlder(entry: Entry, now: number): void {
     this.#parts.reports.memberReport(entry.group, this.#compatibility);
@@ -300,7 +292,7 @@ export class GroupMembership {
     if (query.sourceCount === 0) entry.asked = undefined;
     else if (!answer.armed) entry.asked = this.#remember(new Map(), query);
     else if (entry.asked !== undefined) entry.asked = this.#remember(entry.asked, query);
-    if (!answer.armed || at < answer.deadline) answer.arm(at);
+    if (at < answer.deadline) answer.arm(at);
   }
 
   /** Adds the sources of a query; nothing when they are too many: then the whole group is told. */
@@ -319,16 +311,12 @@ export class GroupMembership {
     for (const entry of this.#reported()) {
       if (group !== undefined && addressKey(entry.group) !== addressKey(group)) continue;
       const { answer } = entry;
-      if (!answer.armed || maxResponse < answer.deadline - now) answer.arm(now + this.#within(maxResponse));
+      if (maxResponse < answer.deadline - now) answer.arm(now + this.#within(maxResponse));
     }
   }
 
-  #reportAll(now: number): void {
-    if (this.#settle(now)) return;
-    this.#parts.reports.report(this.#reported().map((entry) => currentState(entry)));
-  }
-
   #answer(entry: Entry, now: number): void {
+    // The older querier's time may have run out meanwhile.
     if (this.#settle(now) || !isJoined(entry.filter)) return;
     if (this.#compatibility !== 'sources') return this.#reportOlder(entry, now);
     const { asked, filter, group } = entry;
@@ -414,7 +402,7 @@ export class GroupMembership {
 
 /** RFC 3376 §5, RFC 3810 §6: nothing is ever said of the group of all hosts, nor of scopes that stay inside. */
 function isReported(group: AddressWords): boolean {
-  if (!isMulticast(group) || isAllHosts(group)) return false;
+  if (isAllHosts(group)) return false;
   return group.family === 4 || scopeOf(group) > Scope.INTERFACE;
 }
 

@@ -152,8 +152,8 @@ export class Igmp {
       return 'igmp-no-router-alert';
     const general = isUnspecified(group);
     if (!general && !isMulticast(group)) return 'igmp-bad-group';
-    // RFC 3376 §4.1.12, §9.1: for one of our addresses, the group asked for, or all hosts; a general one never for another group.
-    const forUs = !datagram.group || isAllHosts(destination) || (!general && sameAddress(group, destination));
+    // RFC 3376 §4.1.12, §9.1: for one of our addresses, the group asked for, or all hosts.
+    const forUs = !datagram.group || isAllHosts(destination) || sameAddress(group, destination);
     if (!forUs) return 'igmp-bad-destination';
     membership.query(version === 3 ? newestQuery(datagram, group, general) : olderQuery(datagram, group, general), now);
     return undefined;
@@ -180,7 +180,7 @@ function newestQuery(
   group: AddressRegister,
   general: boolean,
 ): GroupQuery {
-  const sourceCount = general ? 0 : igmpSourceCount(view, start);
+  const sourceCount = igmpSourceCount(view, start);
   return {
     version: 'sources',
     group: general ? undefined : group,

@@ -67,9 +67,9 @@ export class Memberships {
     const wasSourceless = member.sourceless;
     member.sourceless = isUnspecified(mldSource(iface));
     families[4].setReporting(speaks);
-    const begins = families[6].setReporting(speaks && iface.carries(6));
+    families[6].setReporting(speaks && iface.carries(6));
     // RFC 3810 §5.2.13: routers have not heeded what came from `::`.
-    if (!begins && wasSourceless && !member.sourceless) families[6].announce();
+    if (wasSourceless && !member.sourceless) families[6].announce();
   }
 
   /** Sockets want this of a group from now on, all together. For interfaces that there are not nothing is done. */

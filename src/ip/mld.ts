@@ -149,7 +149,7 @@ export class Mld {
     const general = isUnspecified(group);
     if (!general && !isMulticast(group)) return 'mld-bad-group';
     // RFC 3810 §5.1.15: for one of our addresses, the group asked for, or all nodes.
-    const forUs = !datagram.group || isAllHosts(destination) || (!general && sameAddress(group, destination));
+    const forUs = !datagram.group || isAllHosts(destination) || sameAddress(group, destination);
     if (!forUs) return 'mld-bad-destination';
     const asked = general ? undefined : group;
     membership.query(mldQueryVersion(length) === 2 ? newestQuery(datagram, asked) : olderQuery(datagram, asked), now);
@@ -164,7 +164,7 @@ function olderQuery({ memory: { view }, start }: Datagram, group: AddressRegiste
 }
 
 function newestQuery({ memory: { view, bytes }, start }: Datagram, group: AddressRegister | undefined): GroupQuery {
-  const sourceCount = group === undefined ? 0 : mldSourceCount(view, start);
+  const sourceCount = mldSourceCount(view, start);
   return {
     version: 'sources',
     group,

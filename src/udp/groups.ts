@@ -53,22 +53,19 @@ export class Groups<Member> {
    * when it is in too many groups or names too many sources
    */
   joinSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const known = this.#find(group, interfaceIndex);
-    const filter = known?.members.get(member);
-    if (known === undefined || filter === undefined) {
+    const known = this.#membership(member, group, interfaceIndex);
+    if (known === undefined) {
       return this.#enter(member, group, interfaceIndex, { exclude: false, sources: [source] });
     }
-    if (filter.exclude && filter.sources.length > 0) return 'EINVAL';
-    return this.#name(known, member, { exclude: false, sources: filter.sources }, source);
+    if (hasBlocked(known.filter)) return 'EINVAL';
+    return this.#name(known.joined, member, { exclude: false, sources: known.filter.sources }, source);
   }
 
   /** @returns `EINVAL` when it is no member or has blocked sources, `EADDRNOTAVAIL` when it is none for this source */
   leaveSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const known = this.#find(group, interfaceIndex);
-    const filter = known?.members.get(member);
-    if (known === undefined || filter === undefined) return 'EINVAL';
-    if (filter.exclude && filter.sources.length > 0) return 'EINVAL';
-    return this.#unname(known, member, filter, source);
+    const known = this.#membership(member, group, interfaceIndex);
+    if (known === undefined || hasBlocked(known.filter)) return 'EINVAL';
+    return this.#unname(known.joined, member, known.filter, source);
   }
 
   /**
@@ -77,18 +74,16 @@ export class Groups<Member> {
    * @returns `EINVAL` when it is no member or has joined for sources, `EADDRNOTAVAIL` when it is blocked already, `ENOBUFS`
    */
   blockSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const known = this.#find(group, interfaceIndex);
-    const filter = known?.members.get(member);
-    if (known === undefined || filter?.exclude !== true) return 'EINVAL';
-    return this.#name(known, member, filter, source);
+    const known = this.#membership(member, group, interfaceIndex);
+    if (known?.filter.exclude !== true) return 'EINVAL';
+    return this.#name(known.joined, member, known.filter, source);
   }
 
   /** @returns `EINVAL` when it is no member or has joined for sources, `EADDRNOTAVAIL` when it is not blocked */
   unblockSource(member: Member, group: Address, interfaceIndex: number, source: Address): ErrorCode | undefined {
-    const known = this.#find(group, interfaceIndex);
-    const filter = known?.members.get(member);
-    if (known === undefined || filter?.exclude !== true) return 'EINVAL';
-    return this.#unname(known, member, filter, source);
+    const known = this.#membership(member, group, interfaceIndex);
+    if (known?.filter.exclude !== true) return 'EINVAL';
+    return this.#unname(known.joined, member, known.filter, source);
   }
 
   /** The member is gone. */
@@ -130,6 +125,17 @@ export class Groups<Member> {
       if (known.interfaceIndex === interfaceIndex && sameAddress(known.group, group)) return known;
     }
     return undefined;
+  }
+
+  /** A group that the member is in, and what it wants of it. */
+  #membership(
+    member: Member,
+    group: AddressWords,
+    interfaceIndex: number,
+  ): { joined: Group<Member>; filter: GroupFilter } | undefined {
+    const joined = this.#find(group, interfaceIndex);
+    const filter = joined?.members.get(member);
+    return joined === undefined || filter === undefined ? undefined : { joined, filter };
   }
 
   #enter(member: Member, group: Address, interfaceIndex: number, filter: GroupFilter): ErrorCode | undefined {
@@ -178,4 +184,9 @@ export class Groups<Member> {
     if (known.members.size === 0) this.#groups.splice(this.#groups.indexOf(known), 1);
     this.#listen(known.interfaceIndex, known.group, known.filter);
   }
+}
+
+/** RFC 3376 §3.1: a member names either whom it hears, or whom it does not. */
+function hasBlocked({ exclude, sources }: GroupFilter): boolean {
+  return exclude && sources.length > 0;
 }

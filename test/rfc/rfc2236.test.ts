@@ -78,6 +78,11 @@ describe('RFC 2236 §3: joining and leaving', () => {
     const socket = world.socket();
     socket.join(GROUP);
     expect(world.texts(20_000)).toEqual([`V1REPORT(${GROUP})`, `V1REPORT(${GROUP})`]);
+    // RFC 1112, appendix I: its queries are always general.
+    socket.join(OTHER);
+    world.during(20_000);
+    world.query4({ responseCode: 0, group: GROUP, ip4: { destination: '224.0.0.1' } });
+    expect(world.texts(20_000).toSorted()).toEqual([`V1REPORT(${GROUP})`, `V1REPORT(${OTHER})`]);
     socket.leave(GROUP);
     expect(world.texts(20_000)).toEqual([]);
   });
@@ -137,7 +142,7 @@ describe('RFC 2236 §3, §6: queries and reports', () => {
     expect(world.texts(100)).toEqual([`V2REPORT(${GROUP})`]);
     world.query4({ responseCode: 1 });
     world.query4({ responseCode: 200 });
-    expect(world.texts(30_000)).toEqual([`V2REPORT(${GROUP})`]);
+    expect(world.texts(100)).toEqual([`V2REPORT(${GROUP})`]);
   });
 
   it('[S-022] another member’s report stops ours', () => {
@@ -165,12 +170,29 @@ describe('RFC 2236 §3, §6: queries and reports', () => {
     expect(world.stack.statistics().drops).toEqual({ 'igmp-bad-destination': 1, 'igmp-bad-ttl': 1 });
   });
 
+  it('[S-022] an answer that is due when the older querier’s time is over is not given (RFC 3376 §7.2.1)', () => {
+    let forgotten = 0;
+    for (let seed = 1; seed <= 6; seed++) {
+      const world = version2(seed);
+      world.socket().join(GROUP);
+      world.during(255_000, 100);
+      world.query4({ group: GROUP, responseCode: 250 });
+      const answers = world.during(30_000, 100);
+      for (const { text } of answers) expect(text).toBe(`V2REPORT(${GROUP})`);
+      for (const { at } of answers) expect(at).toBeLessThanOrEqual(260_000);
+      if (answers.length === 0) forgotten++;
+    }
+    expect(forgotten).toBeGreaterThan(2);
+  });
+
   it('[S-022] to members of version 3 other members’ reports mean nothing (RFC 3376 §7.2.2)', () => {
     const world = new GroupWorld();
     world.socket().join(GROUP);
     world.during(2000);
-    world.query4({ details: {}, responseCode: 10 });
-    reported(world, GROUP);
-    expect(world.texts(2000)).toEqual([`IS_EX(${GROUP})`]);
+    for (const group of [undefined, GROUP]) {
+      world.query4({ details: {}, responseCode: 10, ...(group !== undefined && { group }) });
+      reported(world, GROUP);
+      expect(world.texts(2000)).toEqual([`IS_EX(${GROUP})`]);
+    }
   });
 });

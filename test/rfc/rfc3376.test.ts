@@ -268,7 +268,8 @@ describe('RFC 3376 §5.2: queries', () => {
     // "at the earliest of the remaining time for the pending report and the selected delay"
     world.query4({ group: GROUP, responseCode: 0xff, details: { sources: [A] } });
     world.query4({ group: GROUP, responseCode: 1, details: { sources: [B] } });
-    expect(world.texts(100)).toEqual([`IS_IN(${GROUP}: ${A}, ${B})`]);
+    world.query4({ group: GROUP, responseCode: 0xff, details: { sources: [C] } });
+    expect(world.texts(100)).toEqual([`IS_IN(${GROUP}: ${A}, ${B}, ${C})`]);
   });
 
   it('[S-022] §9.1: too many sources are not remembered: then the group is told', () => {
@@ -363,9 +364,13 @@ describe('RFC 3376 §7.2.1: older queriers', () => {
     world.query4({});
     world.during(10_000);
     // No router alert: version 1 knows none.
+    const asked = world.clock.now() / 1000;
     world.query4({ responseCode: 0, ip4: { options: new Uint8Array(0) } });
     const [answer, ...more] = world.during(20_000);
     expect([answer!.text, more]).toEqual([`V1REPORT(${GROUP})`, []]);
+    // A random moment of ten seconds, and not at once.
+    expect(answer!.at - asked).toBeGreaterThan(10);
+    expect(answer!.at - asked).toBeLessThanOrEqual(10_000);
     world.during(PRESENT - 31_000);
     // Version 2 again, and still version 1 until its time is over.
     world.query4({});
@@ -378,12 +383,25 @@ describe('RFC 3376 §7.2.1: older queriers', () => {
   it('[S-022] how long they count follows the last newer query', () => {
     const world = joined();
     world.query4({ details: { robustness: 1, intervalCode: 20 }, responseCode: 50 });
-    world.during(5000);
+    // One about a group does not say how long answers to all may take.
+    world.query4({ ...V3, group: GROUP, details: { robustness: 1, intervalCode: 20 }, responseCode: 90 });
+    world.during(10_000);
+    world.query4({});
+    world.during(10_000);
     world.query4({});
     world.during(24_999);
     expect(world.stack.ip.memberships.speaking(world.iface.network.index, 4)!.compatibility).toBe('groups');
     world.during(1);
     expect(world.stack.ip.memberships.speaking(world.iface.network.index, 4)!.compatibility).toBe('sources');
+  });
+
+  it('[S-022] §4.1.7: a query interval of 0 is none', () => {
+    const world = joined();
+    world.query4({ details: { intervalCode: 0 } });
+    world.during(10_000);
+    world.query4({});
+    world.during(PRESENT - 1);
+    expect(world.stack.ip.memberships.speaking(world.iface.network.index, 4)!.compatibility).toBe('groups');
   });
 
   it('[S-022] a change of version ends what is pending', () => {

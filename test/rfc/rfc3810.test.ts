@@ -81,6 +81,16 @@ describe('RFC 3810 §6.1: changes of the listening state', () => {
     socket.join(GROUP, '::%lo');
     world.query6({ ...V2, responseCode: 10 });
     expect(world.texts(5000)).toEqual([]);
+    expect(world.stack.interfaces[0]!.counters.packetsSent).toBe(0);
+  });
+
+  it('[S-022] a link that comes up again is told everything anew', () => {
+    const world = joined();
+    world.link.setUp(false);
+    world.socket().join(OTHER, ETH0);
+    expect(world.iface.network.queue.empty).toBe(true);
+    world.link.setUp(true);
+    expect(world.now()).toEqual([`TO_EX(${GROUP}) TO_EX(${OTHER})`]);
   });
 
   it('[S-048] the stack joins groups itself: solicited-node groups are told as others are', () => {
@@ -228,6 +238,8 @@ describe('RFC 3810 §8.2: version 1', () => {
     const report = { type: Icmpv6Type.MULTICAST_LISTENER_REPORT, responseCode: 0 };
     const from = { source: 'fe80::3', destination: GROUP };
     world.link.inject(ipv6Message({ ...report, group: Address.parse(GROUP) }, from));
+    expect(world.texts(30_000)).toEqual([]);
+    // Nor is anything said of leaving: another is there.
     world.stack.udp.sockets[0]!.leave(GROUP, ETH0);
     expect(world.texts(30_000)).toEqual([]);
     world.link.inject(ipv6Message({ ...report, group: Address.parse(OTHER) }, from));

@@ -77,7 +77,8 @@ describe('GroupMembership', () => {
     const bench = new Bench();
     bench.membership.listen(GROUP, EVERYBODY);
     bench.take();
-    expect([bench.membership.setReporting(false), bench.membership.setReporting(false)]).toEqual([true, false]);
+    bench.membership.setReporting(false);
+    bench.membership.setReporting(false);
     bench.membership.listen(GROUP, NOBODY);
     bench.membership.listen(nth(1), EVERYBODY);
     bench.query();
@@ -120,6 +121,52 @@ describe('GroupMembership', () => {
     bench.clock.advance(1_000_000);
     expect(bench.take()).toHaveLength(64);
     expect([bench.timers.count, bench.membership.groups]).toEqual([0, []]);
+  });
+
+  it('a group that was left is not reported while its end is still told', () => {
+    const bench = new Bench();
+    bench.query({ robustness: 7 });
+    for (const group of [GROUP, nth(1)]) bench.membership.listen(group, EVERYBODY);
+    bench.clock.advance(20_000_000);
+    bench.query({ group: GROUP, maxResponse: 1, robustness: 7 });
+    bench.membership.listen(GROUP, NOBODY);
+    expect([bench.membership.groups.map(String), bench.membership.filterOf(GROUP)]).toEqual([
+      [String(nth(1))],
+      undefined,
+    ]);
+    bench.take();
+    bench.query({ group: GROUP, maxResponse: 1, robustness: 7 });
+    bench.clock.advance(10);
+    expect(bench.take()).toEqual([]);
+    bench.query({ maxResponse: 1, robustness: 7 });
+    bench.clock.advance(10);
+    expect(bench.take()).toEqual([`2 ${nth(1)} 0`]);
+    bench.membership.announce();
+    expect(bench.take()).toEqual([`4 ${nth(1)} 0`]);
+    bench.clock.advance(20_000_000);
+    expect(bench.take().filter((text) => text.includes(String(GROUP)))).toEqual(new Array(6).fill(`3 ${GROUP} 0`));
+  });
+
+  it('where nothing is told twice nothing is kept', () => {
+    const bench = new Bench();
+    bench.query({ robustness: 1 });
+    bench.membership.listen(GROUP, EVERYBODY);
+    expect(bench.timers.count).toBe(0);
+    for (let n = 0; n < 1000; n++) {
+      bench.membership.listen(nth(n), EVERYBODY);
+      bench.membership.listen(nth(n), NOBODY);
+    }
+    expect([bench.counters.snapshot(), bench.timers.count]).toEqual([{}, 0]);
+  });
+
+  it('a query about a group that is never reported is not answered', () => {
+    const bench = new Bench();
+    const all = Address.parse('224.0.0.1');
+    bench.membership.listen(all, EVERYBODY);
+    for (const query of [{ group: all }, {}, { version: 'groups' }] as const) {
+      bench.query(query);
+      expect(bench.timers.count).toBe(0);
+    }
   });
 
   it('a state that is the same in another order is no change', () => {

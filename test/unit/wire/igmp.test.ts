@@ -68,6 +68,14 @@ describe('IGMP messages', () => {
     }
   });
 
+  it('what follows a report is nobody’s, and no query (RFC 2236 §2.5)', () => {
+    const longer = mended(hex('16 00 0000 ef010203 0000 ffff'));
+    expect(parseIgmp(longer)).toEqual({ type: 0x16, responseCode: 0, group: GROUP });
+    const quiet = { suppress: false, robustness: 7, intervalCode: 0, sources: [] };
+    const query = { type: 0x11, responseCode: 1, group: GROUP, query: quiet };
+    expect(parseIgmp(formatIgmp(query))).toEqual(query);
+  });
+
   it('the stack writes the same bytes', () => {
     const records = [
       { type: 4, group: GROUP, sources: [] },

@@ -65,6 +65,14 @@ describe('MLD messages', () => {
     }
   });
 
+  it('what follows a report is nobody’s, and no query', () => {
+    const longer = message(`83 00 0000 0000 0000 ${GROUP_BYTES} 0000 ffff`);
+    expect(parseMld(longer, FROM, TO)).toEqual({ type: 131, responseCode: 0, group: GROUP });
+    const quiet = { suppress: false, robustness: 7, intervalCode: 0, sources: [] };
+    const query = { type: 130, responseCode: 1, group: GROUP, query: quiet };
+    expect(parseMld(formatMld(query, FROM, TO), FROM, TO)).toEqual(query);
+  });
+
   it('the stack writes the same bytes', () => {
     const records = [{ type: 5, group: GROUP, sources: [SOURCE] }];
     const bytes = new Uint8Array(mldReportLength(records)).fill(0xff);

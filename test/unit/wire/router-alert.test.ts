@@ -24,7 +24,8 @@ describe('the router alert option of IPv4', () => {
     [true, '8204aaaa 94040000'],
     [false, ''],
     [false, '01010101'],
-    [false, '00 94040000 0000'],
+    [false, '00 04 0000 94040000'],
+    [false, '8206 9404 0000 0000'],
     [false, '9406 00000000 0000'],
   ])('%s: %s', (found, text) => {
     const bytes = hex(text);
@@ -45,7 +46,11 @@ describe('the router alert option of IPv6', () => {
     [true, '3a00 0100 05020000'],
     [true, '3a01 0000 00 00 0000 05020000 01020000'],
     [true, '3a00 0000 05020000'],
-    // Of RSVP.
+    [true, '3a01 00 05020000 0107 0000000000 00'],
+    // In the data of another option.
+    [false, '3a01 1e08 05020000 00000000 0100 0100'],
+    // Of RSVP, or of another length.
+    [false, '3a00 0503 000000 00'],
     [false, '3a00 05020001 0100'],
     [false, '3a00 0104 00000000'],
   ])('%s: %s', (found, text) => {
