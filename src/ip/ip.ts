@@ -151,7 +151,7 @@ export class Ip {
         this.memberships.changed(iface);
       },
       transmitted: (sender) => this.#host.transmitted(sender),
-      settled: (settled) => this.#host.settled(settled),
+      tentativeChanged: (changed) => this.#host.tentativeChanged(changed),
     });
     for (const { address } of iface.addresses) this.#claim(address);
     if (iface.medium === 'ethernet') iface.ethernet = this.#portFor(iface, options);
