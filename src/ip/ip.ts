@@ -81,7 +81,6 @@ export class Ip {
     const { clock, random, counters, host, timers } = options;
     this.#host = host;
     this.#options = options;
-    this.#failure = new NeighbourFailure(host);
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
@@ -105,6 +104,7 @@ export class Ip {
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
     const parts6 = { ways, local, output: output6, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
+    this.#failure = new NeighbourFailure({ host, local, errors: this.#errors, errors6: this.#errors6 });
     const [errors, errors6] = [this.#errors, this.#errors6];
     const drain = (iface: NetworkInterface): void => host.drain(iface);
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
@@ -172,7 +172,7 @@ export class Ip {
       timers,
       counters,
       classify: (words: AddressWords) => this.local.classify(words),
-      unreachable: ({ memory }: WaitingPacket) => this.#failure.report(memory.bytes, clock.now()),
+      unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
         host.addressConflict(where, conflict);
         if (!conflict.kept) where.settle(conflict.address, false);
