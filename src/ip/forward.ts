@@ -24,6 +24,7 @@ import { passes } from './special-addresses.ts';
 /** Why a packet for somebody else went no further: the names it is counted under. */
 export type ForwardDrop =
   | 'forward-martian'
+  | 'forward-group-frame'
   | 'forward-beyond-scope'
   | 'forward-ipv4-option'
   | 'forward-no-route'
@@ -72,6 +73,8 @@ export class Forwarder {
    */
   input(from: NetworkInterface, datagram: Datagram): void {
     datagram.group = false;
+    // RFC 1812 §5.3.4: what was sent to all stations of a link has reached whom it should.
+    if (datagram.linkGroup) return this.#parts.counters.add('forward-group-frame' satisfies ForwardDrop);
     const drop = datagram.version === 4 ? this.#input4(from, datagram) : this.#input6(from, datagram);
     if (drop !== undefined) this.#parts.counters.add(drop);
   }

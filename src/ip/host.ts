@@ -24,8 +24,8 @@ export interface IpHost {
   icmpError(error: IcmpError): void;
   /** Another station uses an address of this stack, or wants to (RFC 5227). */
   addressConflict(iface: NetworkInterface, conflict: AddressConflict): void;
-  /** One of the interface's tentative addresses is in use now, or was given up. */
-  settled(iface: NetworkInterface): void;
+  /** The interface has another tentative address; or one is so no more, but in use or given up. */
+  tentativeChanged(iface: NetworkInterface): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
   /** One of the stack's addresses is about to be taken away: it can still be sent from. */

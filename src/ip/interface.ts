@@ -59,8 +59,8 @@ export interface NetworkInterfaceHost {
   changed(): void;
   /** A packet was put into its queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
-  /** One of its tentative addresses is so no more. */
-  settled(iface: NetworkInterface): void;
+  /** It has another tentative address; or one is so no more. */
+  tentativeChanged(iface: NetworkInterface): void;
 }
 
 /** What a link may change while it is attached. */
@@ -185,6 +185,7 @@ export class NetworkInterface {
   addTentative(cidr: Cidr): void {
     this.#tentative = [...this.#tentative, cidr];
     this.ethernet?.claim(cidr.address, () => this.settle(cidr.address, true));
+    this.#host.tentativeChanged(this);
   }
 
   /** @internal A tentative address is free and in use from now on, or it is not. */
@@ -194,7 +195,7 @@ export class NetworkInterface {
     this.#tentative = this.#tentative.filter((other) => other !== cidr);
     if (usable) this.#addresses = [...this.#addresses, cidr];
     if (usable) this.#host.changed();
-    this.#host.settled(this);
+    this.#host.tentativeChanged(this);
   }
 
   /**

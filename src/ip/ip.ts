@@ -88,7 +88,6 @@ export class Ip {
     const { clock, random, counters, budget, host, timers } = options;
     this.#host = host;
     this.#options = options;
-    this.#failure = new NeighbourFailure(host);
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
@@ -117,6 +116,7 @@ export class Ip {
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
     const parts6 = { ways, local, output: output6, pathMtus, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
+    this.#failure = new NeighbourFailure({ host, local, errors: this.#errors, errors6: this.#errors6 });
     const [errors, errors6] = [this.#errors, this.#errors6];
     const drain = (iface: NetworkInterface): void => host.drain(iface);
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
@@ -164,7 +164,7 @@ export class Ip {
         this.memberships.changed(iface);
       },
       transmitted: (sender) => this.#host.transmitted(sender),
-      settled: (settled) => this.#host.settled(settled),
+      tentativeChanged: (changed) => this.#host.tentativeChanged(changed),
     });
     for (const { address } of iface.addresses) this.#claim(address);
     if (iface.medium === 'ethernet') iface.ethernet = this.#portFor(iface, options);
@@ -185,7 +185,7 @@ export class Ip {
       timers,
       counters,
       classify: (words: AddressWords) => this.local.classify(words),
-      unreachable: ({ memory }: WaitingPacket) => this.#failure.report(memory.bytes, clock.now()),
+      unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
         host.addressConflict(where, conflict);
         if (!conflict.kept) where.settle(conflict.address, false);

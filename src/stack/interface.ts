@@ -16,6 +16,8 @@ export interface InterfaceHost {
   readonly ip: Ip;
   /** Packets have come; lent for the call. */
   receive(iface: Interface, batch: Batch): void;
+  /** Something waits for an answer, or no more: it keeps the process alive. */
+  keepAlive(change: -1 | 1): void;
   /** The interface's queue has room again. */
   writable(): void;
   /** The link came up or went down. */
@@ -76,6 +78,7 @@ export class Interface {
   #closed: boolean = false;
   /** The address that was last found to be another station's. */
   #conflict: Address | undefined;
+  #asking: boolean = false;
   /** Looks whether `ready` is so now. */
   #settle: (() => void) | undefined;
 
@@ -187,9 +190,18 @@ export class Interface {
     this.#conflict = address;
   }
 
-  /** @internal One of its addresses is not tentative any more. */
-  settled(): void {
+  /** @internal It has another tentative address, or one less. */
+  tentativeChanged(): void {
+    this.#noteAsking();
     this.#settle?.();
+  }
+
+  /** While others are asked for addresses the process lives on: somebody waits for `ready`. */
+  #noteAsking(): void {
+    const asking = this.up && !this.#closed && this.network.tentative.length > 0;
+    if (asking === this.#asking) return;
+    this.#asking = asking;
+    this.#host.keepAlive(asking ? 1 : -1);
   }
 
   /** All addresses are usable, or were given up. */
@@ -222,6 +234,7 @@ export class Interface {
     const { up, mtu, offload, address } = this.link;
     const was = this.network.up;
     this.network.update({ up, mtu, offload, address });
+    this.#noteAsking();
     if (up !== was) this.#host.linkChanged(this);
   }
 
@@ -231,7 +244,7 @@ export class Interface {
     this.#host.ip.removeInterface(this.network);
     this.network.queue.clear();
     this.#host.detached(this, error);
-    this.settled();
+    this.tentativeChanged();
   }
 
   #fail(error: Error): void {

@@ -323,7 +323,7 @@ export class Stack {
         const event = { interface: iface, address: address.toString(), mac: mac.toString(), kept };
         this.events.emit('address-conflict', event);
       },
-      settled: (network) => this.#interfaces.get(network.index)?.settled(),
+      tentativeChanged: (network) => this.#interfaces.get(network.index)?.tentativeChanged(),
     };
   }
 
@@ -385,6 +385,7 @@ export class Stack {
       random,
       ip,
       receive: (iface, batch) => this.#receive(iface, batch),
+      keepAlive: (change) => this.#keepAlive(change),
       writable: () => this.turn.wantFlush(),
       linkChanged: (iface) => {
         this.events.emit('link', { interface: iface, up: iface.up });

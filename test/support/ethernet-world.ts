@@ -18,7 +18,7 @@ export const EVE = '10.0.0.66';
 export const EVE_MAC = '02:00:00:00:00:66';
 
 /** One line about a frame: of ARP who asks whom, else its type and both ends. */
-export function describeFrame(bytes: Uint8Array): string {
+function describeFrame(bytes: Uint8Array): string {
   const frame = parseEthernet(bytes);
   if (typeof frame === 'string') return frame;
   const { source, destination, tags, type, payload } = frame;

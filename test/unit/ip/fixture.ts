@@ -76,7 +76,7 @@ export class IpBench implements IpHost {
   readonly lost: string[] = [];
   /** `interface address hardware-address kept|lost`. */
   readonly conflicts: string[] = [];
-  readonly settledOn: string[] = [];
+  readonly tentativeChanges: string[] = [];
   /** Protocols that `deliver` takes. */
   protocols: number[] = [Protocol.TCP, Protocol.UDP];
   /** Protocols that some raw socket has. */
@@ -152,8 +152,8 @@ export class IpBench implements IpHost {
     this.conflicts.push(`${iface.name} ${conflict.address} ${conflict.mac} ${conflict.kept ? 'kept' : 'lost'}`);
   }
 
-  settled(iface: NetworkInterface): void {
-    this.settledOn.push(iface.name);
+  tentativeChanged(iface: NetworkInterface): void {
+    this.tentativeChanges.push(iface.name);
   }
 
   transmitted(iface: NetworkInterface): void {

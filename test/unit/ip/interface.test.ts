@@ -13,7 +13,7 @@ function makeInterface(options: Partial<InterfaceOptions> = {}): { iface: Networ
       changed: () => changes++,
       claim: () => {},
       losesAddress: () => {},
-      settled: () => {},
+      tentativeChanged: () => {},
       transmitted: () => {},
     },
   );

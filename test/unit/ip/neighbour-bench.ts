@@ -16,9 +16,8 @@ export const SELF: Address = Address.parse('10.0.0.2');
 export const MAC: MacAddress = MacAddress.parse('02:00:00:00:00:01');
 export const OTHER_MAC: MacAddress = MacAddress.parse('02:00:00:00:00:99');
 
-/** What an answer to a question of ours says, and what somebody says unasked. */
-export const ANSWER: NeighbourNews = { mac: MAC, solicited: true, override: true, create: false };
-export const UNASKED: NeighbourNews = { mac: MAC, solicited: false, override: true, create: false };
+/** What an answer to a question of ours says. */
+const ANSWER: NeighbourNews = { mac: MAC, solicited: true, override: true, create: false };
 
 /** A cache alone, in virtual time, that writes down what it does. */
 export class NeighbourBench {

@@ -1,0 +1,88 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Stack } from '../../../src/index.ts';
+import { seededRandom, VirtualClock } from '../../../src/sim/index.ts';
+import { BROADCAST_MAC, MacAddress } from '../../../src/wire/mac.ts';
+import { parseEthernet } from '../../../src/wire/ethernet.ts';
+import type { EthernetFrame } from '../../../src/wire/ethernet.ts';
+import { parsePacket } from '../../../src/wire/packet.ts';
+import type { PacketValue } from '../../../src/wire/packet.ts';
+import { Address } from '../../../src/wire/address.ts';
+import { ArpOperation } from '../../../src/wire/arp.ts';
+import { ALICE, ALICE_MAC, EVE, EVE_MAC, RawEthernet } from '../../support/ethernet-world.ts';
+import { rawPacket } from '../../support/raw-peer.ts';
+
+const FAR = '10.2.0.9';
+const FAR_MAC = '02:00:00:00:00:09';
+
+/** A router with Eve on its near link, and a far network. */
+describe('a router between two Ethernet links', () => {
+  let clock: VirtualClock;
+  let near: RawEthernet;
+  let far: RawEthernet;
+  let router: Stack;
+  beforeEach(() => {
+    clock = new VirtualClock();
+    near = new RawEthernet();
+    far = new RawEthernet();
+    router = new Stack({ clock, random: seededRandom(1), forwarding: true });
+    router.attach(near, { addresses: [`${ALICE}/24`] }).neighbours.set(EVE, EVE_MAC);
+    router.attach(far, { addresses: ['10.2.0.1/24'] });
+    clock.advance(5e6);
+    near.take();
+    far.take();
+  });
+  afterEach(async () => {
+    const ended = router.destroy();
+    clock.advance(0);
+    await ended;
+  });
+
+  const packet = rawPacket(EVE, FAR, { udp: { sourcePort: 5, destinationPort: 9, payload: new Uint8Array(4) } });
+
+  function framesOf(link: RawEthernet): (EthernetFrame & { packet?: PacketValue })[] {
+    return link.take().map((bytes) => {
+      const frame = parseEthernet(bytes);
+      if (typeof frame === 'string') throw new Error(frame);
+      const carried = parsePacket(frame.payload);
+      return typeof carried === 'string' ? frame : { ...frame, packet: carried };
+    });
+  }
+
+  it('asks for the next hop, and passes on what waits', () => {
+    near.injectFrame({ payload: packet });
+    clock.advance(0);
+    expect(far.lines()).toEqual([`arp who has ${FAR} tell 10.2.0.1 > all`]);
+    const reply = {
+      operation: ArpOperation.REPLY,
+      senderAddress: Address.parse(FAR),
+      targetAddress: Address.parse('10.2.0.1'),
+    };
+    far.injectArp(
+      { ...reply, senderMac: MacAddress.parse(FAR_MAC), targetMac: MacAddress.parse(ALICE_MAC) },
+      { destination: MacAddress.parse(ALICE_MAC) },
+    );
+    clock.advance(0);
+    const [sent] = framesOf(far);
+    expect(sent?.destination.toString()).toBe(FAR_MAC);
+    expect(sent?.packet?.ip).toMatchObject({ ttl: 63 });
+    expect(near.take()).toEqual([]);
+  });
+
+  it('RFC 1812 §5.2.7.1: tells the sender that the host is unreachable when nobody answers', () => {
+    near.injectFrame({ payload: packet });
+    clock.advance(3e6);
+    expect(far.lines()).toHaveLength(3);
+    const [error] = framesOf(near);
+    expect(error?.destination.toString()).toBe(EVE_MAC);
+    expect(error?.packet?.icmp).toMatchObject({ type: 3, code: 1 });
+    expect(error?.packet?.ip.source.toString()).toBe(ALICE);
+    expect(router.statistics().drops).toEqual({ 'neighbour-unreachable': 1, 'icmp-error-sent': 1 });
+  });
+
+  it('RFC 1812 §5.3.4: passes nothing on that was sent to all stations', () => {
+    near.injectFrame({ payload: packet, destination: BROADCAST_MAC });
+    clock.advance(0);
+    expect([far.take(), near.take()]).toEqual([[], []]);
+    expect(router.statistics().drops).toEqual({ 'forward-group-frame': 1 });
+  });
+});
