@@ -33,7 +33,7 @@ export interface PingSocketInit {
   /** One of the stack's addresses; 0.0.0.0 or :: leaves it to the route. */
   localAddress: Address;
   remoteAddress: Address;
-  interfaceIndex: number | undefined;
+  deviceIndex: number | undefined;
   options: PingSocketOptions;
   handler: PingHandler;
 }

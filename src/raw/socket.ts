@@ -26,7 +26,7 @@ export interface RawSocketInit {
   localAddress: Address;
   /** The one peer, if there is only one. */
   remoteAddress: Address | undefined;
-  interfaceIndex: number | undefined;
+  deviceIndex: number | undefined;
   options: ResolvedRawOptions;
   handler: RawHandler;
 }
@@ -67,10 +67,11 @@ export class RawSocket {
   /** 0.0.0.0 or :: for all. */
   readonly localAddress: Address;
   readonly remoteAddress: Address | undefined;
+  /** @internal The interface that it is bound to. */
+  readonly deviceIndex: number | undefined;
   readonly #options: ResolvedRawOptions;
   readonly #host: RawHost;
   readonly #handler: RawHandler;
-  readonly #interfaceIndex: number | undefined;
   readonly #ways: Ways;
   readonly #mailbox: Mailbox<RawPacketInfo>;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
@@ -85,7 +86,7 @@ export class RawSocket {
     this.#handler = init.handler;
     this.protocol = init.protocol;
     this.localAddress = init.localAddress;
-    this.#interfaceIndex = init.interfaceIndex;
+    this.deviceIndex = init.deviceIndex;
     this.#options = { ...init.options };
     this.options = this.#options;
     this.#ways = new Ways({ ...init, syscall: 'send' });
@@ -192,7 +193,7 @@ export class RawSocket {
   hears({ version, source, destination, interfaceIndex, group }: Datagram): boolean {
     if (version !== this.family) return false;
     if (group && !this.#host.groups.hears(this, destination, interfaceIndex, source)) return false;
-    if (this.#interfaceIndex !== undefined && interfaceIndex !== this.#interfaceIndex) return false;
+    if (this.deviceIndex !== undefined && interfaceIndex !== this.deviceIndex) return false;
     if (!this.#between(destination, source)) return false;
     // RFC 4007 §6: the same link-local address on another link is another host.
     return this.#inZone(this.localAddress, interfaceIndex) && this.#inZone(this.remoteAddress, interfaceIndex);
@@ -230,7 +231,7 @@ export class RawSocket {
     return this.remoteAddress !== undefined && this.#between(local, remote);
   }
 
-  /** Takes an ICMP error about a packet to the remote address. For `Raw`. */
+  /** Takes an ICMP error about a packet to the remote address, or learns that its address or device is gone. For the stack. */
   fail(code: ErrorCode): void {
     this.counters.errors++;
     if (this.#handler.onError === undefined) return;

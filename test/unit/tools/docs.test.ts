@@ -86,6 +86,22 @@ describe('the examples', () => {
     expect(run('examples/ping.mjs')).toBe(story);
   });
 
+  it('trace a route over two routers, of both families', () => {
+    expect(run('examples/traceroute.mjs')).toBe(
+      [
+        'to 10.0.2.2:',
+        '1  10.0.0.2  2 ms',
+        '2  10.0.1.2  42 ms',
+        '3  10.0.2.2  52 ms',
+        'to fd00:2::2:',
+        '1  fd00::2  2 ms',
+        '2  fd00:1::2  42 ms',
+        '3  fd00:2::2  52 ms',
+        '',
+      ].join('\n'),
+    );
+  });
+
   it('play a packet script', () => {
     expect(run('examples/script.mjs')).toBe('as the script says\n');
   });
