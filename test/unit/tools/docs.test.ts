@@ -86,6 +86,15 @@ describe('the examples', () => {
     expect(run('examples/ping.mjs')).toBe(story);
   });
 
+  it('talk among five stacks on a switch', () => {
+    const all = '[ann,bob,cid,dan,eve]';
+    const [one, two, many, rest] = run('examples/switch.mjs').split('\n');
+    expect(one).toBe('one to one: ann [bob] bob [] cid [] dan [] eve [ann]');
+    expect(two).toBe('one to two members: ann [] bob [ann] cid [] dan [ann] eve []');
+    expect(many).toBe(`many to many: ann ${all} bob ${all} cid ${all} dan ${all} eve ${all}`);
+    expect(rest).toMatch(/^the switch has passed on \d+ frames to one port, and \d+ to all$/);
+  });
+
   it('trace a route over two routers, of both families', () => {
     expect(run('examples/traceroute.mjs')).toBe(
       [
