@@ -37,6 +37,8 @@ export interface RawSendOptions {
   ttl?: number | undefined;
   /** The whole traffic-class byte. */
   trafficClass?: number | undefined;
+  /** What is longer than the path's MTU is not sent in fragments, but fails with EMSGSIZE. */
+  dontFragment?: boolean | undefined;
 }
 
 /** Packets counted by a socket. */
@@ -49,7 +51,7 @@ export interface RawSocketCounters {
   errors: number;
 }
 
-const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass'];
+const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass', 'dontFragment'];
 
 /**
  * A raw socket: it sends packets of one IP protocol, and receives a copy of every packet of that protocol that arrives for
@@ -122,7 +124,8 @@ export class RawSocket {
    * @param options of this packet; with `headerIncluded` they stand in its header
    * @returns true when it is queued; false when the interface's queue is full: the packet was *not* taken, and
    * `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `headerIncluded` than the path's MTU),
+   * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `dontFragment` or `headerIncluded` than the
+   * path's MTU),
    * `EDESTADDRREQ` (no destination), `EISCONN` (a destination, and the
    * socket has one), `EINVAL` (no IPv4 header, or too short for its checksum), `ENETUNREACH`, `EADDRNOTAVAIL` (also a
    * source in the header that is not the stack's), `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES`
@@ -312,7 +315,7 @@ export class RawSocket {
     const { checksumOffset } = own;
     const path = this.#ways.to(remote, own.broadcast);
     const length = lengthOf(bytes);
-    if (length > path.longest) throw this.#ways.refused('EMSGSIZE', remote, `at most ${path.longest} bytes`);
+    this.#ways.requireFit(path, length, 0, options.dontFragment ?? own.dontFragment);
     if (checksumOffset !== undefined && length < checksumOffset + 2) {
       throw this.#ways.refused('EINVAL', remote, `the checksum at ${checksumOffset} would stand behind the end`);
     }
@@ -359,5 +362,7 @@ function requireSendOptions(options: RawSendOptions): void {
   requireOptions('send', options, SEND_OPTIONS);
   // 0 is for groups, and means what it means there.
   if (options.ttl !== undefined) checkRawOption('multicastTtl', options.ttl);
-  if (options.trafficClass !== undefined) checkRawOption('trafficClass', options.trafficClass);
+  for (const key of ['trafficClass', 'dontFragment'] as const) {
+    if (options[key] !== undefined) checkRawOption(key, options[key]);
+  }
 }

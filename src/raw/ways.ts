@@ -52,6 +52,19 @@ export class Ways {
     return (ttl === 0 || isInterfaceLocal(path.remote)) && !this.#init.host.staysInside(path.interfaceIndex);
   }
 
+  /** @throws `EMSGSIZE` when a message with its transport header is longer than may be sent this way */
+  requireFit(
+    { remote, longest, mtu, headerLength }: Path,
+    length: number,
+    header: number,
+    dontFragment: boolean,
+  ): void {
+    const most = dontFragment ? Math.min(longest, mtu - headerLength) : longest;
+    if (length <= most) return;
+    const where = dontFragment ? ' in one packet on this path' : '';
+    throw this.refused('EMSGSIZE', remote, `at most ${most - header} bytes${where}`);
+  }
+
   refused(code: ErrorCode, address: Address, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, this.#init.syscall, { address: address.toString(), hint });
   }

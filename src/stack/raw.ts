@@ -70,7 +70,7 @@ export interface StackRawHost {
 
 const PLACE: readonly string[] = ['address', 'device'];
 const RAW_OPEN_OPTIONS = ['protocol', 'family', 'remoteAddress', ...PLACE, ...RAW_OPTION_NAMES];
-const PING_OPTIONS = ['ttl', 'trafficClass', 'broadcast', 'receiveBuffer'] as const;
+const PING_OPTIONS = ['ttl', 'trafficClass', 'broadcast', 'dontFragment', 'receiveBuffer'] as const;
 const PING_OPEN_OPTIONS = ['remoteAddress', ...PLACE, ...PING_OPTIONS];
 const ANY: Readonly<Record<4 | 6, Address>> = { 4: Address.parse('0.0.0.0'), 6: Address.parse('::') };
 
@@ -140,6 +140,7 @@ export class StackRaw {
       ttl: defaultPingTtl(remoteAddress),
       trafficClass: 0,
       broadcast: false,
+      dontFragment: false,
       receiveBuffer: 212_992,
     };
     for (const key of PING_OPTIONS) {

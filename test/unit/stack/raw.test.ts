@@ -290,6 +290,12 @@ describe('raw sockets', () => {
     expect(codeOf(() => socket.send(bytes))).toBe('EDESTADDRREQ');
     expect(codeOf(() => socket.send(bytes, 'fd00::1'))).toBe('EAFNOSUPPORT');
     expect(codeOf(() => socket.send(new Uint8Array(65_516), '10.0.0.1'))).toBe('EMSGSIZE');
+    const dontFragment = true;
+    expect(codeOf(() => socket.send(new Uint8Array(1481), '10.0.0.1', { dontFragment }))).toBe('EMSGSIZE');
+    expect(codeOf(() => socket.send(new Uint8Array(1480), '10.0.0.1', { dontFragment }))).toBe('nothing');
+    expect(codeOf(() => socket.send(bytes, '10.0.0.1', { dontFragment: 1 as never }))).toBe('ERR_INVALID_ARG_TYPE');
+    socket.set('dontFragment', true);
+    expect(codeOf(() => socket.send(new Uint8Array(1481), '10.0.0.1'))).toBe('EMSGSIZE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { ttl: 256 }))).toBe('ERR_OUT_OF_RANGE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { hops: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE');
     expect(codeOf(() => socket.send('x' as never, '10.0.0.1'))).toBe('ERR_INVALID_ARG_TYPE');
