@@ -29,9 +29,9 @@ export interface RawHost {
   now(): number;
   /**
    * The way to a peer; `local` undefined or unspecified leaves the choice of source to the route. With
-   * `interfaceIndex` it leads out of that interface, whatever the routes say.
+   * `deviceIndex` it leads out of that interface, by its routes only.
    */
-  path(local: Address | undefined, remote: Address, interfaceIndex?: number): Path | ErrorCode;
+  path(local: Address | undefined, remote: Address, deviceIndex?: number): Path | ErrorCode;
   readonly groups: GroupMembers;
   /**
    * Index of the interface that the zone of `own` or of the group names, or with this address of its own; undefined or

@@ -12,6 +12,11 @@ export interface RawOptions {
   /** The whole traffic-class byte: DSCP in the upper six bits, ECN in the lower two. Default 0. */
   trafficClass?: number;
   /**
+   * Nothing is sent in fragments: what is longer than the path's MTU fails with EMSGSIZE. Default false. Linux:
+   * IP_MTU_DISCOVER (IP_PMTUDISC_DO), IPV6_DONTFRAG.
+   */
+  dontFragment?: boolean;
+  /**
    * Bytes that received packets may occupy until the owner has them, 256 of overhead a packet included.
    * Default 212,992. Linux: net.core.rmem_default.
    */
@@ -38,7 +43,7 @@ export type ResolvedRawOptions = Required<RawOptions>;
 /** The options that may change while the socket is open. */
 export type RawTunables = Pick<
   ResolvedRawOptions,
-  'broadcast' | 'ttl' | 'multicastTtl' | 'trafficClass' | 'receiveBuffer' | 'icmpTypes'
+  'broadcast' | 'ttl' | 'multicastTtl' | 'trafficClass' | 'dontFragment' | 'receiveBuffer' | 'icmpTypes'
 >;
 
 const DEFAULT_RAW_OPTIONS: Readonly<ResolvedRawOptions> = {
@@ -46,6 +51,7 @@ const DEFAULT_RAW_OPTIONS: Readonly<ResolvedRawOptions> = {
   ttl: 64,
   multicastTtl: 1,
   trafficClass: 0,
+  dontFragment: false,
   receiveBuffer: 212_992,
   headerIncluded: false,
   transparent: false,

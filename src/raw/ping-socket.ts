@@ -33,7 +33,7 @@ export interface PingSocketInit {
   /** One of the stack's addresses; 0.0.0.0 or :: leaves it to the route. */
   localAddress: Address;
   remoteAddress: Address;
-  interfaceIndex: number | undefined;
+  deviceIndex: number | undefined;
   options: PingSocketOptions;
   handler: PingHandler;
 }
@@ -43,6 +43,8 @@ export interface PingSocketOptions {
   ttl: number;
   trafficClass: number;
   broadcast: boolean;
+  /** What is longer than the path's MTU fails with EMSGSIZE. */
+  dontFragment: boolean;
   receiveBuffer: number;
 }
 
@@ -130,7 +132,7 @@ export class PingSocket {
    *
    * @returns its number, from 1 to 65,535 and then from 0 on; undefined when the interface's queue is full: nothing was sent
    * then, and `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (more than 65,507 bytes over IPv4, 65,527 over IPv6), `ENETUNREACH`, `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present),
+   * @throws `EMSGSIZE` (more than 65,507 bytes over IPv4, 65,527 over IPv6, with `dontFragment` than the path takes), `ENETUNREACH`, `EADDRNOTAVAIL`, `ENETDOWN` (no way there at present),
    * `EBADF` (closed); `ERR_INVALID_ARG_TYPE`
    */
   send(data: Uint8Array | readonly Uint8Array[]): number | undefined {
@@ -139,10 +141,7 @@ export class PingSocket {
     const path = this.#ways.to(this.remoteAddress, this.#options.broadcast);
     this.#localAddress = path.local;
     const length = ICMP_HEADER_LENGTH + lengthOf(data);
-    if (length > path.longest) {
-      const most = path.longest - ICMP_HEADER_LENGTH;
-      throw this.#ways.refused('EMSGSIZE', path.remote, `at most ${most} bytes of data`);
-    }
+    this.#ways.requireFit(path, length, ICMP_HEADER_LENGTH, this.#options.dontFragment);
     const sequence = (this.#sequence + 1) & 0xffff;
     const options = this.#sendOptions;
     options.ttl = this.#options.ttl;

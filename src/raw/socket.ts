@@ -26,7 +26,7 @@ export interface RawSocketInit {
   localAddress: Address;
   /** The one peer, if there is only one. */
   remoteAddress: Address | undefined;
-  interfaceIndex: number | undefined;
+  deviceIndex: number | undefined;
   options: ResolvedRawOptions;
   handler: RawHandler;
 }
@@ -37,6 +37,8 @@ export interface RawSendOptions {
   ttl?: number | undefined;
   /** The whole traffic-class byte. */
   trafficClass?: number | undefined;
+  /** What is longer than the path's MTU is not sent in fragments, but fails with EMSGSIZE. */
+  dontFragment?: boolean | undefined;
 }
 
 /** Packets counted by a socket. */
@@ -49,7 +51,7 @@ export interface RawSocketCounters {
   errors: number;
 }
 
-const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass'];
+const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass', 'dontFragment'];
 
 /**
  * A raw socket: it sends packets of one IP protocol, and receives a copy of every packet of that protocol that arrives for
@@ -67,10 +69,11 @@ export class RawSocket {
   /** 0.0.0.0 or :: for all. */
   readonly localAddress: Address;
   readonly remoteAddress: Address | undefined;
+  /** @internal The interface that it is bound to. */
+  readonly deviceIndex: number | undefined;
   readonly #options: ResolvedRawOptions;
   readonly #host: RawHost;
   readonly #handler: RawHandler;
-  readonly #interfaceIndex: number | undefined;
   readonly #ways: Ways;
   readonly #mailbox: Mailbox<RawPacketInfo>;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
@@ -85,7 +88,7 @@ export class RawSocket {
     this.#handler = init.handler;
     this.protocol = init.protocol;
     this.localAddress = init.localAddress;
-    this.#interfaceIndex = init.interfaceIndex;
+    this.deviceIndex = init.deviceIndex;
     this.#options = { ...init.options };
     this.options = this.#options;
     this.#ways = new Ways({ ...init, syscall: 'send' });
@@ -121,7 +124,8 @@ export class RawSocket {
    * @param options of this packet; with `headerIncluded` they stand in its header
    * @returns true when it is queued; false when the interface's queue is full: the packet was *not* taken, and
    * `onWritable` tells when to try again
-   * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `headerIncluded` than the path's MTU),
+   * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `dontFragment` or `headerIncluded` than the
+   * path's MTU),
    * `EDESTADDRREQ` (no destination), `EISCONN` (a destination, and the
    * socket has one), `EINVAL` (no IPv4 header, or too short for its checksum), `ENETUNREACH`, `EADDRNOTAVAIL` (also a
    * source in the header that is not the stack's), `ENETDOWN` (no way there at present), `EAFNOSUPPORT`, `EACCES`
@@ -192,7 +196,7 @@ export class RawSocket {
   hears({ version, source, destination, interfaceIndex, group }: Datagram): boolean {
     if (version !== this.family) return false;
     if (group && !this.#host.groups.hears(this, destination, interfaceIndex, source)) return false;
-    if (this.#interfaceIndex !== undefined && interfaceIndex !== this.#interfaceIndex) return false;
+    if (this.deviceIndex !== undefined && interfaceIndex !== this.deviceIndex) return false;
     if (!this.#between(destination, source)) return false;
     // RFC 4007 §6: the same link-local address on another link is another host.
     return this.#inZone(this.localAddress, interfaceIndex) && this.#inZone(this.remoteAddress, interfaceIndex);
@@ -230,7 +234,7 @@ export class RawSocket {
     return this.remoteAddress !== undefined && this.#between(local, remote);
   }
 
-  /** Takes an ICMP error about a packet to the remote address. For `Raw`. */
+  /** Takes an ICMP error about a packet to the remote address, or learns that its address or device is gone. For the stack. */
   fail(code: ErrorCode): void {
     this.counters.errors++;
     if (this.#handler.onError === undefined) return;
@@ -311,7 +315,7 @@ export class RawSocket {
     const { checksumOffset } = own;
     const path = this.#ways.to(remote, own.broadcast);
     const length = lengthOf(bytes);
-    if (length > path.longest) throw this.#ways.refused('EMSGSIZE', remote, `at most ${path.longest} bytes`);
+    this.#ways.requireFit(path, length, 0, options.dontFragment ?? own.dontFragment);
     if (checksumOffset !== undefined && length < checksumOffset + 2) {
       throw this.#ways.refused('EINVAL', remote, `the checksum at ${checksumOffset} would stand behind the end`);
     }
@@ -358,5 +362,7 @@ function requireSendOptions(options: RawSendOptions): void {
   requireOptions('send', options, SEND_OPTIONS);
   // 0 is for groups, and means what it means there.
   if (options.ttl !== undefined) checkRawOption('multicastTtl', options.ttl);
-  if (options.trafficClass !== undefined) checkRawOption('trafficClass', options.trafficClass);
+  for (const key of ['trafficClass', 'dontFragment'] as const) {
+    if (options[key] !== undefined) checkRawOption(key, options[key]);
+  }
 }

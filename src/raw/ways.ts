@@ -18,8 +18,8 @@ export interface WaysInit {
   host: RawHost;
   /** The address to send from; unspecified leaves it to the route. Its family is the socket's. */
   localAddress: Address;
-  /** The device that it is bound to. */
-  interfaceIndex: number | undefined;
+  /** The interface that it is bound to. */
+  deviceIndex: number | undefined;
   /** What sends, for errors: `send`, `ping`. */
   syscall: string;
 }
@@ -52,6 +52,19 @@ export class Ways {
     return (ttl === 0 || isInterfaceLocal(path.remote)) && !this.#init.host.staysInside(path.interfaceIndex);
   }
 
+  /** @throws `EMSGSIZE` when a message with its transport header is longer than may be sent this way */
+  requireFit(
+    { remote, longest, mtu, headerLength }: Path,
+    length: number,
+    header: number,
+    dontFragment: boolean,
+  ): void {
+    const most = dontFragment ? Math.min(longest, mtu - headerLength) : longest;
+    if (length <= most) return;
+    const where = dontFragment ? ' in one packet on this path' : '';
+    throw this.refused('EMSGSIZE', remote, `at most ${most - header} bytes${where}`);
+  }
+
   refused(code: ErrorCode, address: Address, hint: string | undefined = HINTS[code]): SystemError {
     return systemError(code, this.#init.syscall, { address: address.toString(), hint });
   }
@@ -64,13 +77,13 @@ export class Ways {
   }
 
   #find(remote: Address, source: Address | undefined): Path {
-    const { host, localAddress, interfaceIndex } = this.#init;
+    const { host, localAddress, deviceIndex } = this.#init;
     if (remote.family !== localAddress.family) throw this.refused('EAFNOSUPPORT', remote);
     // A socket may be bound to a group or broadcast address to receive; it sends from an address of the route's choice.
     const kind = host.classify(localAddress);
     const receivesOnly = kind === 'broadcast' || kind === 'multicast' || isUnspecified(localAddress);
     const bound = receivesOnly ? undefined : localAddress;
-    const path = host.path(source ?? bound, remote, interfaceIndex);
+    const path = host.path(source ?? bound, remote, deviceIndex);
     if (typeof path === 'string') throw this.refused(path, remote);
     // A source of the packet's own choice is for this packet.
     if (source === undefined) this.#paths.set(remote, path);

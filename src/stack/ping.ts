@@ -20,6 +20,8 @@ export interface PingOptions extends RawPlace {
   trafficClass?: number | undefined;
   /** May ask a broadcast address (else EACCES). Default false. */
   broadcast?: boolean | undefined;
+  /** Fails with EMSGSIZE instead of sending fragments: to find the path's MTU. Default false. */
+  dontFragment?: boolean | undefined;
   /** How long each request waits for its answer, in milliseconds. Default 1000. */
   timeout?: number | undefined;
   /** Requests, 1 to 65,535. Default 1. */
@@ -79,6 +81,7 @@ const OPTIONS: readonly string[] = [
   'ttl',
   'trafficClass',
   'broadcast',
+  'dontFragment',
   'timeout',
   'count',
   'interval',
@@ -101,17 +104,18 @@ export function ping(host: PingHost, address: string | Address, options: PingOpt
   requireOptions('stack.ping', options, OPTIONS);
   const remoteAddress = toAddress(address);
   const data = dataOf(options);
-  const { timeout = 1000, count = 1, interval = 1000, signal, ttl, trafficClass, broadcast } = options;
+  const { timeout = 1000, count = 1, interval = 1000, signal, ttl, trafficClass, broadcast, dontFragment } = options;
   requireInteger('timeout', timeout, 1, LONGEST);
   requireInteger('count', count, 1, 65_535);
   requireInteger('interval', interval, 0, LONGEST);
-  for (const [key, value] of Object.entries({ ttl, trafficClass, broadcast })) {
-    if (value !== undefined) checkRawOption(key as 'ttl' | 'trafficClass' | 'broadcast', value);
+  for (const [key, value] of Object.entries({ ttl, trafficClass, broadcast, dontFragment })) {
+    if (value !== undefined) checkRawOption(key as 'ttl' | 'trafficClass' | 'broadcast' | 'dontFragment', value);
   }
   if (signal !== undefined) {
     requireMethods('signal', signal, ['addEventListener', 'removeEventListener'], 'an AbortSignal');
   }
-  const place = { remoteAddress, address: options.address, device: options.device, ttl, trafficClass, broadcast };
+  const { device } = options;
+  const place = { remoteAddress, address: options.address, device, ttl, trafficClass, broadcast, dontFragment };
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) return reject(signal.reason);
     const run = new PingRun(host, { data, timeout: timeout * MS, count, interval: interval * MS }, resolve, reject);

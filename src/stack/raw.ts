@@ -20,6 +20,8 @@ import { Raw } from '../raw/raw.ts';
 import { RawSocket } from '../raw/socket.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { Address, needsZone } from '../wire/address.ts';
+import { concerns } from './loss.ts';
+import type { Loss } from './loss.ts';
 import { SocketTurn } from './socket-turn.ts';
 import type { Turn } from './turn.ts';
 
@@ -27,7 +29,7 @@ import type { Turn } from './turn.ts';
 export interface RawPlace {
   /** One of the stack's addresses to send from; to raw sockets also which packets to receive. Default all, and the route's choice. */
   address?: string | Address | undefined;
-  /** Name of the interface to send and receive by, whatever the routes say. Linux: SO_BINDTODEVICE. */
+  /** Name of the interface to send and receive by: of the routes only its own count. Linux: SO_BINDTODEVICE. */
   device?: string | undefined;
 }
 
@@ -68,7 +70,7 @@ export interface StackRawHost {
 
 const PLACE: readonly string[] = ['address', 'device'];
 const RAW_OPEN_OPTIONS = ['protocol', 'family', 'remoteAddress', ...PLACE, ...RAW_OPTION_NAMES];
-const PING_OPTIONS = ['ttl', 'trafficClass', 'broadcast', 'receiveBuffer'] as const;
+const PING_OPTIONS = ['ttl', 'trafficClass', 'broadcast', 'dontFragment', 'receiveBuffer'] as const;
 const PING_OPEN_OPTIONS = ['remoteAddress', ...PLACE, ...PING_OPTIONS];
 const ANY: Readonly<Record<4 | 6, Address>> = { 4: Address.parse('0.0.0.0'), 6: Address.parse('::') };
 
@@ -138,6 +140,7 @@ export class StackRaw {
       ttl: defaultPingTtl(remoteAddress),
       trafficClass: 0,
       broadcast: false,
+      dontFragment: false,
       receiveBuffer: 212_992,
     };
     for (const key of PING_OPTIONS) {
@@ -178,23 +181,29 @@ export class StackRaw {
     return this.#pings.failed(error) || raw;
   }
 
+  /** @internal Something of the stack's goes away: whoever depends on it is told. */
+  lose(lost: Loss): void {
+    for (const socket of this.#turns.keys()) {
+      if (!(socket instanceof RawSocket) || !concerns(lost, socket.localAddress, socket.deviceIndex)) continue;
+      socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
+    }
+  }
+
   /** @throws EADDRNOTAVAIL, EINVAL, ENODEV; ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE */
   #place(
     syscall: string,
     { address, device }: RawPlace,
     family: 4 | 6,
     allowed: (own: Address) => boolean,
-  ): { localAddress: Address; interfaceIndex: number | undefined } {
+  ): { localAddress: Address; deviceIndex: number | undefined } {
     const { ip } = this.#host;
     const localAddress = address === undefined ? ANY[family] : toAddress(address);
     if (localAddress.family !== family) throw familyError();
-    const problem = ip.bindingProblem(new Binding(localAddress, true), allowed);
+    if (device !== undefined) requireType('device', device, 'string');
+    const deviceIndex = device === undefined ? undefined : ip.deviceIndex(device, syscall);
+    const problem = ip.bindingProblem(new Binding(localAddress, true, deviceIndex), allowed);
     if (problem !== undefined) throw systemError(problem, syscall, { address: localAddress.toString() });
-    if (device === undefined) return { localAddress, interfaceIndex: undefined };
-    requireType('device', device, 'string');
-    const iface = ip.interfaces.find(({ name }) => name === device);
-    if (iface === undefined) throw systemError('ENODEV', syscall, { hint: `there is no interface ${device}` });
-    return { localAddress, interfaceIndex: iface.index };
+    return { localAddress, deviceIndex };
   }
 
   #makeHost(): RawHost {
@@ -206,7 +215,7 @@ export class StackRaw {
       random,
       budget,
       now: () => clock.now(),
-      path: (local, remote, interfaceIndex) => ip.path(local, remote, interfaceIndex),
+      path: (local, remote, deviceIndex) => ip.path(local, remote, undefined, deviceIndex),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       interfaceName: (index) => ip.interface(index)?.name ?? '',
       zoneOf: (words, index) => (needsZone(words) ? ip.zoneOf(words, index) : undefined),

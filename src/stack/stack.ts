@@ -431,6 +431,7 @@ export class Stack {
   #lose(lost: Loss): void {
     this.tcp.lose(lost);
     this.udp.lose(lost);
+    this.raw.lose(lost);
   }
 
   /** Once for all changes that are made together. */

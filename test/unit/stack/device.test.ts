@@ -7,6 +7,7 @@ import { RawPeer, rawPacket } from '../../support/raw-peer.ts';
 import type { RawLink } from '../../support/raw-link.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
 import { ipv6 } from '../ip/fixture6.ts';
+import { open as openRaw, openPing } from '../raw/world.ts';
 import { TwoLinks } from './two-links.ts';
 
 const code = (wanted: string): object => expect.objectContaining({ code: wanted });
@@ -208,5 +209,34 @@ describe('device', () => {
   it('a default of the stack’s, or of createNet’s', () => {
     const scene = new TwoLinks({ tcp: { device: 'eth1' } });
     expect(synBy(scene, { remoteAddress: '192.0.2.1' })).toMatch(/^ \| /);
+  });
+});
+
+describe('device of raw and ping sockets', () => {
+  it('is where they send and hear', () => {
+    const scene = new TwoLinks();
+    scene.stack.routes.add('0.0.0.0/0', { via: '10.0.0.1' });
+    scene.stack.routes.add('0.0.0.0/0', { via: '10.1.0.1', metric: 10 });
+    const hops = scene.nextHops();
+    for (const device of [undefined, 'eth0', 'eth1']) {
+      openRaw(scene.stack, { protocol: 253, device }).socket.send(new Uint8Array(8), '192.0.2.1');
+      openPing(scene.stack, { remoteAddress: '192.0.2.1', device }).socket.send([]);
+    }
+    const both = (hop: string): string[] => [hop, hop];
+    expect(hops).toEqual([...both('eth0 10.0.0.1'), ...both('eth0 10.0.0.1'), ...both('eth1 10.1.0.1')]);
+  });
+
+  it('a raw socket is told when it is gone, and when its address is', () => {
+    const scene = new TwoLinks();
+    const [, eth1] = scene.interfaces;
+    const byDevice = openRaw(scene.stack, { protocol: 253, device: 'eth1' });
+    const byAddress = openRaw(scene.stack, { protocol: 253, address: '10.1.0.2' });
+    const neither = openRaw(scene.stack, { protocol: 253 });
+    eth1.removeAddress('10.1.0.2/24');
+    scene.clock.advance(0);
+    void eth1.detach();
+    scene.clock.advance(0);
+    const told = [byDevice, byAddress, neither].map(({ errors }) => errors.map((error) => error.code).join());
+    expect(told).toEqual(['ENODEV', 'EADDRNOTAVAIL', '']);
   });
 });

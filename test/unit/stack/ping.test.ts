@@ -290,6 +290,8 @@ describe('stack.ping', () => {
     ['fe80::1', {}, 'EINVAL'],
     ['10.0.0.1', { address: '10.0.0.7' }, 'EADDRNOTAVAIL'],
     ['10.0.0.1', { device: 'eth7' }, 'ENODEV'],
+    ['10.0.0.1', { size: 1473, dontFragment: true }, 'EMSGSIZE'],
+    ['fd00::1', { size: 1453, dontFragment: true }, 'EMSGSIZE'],
   ] as [string, PingOptions, string][])('%s with %o rejects with %s', async (address, options, code) => {
     if (code === 'ENETUNREACH') alone.stack.routes.remove('0.0.0.0/0', { via: '10.0.0.1' });
     const { error } = await outcome(alone, alone.stack.ping(address, options));
@@ -342,6 +344,7 @@ describe('stack.ping', () => {
       ['10.0.0.1', { ttl: 0 }, 'ERR_OUT_OF_RANGE'],
       ['10.0.0.1', { trafficClass: 256 }, 'ERR_OUT_OF_RANGE'],
       ['10.0.0.1', { broadcast: 1 }, 'ERR_INVALID_ARG_TYPE'],
+      ['10.0.0.1', { dontFragment: 1 }, 'ERR_INVALID_ARG_TYPE'],
       ['10.0.0.1', { timeout: 0 }, 'ERR_OUT_OF_RANGE'],
       ['10.0.0.1', { count: 0 }, 'ERR_OUT_OF_RANGE'],
       ['10.0.0.1', { interval: -1 }, 'ERR_OUT_OF_RANGE'],

@@ -207,7 +207,9 @@ describe('raw sockets', () => {
   it('send by their device and to groups with a TTL of 1; to broadcast addresses only on demand', () => {
     const { socket } = open(alone.stack, { protocol: PROTOCOL, device: 'tun0' });
     socket.send(bytesOf('x'), '239.1.2.3');
-    socket.send(bytesOf('x'), '10.0.0.2');
+    socket.send(bytesOf('x'), '10.0.0.1');
+    // What is the stack's own is inside.
+    expect(codeOf(() => socket.send(bytesOf('x'), '10.0.0.2'))).toBe('ENETUNREACH');
     expect(codeOf(() => socket.send(bytesOf('x'), '10.0.0.255'))).toBe('EACCES');
     socket.set('broadcast', true);
     socket.set('multicastTtl', 0);
@@ -216,7 +218,7 @@ describe('raw sockets', () => {
     socket.send(bytesOf('x'), '239.1.2.3');
     expect(alone.sent().map((bytes) => parseIpv4(bytes))).toMatchObject([
       { ttl: 1, destination: { d: 0xef01_0203 | 0 } },
-      { ttl: 64, destination: { d: 0x0a00_0002 } },
+      { ttl: 64, destination: { d: 0x0a00_0001 } },
       { ttl: 64, destination: { d: -1 } },
     ]);
   });
@@ -288,6 +290,12 @@ describe('raw sockets', () => {
     expect(codeOf(() => socket.send(bytes))).toBe('EDESTADDRREQ');
     expect(codeOf(() => socket.send(bytes, 'fd00::1'))).toBe('EAFNOSUPPORT');
     expect(codeOf(() => socket.send(new Uint8Array(65_516), '10.0.0.1'))).toBe('EMSGSIZE');
+    const dontFragment = true;
+    expect(codeOf(() => socket.send(new Uint8Array(1481), '10.0.0.1', { dontFragment }))).toBe('EMSGSIZE');
+    expect(codeOf(() => socket.send(new Uint8Array(1480), '10.0.0.1', { dontFragment }))).toBe('nothing');
+    expect(codeOf(() => socket.send(bytes, '10.0.0.1', { dontFragment: 1 as never }))).toBe('ERR_INVALID_ARG_TYPE');
+    socket.set('dontFragment', true);
+    expect(codeOf(() => socket.send(new Uint8Array(1481), '10.0.0.1'))).toBe('EMSGSIZE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { ttl: 256 }))).toBe('ERR_OUT_OF_RANGE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { hops: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE');
     expect(codeOf(() => socket.send('x' as never, '10.0.0.1'))).toBe('ERR_INVALID_ARG_TYPE');

@@ -86,6 +86,31 @@ describe('the examples', () => {
     expect(run('examples/ping.mjs')).toBe(story);
   });
 
+  it('talk among five stacks on a switch', () => {
+    const all = '[ann,bob,cid,dan,eve]';
+    const [one, two, many, rest] = run('examples/switch.mjs').split('\n');
+    expect(one).toBe('one to one: ann [bob] bob [] cid [] dan [] eve [ann]');
+    expect(two).toBe('one to two members: ann [] bob [ann] cid [] dan [ann] eve []');
+    expect(many).toBe(`many to many: ann ${all} bob ${all} cid ${all} dan ${all} eve ${all}`);
+    expect(rest).toMatch(/^the switch has passed on \d+ frames to one port, and \d+ to all$/);
+  });
+
+  it('trace a route over two routers, of both families', () => {
+    expect(run('examples/traceroute.mjs')).toBe(
+      [
+        'to 10.0.2.2:',
+        '1  10.0.0.2  2 ms',
+        '2  10.0.1.2  42 ms',
+        '3  10.0.2.2  52 ms',
+        'to fd00:2::2:',
+        '1  fd00::2  2 ms',
+        '2  fd00:1::2  42 ms',
+        '3  fd00:2::2  52 ms',
+        '',
+      ].join('\n'),
+    );
+  });
+
   it('play a packet script', () => {
     expect(run('examples/script.mjs')).toBe('as the script says\n');
   });
