@@ -70,7 +70,6 @@ class StreamLink extends AbstractDevice implements StreamEvents {
   readonly #frames: FrameReader | undefined;
   /** `transmit` left packets. */
   #refused: boolean = false;
-  #stopped: boolean = false;
 
   constructor(stream: StreamEnd, device: CheckedDevice, framing: 'packet' | LengthFraming) {
     super(device, {});
@@ -106,8 +105,6 @@ class StreamLink extends AbstractDevice implements StreamEvents {
   }
 
   protected override stop(host: LinkHost | undefined): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
     if (host === undefined) return this.#stream.destroy();
     // Nobody waits for it: how soon the other side reads is not this side's affair.
     const patience = host.clock.timer(() => this.#stream.destroy());
