@@ -36,8 +36,8 @@ const PATIENCE = 1_000_000;
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
  * @example
  * const socket = net.connect('/run/vm.sock');
- * const address = Uint8Array.of(0x02, 0, 0, 0, 0, 1);
- * stack.attach(streamLink(socket, { medium: 'ethernet', address, framing: { lengthBytes: 4 } }));
+ * const card = { medium: 'ethernet', address: '02:00:00:00:00:01' };
+ * stack.attach(streamLink(socket, { ...card, framing: { lengthBytes: 4 } }), { addresses: ['10.0.2.2/24'] });
  */
 export function streamLink(stream: DuplexLike | WebStreamPair, options: StreamLinkOptions = {}): DeviceLink {
   requireOptions('streamLink', options, [...DEVICE_OPTIONS, 'framing']);
