@@ -46,6 +46,8 @@ export abstract class AbstractDevice implements DeviceLink {
   #connected: boolean = false;
   /** The device is gone, and the host will learn of it. */
   #ending: boolean = false;
+  /** The device was let go. */
+  #stopped: boolean = false;
 
   constructor({ medium, mtu, address }: CheckedDevice, inbox: LaneLimits) {
     this.medium = medium;
@@ -69,6 +71,7 @@ export abstract class AbstractDevice implements DeviceLink {
       return this.start(host);
     } catch (error) {
       this.leave();
+      this.#letGo(undefined);
       throw error;
     }
   }
@@ -86,11 +89,11 @@ export abstract class AbstractDevice implements DeviceLink {
     return count;
   }
 
-  close(): void | Promise<void> {
+  close(): void {
     const host = this.#host;
     this.#opened = true;
     this.leave();
-    return this.stop(host);
+    if (!this.#stopped) this.#letGo(host);
   }
 
   /** Begins to use the device; calls `connected` now or later. Throws or rejects when it can't be used. */
@@ -99,8 +102,8 @@ export abstract class AbstractDevice implements DeviceLink {
   /** Sends what it has room for, and returns how many packets it took. The link is up. */
   protected abstract transmit(batch: Batch): number;
 
-  /** Lets the device go: in order with a host, at once without (it was never opened, or has ended). Idempotent. */
-  protected abstract stop(host: LinkHost | undefined): void | Promise<void>;
+  /** Lets the device go, once: in order with a host, at once without (it was never opened, or has ended). */
+  protected abstract stop(host: LinkHost | undefined): void;
 
   /** After `inboxHasRoom` said no: the host has taken what there was. */
   protected inboxEmptied(): void {}
@@ -152,7 +155,7 @@ export abstract class AbstractDevice implements DeviceLink {
     if (host === undefined || this.#ending) return;
     this.#ending = true;
     this.#connected = false;
-    void this.stop(undefined);
+    this.#letGo(undefined);
     host.clock.defer(() => {
       if (this.#host === undefined) return;
       this.leave();
@@ -186,6 +189,11 @@ export abstract class AbstractDevice implements DeviceLink {
     else if (length > this.#longest) this.#drop('received-too-long', 1);
     else return this.#host !== undefined;
     return false;
+  }
+
+  #letGo(host: LinkHost | undefined): void {
+    this.#stopped = true;
+    this.stop(host);
   }
 
   #drop(reason: DeviceDrop, count: number): void {

@@ -1,3 +1,5 @@
+import { ETHERNET_HEADER_LENGTH, VLAN_TAG_LENGTH } from '../wire/ethernet.ts';
+import { isStationMac, MacAddress } from '../wire/mac.ts';
 import { described, requireInteger, usageError } from '../errors.ts';
 
 /** The longest IP packet. */
@@ -5,8 +7,8 @@ const LONGEST_PACKET = 65_535;
 /** RFC 791 §3.2: every network carries 68 bytes. */
 const SHORTEST_MTU = 68;
 
-export const ETHERNET_HEADER = 14;
-export const VLAN_TAG = 4;
+/** An Ethernet header with two tags of VLANs, a provider's and a customer's: more are not taken off what the MTU limits. */
+export const LONGEST_FRONT: number = ETHERNET_HEADER_LENGTH + 2 * VLAN_TAG_LENGTH;
 
 /** What links over a device of the program's own have in common. */
 export interface DeviceOptions {
@@ -14,8 +16,8 @@ export interface DeviceOptions {
   medium?: 'ip' | 'ethernet';
   /** Largest IP packet, Ethernet header not counted, 68 to 65,535 bytes. Default 1500. */
   mtu?: number;
-  /** The hardware address of this end's card, 6 bytes: an Ethernet link must have one, another has none. */
-  address?: Uint8Array;
+  /** The hardware address of this end's card, `'02:00:00:00:00:01'` or 6 bytes: an Ethernet link must have one, another none. */
+  address?: string | Uint8Array;
 }
 
 /** The names of `DeviceOptions`. */
@@ -50,22 +52,21 @@ export function checkDevice({ medium = 'ip', mtu = 1500, address }: DeviceOption
 }
 
 /**
- * A copy of a card's hardware address.
+ * The bytes of a card's hardware address, a copy.
  *
- * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for a group address
+ * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for a group's address or nobody's
  */
 export function cardAddress(name: string, address: unknown): Uint8Array {
-  if (!(address instanceof Uint8Array) || address.length !== 6) {
-    const message = `${name} must be a Uint8Array of 6 bytes, the hardware address of an Ethernet card`;
+  if (typeof address !== 'string' && !(address instanceof Uint8Array)) {
+    const message = `${name} must be the hardware address of an Ethernet card, a string or 6 bytes, not ${described(address)}`;
     throw usageError('ERR_INVALID_ARG_TYPE', message);
   }
-  if ((address[0]! & 1) !== 0) {
-    throw usageError('ERR_INVALID_ARG_VALUE', `${name} must not be a group address: its first byte is even`);
-  }
-  return Uint8Array.from(address);
+  const mac = typeof address === 'string' ? MacAddress.parse(address) : MacAddress.fromBytes(address);
+  if (isStationMac(mac)) return mac.bytes();
+  throw usageError('ERR_INVALID_ARG_VALUE', `${name} must be the address of one card, not ${mac}`);
 }
 
 /** The longest packet that may come from a device, whatever the MTU says: with an Ethernet header and two VLAN tags. */
 export function longestPacket(medium: 'ip' | 'ethernet'): number {
-  return medium === 'ip' ? LONGEST_PACKET : LONGEST_PACKET + ETHERNET_HEADER + 2 * VLAN_TAG;
+  return medium === 'ip' ? LONGEST_PACKET : LONGEST_PACKET + LONGEST_FRONT;
 }

@@ -1,4 +1,5 @@
 import type { Memory } from '../buffer/memory.ts';
+import { MacAddress } from '../wire/mac.ts';
 
 /** Places in a set. */
 const WAYS = 8;
@@ -83,7 +84,7 @@ export class MacTable {
     for (let place = 0; place < this.#port.length; place++) {
       const port = this.#port[place]!;
       if (port < 0 || this.#isOld(place, now)) continue;
-      const address = macText(this.#high[place]!, this.#low[place]!);
+      const address = new MacAddress(this.#high[place]!, this.#low[place]!).toString();
       entries.push({ address, port, age: (now - this.#seen[place]!) / 1000 });
     }
     return entries.sort((x, y) => (x.address < y.address ? -1 : 1));
@@ -117,9 +118,4 @@ export class MacTable {
   #isOld(place: number, now: number): boolean {
     return now - this.#seen[place]! >= this.#ageing;
   }
-}
-
-function macText(high: number, low: number): string {
-  const bytes = [high >>> 8, high & 255, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255];
-  return bytes.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
 }

@@ -126,7 +126,6 @@ class MessagePortLink extends AbstractDevice {
   }
 
   protected override stop(): void {
-    if (this.#stopped) return;
     this.#stopped = true;
     const port = this.#port;
     port.removeEventListener?.('message', this.#onEvent);

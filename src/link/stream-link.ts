@@ -36,8 +36,8 @@ const PATIENCE = 1_000_000;
  * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE
  * @example
  * const socket = net.connect('/run/vm.sock');
- * const address = Uint8Array.of(0x02, 0, 0, 0, 0, 1);
- * stack.attach(streamLink(socket, { medium: 'ethernet', address, framing: { lengthBytes: 4 } }));
+ * const card = { medium: 'ethernet', address: '02:00:00:00:00:01' };
+ * stack.attach(streamLink(socket, { ...card, framing: { lengthBytes: 4 } }), { addresses: ['10.0.2.2/24'] });
  */
 export function streamLink(stream: DuplexLike | WebStreamPair, options: StreamLinkOptions = {}): DeviceLink {
   requireOptions('streamLink', options, [...DEVICE_OPTIONS, 'framing']);
@@ -70,7 +70,6 @@ class StreamLink extends AbstractDevice implements StreamEvents {
   readonly #frames: FrameReader | undefined;
   /** `transmit` left packets. */
   #refused: boolean = false;
-  #stopped: boolean = false;
 
   constructor(stream: StreamEnd, device: CheckedDevice, framing: 'packet' | LengthFraming) {
     super(device, {});
@@ -106,8 +105,6 @@ class StreamLink extends AbstractDevice implements StreamEvents {
   }
 
   protected override stop(host: LinkHost | undefined): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
     if (host === undefined) return this.#stream.destroy();
     // Nobody waits for it: how soon the other side reads is not this side's affair.
     const patience = host.clock.timer(() => this.#stream.destroy());

@@ -18,7 +18,7 @@ export interface EthernetSwitchOptions extends LaneLimits {
   /** Largest IP packet, 68 to 65,535 bytes. Default 1500. */
   mtu?: number;
   /** Hardware address of the first port's station; each further one has the next. Default `02:00:5e:10:00:01`. */
-  address?: Uint8Array;
+  address?: string | Uint8Array;
   /** Milliseconds after which an address that was silent is forgotten. Default 300,000: IEEE 802.1D's five minutes. */
   ageing?: number;
   /** Addresses that are remembered, 8 to 1,048,576, rounded up to a power of two. Default 4096. */
@@ -112,7 +112,7 @@ export class EthernetSwitch {
   /** @internal Made by `ethernetSwitch`. */
   constructor(options: EthernetSwitchOptions) {
     const { ports = 0, mtu = 1500, ageing = 300_000, tableSize = 4096, queue = 4096, queueBytes = 0x10_0000 } = options;
-    const { address = Uint8Array.of(0x02, 0x00, 0x5e, 0x10, 0x00, 0x01), clock } = options;
+    const { address = '02:00:5e:10:00:01', clock } = options;
     this.#mtu = mtu;
     this.#limits = { queue, queueBytes };
     this.#address = cardAddress('address', address);

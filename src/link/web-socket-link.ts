@@ -68,7 +68,6 @@ class WebSocketLink extends AbstractDevice {
   /** Armed while `transmit` has left packets. */
   #asking: Timer | undefined;
   #host: LinkHost | undefined;
-  #stopped: boolean = false;
   /** Ends the wait for the connection. */
   #settle: { resolve(): void; reject(error: Error): void } | undefined;
 
@@ -121,8 +120,6 @@ class WebSocketLink extends AbstractDevice {
   }
 
   protected override stop(): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
     const socket = this.#socket;
     this.#asking?.cancel();
     socket.removeEventListener('message', this.#onMessage);
@@ -160,8 +157,7 @@ class WebSocketLink extends AbstractDevice {
     const settle = this.#settle;
     if (settle === undefined) return this.ended(inOrder ? undefined : error);
     this.#settle = undefined;
-    this.leave();
-    this.stop();
+    void this.close();
     settle.reject(error);
   }
 

@@ -18,8 +18,8 @@ export interface QemuLinkOptions {
   socket?: Socket;
   /** Largest IP packet in bytes, 68 to 65,535. Default 1500. */
   mtu?: number;
-  /** Hardware address of this end's card. Default: random, locally administered. */
-  address?: Uint8Array;
+  /** Hardware address of this end's card, `'02:00:00:00:00:01'` or 6 bytes. Default: random, locally administered. */
+  address?: string | Uint8Array;
 }
 
 const QEMU_OPTIONS: readonly string[] = Object.keys({

@@ -10,7 +10,7 @@ import type { LinkHost } from '../link/link.ts';
 
 /** A socket of the npm package `raw-socket`, as far as it is used. */
 export interface RawSocketLike {
-  on(event: 'message' | 'error' | 'close', listener: (argument: never) => void): unknown;
+  on(event: 'message' | 'error' | 'close', listener: (argument?: unknown) => void): unknown;
   send(
     buffer: Buffer,
     offset: number,
@@ -147,7 +147,6 @@ class RawSocketLink extends AbstractDevice {
     try {
       for (const protocol of this.#protocols) this.#sockets.set(protocol, this.#open(protocol));
     } catch (error) {
-      this.#closeSockets();
       throw openError(error);
     }
     this.connected();
@@ -179,7 +178,6 @@ class RawSocketLink extends AbstractDevice {
 
   protected override stop(host: LinkHost | undefined): void {
     if (host === undefined || this.#underWay === 0) return this.#closeSockets();
-    if (this.#finish !== undefined) return;
     // The package sends when the loop comes to it: what a closing stack says last is still waiting.
     const patience = host.clock.timer(() => this.#closeSockets());
     patience.at(host.clock.now() + PATIENCE);
@@ -194,8 +192,8 @@ class RawSocketLink extends AbstractDevice {
     const addressFamily = constant(AddressFamily, 'IPv4', AF_INET_OF_MODULE);
     // Its default would cut packets off at 4096 bytes.
     const socket = this.#module.createSocket({ protocol, addressFamily, bufferSize: LONGEST_PACKET });
-    socket.on('message', (packet: Uint8Array) => this.#onMessage(packet));
-    socket.on('error', (error: Error) => this.ended(error));
+    socket.on('message', (packet) => this.#onMessage(packet));
+    socket.on('error', (error) => this.ended(error instanceof Error ? error : systemError('EIO', 'read')));
     socket.on('close', () => this.ended());
     socket.setOption(
       constant(SocketLevel, 'IPPROTO_IP', IPPROTO_IP),
@@ -213,8 +211,9 @@ class RawSocketLink extends AbstractDevice {
   }
 
   /** The package reads the next packet into the same memory. */
-  #onMessage(packet: Uint8Array): void {
-    if (!this.inboxHasRoom) this.drop('received-full');
+  #onMessage(packet: unknown): void {
+    if (!(packet instanceof Uint8Array)) this.drop('received-not-bytes');
+    else if (!this.inboxHasRoom) this.drop('received-full');
     else this.copied(memoryOf(packet), 0, packet.length, this.#mark);
   }
 

@@ -44,7 +44,7 @@ describe('streamLink', () => {
     ['an unknown option', undefined, { speed: 1 }, 'ERR_INVALID_ARG_VALUE'],
     ['an unknown medium', undefined, { medium: 'wifi' }, 'ERR_INVALID_ARG_VALUE'],
     ['a card without address', undefined, { medium: 'ethernet' }, 'ERR_INVALID_ARG_TYPE'],
-    ['a short address', undefined, { medium: 'ethernet', address: new Uint8Array(5) }, 'ERR_INVALID_ARG_TYPE'],
+    ['a short address', undefined, { medium: 'ethernet', address: new Uint8Array(5) }, 'ERR_INVALID_ARG_VALUE'],
     ['a group address', undefined, { medium: 'ethernet', address: new Uint8Array(6).fill(1) }, 'ERR_INVALID_ARG_VALUE'],
     ['an address without card', undefined, { address: CARD }, 'ERR_INVALID_ARG_VALUE'],
     ['an MTU of 67', undefined, { mtu: 67 }, 'ERR_OUT_OF_RANGE'],

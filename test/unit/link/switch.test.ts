@@ -202,7 +202,7 @@ describe('ethernetSwitch', () => {
       [2, 0, 0x5e, 0x10, 0, 1],
       [2, 0, 0x5e, 0x10, 0, 2],
     ]);
-    expect(addresses({ ports: 2, address: Uint8Array.of(4, 0, 0, 1, 255, 255) })).toEqual([
+    expect(addresses({ ports: 2, address: '04:00:00:01:ff:ff' })).toEqual([
       [4, 0, 0, 1, 255, 255],
       [4, 0, 0, 2, 0, 0],
     ]);
@@ -216,7 +216,8 @@ describe('ethernetSwitch', () => {
     [{ ageing: '5' }, 'ERR_INVALID_ARG_TYPE'],
     [{ tableSize: 7 }, 'ERR_OUT_OF_RANGE'],
     [{ clock: {} }, 'ERR_INVALID_ARG_TYPE'],
-    [{ address: 'x' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ address: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ address: 'x' }, 'ERR_INVALID_ARG_VALUE'],
     [{ address: Uint8Array.from(GROUP) }, 'ERR_INVALID_ARG_VALUE'],
     [{ ports: 1, queue: 0 }, 'ERR_OUT_OF_RANGE'],
     [{ port: 1 }, 'ERR_INVALID_ARG_VALUE'],
