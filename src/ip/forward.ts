@@ -1,7 +1,9 @@
 import { Checksum } from '../buffer/batch.ts';
+import type { ChecksumMark } from '../buffer/batch.ts';
 import { copyBytes } from '../buffer/copy.ts';
 import type { Counters } from '../buffer/counters.ts';
-import type { Datagram } from '../buffer/datagram.ts';
+import { Datagram } from '../buffer/datagram.ts';
+import type { Memory } from '../buffer/memory.ts';
 import type { Packet } from '../buffer/packet.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { isLinkLocal } from '../wire/address.ts';
@@ -18,16 +20,20 @@ import { checksumFieldOf, completedChecksum, finishPiece, superSegmentHeaders } 
 import type { IcmpErrors } from './icmp-errors.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import type { NetworkInterface } from './interface.ts';
+import { describeIpv4 } from './ipv4-input.ts';
+import { describeIpv6 } from './ipv6-input.ts';
 import type { Route, RoutingTable } from './routes.ts';
 import { passes } from './special-addresses.ts';
 
 /** Why a packet for somebody else went no further: the names it is counted under. */
 export type ForwardDrop =
   | 'forward-martian'
+  | 'forward-link-group'
   | 'forward-beyond-scope'
   | 'forward-ipv4-option'
   | 'forward-no-route'
   | 'forward-same-link'
+  | 'forward-no-neighbour'
   | 'forward-time-exceeded'
   | 'forward-too-big'
   | 'forward-bad-super-segment'
@@ -60,6 +66,8 @@ export class Forwarder {
   bytes: number = 0;
   readonly #parts: ForwarderParts;
   readonly #chain: ExtensionChain = new ExtensionChain();
+  /** The one description of a packet that was passed on in vain. */
+  #lost: Datagram | undefined;
 
   constructor(parts: ForwarderParts) {
     this.#parts = parts;
@@ -72,8 +80,43 @@ export class Forwarder {
    */
   input(from: NetworkInterface, datagram: Datagram): void {
     datagram.group = false;
+    // RFC 1812 §5.3.4: whoever sends it to all stations has not chosen this one.
+    if (datagram.linkGroup) return this.#parts.counters.add('forward-link-group' satisfies ForwardDrop);
     const drop = datagram.version === 4 ? this.#input4(from, datagram) : this.#input6(from, datagram);
     if (drop !== undefined) this.#parts.counters.add(drop);
+  }
+
+  /**
+   * The next hop of a packet that was passed on does not answer: its sender is told (RFC 1812 §5.2.7.1, RFC 4443 §3.1).
+   *
+   * @param memory the packet alone
+   */
+  undelivered(memory: Memory, checksum: ChecksumMark, now: number): void {
+    const { counters, errors, errors6 } = this.#parts;
+    counters.add('forward-no-neighbour' satisfies ForwardDrop);
+    const datagram = (this.#lost ??= new Datagram(memory));
+    datagram.memory = memory;
+    datagram.checksum = checksum;
+    datagram.now = now;
+    if (memory.bytes[0]! >>> 4 === 4) {
+      describeIpv4(datagram);
+      errors.sendUnreachable(datagram, IcmpUnreachable.HOST);
+    } else {
+      describeIpv6(datagram);
+      this.#findTransport(datagram);
+      errors6.sendUnreachable(datagram, Icmpv6Unreachable.ADDRESS);
+    }
+  }
+
+  /**
+   * RFC 8200 §4: options on the way are for whoever is told to look at them; only the transport is looked for, whose
+   * checksum may have to be completed.
+   */
+  #findTransport(datagram: Datagram): void {
+    const chain = this.#chain;
+    skipExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
+    datagram.protocol = chain.protocol;
+    datagram.start = Math.min(chain.start, datagram.packetEnd);
   }
 
   #input4(from: NetworkInterface, datagram: Datagram): ForwardDrop | undefined {
@@ -106,12 +149,7 @@ export class Forwarder {
 
   #input6(from: NetworkInterface, datagram: Datagram): ForwardDrop | undefined {
     const { errors6 } = this.#parts;
-    // RFC 8200 §4: options on the way are for whoever is told to look at them; only the transport is looked for, whose
-    // checksum may have to be completed.
-    const chain = this.#chain;
-    skipExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
-    datagram.protocol = chain.protocol;
-    datagram.start = Math.min(chain.start, datagram.packetEnd);
+    this.#findTransport(datagram);
     if (!mayPass(from, datagram)) {
       // RFC 4007 §9, RFC 4443 §3.1: the destination is out of a link-local source's reach, which whoever has it is told.
       if (from.loopback || !isLinkLocal(datagram.source) || !passes(datagram.destination)) return 'forward-martian';

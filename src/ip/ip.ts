@@ -8,7 +8,7 @@ import type { ErrorCode } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
-import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { AddressRegister, isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { EtherType } from '../wire/ethernet.ts';
 import { IcmpUnreachable } from '../wire/icmp.ts';
@@ -17,6 +17,8 @@ import type { Forwarding } from './forward.ts';
 import { isGroupMac } from '../wire/mac.ts';
 import type { AddressConflict } from './arp-conflicts.ts';
 import { EthernetPort } from './ethernet-port.ts';
+import { ipv4Source } from '../wire/ipv4.ts';
+import { ipv6SourceAt } from '../wire/ipv6.ts';
 import type { IpHost } from './host.ts';
 import { IcmpErrors } from './icmp-errors.ts';
 import type { UnreachableCode } from './icmp-errors.ts';
@@ -73,6 +75,8 @@ export class Ip {
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
   readonly #forwarder: Forwarder;
+  /** That of a packet at hand. */
+  readonly #source: AddressRegister = new AddressRegister();
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
@@ -172,13 +176,22 @@ export class Ip {
       timers,
       counters,
       classify: (words: AddressWords) => this.local.classify(words),
-      unreachable: ({ memory }: WaitingPacket) => this.#failure.report(memory.bytes, clock.now()),
+      unreachable: (packet: WaitingPacket) => this.#undelivered(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
         host.addressConflict(where, conflict);
         if (!conflict.kept) where.settle(conflict.address, false);
       },
     };
     return new EthernetPort(iface, { address, vlan }, parts);
+  }
+
+  /** A neighbour does not answer: the stack's own socket learns of it, or whoever sent what was passed on. */
+  #undelivered({ memory, checksum }: WaitingPacket, now: number): void {
+    const source = this.#source;
+    if (memory.bytes[0]! >>> 4 === 4) source.setIpv4(ipv4Source(memory.view, 0));
+    else source.setIpv6(memory.view, ipv6SourceAt(0));
+    if (this.local.isLocal(source)) this.#failure.report(memory.bytes, now);
+    else this.#forwarder.undelivered(memory, checksum, now);
   }
 
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */

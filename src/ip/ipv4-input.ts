@@ -66,7 +66,7 @@ export class Ipv4Input {
     // [S-001] [S-004] [S-005] RFC 791 §3.1, RFC 1122 §3.2.1
     const flaw = checkIpv4(view, datagram.packetStart, length, datagram.checksum === Checksum.none);
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
-    describe(datagram);
+    describeIpv4(datagram);
     // [S-029] RFC 1122 §3.2: what is discarded in silence is counted.
     const drop = this.#addressProblem(datagram, iface) ?? bodyProblem(datagram);
     if (drop === undefined) return this.#handUp(datagram);
@@ -112,7 +112,7 @@ export class Ipv4Input {
 }
 
 /** Reads a checked header. What the link padded stays behind `packetEnd`. */
-function describe(datagram: Datagram): void {
+export function describeIpv4(datagram: Datagram): void {
   const { packetStart: offset } = datagram;
   const { view } = datagram.memory;
   datagram.packetEnd = offset + ipv4TotalLength(view, offset);

@@ -60,7 +60,7 @@ export class Ipv6Input {
     const { view } = datagram.memory;
     const flaw = checkIpv6(view, datagram.packetStart, length);
     if (flaw !== undefined) return this.#parts.counters.add(flaw);
-    describe(datagram);
+    describeIpv6(datagram);
     const drop = this.#addressProblem(datagram, iface) ?? this.#extensionProblem(datagram);
     if (drop === undefined) return this.#handUp(datagram);
     const { forwarder, counters } = this.#parts;
@@ -127,7 +127,7 @@ export class Ipv6Input {
 }
 
 /** Reads a checked fixed header. What the link padded stays behind `packetEnd`. */
-function describe(datagram: Datagram): void {
+export function describeIpv6(datagram: Datagram): void {
   const { packetStart: offset } = datagram;
   const { view } = datagram.memory;
   datagram.packetEnd = offset + ipv6TotalLength(view, offset);
