@@ -24,7 +24,7 @@ import { passes } from './special-addresses.ts';
 /** Why a packet for somebody else went no further: the names it is counted under. */
 export type ForwardDrop =
   | 'forward-martian'
-  | 'forward-group-frame'
+  | 'forward-link-group'
   | 'forward-beyond-scope'
   | 'forward-ipv4-option'
   | 'forward-no-route'
@@ -73,10 +73,21 @@ export class Forwarder {
    */
   input(from: NetworkInterface, datagram: Datagram): void {
     datagram.group = false;
-    // RFC 1812 §5.3.4: what was sent to all stations of a link has reached whom it should.
-    if (datagram.linkGroup) return this.#parts.counters.add('forward-group-frame' satisfies ForwardDrop);
+    // RFC 1812 §5.3.4: whoever sends it to all stations has not chosen this one.
+    if (datagram.linkGroup) return this.#parts.counters.add('forward-link-group' satisfies ForwardDrop);
     const drop = datagram.version === 4 ? this.#input4(from, datagram) : this.#input6(from, datagram);
     if (drop !== undefined) this.#parts.counters.add(drop);
+  }
+
+  /**
+   * RFC 8200 §4: options on the way are for whoever is told to look at them; only the transport is looked for, whose
+   * checksum may have to be completed.
+   */
+  #findTransport(datagram: Datagram): void {
+    const chain = this.#chain;
+    skipExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
+    datagram.protocol = chain.protocol;
+    datagram.start = Math.min(chain.start, datagram.packetEnd);
   }
 
   #input4(from: NetworkInterface, datagram: Datagram): ForwardDrop | undefined {
@@ -109,12 +120,7 @@ export class Forwarder {
 
   #input6(from: NetworkInterface, datagram: Datagram): ForwardDrop | undefined {
     const { errors6 } = this.#parts;
-    // RFC 8200 §4: options on the way are for whoever is told to look at them; only the transport is looked for, whose
-    // checksum may have to be completed.
-    const chain = this.#chain;
-    skipExtensions(datagram.memory.view, datagram.packetStart, datagram.packetEnd, chain);
-    datagram.protocol = chain.protocol;
-    datagram.start = Math.min(chain.start, datagram.packetEnd);
+    this.#findTransport(datagram);
     if (!mayPass(from, datagram)) {
       // RFC 4007 §9, RFC 4443 §3.1: the destination is out of a link-local source's reach, which whoever has it is told.
       if (from.loopback || !isLinkLocal(datagram.source) || !passes(datagram.destination)) return 'forward-martian';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Stack } from '../../../src/index.ts';
 import type { ConnectOptions } from '../../../src/stack/tcp.ts';
-import { formatPacket } from '../../../src/wire/packet.ts';
+import { formatPacket, parsePacket } from '../../../src/wire/packet.ts';
 import { describePacket } from '../../../src/wire/describe.ts';
 import { RawPeer, rawPacket } from '../../support/raw-peer.ts';
 import type { RawLink } from '../../support/raw-link.ts';
@@ -24,6 +24,14 @@ function synBy(scene: TwoLinks, options: Partial<ConnectOptions> & { remoteAddre
   return sent
     .map((packets) => packets.map((bytes) => describePacket(bytes).split(' ').slice(0, 4).join(' ')))
     .join(' | ');
+}
+
+/** The destinations of the UDP datagrams that were sent by a link. */
+function datagramsTo(link: RawLink): string[] {
+  return link.take().flatMap((bytes) => {
+    const packet = parsePacket(bytes);
+    return typeof packet === 'string' || packet.udp === undefined ? [] : [packet.ip.destination.toString()];
+  });
 }
 
 describe('device', () => {
@@ -188,8 +196,8 @@ describe('device', () => {
     for (const link of [scene.eth0, scene.eth1]) link.take();
     for (const to of ['192.0.2.1', '255.255.255.255', '224.0.0.251', '10.0.0.9']) bound.send(new Uint8Array(1), 9, to);
     scene.clock.advance(0);
-    expect(scene.eth0.take()).toEqual([]);
-    expect(scene.eth1.take().map((bytes) => describePacket(bytes).split(' ')[2])).toHaveLength(4);
+    expect(datagramsTo(scene.eth0)).toEqual([]);
+    expect(datagramsTo(scene.eth1)).toEqual(['192.0.2.1', '255.255.255.255', '224.0.0.251', '10.0.0.9']);
     expect(() => bound.send(new Uint8Array(1), 9, '10.0.0.2')).toThrow(code('ENETUNREACH'));
   });
 

@@ -83,6 +83,6 @@ describe('a router between two Ethernet links', () => {
     near.injectFrame({ payload: packet, destination: BROADCAST_MAC });
     clock.advance(0);
     expect([far.take(), near.take()]).toEqual([[], []]);
-    expect(router.statistics().drops).toEqual({ 'forward-group-frame': 1 });
+    expect(router.statistics().drops).toEqual({ 'forward-link-group': 1 });
   });
 });

@@ -194,6 +194,26 @@ describe('docs/packet-scripts.md', () => {
 });
 
 describe('docs/raw.md', () => {
+  it('docs/routing.md: addresses and routes come and go', () => {
+    const code = snippets('docs/routing.md');
+    expect(code.length).toBe(1);
+    const before = `
+      import { Stack, cable } from 'usernet';
+      const stack = new Stack({ forwarding: { ipv6: true }, hostModel: 'strong' });
+      const [link] = cable();
+    `;
+    const after = `
+      console.log(eth0.addresses.join(), stack.routes.list().filter(({ origin }) => origin === 'static').length);
+      console.log(JSON.stringify(stack.forwarding), stack.statistics().forwarded.packets);
+      await stack.close();
+    `;
+    expect(run(['--input-type=module', '--eval', [before, ...code, after].join('')]).split('\n')).toEqual([
+      '10.0.0.2/24,fd00::2/64 1',
+      '{"ipv4":false,"ipv6":true} 0',
+      '',
+    ]);
+  });
+
   it('shows code that runs', () => {
     const code = snippets('docs/raw.md');
     expect(code.length).toBe(2);
