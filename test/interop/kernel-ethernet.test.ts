@@ -45,6 +45,15 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
       }),
     );
 
+    it.each([1473, 8000, 65_507])('ping: 20 requests with %i bytes, in fragments both ways', (size) =>
+      play(async ({ ns }) => {
+        const { status, stdout } = await ns.run('ping', ['-f', '-c', '20', '-s', String(size), '-p', '5a', STACK]);
+        expect(stdout).toContain('20 packets transmitted, 20 received, 0% packet loss');
+        expect(stdout).not.toContain('wrong');
+        expect(status).toBe(0);
+      }),
+    );
+
     it('arping: each question is answered once, from our address', () =>
       play(async ({ ns }) => {
         const { status, stdout } = await ns.run('arping', ['-c', '3', '-w', '10', '-I', kernelDevice, STACK]);
@@ -84,7 +93,7 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
     it('datagrams are answered both ways', () =>
       play(async ({ stack, startKernel }) => {
         const kernel = await startKernel();
-        for (const text of ['', 'x', 'x'.repeat(1472)]) {
+        for (const text of ['', 'x', 'x'.repeat(1472), 'x'.repeat(1473), 'x'.repeat(65_507)]) {
           expect(await kernel.ask({ do: 'datagram', host: STACK, port: 7, text })).toEqual({ event: 'datagram', text });
           expect(await stack.ask({ do: 'datagram', host: KERNEL, port: 7, text })).toEqual({ event: 'datagram', text });
         }
