@@ -45,6 +45,15 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
       }),
     );
 
+    it.each([1473, 8000, 65_507])('ping: 20 requests with %i bytes, in fragments both ways', (size) =>
+      play(async ({ ns }) => {
+        const { status, stdout } = await ns.run('ping', ['-f', '-c', '20', '-s', String(size), '-p', '5a', STACK]);
+        expect(stdout).toContain('20 packets transmitted, 20 received, 0% packet loss');
+        expect(stdout).not.toContain('wrong');
+        expect(status).toBe(0);
+      }),
+    );
+
     it('arping: each question is answered once, from our address', () =>
       play(async ({ ns }) => {
         const { status, stdout } = await ns.run('arping', ['-c', '3', '-w', '10', '-I', kernelDevice, STACK]);
@@ -84,7 +93,7 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
     it('datagrams are answered both ways', () =>
       play(async ({ stack, startKernel }) => {
         const kernel = await startKernel();
-        for (const text of ['', 'x', 'x'.repeat(1472)]) {
+        for (const text of ['', 'x', 'x'.repeat(1472), 'x'.repeat(1473), 'x'.repeat(65_507)]) {
           expect(await kernel.ask({ do: 'datagram', host: STACK, port: 7, text })).toEqual({ event: 'datagram', text });
           expect(await stack.ask({ do: 'datagram', host: KERNEL, port: 7, text })).toEqual({ event: 'datagram', text });
         }
@@ -153,5 +162,30 @@ describe.skipIf(unavailable !== undefined)('stacks on a veth pair', () => {
       const untagged = await startSide(ns, 'stack', { device: 'far', ipv6: false });
       expect(await untagged.ask({ do: 'connect', host: STACK, port: 7 })).toMatchObject({ code: 'EHOSTUNREACH' });
       for (const stack of [untagged, near]) expect([await stack.stop(), stack.stderr]).toEqual([0, '']);
+    }));
+});
+
+describe.skipIf(unavailable !== undefined).each(WAYS)('a switch with a port to the kernel ($device)', ({ device }) => {
+  it('has several hosts on one wire: each is pinged, and fetches and posts', () =>
+    withNamespace(async (ns) => {
+      await disableIpv6(ns);
+      if (device === 'veth') await prepare(ns, PACKET, { addresses: ['10.7.0.1/24'] });
+      const fixture = await ns.start('switch.mjs', [device]);
+      expect(fixture.ready).toEqual({ event: 'ready' });
+      const hosts = [STACK, '10.7.0.3'];
+      for (const host of hosts) {
+        const { stdout } = await ns.run('ping', ['-f', '-c', '100', host]);
+        expect(stdout).toContain('100 packets transmitted, 100 received');
+        const script = `set -o pipefail; curl --silent --show-error --fail http://${host}/bytes/1000000 | sha256sum`;
+        const fetched = await ns.run('bash', ['--norc', '-c', script]);
+        expect(fetched).toMatchObject({ status: 0, stdout: `${contentHash(1_000_000)}  -\n`, stderr: '' });
+        // Out of a veth come uncut segments with unfinished checksums: the switch does what a card would have done.
+        const post = ['--silent', '--show-error', '--fail', '--data-binary', '@-', `http://${host}/hash`];
+        const posted = await ns.run('curl', post, { input: contentOf(1_000_000) });
+        expect(posted).toMatchObject({ status: 0, stdout: contentHash(1_000_000), stderr: '' });
+      }
+      const cards = await Promise.all(hosts.map((host) => neighbour(ns, host)));
+      expect(cards[0]!.split(' ')[4]).not.toBe(cards[1]!.split(' ')[4]);
+      expect([await fixture.stop(), fixture.stderr]).toEqual([0, '']);
     }));
 });
