@@ -157,7 +157,7 @@ class WebSocketLink extends AbstractDevice {
     const settle = this.#settle;
     if (settle === undefined) return this.ended(inOrder ? undefined : error);
     this.#settle = undefined;
-    void this.close();
+    this.close();
     settle.reject(error);
   }
 
