@@ -3,7 +3,7 @@ import { Checksum } from '../buffer/batch.ts';
 import { copyBytes, lengthOf } from '../buffer/copy.ts';
 import type { Datagram } from '../buffer/datagram.ts';
 import { Mailbox } from '../buffer/mailbox.ts';
-import type { Path, SendOptions } from '../buffer/path.ts';
+import type { SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { requireBytes, requireOptions, systemError } from '../errors.ts';
 import { isMulticast, isUnspecified, needsZone, sameAddress } from '../wire/address.ts';
