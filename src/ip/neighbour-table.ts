@@ -20,20 +20,46 @@ const VALUE_OF: Readonly<Record<NeighbourState, Value>> = {
   PERMANENT: 'permanent',
 };
 
+/** Neighbours of one value, oldest first: linked through themselves, so that a flood costs the same for each. */
+class Line {
+  count: number = 0;
+  first: Neighbour | undefined;
+  #last: Neighbour | undefined;
+
+  append(neighbour: Neighbour): void {
+    neighbour.older = this.#last;
+    if (this.#last === undefined) this.first = neighbour;
+    else this.#last.younger = neighbour;
+    this.#last = neighbour;
+    this.count++;
+  }
+
+  remove(neighbour: Neighbour): void {
+    const { older, younger } = neighbour;
+    if (older === undefined) this.first = younger;
+    else older.younger = younger;
+    if (younger === undefined) this.#last = older;
+    else younger.older = older;
+    neighbour.older = undefined;
+    neighbour.younger = undefined;
+    this.count--;
+  }
+}
+
 /**
  * The neighbours of one interface by address: a keyed hash table over the words, so that looking one up allocates
- * nothing and nobody outside can fill one bucket. Each stands in one of a few sets, in the order in which their present
+ * nothing and nobody outside can fill one bucket. Each stands in one of a few lines, in the order in which their present
  * state began.
  */
 export class NeighbourTable {
   readonly #buckets: (Neighbour | undefined)[] = new Array<Neighbour | undefined>(BUCKETS).fill(undefined);
-  readonly #sets: Readonly<Record<Value, Set<Neighbour>>> = {
-    failed: new Set(),
-    stale: new Set(),
-    incomplete: new Set(),
-    doubtful: new Set(),
-    reachable: new Set(),
-    permanent: new Set(),
+  readonly #lines: Readonly<Record<Value, Line>> = {
+    failed: new Line(),
+    stale: new Line(),
+    incomplete: new Line(),
+    doubtful: new Line(),
+    reachable: new Line(),
+    permanent: new Line(),
   };
   readonly #key0: number;
   readonly #key1: number;
@@ -46,12 +72,12 @@ export class NeighbourTable {
 
   /** Neighbours that were learnt: PERMANENT ones are the program's own and don't count. */
   get learnt(): number {
-    return this.#size - this.#sets.permanent.size;
+    return this.#size - this.#lines.permanent.count;
   }
 
   /** Neighbours that are being asked for. */
   get incomplete(): number {
-    return this.#sets.incomplete.size;
+    return this.#lines.incomplete.count;
   }
 
   find(words: AddressWords): Neighbour | undefined {
@@ -65,7 +91,7 @@ export class NeighbourTable {
     const bucket = this.#bucket(neighbour.address);
     neighbour.next = this.#buckets[bucket];
     this.#buckets[bucket] = neighbour;
-    this.#sets[VALUE_OF[neighbour.state]].add(neighbour);
+    this.#lines[VALUE_OF[neighbour.state]].append(neighbour);
     this.#size++;
   }
 
@@ -79,26 +105,29 @@ export class NeighbourTable {
       at.next = neighbour.next;
     }
     neighbour.next = undefined;
-    this.#sets[VALUE_OF[neighbour.state]].delete(neighbour);
+    this.#lines[VALUE_OF[neighbour.state]].remove(neighbour);
     this.#size--;
   }
 
   /** Gives a neighbour another state: it becomes the youngest of its kind. */
   move(neighbour: Neighbour, state: NeighbourState): void {
-    this.#sets[VALUE_OF[neighbour.state]].delete(neighbour);
+    this.#lines[VALUE_OF[neighbour.state]].remove(neighbour);
     neighbour.state = state;
-    this.#sets[VALUE_OF[state]].add(neighbour);
+    this.#lines[VALUE_OF[state]].append(neighbour);
   }
 
   /** The neighbour whose state of this kind began first. */
   oldest(value: Value): Neighbour | undefined {
-    for (const neighbour of this.#sets[value]) return neighbour;
-    return undefined;
+    return this.#lines[value].first;
   }
 
   /** All of them; a new array. */
   list(): Neighbour[] {
-    return Object.values(this.#sets).flatMap((set) => [...set]);
+    const all: Neighbour[] = [];
+    for (const { first } of Object.values(this.#lines)) {
+      for (let neighbour = first; neighbour !== undefined; neighbour = neighbour.younger) all.push(neighbour);
+    }
+    return all;
   }
 
   #bucket({ a, b, c, d }: AddressWords): number {

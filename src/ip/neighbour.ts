@@ -43,6 +43,9 @@ export class Neighbour implements TimerOwner {
   waitingBytes: number = 0;
   /** The next in the same bucket of the table. */
   next: Neighbour | undefined;
+  /** Those beside it of the same kind. */
+  older: Neighbour | undefined;
+  younger: Neighbour | undefined;
   timer: WheelTimer | undefined;
   readonly #keeper: NeighbourKeeper;
 
