@@ -1,5 +1,6 @@
 import { Address, AddressRegister } from './address.ts';
 import { checksumFold, pseudoHeaderSum } from './checksum.ts';
+import { describeIgmp, describeMld } from './describe-groups.ts';
 import { checkIcmpQuote, IcmpType, IcmpUnreachable } from './icmp.ts';
 import type { IcmpMessage } from './icmp.ts';
 import { checkIcmpv6Quote, Icmpv6Type, Icmpv6Unreachable, isIcmpv6Error } from './icmpv6.ts';
@@ -68,11 +69,16 @@ export function describePacket(bytes: Uint8Array): string {
   if (udp !== undefined) return describeUdp(ip, udp);
   const ends = `${ip.source} → ${ip.destination}`;
   if (icmp !== undefined) {
-    return isIpv6Packet(packet) ? `${ends} ICMPv6 ${describeIcmpv6(icmp)}` : `${ends} ICMP ${describeIcmp(icmp)}`;
+    return isIpv6Packet(packet)
+      ? `${ends} ICMPv6 ${describeIcmpv6(icmp)}${describeMld(packet.ip)}`
+      : `${ends} ICMP ${describeIcmp(icmp)}`;
   }
   const line = `${ends} ${protocolName(ip.protocol)}`;
   if (flaw !== undefined) return `${line} ${flaw} (${ip.payload.byteLength} bytes)`;
-  return `${line}${isIpv6Packet(packet) ? '' : describeFragment(packet.ip)} len=${ip.payload.byteLength}`;
+  const fragment = isIpv6Packet(packet) ? '' : describeFragment(packet.ip);
+  if (!isIpv6Packet(packet) && fragment === '' && ip.protocol === Protocol.IGMP)
+    return `${line} ${describeIgmp(packet.ip)}`;
+  return `${line}${fragment} len=${ip.payload.byteLength}`;
 }
 
 function describeFragment(ip: Ipv4Packet): string {

@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Address } from '../../../src/wire/address.ts';
 import { checksumFold, pseudoHeaderSum } from '../../../src/wire/checksum.ts';
 import { describePacket } from '../../../src/wire/describe.ts';
+import type { GroupMessage } from '../../../src/wire/group-records.ts';
+import { formatIgmp } from '../../../src/wire/igmp.ts';
+import { formatMld } from '../../../src/wire/mld.ts';
 import { formatPacket } from '../../../src/wire/packet.ts';
 import type { Packet6Value, PacketValue } from '../../../src/wire/packet.ts';
 import { TcpFlag } from '../../../src/wire/tcp.ts';
@@ -11,6 +14,8 @@ import { hex } from '../../support/wire.ts';
 
 const { SYN, ACK, PSH, URG } = TcpFlag;
 const nothing = new Uint8Array(0);
+const FD1 = Address.parse('fd00::1');
+const FD2 = Address.parse('fd00::2');
 
 const ip: PacketValue['ip'] = {
   trafficClass: 0,
@@ -184,5 +189,42 @@ describe('describePacket of IPv6', () => {
     // Cut off behind the fixed header, whose next header is an extension.
     const cut = carrying(60, {}, hex('1105 0104 00000000'));
     expect(icmp6Line(3, 0, 0, cut)).toBe('fd00::1 → fd00::2 ICMPv6 time exceeded (fd00::1 → fd00::2 UDP)');
+  });
+
+  it('describes what IGMP and MLD say of groups', () => {
+    const group = Address.parse('239.1.2.3');
+    const source = Address.parse('10.0.0.9');
+    const igmpLine = (message: GroupMessage): string =>
+      describePacket(formatPacket({ ip: { ...ip, protocol: 2, payload: formatIgmp(message) } }));
+    const ends = '10.0.0.1 → 10.0.0.2 IGMP';
+    const details = { suppress: false, robustness: 2, intervalCode: 125, sources: [source] };
+    expect(igmpLine({ type: 0x11, responseCode: 100, group: Address.parse('0.0.0.0') })).toBe(`${ends} query`);
+    expect(igmpLine({ type: 0x11, responseCode: 100, group, query: details })).toBe(
+      `${ends} query ${group} from ${source}`,
+    );
+    expect(igmpLine({ type: 0x16, responseCode: 0, group })).toBe(`${ends} report v2 ${group}`);
+    const records = [
+      { type: 4, group, sources: [] },
+      { type: 5, group, sources: [source, Address.parse('10.0.0.8')] },
+      { type: 9, group, sources: [] },
+    ];
+    expect(igmpLine({ type: 0x22, responseCode: 0, records })).toBe(
+      `${ends} report v3 TO_EX(${group}) ALLOW(${group}: 10.0.0.9,10.0.0.8) type=9(${group})`,
+    );
+    expect(igmpLine({ type: 0x99, responseCode: 0, group })).toBe(`${ends} type=153 ${group}`);
+    const broken = formatPacket({ ip: { ...ip, protocol: 2, payload: hex('1600') } });
+    expect(describePacket(broken)).toBe(`${ends} igmp-truncated (2 bytes)`);
+    const group6 = Address.parse('ff05::1:3');
+    const report = formatMld(
+      { type: 143, responseCode: 0, records: [{ type: 4, group: group6, sources: [] }] },
+      FD1,
+      FD2,
+    );
+    expect(describePacket(carrying(58, {}, report))).toBe(
+      'fd00::1 → fd00::2 ICMPv6 multicast listener report v2 TO_EX(ff05::1:3)',
+    );
+    const query = formatMld({ type: 130, responseCode: 0, group: group6 }, FD1, FD2);
+    expect(describePacket(carrying(58, {}, query))).toBe('fd00::1 → fd00::2 ICMPv6 multicast listener query ff05::1:3');
+    expect(icmp6Line(130, 0, 0, nothing)).toBe('fd00::1 → fd00::2 ICMPv6 multicast listener query');
   });
 });
