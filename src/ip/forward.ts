@@ -10,7 +10,7 @@ import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
 import { Icmpv6Unreachable } from '../wire/icmpv6.ts';
 import { laterHeaderLength, writeFragmentHeader4 } from '../wire/ipv4-fragment.ts';
 import { checkIpv4Passage } from '../wire/ipv4-options.ts';
-import { decrementIpv4Ttl, IPV4_HEADER_LENGTH, ipv4DontFragment } from '../wire/ipv4.ts';
+import { decrementIpv4Ttl, IPV4_HEADER_LENGTH, ipv4DontFragment, ipv4FragmentOffset } from '../wire/ipv4.ts';
 import { ExtensionChain, skipExtensions } from '../wire/ipv6-extensions.ts';
 import { decrementIpv6HopLimit } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
@@ -32,7 +32,11 @@ export type ForwardDrop =
   | 'forward-time-exceeded'
   | 'forward-too-big'
   | 'forward-bad-super-segment'
+  | 'forward-bad-fragment'
   | 'forward-queue-full';
+
+/** Bytes of an IPv4 datagram, at most. */
+const LONGEST = 65_535;
 
 /** Which version of IP is forwarded. */
 export interface Forwarding {
@@ -207,6 +211,8 @@ export class Forwarder {
     const first = start - packetStart;
     const later = laterHeaderLength(memory.view, packetStart, first);
     const payload = packetEnd - start;
+    // No datagram is that long: the offsets of its pieces could not be written.
+    if (ipv4FragmentOffset(memory.view, packetStart) + payload > LONGEST) return 'forward-bad-fragment';
     // The payload of all but the last is a multiple of 8 bytes.
     for (let done = 0, size = 0; done < payload; done += size) {
       const header = done === 0 ? first : later;

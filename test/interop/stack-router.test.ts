@@ -78,4 +78,20 @@ describe.skipIf(unavailable)('a stack that forwards between two kernels', () => 
       );
     },
   );
+
+  it('[S-051] between two Ethernet devices: ping, and curl over it', async () => {
+    await withStackRouter(
+      async ({ client, router, startServer }) => {
+        await startServer();
+        const { stdout } = await client.run('ping', ['-f', '-c', '100', '-s', '1400', SERVER]);
+        expect(stdout).toContain('100 packets transmitted, 100 received, 0% packet loss');
+        const get = `set -o pipefail; curl --silent --show-error --fail 'http://${SERVER}/bytes/${BYTES}' | sha256sum`;
+        const fetched = await client.run('bash', ['-c', get]);
+        expect(fetched).toMatchObject({ status: 0, stdout: `${contentHash(BYTES)}  -\n`, stderr: '' });
+        const { forwarded } = await router.ask({ do: 'statistics' });
+        expect((forwarded as { bytes: number }).bytes).toBeGreaterThan(BYTES);
+      },
+      { mode: 'tap' },
+    );
+  });
 });

@@ -219,6 +219,15 @@ describe('RFC 1812 §4.2.2.7, RFC 791 §3.2: fragments on the way', () => {
     ]);
   });
 
+  it('a piece that would end behind the longest datagram is dropped, not cut up', () => {
+    const bench = narrow(600);
+    const part = { destination: BEYOND, protocol: 200, payload: pattern(1000) };
+    bench.arrive(formatIpv4(ipv4({ ...part, fragmentOffset: 65_528 })));
+    expect([bench.sent(bench.eth1), bench.reasons]).toEqual([[], ['forward-bad-fragment']]);
+    bench.arrive(formatIpv4(ipv4({ ...part, fragmentOffset: 64_528 })));
+    expect(bench.sent(bench.eth1)).toHaveLength(2);
+  });
+
   it('[S-002] options are in the first piece, those that are to be copied in all', () => {
     const bench = narrow(100);
     const options = Uint8Array.of(1, 30, 3, 9, 148, 4, 0, 0, 1, 158, 3, 5);

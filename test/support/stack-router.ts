@@ -22,7 +22,7 @@ export interface StackRouterScene {
 }
 
 /** Reasons of drops that any test may see: the kernel asks for routers on the devices. */
-const CHATTER = ['icmpv6-neighbor-ignored', 'icmpv6-listener-ignored', 'ipv6-martian-source'];
+const CHATTER = ['icmpv6-neighbor-ignored', 'mld-report-ignored', 'mld-bad-source', 'ipv6-martian-source'];
 
 /** One side: its namespace, the network's number, and the device of the stack that leads there. */
 const SIDES = [
@@ -30,12 +30,15 @@ const SIDES = [
   { veth: 's', net: 2, tun: 'tun1', gateway: 9, table: 101 },
 ] as const;
 
-/** @param options.mtu of the way to the client and of that to the server, in bytes */
+/**
+ * @param options.mtu of the way to the client and of that to the server, in bytes
+ * @param options.mode of the devices
+ */
 export async function withStackRouter(
   play: (scene: StackRouterScene) => Promise<void>,
-  options: { mtu?: readonly [number, number]; drops?: readonly string[] } = {},
+  options: { mtu?: readonly [number, number]; mode?: 'tun' | 'tap'; drops?: readonly string[] } = {},
 ): Promise<void> {
-  const { drops = [], mtu } = options;
+  const { drops = [], mtu, mode } = options;
   await withNamespace((client) =>
     withNamespace((server) =>
       withNamespace(async (middle) => {
@@ -49,7 +52,7 @@ export async function withStackRouter(
           '10.2.0.0/24': '10.9.0.1',
           'fd02::/64': 'fd09::1',
         };
-        const router = await middle.start('router.mjs', [JSON.stringify({ routes, mtu })]);
+        const router = await middle.start('router.mjs', [JSON.stringify({ routes, mtu, mode })]);
         expect(router.ready).toEqual({ event: 'ready' });
         for (const [i, far] of [client, server].entries()) {
           await setSysctl(far, noDad);
