@@ -3,10 +3,10 @@ import { copyBytes } from '../buffer/copy.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import { requireInteger, requireMethods, requireOptions } from '../errors.ts';
-import type { DeviceLink } from './device-link.ts';
-import { AbstractDevice } from './device-link.ts';
-import type { CheckedDevice, DeviceOptions } from './device-options.ts';
-import { checkDevice, DEVICE_OPTIONS } from './device-options.ts';
+import type { CarrierLink } from './carrier-link.ts';
+import { AbstractCarrierLink } from './carrier-link.ts';
+import type { CheckedCarrier, CarrierOptions } from './carrier-options.ts';
+import { checkCarrier, CARRIER_OPTIONS } from './carrier-options.ts';
 
 /** What `messagePortLink` needs of a port: `MessagePort` and `Worker` of browsers and of `node:worker_threads` have it. */
 export interface MessagePortLike {
@@ -20,7 +20,7 @@ export interface MessagePortLike {
   close?(): void;
 }
 
-export interface MessagePortLinkOptions extends DeviceOptions {
+export interface MessagePortLinkOptions extends CarrierOptions {
   /** Bytes that the other side may send before this one has read them, 131,072 to 1 GiB. Default 1 MiB. */
   queueBytes?: number;
 }
@@ -50,17 +50,17 @@ const WORD = 4;
  * worker.postMessage({ port: port2 }, [port2]); // there: messagePortLink(port)
  * stack.attach(messagePortLink(port1), { addresses: ['10.0.0.1/24'] });
  */
-export function messagePortLink(port: MessagePortLike, options: MessagePortLinkOptions = {}): DeviceLink {
+export function messagePortLink(port: MessagePortLike, options: MessagePortLinkOptions = {}): CarrierLink {
   const known = (port ?? {}) as Partial<MessagePortLike>;
   const listen = known.on === undefined ? 'addEventListener' : 'on';
   requireMethods('port', port, ['postMessage', listen], 'a MessagePort or a Worker');
-  requireOptions('messagePortLink', options, [...DEVICE_OPTIONS, 'queueBytes']);
+  requireOptions('messagePortLink', options, [...CARRIER_OPTIONS, 'queueBytes']);
   const { queueBytes = 0x10_0000 } = options;
   requireInteger('queueBytes', queueBytes, LEAST_QUEUE, MOST_QUEUE);
-  return new MessagePortLink(port, checkDevice(options), queueBytes);
+  return new MessagePortLink(port, checkCarrier(options), queueBytes);
 }
 
-class MessagePortLink extends AbstractDevice {
+class MessagePortLink extends AbstractCarrierLink {
   readonly #port: MessagePortLike;
   readonly #queueBytes: number;
   readonly #batch: Batch = new Batch();
@@ -80,8 +80,8 @@ class MessagePortLink extends AbstractDevice {
   };
   readonly #onClose = (): void => this.ended();
 
-  constructor(port: MessagePortLike, device: CheckedDevice, queueBytes: number) {
-    super(device, {});
+  constructor(port: MessagePortLike, carrier: CheckedCarrier, queueBytes: number) {
+    super(carrier, {});
     this.#port = port;
     this.#queueBytes = queueBytes;
     this.#batch.retained = true;

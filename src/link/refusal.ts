@@ -2,7 +2,7 @@ import type { Batch } from '../buffer/batch.ts';
 import { Checksum } from '../buffer/batch.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { ETHERNET_HEADER_LENGTH, ethernetHeaderLength } from '../wire/ethernet.ts';
-import { LONGEST_FRONT } from './device-options.ts';
+import { LONGEST_FRONT } from './carrier-options.ts';
 import type { MemoryDrop } from './lane.ts';
 
 /** Why a link without offload dropped a packet that was sent into it. */

@@ -2,17 +2,17 @@ import type { Batch } from '../buffer/batch.ts';
 import { copyBytes } from '../buffer/copy.ts';
 import { allocateMemory, memoryOf } from '../buffer/memory.ts';
 import { described, requireInteger, requireOptions, requireType, systemError, usageError } from '../errors.ts';
-import type { DeviceLink } from './device-link.ts';
-import { AbstractDevice } from './device-link.ts';
-import type { CheckedDevice, DeviceOptions } from './device-options.ts';
-import { checkDevice, DEVICE_OPTIONS, longestPacket } from './device-options.ts';
+import type { CarrierLink } from './carrier-link.ts';
+import { AbstractCarrierLink } from './carrier-link.ts';
+import type { CheckedCarrier, CarrierOptions } from './carrier-options.ts';
+import { checkCarrier, CARRIER_OPTIONS, longestPacket } from './carrier-options.ts';
 import type { LengthFraming } from './framing.ts';
 import { FrameReader, writeLength } from './framing.ts';
 import type { LinkHost } from './link.ts';
 import type { DuplexLike, StreamEnd, StreamEvents, WebStreamPair } from './stream-ends.ts';
 import { streamEnd } from './stream-ends.ts';
 
-export interface StreamLinkOptions extends DeviceOptions {
+export interface StreamLinkOptions extends CarrierOptions {
   /**
    * `'packet'`: each chunk is one packet. Otherwise the chunks are bytes, cut anywhere, in which each packet stands behind
    * its length. Default `'packet'`.
@@ -28,7 +28,7 @@ const PATIENCE = 1_000_000;
 
 /**
  * A link over a stream that somebody else has made: a Duplex of Node's, such as a socket, or a pair of web streams, whose
- * chunks are packets (as of a `tuntap2` device) or bytes with packets behind their lengths (as of QEMU, gvproxy and
+ * chunks are packets (as of a `tuntap2` carrier) or bytes with packets behind their lengths (as of QEMU, gvproxy and
  * vpnkit). The stream's back-pressure is the link's. The link ends with the stream, with an error when the stream fails,
  * ends in the middle of a packet, or announces a packet that can't be: no bytes, or too many. To close the link ends the
  * stream. An open stream may keep a process alive, as it does without the link.
@@ -39,15 +39,15 @@ const PATIENCE = 1_000_000;
  * const card = { medium: 'ethernet', address: '02:00:00:00:00:01' };
  * stack.attach(streamLink(socket, { ...card, framing: { lengthBytes: 4 } }), { addresses: ['10.0.2.2/24'] });
  */
-export function streamLink(stream: DuplexLike | WebStreamPair, options: StreamLinkOptions = {}): DeviceLink {
-  requireOptions('streamLink', options, [...DEVICE_OPTIONS, 'framing']);
-  const device = checkDevice(options);
+export function streamLink(stream: DuplexLike | WebStreamPair, options: StreamLinkOptions = {}): CarrierLink {
+  requireOptions('streamLink', options, [...CARRIER_OPTIONS, 'framing']);
+  const carrier = checkCarrier(options);
   const { framing = 'packet' } = options;
-  if (framing !== 'packet') checkFraming(framing, device);
-  return new StreamLink(streamEnd(stream), device, framing);
+  if (framing !== 'packet') checkFraming(framing, carrier);
+  return new StreamLink(streamEnd(stream), carrier, framing);
 }
 
-function checkFraming(framing: LengthFraming, { medium, mtu }: CheckedDevice): void {
+function checkFraming(framing: LengthFraming, { medium, mtu }: CheckedCarrier): void {
   const hint = "'packet' or { lengthBytes: 2 | 4 }";
   if (typeof framing !== 'object' || framing === null) {
     throw usageError('ERR_INVALID_ARG_VALUE', `framing must be ${hint}, not ${described(framing)}`);
@@ -64,19 +64,19 @@ function checkFraming(framing: LengthFraming, { medium, mtu }: CheckedDevice): v
   }
 }
 
-class StreamLink extends AbstractDevice implements StreamEvents {
+class StreamLink extends AbstractCarrierLink implements StreamEvents {
   readonly #stream: StreamEnd;
   readonly #framing: LengthFraming | undefined;
   readonly #frames: FrameReader | undefined;
   /** `transmit` left packets. */
   #refused: boolean = false;
 
-  constructor(stream: StreamEnd, device: CheckedDevice, framing: 'packet' | LengthFraming) {
-    super(device, {});
+  constructor(stream: StreamEnd, carrier: CheckedCarrier, framing: 'packet' | LengthFraming) {
+    super(carrier, {});
     this.#stream = stream;
     if (framing === 'packet') return;
     this.#framing = framing;
-    this.#frames = new FrameReader(framing, framing.maximum ?? longestPacket(device.medium));
+    this.#frames = new FrameReader(framing, framing.maximum ?? longestPacket(carrier.medium));
   }
 
   protected override start(): void {

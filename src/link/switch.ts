@@ -3,7 +3,7 @@ import type { Memory } from '../buffer/memory.ts';
 import { requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { hostClock, hostRandom } from '../time/host.ts';
-import { cardAddress } from './device-options.ts';
+import { cardAddress } from './carrier-options.ts';
 import type { LaneLimits, MemoryLink } from './lane.ts';
 import type { Link, LinkHost } from './link.ts';
 import { requireLink } from './link.ts';

@@ -2,10 +2,10 @@ import type { Batch } from '../buffer/batch.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import { requireInteger, requireMethods, requireOptions, systemError } from '../errors.ts';
 import type { Timer } from '../time/clock.ts';
-import type { DeviceLink } from './device-link.ts';
-import { AbstractDevice } from './device-link.ts';
-import type { CheckedDevice, DeviceOptions } from './device-options.ts';
-import { checkDevice, DEVICE_OPTIONS } from './device-options.ts';
+import type { CarrierLink } from './carrier-link.ts';
+import { AbstractCarrierLink } from './carrier-link.ts';
+import type { CheckedCarrier, CarrierOptions } from './carrier-options.ts';
+import { checkCarrier, CARRIER_OPTIONS } from './carrier-options.ts';
 import type { LinkHost } from './link.ts';
 
 /** What `webSocketLink` needs of a WebSocket: browsers', `ws`, undici's and Node's have it. */
@@ -28,7 +28,7 @@ export interface WebSocketEvent {
   readonly message?: string;
 }
 
-export interface WebSocketLinkOptions extends DeviceOptions {
+export interface WebSocketLinkOptions extends CarrierOptions {
   /** Bytes that may wait in the WebSocket (`bufferedAmount`) before `send` takes less. Default 1 MiB. */
   queueBytes?: number;
 }
@@ -54,15 +54,15 @@ const BURST = 64;
  * const link = webSocketLink(new WebSocket('wss://relay.example/vm7'));
  * await stack.attach(link, { addresses: ['10.0.0.2/24'] }).ready;
  */
-export function webSocketLink(socket: WebSocketLike, options: WebSocketLinkOptions = {}): DeviceLink {
+export function webSocketLink(socket: WebSocketLike, options: WebSocketLinkOptions = {}): CarrierLink {
   requireMethods('socket', socket, ['send', 'close', 'addEventListener', 'removeEventListener'], 'a WebSocket');
-  requireOptions('webSocketLink', options, [...DEVICE_OPTIONS, 'queueBytes']);
+  requireOptions('webSocketLink', options, [...CARRIER_OPTIONS, 'queueBytes']);
   const { queueBytes = 0x10_0000 } = options;
   requireInteger('queueBytes', queueBytes, 1, 0x7fff_ffff);
-  return new WebSocketLink(socket, checkDevice(options), queueBytes);
+  return new WebSocketLink(socket, checkCarrier(options), queueBytes);
 }
 
-class WebSocketLink extends AbstractDevice {
+class WebSocketLink extends AbstractCarrierLink {
   readonly #socket: WebSocketLike;
   readonly #queueBytes: number;
   /** Armed while `transmit` has left packets. */
@@ -71,8 +71,8 @@ class WebSocketLink extends AbstractDevice {
   /** Ends the wait for the connection. */
   #settle: { resolve(): void; reject(error: Error): void } | undefined;
 
-  constructor(socket: WebSocketLike, device: CheckedDevice, queueBytes: number) {
-    super(device, INBOX);
+  constructor(socket: WebSocketLike, carrier: CheckedCarrier, queueBytes: number) {
+    super(carrier, INBOX);
     this.#socket = socket;
     this.#queueBytes = queueBytes;
   }

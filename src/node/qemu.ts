@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { requireMethods, requireOptions, requirePort, requireType, usageError } from '../errors.ts';
-import type { DeviceLink } from '../link/device-link.ts';
+import type { CarrierLink } from '../link/carrier-link.ts';
 import { streamLink } from '../link/stream-link.ts';
 import { randomCardAddress } from './card-address.ts';
 
@@ -45,7 +45,7 @@ const FRAMING = { lengthBytes: 4 } as const;
  * // qemu-system-x86_64 … -netdev stream,id=n,server=on,addr.type=unix,addr.path=/tmp/vm.sock -device virtio-net,netdev=n
  * stack.attach(await qemuLink({ path: '/tmp/vm.sock' }), { addresses: ['10.0.2.2/24'] });
  */
-export async function qemuLink(options: QemuLinkOptions): Promise<DeviceLink> {
+export async function qemuLink(options: QemuLinkOptions): Promise<CarrierLink> {
   requireOptions('qemuLink', options, QEMU_OPTIONS);
   const { mtu = 1500, address = randomCardAddress() } = options;
   const socket = await connected(options);

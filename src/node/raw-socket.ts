@@ -4,8 +4,8 @@ import { Checksum } from '../buffer/batch.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import { described, requireInteger, requireMethods, requireOptions, requireType } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
-import type { DeviceLink } from '../link/device-link.ts';
-import { AbstractDevice } from '../link/device-link.ts';
+import type { CarrierLink } from '../link/carrier-link.ts';
+import { AbstractCarrierLink } from '../link/carrier-link.ts';
 import type { LinkHost } from '../link/link.ts';
 
 /** A socket of the npm package `raw-socket`, as far as it is used. */
@@ -75,7 +75,7 @@ const PATIENCE = 1_000_000;
  * @example
  * stack.attach(rawSocketLink({ protocols: ['icmp', 'udp', 'tcp'] }), { addresses: ['192.0.2.7/24'] });
  */
-export function rawSocketLink(options: RawSocketLinkOptions = {}): DeviceLink {
+export function rawSocketLink(options: RawSocketLinkOptions = {}): CarrierLink {
   requireOptions('rawSocketLink', options, RAW_SOCKET_OPTIONS);
   const { protocols = ['icmp', 'udp', 'tcp'], mtu = 1500, queue = 256, trustChecksums = false } = options;
   const numbers = protocolNumbers(protocols);
@@ -120,7 +120,7 @@ export function loadRawSocket(names: readonly string[]): RawSocketModule {
   throw usageError('ERR_USERNET_NO_RAW_SOCKET', message, Error);
 }
 
-class RawSocketLink extends AbstractDevice {
+class RawSocketLink extends AbstractCarrierLink {
   readonly #module: RawSocketModule;
   readonly #protocols: readonly number[];
   readonly #queue: number;

@@ -2,7 +2,7 @@ import { MessageChannel } from 'node:worker_threads';
 import type { MessagePort } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { batchOf } from '../../../src/buffer/batch.ts';
-import type { DeviceLink } from '../../../src/link/device-link.ts';
+import type { CarrierLink } from '../../../src/link/carrier-link.ts';
 import type { MessagePortLike, MessagePortLinkOptions } from '../../../src/link/message-port-link.ts';
 import { messagePortLink } from '../../../src/link/message-port-link.ts';
 import { testPacket } from '../../../src/link/suite-packets.ts';
@@ -10,7 +10,7 @@ import { VirtualClock } from '../../../src/time/virtual-clock.ts';
 import { RecordingHost } from './pairs.ts';
 
 interface World {
-  readonly link: DeviceLink;
+  readonly link: CarrierLink;
   readonly host: RecordingHost;
   /** The other end, as it is, and what was posted to it. */
   readonly there: MessagePort;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { batchOf } from '../../../src/buffer/batch.ts';
-import type { DeviceLink } from '../../../src/link/device-link.ts';
+import type { CarrierLink } from '../../../src/link/carrier-link.ts';
 import type { StreamLinkOptions } from '../../../src/link/stream-link.ts';
 import { streamLink } from '../../../src/link/stream-link.ts';
 import type { DuplexLike } from '../../../src/link/stream-ends.ts';
@@ -24,7 +24,7 @@ function opened(objectMode: boolean, options?: StreamLinkOptions) {
   return { clock, host, here, there, link, settle: () => clock.run({ for: 1, quiet: 10 }) };
 }
 
-function dropped(link: DeviceLink): Record<string, number> {
+function dropped(link: CarrierLink): Record<string, number> {
   return link.dropped.snapshot();
 }
 

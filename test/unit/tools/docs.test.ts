@@ -21,9 +21,11 @@ const PAGES = [
   'docs/defaults.md',
   'docs/devices.md',
   'docs/glue.md',
+  'docs/links.md',
   'docs/node-api.md',
   'docs/packet-scripts.md',
   'docs/plan.md',
+  'docs/raw-socket-link.md',
   'docs/raw.md',
   'docs/register.md',
 ] as const;
@@ -170,6 +172,23 @@ describe('docs/congestion.md', () => {
     const shown = snippets('docs/congestion.md');
     expect(shown.length).toBe(1);
     for (const code of shown) expect(example).toContain(code);
+  });
+});
+
+describe('docs/links.md', () => {
+  const shown = snippets('docs/links.md');
+
+  it.each(shown.slice(0, -1).map((code) => [/(\w+Link)\(/.exec(code)![1], code] as const))(
+    'shows how to use %s',
+    (_link, code) => {
+      const [, printed] = /console\.log\(.*\); \/\/ (.*)$/m.exec(code) ?? [];
+      expect(run(['--input-type=module', '--eval', code])).toBe(`${printed}\n`);
+    },
+  );
+
+  it('shows how to use messagePortLink', () => {
+    expect(shown.at(-1)).toBe(read('examples/worker.mjs'));
+    expect(run('examples/worker.mjs')).toBe('10.0.0.2 is there\n');
   });
 });
 

@@ -10,9 +10,9 @@ const SHORTEST_MTU = 68;
 /** An Ethernet header with two tags of VLANs, a provider's and a customer's: more are not taken off what the MTU limits. */
 export const LONGEST_FRONT: number = ETHERNET_HEADER_LENGTH + 2 * VLAN_TAG_LENGTH;
 
-/** What links over a device of the program's own have in common. */
-export interface DeviceOptions {
-  /** What the device carries: IP packets or Ethernet frames. Default `'ip'`. */
+/** What links over a carrier of the program's own (a stream, a WebSocket, a message port) have in common. */
+export interface CarrierOptions {
+  /** What it carries: IP packets or Ethernet frames. Default `'ip'`. */
   medium?: 'ip' | 'ethernet';
   /** Largest IP packet, Ethernet header not counted, 68 to 65,535 bytes. Default 1500. */
   mtu?: number;
@@ -20,26 +20,26 @@ export interface DeviceOptions {
   address?: string | Uint8Array;
 }
 
-/** The names of `DeviceOptions`. */
-export const DEVICE_OPTIONS: readonly string[] = Object.keys({
+/** The names of `CarrierOptions`. */
+export const CARRIER_OPTIONS: readonly string[] = Object.keys({
   medium: true,
   mtu: true,
   address: true,
-} satisfies Record<keyof DeviceOptions, true>);
+} satisfies Record<keyof CarrierOptions, true>);
 
 /** Options whose defaults are filled in. */
-export interface CheckedDevice {
+export interface CheckedCarrier {
   readonly medium: 'ip' | 'ethernet';
   readonly mtu: number;
   readonly address: Uint8Array | undefined;
 }
 
 /**
- * Checks the options that describe a device.
+ * Checks the options that describe a carrier.
  *
  * @throws ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
  */
-export function checkDevice({ medium = 'ip', mtu = 1500, address }: DeviceOptions): CheckedDevice {
+export function checkCarrier({ medium = 'ip', mtu = 1500, address }: CarrierOptions): CheckedCarrier {
   if (medium !== 'ip' && medium !== 'ethernet') {
     throw usageError('ERR_INVALID_ARG_VALUE', `medium must be 'ip' or 'ethernet', not ${described(medium)}`);
   }
@@ -66,7 +66,7 @@ export function cardAddress(name: string, address: unknown): Uint8Array {
   throw usageError('ERR_INVALID_ARG_VALUE', `${name} must be the address of one card, not ${mac}`);
 }
 
-/** The longest packet that may come from a device, whatever the MTU says: with an Ethernet header and two VLAN tags. */
+/** The longest packet that may come from a carrier, whatever the MTU says: with an Ethernet header and two VLAN tags. */
 export function longestPacket(medium: 'ip' | 'ethernet'): number {
   return medium === 'ip' ? LONGEST_PACKET : LONGEST_PACKET + LONGEST_FRONT;
 }

@@ -3,8 +3,8 @@ import { Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { usageError } from '../errors.ts';
-import type { CheckedDevice } from './device-options.ts';
-import { longestPacket } from './device-options.ts';
+import type { CheckedCarrier } from './carrier-options.ts';
+import { longestPacket } from './carrier-options.ts';
 import type { LaneLimits } from './lane.ts';
 import { Lane } from './lane.ts';
 import type { Link, LinkHost, LinkOffload } from './link.ts';
@@ -13,10 +13,10 @@ import type { WireDrop } from './refusal.ts';
 import { wireRefusal } from './refusal.ts';
 
 /**
- * Why a link over a device dropped a packet: one that was sent (`WireDrop`), or one that came and is no packet, too long,
+ * Why a link over a carrier dropped a packet: one that was sent (`WireDrop`), or one that came and is no packet, too long,
  * or more than can be kept before the host takes it. Of raw sockets: there is none for its protocol, or the kernel refused it.
  */
-export type DeviceDrop =
+export type CarrierDrop =
   | WireDrop
   | 'received-not-bytes'
   | 'received-too-long'
@@ -26,13 +26,13 @@ export type DeviceDrop =
   | 'refused';
 
 /** A link over something that carries packets outside of this program: a stream, a WebSocket, a message port. */
-export interface DeviceLink extends Link {
-  /** Packets that were dropped, by `DeviceDrop`. */
+export interface CarrierLink extends Link {
+  /** Packets that were dropped, by `CarrierDrop`. */
   readonly dropped: Counters;
 }
 
 /** What such links have in common: opened once, ended once; what has come is delivered in a turn of its own. */
-export abstract class AbstractDevice implements DeviceLink {
+export abstract class AbstractCarrierLink implements CarrierLink {
   readonly medium: 'ip' | 'ethernet';
   readonly mtu: number;
   declare readonly address?: Uint8Array;
@@ -41,15 +41,15 @@ export abstract class AbstractDevice implements DeviceLink {
   readonly #longest: number;
   readonly #inbox: Lane;
   #opened: boolean = false;
-  /** From `open` until the device is gone or the link is closed. */
+  /** From `open` until the carrier is gone or the link is closed. */
   #host: LinkHost | undefined;
   #connected: boolean = false;
-  /** The device is gone, and the host will learn of it. */
+  /** The carrier is gone, and the host will learn of it. */
   #ending: boolean = false;
-  /** The device was let go. */
+  /** The carrier was let go. */
   #stopped: boolean = false;
 
-  constructor({ medium, mtu, address }: CheckedDevice, inbox: LaneLimits) {
+  constructor({ medium, mtu, address }: CheckedCarrier, inbox: LaneLimits) {
     this.medium = medium;
     this.mtu = mtu;
     if (address !== undefined) this.address = address;
@@ -80,7 +80,7 @@ export abstract class AbstractDevice implements DeviceLink {
     const { count } = batch;
     if (this.#connected) {
       const taken = this.transmit(batch);
-      // The device may have turned out to be gone meanwhile.
+      // The carrier may have turned out to be gone meanwhile.
       if (this.#connected || taken === count) return taken;
       this.#drop('down', count - taken);
     } else if (count > 0) {
@@ -96,13 +96,13 @@ export abstract class AbstractDevice implements DeviceLink {
     if (!this.#stopped) this.#letGo(host);
   }
 
-  /** Begins to use the device; calls `connected` now or later. Throws or rejects when it can't be used. */
+  /** Begins to use the carrier; calls `connected` now or later. Throws or rejects when it can't be used. */
   protected abstract start(host: LinkHost): void | Promise<void>;
 
   /** Sends what it has room for, and returns how many packets it took. The link is up. */
   protected abstract transmit(batch: Batch): number;
 
-  /** Lets the device go, once: in order with a host, at once without (it was never opened, or has ended). */
+  /** Lets the carrier go, once: in order with a host, at once without (it was never opened, or has ended). */
   protected abstract stop(host: LinkHost | undefined): void;
 
   /** After `inboxHasRoom` said no: the host has taken what there was. */
@@ -140,7 +140,7 @@ export abstract class AbstractDevice implements DeviceLink {
   }
 
   /** Something has come, or is to be sent, that is dropped. */
-  protected drop(reason: DeviceDrop): void {
+  protected drop(reason: CarrierDrop): void {
     this.#drop(reason, 1);
   }
 
@@ -149,7 +149,7 @@ export abstract class AbstractDevice implements DeviceLink {
     if (this.#connected) this.#host?.writable();
   }
 
-  /** The device is gone. The host learns of it after it got the packets that came before. */
+  /** The carrier is gone. The host learns of it after it got the packets that came before. */
   protected ended(error?: Error): void {
     const host = this.#host;
     if (host === undefined || this.#ending) return;
@@ -196,7 +196,7 @@ export abstract class AbstractDevice implements DeviceLink {
     this.stop(host);
   }
 
-  #drop(reason: DeviceDrop, count: number): void {
+  #drop(reason: CarrierDrop, count: number): void {
     this.dropped.add(reason, count);
   }
 }
