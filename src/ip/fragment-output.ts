@@ -60,6 +60,7 @@ export class FragmentOutput {
     nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
+    flowLabel: number = 0,
   ): void {
     const identification = this.#identifications.next(source, destination, protocol);
     const most = mostBytes(this.#mtu, source.family);
@@ -70,7 +71,7 @@ export class FragmentOutput {
       const packet = iface.queue.reserve(length, true)!;
       copyBytes(packet.memory.bytes, packet.start, memory.bytes, at, length);
       const write = source.family === 4 ? writeHeader4 : writeHeader6;
-      write(packet, source, destination, protocol, options, identification, at - start, more);
+      write(packet, source, destination, protocol, options, identification, at - start, more, flowLabel);
       iface.transmit(packet, nextHop);
     }
   }
@@ -108,11 +109,12 @@ function writeHeader6(
   identification: number,
   offset: number,
   more: boolean,
+  flowLabel: number,
 ): void {
   const { view } = packet.memory;
   const at = packet.prepend(IPV6_FRAGMENT_HEADER_LENGTH);
   writeFragmentHeader(view, at, protocol, offset, more, identification);
   const { length } = packet;
   const ip = packet.prepend(IPV6_HEADER_LENGTH);
-  writeIpv6Header(view, ip, source, destination, Protocol.IPV6_FRAG, length, ttl, trafficClass, 0);
+  writeIpv6Header(view, ip, source, destination, Protocol.IPV6_FRAG, length, ttl, trafficClass, flowLabel);
 }

@@ -106,7 +106,8 @@ export class Ip {
     const memberships = new Memberships({ clock, random, counters, timers, output6 });
     this.memberships = memberships;
     const pathMtus = new PathMtuCache(clock, counters);
-    this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs: { 4: output4, 6: output6 } });
+    const outputs = { 4: output4, 6: output6 };
+    this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs, random });
     const expired = (first: Datagram): void => this.#reassemblyExpired(first);
     const reassembler = new Reassembler({ random, counters, budget, timers, expired });
     this.#reassembler = reassembler;

@@ -27,15 +27,16 @@ export class Ipv6Output implements IpOutput {
     nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
+    flowLabel: number = 0,
   ): void {
     if (this.#fragments.holds(packet)) {
-      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options);
+      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options, flowLabel);
     }
     const payloadLength = packet.length;
     const start = packet.prepend(IPV6_HEADER_LENGTH);
+    const { view } = packet.memory;
     const { ttl, trafficClass } = options;
-    // The flow label is left 0: RFC 6437 §3.1 lets a source that labels nothing say so.
-    writeIpv6Header(packet.memory.view, start, source, destination, protocol, payloadLength, ttl, trafficClass, 0);
+    writeIpv6Header(view, start, source, destination, protocol, payloadLength, ttl, trafficClass, flowLabel);
     iface.transmit(packet, nextHop);
   }
 }

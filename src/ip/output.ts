@@ -15,6 +15,7 @@ export interface IpOutput {
    * Sends the packet that `reserve` or `iface.queue.reserve` gave: header in front, and on to the neighbour.
    *
    * @param nextHop the gateway, or `destination` itself when that is on the link
+   * @param flowLabel of IPv6, 20 bits; 0, the default, is none
    */
   send(
     iface: NetworkInterface,
@@ -24,5 +25,6 @@ export interface IpOutput {
     nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
+    flowLabel?: number,
   ): void;
 }

@@ -1,6 +1,7 @@
 import type { Packet } from '../buffer/packet.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { Random } from '../time/clock.ts';
 import { isLimitedBroadcast, isMulticast } from '../wire/address.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { IPV4_HEADER_LENGTH } from '../wire/ipv4.ts';
@@ -21,6 +22,7 @@ export interface PathContext {
   /** By IP version. */
   readonly outputs: Readonly<Record<4 | 6, IpOutput>>;
   readonly pathMtus: PathMtuCache;
+  readonly random: Random;
 }
 
 /** Where packets go first. */
@@ -63,6 +65,8 @@ export class IpPath implements Path {
   readonly longest: number;
   readonly #context: PathContext;
   readonly #output: IpOutput;
+  /** IPv6's flow label, once there is one. */
+  #label: number = 0;
   /** The interface of the route in use; the last one when there is no route at the moment. */
   #interface: NetworkInterface;
   #nextHop: Address;
@@ -171,7 +175,14 @@ export class IpPath implements Path {
   }
 
   send(packet: Packet, protocol: number, options: SendOptions): void {
-    this.#output.send(this.#interface, packet, this.local, this.remote, this.#nextHop, protocol, options);
+    this.#output.send(this.#interface, packet, this.local, this.remote, this.#nextHop, protocol, options, this.#flowLabel());
+  }
+
+  /** RFC 6437 §3: all packets of a flow have one label, and nobody can guess that of another. Drawn when it is needed. */
+  #flowLabel(): number {
+    if (this.remote.family === 4) return 0;
+    // 20 bits, and 0 says that there is none.
+    return (this.#label ||= this.#context.random.uint32() >>> 12 || 1);
   }
 
   sendWhole(packet: Packet): void {
