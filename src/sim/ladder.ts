@@ -6,6 +6,7 @@ import type { StackEvents } from '../stack/events.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { Address } from '../wire/address.ts';
 import { endText } from '../wire/describe.ts';
+import { parseEthernet } from '../wire/ethernet.ts';
 import { isIpv6Packet, parseAnyPacket } from '../wire/packet.ts';
 import type { TcpSegment } from '../wire/tcp.ts';
 import type { RowBudget, Side } from './ladder-conversation.ts';
@@ -22,6 +23,8 @@ export interface LadderOptions {
 interface Host {
   readonly stack: Stack;
   readonly name: string;
+  /** Packets come in frames. */
+  readonly isEthernet: boolean;
   /** Batches that have arrived. */
   batches: number;
 }
@@ -80,7 +83,7 @@ export class Ladder {
    * of both sides are seen, and which packets were lost.
    */
   watch(stack: Stack, link: Link, name: string): Link {
-    const host: Host = { stack, name, batches: 0 };
+    const host: Host = { stack, name, isEthernet: link.medium === 'ethernet', batches: 0 };
     this.#hosts.push(host);
     stack.on('tcp-state', (event) => this.#changed(host, event));
     return tap(link, {
@@ -101,7 +104,7 @@ export class Ladder {
   #sent(host: Host, batch: Batch, count: number): void {
     const time = this.#time(host);
     for (let i = 0; i < count; i++) {
-      const seen = this.#read(batch.packet(i), false);
+      const seen = this.#read(host, batch.packet(i), false);
       if (seen !== undefined) seen.conversation.sent(seen.from, seen.segment, seen.id, time);
     }
   }
@@ -110,7 +113,7 @@ export class Ladder {
     const time = this.#time(host);
     host.batches++;
     for (let i = 0; i < count; i++) {
-      const seen = this.#read(batch.packet(i), true);
+      const seen = this.#read(host, batch.packet(i), true);
       if (seen !== undefined) seen.conversation.received(seen.from, seen.segment, seen.id, time, host.batches);
     }
   }
@@ -129,10 +132,15 @@ export class Ladder {
     return now - this.#start;
   }
 
-  #read(bytes: Uint8Array, receiving: boolean): Sighting | undefined {
-    const packet = parseAnyPacket(bytes);
+  #read({ isEthernet }: Host, bytes: Uint8Array, receiving: boolean): Sighting | undefined {
+    const frame = isEthernet ? parseEthernet(bytes) : 'no-frame';
+    const packet = parseAnyPacket(typeof frame === 'string' ? bytes : frame.payload);
     // What a watched host has sent was counted there.
-    const counted = receiving && typeof packet !== 'string' && this.#nameOf(packet.ip.source.toString()) !== undefined;
+    const isWatched =
+      typeof packet === 'string'
+        ? typeof frame !== 'string' && this.#hasStation(frame.source.toString())
+        : this.#nameOf(packet.ip.source.toString()) !== undefined;
+    const counted = receiving && isWatched;
     if (typeof packet === 'string' || packet.tcp === undefined) {
       if (!counted) this.#others++;
       return undefined;
@@ -175,6 +183,11 @@ export class Ladder {
     const conversation = new Conversation(left, right, this.#budget);
     this.#conversations.set(`${place} ${other}`, conversation);
     return { conversation, side: 0 };
+  }
+
+  /** A watched host has a card with this hardware address. */
+  #hasStation(address: string): boolean {
+    return this.#hosts.some(({ stack }) => stack.interfaces.some(({ mac }) => mac === address));
   }
 
   /** The watched host that has an address. */

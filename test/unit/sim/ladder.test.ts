@@ -135,6 +135,24 @@ describe('Ladder', () => {
     ]);
   });
 
+  it('draws what is in frames on Ethernet, and counts ARP with what is not TCP', () => {
+    const clock = new VirtualClock();
+    const ladder = new Ladder();
+    const ends = cable({ medium: 'ethernet' }).map((link, i) => {
+      const stack = new Stack({ clock, random: seededRandom(i) });
+      stack.attach(ladder.watch(stack, link, ['alice', 'bob'][i]!), { addresses: [`10.0.0.${i + 1}/24`] });
+      return stack;
+    });
+    ends[1]!.tcp.listen({ port: 80 }, () => {});
+    ends[0]!.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80, localPort: 40_000 }, {});
+    clock.advance(1_000_000);
+    const lines = ladder.lines();
+    expect(lines[0]!.trim().split(/ {2,}/)).toEqual(['alice 10.0.0.1:40000', '10.0.0.2:80 bob']);
+    expect(lines.filter((line) => /SYN|ESTABLISHED/.test(line))).toHaveLength(3);
+    // Two announcements, a question and its answer.
+    expect(lines.at(-1)).toBe('Packets that are not TCP: 4');
+  });
+
   it('says at the head who talks, and which sequence numbers stand as 0', () => {
     const { ladder, sent } = new Scene().talk(bytes('hello\n'));
     const [names = '', origins = ''] = ladder.lines();

@@ -304,3 +304,40 @@ describe('attaching an Ethernet link', () => {
     await lone.end();
   });
 });
+
+describe('a link of Ethernet that is down', () => {
+  it('a connect waits for it, as on any link, and asks when it comes up', async () => {
+    const lone = new LoneStation();
+    lone.settle();
+    lone.link.setUp(false);
+    const events: string[] = [];
+    const connection = lone.stack.tcp.connect(
+      { remoteAddress: EVE, remotePort: 80 },
+      { onError: ({ code }) => events.push(code) },
+    );
+    lone.clock.advance(60e6);
+    expect([events, connection.state, lone.link.take()]).toEqual([[], 'SYN_SENT', []]);
+    lone.link.setUp(true);
+    lone.clock.advance(0);
+    expect(lone.link.lines()).toEqual([
+      `arp who has ${ALICE} tell ${ALICE} > all`,
+      `arp who has ${EVE} tell ${ALICE} > all`,
+    ]);
+    expect(lone.drops()).toEqual({});
+    await lone.end();
+  });
+
+  it('what waits for a neighbour when it goes down is dropped, and nobody is told', async () => {
+    const lone = new LoneStation();
+    lone.settle();
+    const events: string[] = [];
+    lone.stack.tcp.connect({ remoteAddress: EVE, remotePort: 80 }, { onError: ({ code }) => events.push(code) });
+    lone.clock.advance(1.5e6);
+    lone.link.setUp(false);
+    lone.clock.advance(10e6);
+    expect(events).toEqual([]);
+    expect(lone.neighbours()).toEqual([]);
+    expect(lone.drops()).toMatchObject({ 'neighbour-queue-dropped': 2 });
+    await lone.end();
+  });
+});
