@@ -5,7 +5,8 @@ import { Stack, messagePortLink } from 'usernet';
 const stack = new Stack();
 if (isMainThread) {
   const { port1, port2 } = new MessageChannel();
-  new Worker(new URL(import.meta.url), { workerData: port2, transferList: [port2] });
+  const worker = new Worker(new URL(import.meta.url), { workerData: port2, transferList: [port2] });
+  worker.once('exit', (code) => console.log(`the worker has ended with ${code}`));
   stack.attach(messagePortLink(port1), { addresses: ['10.0.0.1/24'] });
   await new Promise((resolve) => stack.on('link', ({ up }) => up && resolve(up))); // the other end is open
   const reply = await stack.ping('10.0.0.2');
