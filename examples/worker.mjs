@@ -6,6 +6,7 @@ const stack = new Stack();
 if (isMainThread) {
   const { port1, port2 } = new MessageChannel();
   const worker = new Worker(new URL(import.meta.url), { workerData: port2, transferList: [port2] });
+  worker.once('exit', (code) => console.log(`the worker has ended with ${code}`));
   stack.attach(messagePortLink(port1), { addresses: ['10.0.0.1/24'] });
   await new Promise((resolve) => stack.on('link', ({ up }) => up && resolve(up))); // the other end is open
   const reply = await stack.ping('10.0.0.2');

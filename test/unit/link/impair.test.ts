@@ -27,7 +27,7 @@ class TimedHost extends RecordingHost {
 
   /** `[time in microseconds, id]` of each packet. */
   get log(): [number, number][] {
-    return this.packets.map((packet, i) => [this.times[i]!, (packet[4]! << 8) | packet[5]!]);
+    return this.packets.map((packet, i) => [this.times[i]!, numberOf(packet)]);
   }
 }
 
@@ -58,6 +58,11 @@ function world(options: ImpairOptions, cableOptions: CableOptions = {}, clock: V
 
 function packets(count: number, length: number = 100, first: number = 0): Uint8Array[] {
   return Array.from({ length: count }, (_, i) => testPacket('ip', length, first + i));
+}
+
+/** What `testPacket` was given: identifications begin with 1. */
+function numberOf(packet: Uint8Array): number {
+  return ((packet[4]! << 8) | packet[5]!) - 1;
 }
 
 function ids(host: TimedHost): number[] {

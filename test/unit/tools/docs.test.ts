@@ -188,7 +188,7 @@ describe('docs/links.md', () => {
 
   it('shows how to use messagePortLink', () => {
     expect(shown.at(-1)).toBe(read('examples/worker.mjs'));
-    expect(run('examples/worker.mjs')).toBe('10.0.0.2 is there\n');
+    expect(run('examples/worker.mjs')).toBe('10.0.0.2 is there\nthe worker has ended with 0\n');
   });
 });
 
