@@ -73,6 +73,9 @@ const CHATTER = [
   'mld-bad-source',
   'ipv6-martian-source',
   'ipv6-link-mtu',
+  // On Ethernet it asks whether its own address is free.
+  'ndp-not-our-target',
+  'ndp-router-solicitation-ignored',
   // On a busy machine the kernel sends a segment again when our ACK comes late, and our FIN may go out twice: the
   // second answer finds the connection gone.
   'tcp-out-of-window',
