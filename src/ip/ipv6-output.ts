@@ -33,7 +33,8 @@ export class Ipv6Output implements IpOutput {
     }
     const payloadLength = packet.length;
     const start = packet.prepend(IPV6_HEADER_LENGTH);
-    const { ttl, trafficClass } = options;
+    const { trafficClass } = options;
+    const ttl = options.ttl === 'auto' ? iface.hopLimitOf(6) : options.ttl;
     // The flow label is left 0: RFC 6437 §3.1 lets a source that labels nothing say so.
     writeIpv6Header(packet.memory.view, start, source, destination, protocol, payloadLength, ttl, trafficClass, 0);
     iface.transmit(packet, nextHop);

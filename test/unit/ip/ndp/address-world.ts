@@ -20,7 +20,7 @@ export class AddressWorld {
   constructor(parts: Partial<AutoconfigurationParts> = {}) {
     this.addresses = new Autoconfiguration({
       random: seededRandom(1),
-      mac: MAC,
+      mac: () => MAC,
       identifiers: new StableIdentifiers(SECRET),
       temporary: undefined,
       transmits: 1,
