@@ -8,6 +8,7 @@ export { Stack } from './stack/stack.ts';
 export type { ForwardingOption, StackOptions } from './stack/stack.ts';
 export type { AttachOptions, Interface, InterfaceCounters } from './stack/interface.ts';
 export type { Neighbours } from './stack/neighbours.ts';
+export type { AutoconfigurationOptions, Ipv6AddressInfo } from './stack/autoconfiguration.ts';
 export type { StackEvents } from './stack/events.ts';
 export type { StackStatistics } from './stack/statistics.ts';
 export type { ConnectOptions, ListenOptions, StackTcp } from './stack/tcp.ts';
@@ -47,6 +48,8 @@ export type { RawSendOptions, RawSocket, RawSocketCounters } from './raw/socket.
 export type { Route, RouteOptions, RoutingTable } from './ip/routes.ts';
 export type { NetworkInterface } from './ip/interface.ts';
 export type { NeighbourInfo, NeighbourState } from './ip/neighbour.ts';
+export type { DnsConfiguration } from './ip/ndp/dns.ts';
+export type { AddressOrigin, AddressState } from './ip/ndp/own-address.ts';
 export { cable } from './link/cable.ts';
 export type { CableOptions } from './link/cable.ts';
 export type { LaneLimits, MemoryDrop, MemoryLink } from './link/lane.ts';

@@ -2,10 +2,13 @@ import type { ErrorCode } from '../errors.ts';
 import type { Address } from '../wire/address.ts';
 import type { Packet } from './packet.ts';
 
+/** Linux: net.ipv4.ip_default_ttl, net.ipv6.conf.*.hop_limit. */
+export const DEFAULT_HOP_LIMIT = 64;
+
 /** How a packet is to be sent: what a transport may choose of the IP header. */
 export interface SendOptions {
-  /** Time to live or hop limit, 1 to 255. */
-  ttl: number;
+  /** Time to live or hop limit, 1 to 255; `auto`: 64, of IPv6 what routers advertise on the interface. */
+  ttl: number | 'auto';
   /** The whole traffic-class byte: DSCP in the upper six bits, ECN in the lower two. */
   trafficClass: number;
   /** IPv4 options, at most 40 bytes; padded here to a multiple of four. Left out of IPv6. */

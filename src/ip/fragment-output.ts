@@ -71,7 +71,7 @@ export class FragmentOutput {
       const packet = iface.queue.reserve(length, true)!;
       copyBytes(packet.memory.bytes, packet.start, memory.bytes, at, length);
       const write = source.family === 4 ? writeHeader4 : writeHeader6;
-      write(packet, source, destination, protocol, options, identification, at - start, more, flowLabel);
+      write(iface, packet, source, destination, protocol, options, identification, at - start, more, flowLabel);
       iface.transmit(packet, nextHop);
     }
   }
@@ -84,11 +84,12 @@ function mostBytes(mtu: number, family: 4 | 6): number {
 }
 
 function writeHeader4(
+  iface: NetworkInterface,
   packet: Packet,
   source: AddressWords,
   destination: AddressWords,
   protocol: number,
-  { ttl, trafficClass }: SendOptions,
+  options: SendOptions,
   identification: number,
   offset: number,
   more: boolean,
@@ -96,16 +97,29 @@ function writeHeader4(
   const at = packet.prepend(IPV4_HEADER_LENGTH);
   const { view } = packet.memory;
   const { length } = packet;
-  writeIpv4Header(view, at, source.d, destination.d, protocol, length, ttl, trafficClass, identification, false);
+  const hops = options.ttl === 'auto' ? iface.hopLimitOf(4) : options.ttl;
+  writeIpv4Header(
+    view,
+    at,
+    source.d,
+    destination.d,
+    protocol,
+    length,
+    hops,
+    options.trafficClass,
+    identification,
+    false,
+  );
   setIpv4Fragment(view, at, offset, more);
 }
 
 function writeHeader6(
+  iface: NetworkInterface,
   packet: Packet,
   source: AddressWords,
   destination: AddressWords,
   protocol: number,
-  { ttl, trafficClass }: SendOptions,
+  options: SendOptions,
   identification: number,
   offset: number,
   more: boolean,
@@ -116,5 +130,6 @@ function writeHeader6(
   writeFragmentHeader(view, at, protocol, offset, more, identification);
   const { length } = packet;
   const ip = packet.prepend(IPV6_HEADER_LENGTH);
-  writeIpv6Header(view, ip, source, destination, Protocol.IPV6_FRAG, length, ttl, trafficClass, flowLabel);
+  const hops = options.ttl === 'auto' ? iface.hopLimitOf(6) : options.ttl;
+  writeIpv6Header(view, ip, source, destination, Protocol.IPV6_FRAG, length, hops, options.trafficClass, flowLabel);
 }

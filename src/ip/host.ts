@@ -3,6 +3,8 @@ import type { IcmpError } from '../buffer/icmp-error.ts';
 import type { Address } from '../wire/address.ts';
 import type { AddressConflict } from './arp-conflicts.ts';
 import type { NetworkInterface } from './interface.ts';
+import type { DnsConfiguration } from './ndp/dns.ts';
+import type { OwnAddress } from './ndp/own-address.ts';
 
 /** What IP asks of the stack around it. */
 export interface IpHost {
@@ -26,6 +28,10 @@ export interface IpHost {
   addressConflict(iface: NetworkInterface, conflict: AddressConflict): void;
   /** The interface has another tentative address; or one is so no more, but in use or given up. */
   tentativeChanged(iface: NetworkInterface): void;
+  /** An IPv6 address of the interface has another state; `removed`: its time is over. */
+  addressChanged(iface: NetworkInterface, own: OwnAddress, removed: boolean): void;
+  /** Routers say something else of name resolution. */
+  dnsChanged(iface: NetworkInterface, dns: DnsConfiguration): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
   /** One of the stack's addresses is about to be taken away: it can still be sent from. */

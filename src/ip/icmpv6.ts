@@ -5,6 +5,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import { IcmpError } from '../buffer/icmp-error.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { SendOptions } from '../buffer/path.ts';
+import { isUnspecified } from '../wire/address.ts';
 import { ICMP_HEADER_LENGTH, icmpCode, icmpType } from '../wire/icmp.ts';
 import {
   checkIcmpv6,
@@ -16,10 +17,12 @@ import {
 } from '../wire/icmpv6.ts';
 import type { Icmpv6Flaw } from '../wire/icmpv6.ts';
 import { fragmentNextHeader, fragmentOffset, IPV6_FRAGMENT_HEADER_LENGTH } from '../wire/ipv6-fragment.ts';
+import { isNdp } from '../wire/ndp.ts';
 import { IPV6_HEADER_LENGTH, ipv6DestinationAt, ipv6NextHeader, ipv6SourceAt, ipv6TotalLength } from '../wire/ipv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { IpHost } from './host.ts';
 import { meaningOfIcmpv6 } from './icmp-codes.ts';
+import type { NdpDrop, NeighbourDiscovery } from './ndp/discovery.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import type { Memberships } from './memberships.ts';
 import { Mld } from './mld.ts';
@@ -32,6 +35,8 @@ import type { ReturnWays } from './return-ways.ts';
 export type Icmpv6Drop =
   | Icmpv6Flaw
   | MldDrop
+  | NdpDrop
+  | 'icmpv6-anonymous'
   | 'icmpv6-unknown-type'
   | 'icmpv6-neighbor-ignored'
   | 'icmpv6-redirect-ignored'
@@ -50,6 +55,8 @@ export interface Icmpv6Parts {
   counters: Counters;
   host: IpHost;
   memberships: Memberships;
+  /** Neighbour discovery of an interface; links from end to end have none. */
+  discovery(interfaceIndex: number): Pick<NeighbourDiscovery, 'input'> | undefined;
 }
 
 /** What stands behind the quoted headers at least: ports, and TCP's sequence number. */
@@ -80,6 +87,9 @@ export class Icmpv6 {
     const flaw = checkIcmpv6(memory.view, start, length, source, destination, checksum === Checksum.none);
     if (flaw !== undefined) return flaw;
     const type = icmpType(memory.view, start);
+    if (isNdp(type)) return this.#discover(datagram, type);
+    // RFC 4291 §2.5.2: nobody can be answered.
+    if (isUnspecified(source)) return 'icmpv6-anonymous';
     if (isIcmpv6Error(type)) return this.#report(datagram, type);
     switch (type) {
       case Icmpv6Type.ECHO_REQUEST:
@@ -89,15 +99,6 @@ export class Icmpv6 {
           : this.#answer(datagram);
       case Icmpv6Type.ECHO_REPLY:
         return this.#parts.host.echoReply(datagram) ? undefined : 'icmpv6-echo-reply-unexpected';
-      case Icmpv6Type.REDIRECT:
-        // Ignored by policy: whoever can forge one could draw the traffic to himself.
-        return 'icmpv6-redirect-ignored';
-      case Icmpv6Type.ROUTER_SOLICITATION:
-      case Icmpv6Type.ROUTER_ADVERTISEMENT:
-      case Icmpv6Type.NEIGHBOR_SOLICITATION:
-      case Icmpv6Type.NEIGHBOR_ADVERTISEMENT:
-        // On links from end to end there are no neighbours to be found.
-        return 'icmpv6-neighbor-ignored';
       case Icmpv6Type.MULTICAST_LISTENER_QUERY:
       case Icmpv6Type.MULTICAST_LISTENER_REPORT:
       case Icmpv6Type.MULTICAST_LISTENER_DONE:
@@ -109,6 +110,13 @@ export class Icmpv6 {
     }
   }
 
+  /** On links from end to end there are no neighbours to be found, and no better way. */
+  #discover(datagram: Datagram, type: number): Icmpv6Drop | undefined {
+    const discovery = this.#parts.discovery(datagram.interfaceIndex);
+    if (discovery !== undefined) return discovery.input(datagram);
+    return type === Icmpv6Type.REDIRECT ? 'icmpv6-redirect-ignored' : 'icmpv6-neighbor-ignored';
+  }
+
   // [S-047] RFC 4443 §4.2: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): Icmpv6Drop | undefined {
     const { ways, output, pathMtus } = this.#parts;
@@ -117,7 +125,7 @@ export class Icmpv6 {
     const source = way && ways.sourceFor(datagram, way.interface);
     if (way === undefined || source === undefined) return 'icmpv6-reply-no-route';
     const { interface: iface, nextHop } = way;
-    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtu));
+    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtuOf(6)));
     if (packet === undefined) return 'icmpv6-reply-queue-full';
     const { bytes, view } = packet.memory;
     const at = packet.start;

@@ -1,3 +1,4 @@
+import { DEFAULT_HOP_LIMIT } from '../buffer/path.ts';
 import type { Packet } from '../buffer/packet.ts';
 import type { TransmitQueue } from '../buffer/transmit-queue.ts';
 import { usageError } from '../errors.ts';
@@ -14,6 +15,9 @@ import {
 import { Cidr } from '../wire/cidr.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { EthernetPort } from './ethernet-port.ts';
+import type { AddressTraits } from './address-traits.ts';
+import { setTraits, traitsOf } from './address-traits.ts';
+import type { DiscoveryOptions } from './ndp/options.ts';
 import { selectSource } from './source-address.ts';
 
 /** The smallest MTU IPv4 works with, in bytes (RFC 791 §3.2: every link carries a datagram of 68). */
@@ -45,8 +49,10 @@ export interface InterfaceOptions {
   address?: Uint8Array | undefined;
   /** On Ethernet the VLAN the interface is in, 1 to 4094; 0 for frames without a tag. Default 0. */
   vlan?: number;
-  /** On Ethernet an IPv4 address is used once nobody else has answered for it (RFC 5227 §2.1). Default false. */
+  /** On Ethernet an address is used once nobody else has answered for it (RFC 5227 §2.1, RFC 4862 §5.4). Default false. */
   conflictDetection?: boolean;
+  /** On Ethernet how IPv6 finds neighbours, routers and addresses. Default: neighbours alone. */
+  discovery?: DiscoveryOptions | undefined;
 }
 
 /** What an interface tells the rest of IP. */
@@ -87,11 +93,14 @@ export class NetworkInterface {
   readonly queue: TransmitQueue;
   /** Of an interface on Ethernet: its hardware address, neighbours and frames. Set by `Ip.addInterface`. */
   ethernet: EthernetPort | undefined;
+  /** What routers say of IPv6's hop limit; 64 while they don't. */
+  hopLimit6: number = DEFAULT_HOP_LIMIT;
   readonly #host: NetworkInterfaceHost;
   readonly #conflictDetection: boolean;
   #addresses: readonly Cidr[] = [];
   #tentative: readonly Cidr[] = [];
   #mtu: number;
+  #mtu6: number = LARGEST_MTU;
   #up: boolean;
   #offload: LinkOffload;
 
@@ -112,7 +121,7 @@ export class NetworkInterface {
     this.#conflictDetection = medium === 'ethernet' && options.conflictDetection === true;
     for (const address of options.addresses ?? []) {
       const cidr = this.#checked(address);
-      if (this.#asksFor(cidr)) this.addTentative(cidr);
+      if (this.#conflictDetection) this.addTentative(cidr);
       else this.#addresses = [...this.#addresses, cidr];
     }
   }
@@ -140,6 +149,23 @@ export class NetworkInterface {
   /** Addresses that are still asked for, and must not be used yet (RFC 5227 §2.1, RFC 4862 §5.4). */
   get tentative(): readonly Cidr[] {
     return this.#tentative;
+  }
+
+  /** Largest packet of a version of IP, in bytes: of IPv6 it may be less than `mtu`, as routers say (RFC 4861 §6.3.4). */
+  mtuOf(family: 4 | 6): number {
+    return family === 4 ? this.#mtu : Math.min(this.#mtu, this.#mtu6);
+  }
+
+  /** Routers say that IPv6 packets may have `mtu` bytes at most. */
+  limitMtu6(mtu: number): void {
+    if (mtu === this.#mtu6) return;
+    this.#mtu6 = mtu;
+    this.#host.changed();
+  }
+
+  /** Hop limit of packets that leave it to the interface: of IPv6 what routers say (RFC 4861 §6.3.4). */
+  hopLimitOf(family: 4 | 6): number {
+    return family === 4 ? DEFAULT_HOP_LIMIT : this.hopLimit6;
   }
 
   /** The broadcast addresses of its IPv4 networks (255.255.255.255 not among them). */
@@ -175,10 +201,10 @@ export class NetworkInterface {
   addAddress(address: string | Cidr): void {
     const cidr = this.#checked(address);
     this.#host.claim(cidr.address);
-    if (this.#asksFor(cidr)) return this.addTentative(cidr);
-    this.#addresses = [...this.#addresses, cidr];
+    if (this.#conflictDetection) this.addTentative(cidr);
+    else this.#addresses = [...this.#addresses, cidr];
     this.#host.changed();
-    this.ethernet?.claim(cidr.address);
+    if (!this.#conflictDetection) this.ethernet?.claim(cidr.address);
   }
 
   /** @internal An address that was checked, and is not to be used before `settle`. */
@@ -194,8 +220,25 @@ export class NetworkInterface {
     if (cidr === undefined) return;
     this.#tentative = this.#tentative.filter((other) => other !== cidr);
     if (usable) this.#addresses = [...this.#addresses, cidr];
-    if (usable) this.#host.changed();
+    this.#host.changed();
     this.#host.tentativeChanged(this);
+  }
+
+  /**
+   * Adds an address that was found to be right, with what is known of it.
+   *
+   * @throws ERR_INVALID_ARG_VALUE as `addAddress`
+   */
+  assign(cidr: Cidr, traits: AddressTraits): void {
+    setTraits(cidr, traits);
+    this.#addresses = [...this.#addresses, this.#checked(cidr)];
+    this.#host.changed();
+  }
+
+  /** Something else is known of an address of the interface. */
+  describeAddress(cidr: Cidr, changes: Partial<AddressTraits>): void {
+    setTraits(cidr, { ...traitsOf(cidr), ...changes });
+    this.#host.changed();
   }
 
   /**
@@ -257,10 +300,6 @@ export class NetworkInterface {
       if (first === undefined && cidr.address.family === target.family) first = cidr.address;
     }
     return first;
-  }
-
-  #asksFor({ address }: Cidr): boolean {
-    return this.#conflictDetection && address.family === 4;
   }
 
   /** An address that the interface may be given. */

@@ -15,7 +15,7 @@ import { EtherType } from '../wire/ethernet.ts';
 import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
 import { Forwarder } from './forward.ts';
 import type { Forwarding } from './forward.ts';
-import { isGroupMac } from '../wire/mac.ts';
+import { isGroupMac, MacAddress } from '../wire/mac.ts';
 import type { AddressConflict } from './arp-conflicts.ts';
 import { EthernetPort } from './ethernet-port.ts';
 import { FragmentIdentifications } from './fragment-identification.ts';
@@ -38,6 +38,9 @@ import { LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
+import { NeighbourDiscovery } from './ndp/discovery.ts';
+import { NEIGHBOURS_ALONE } from './ndp/options.ts';
+import type { DiscoveryOptions } from './ndp/options.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
 import { PathFinder } from './path-finder.ts';
 import type { IpPath } from './path.ts';
@@ -71,7 +74,10 @@ export class Ip {
   readonly #host: IpHost;
   readonly #options: IpOptions;
   readonly #failure: NeighbourFailure;
+  readonly #output6: Ipv6Output;
   readonly #interfaces = new Map<number, NetworkInterface>();
+  /** Of interfaces on Ethernet. */
+  readonly #discoveries = new Map<number, NeighbourDiscovery>();
   readonly #ways: ReturnWays;
   readonly #paths: PathFinder;
   readonly #errors: IcmpErrors;
@@ -105,6 +111,7 @@ export class Ip {
     const output6 = new Ipv6Output(fragments);
     const memberships = new Memberships({ clock, random, counters, timers, output6 });
     this.memberships = memberships;
+    this.#output6 = output6;
     const pathMtus = new PathMtuCache(clock, counters);
     const outputs = { 4: output4, 6: output6 };
     this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs, random });
@@ -123,13 +130,8 @@ export class Ip {
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
     this.#forwarder = forwarder;
     this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp, reassembler });
-    this.#input6 = new Ipv6Input({
-      ...parts6,
-      errors: errors6,
-      forwarder,
-      icmp: new Icmpv6({ ...parts6, memberships }),
-      reassembler,
-    });
+    const icmp = new Icmpv6({ ...parts6, memberships, discovery: (index) => this.discovery(index) });
+    this.#input6 = new Ipv6Input({ ...parts6, errors: errors6, forwarder, icmp, reassembler });
   }
 
   /** The interfaces in the order they were added: a new array. */
@@ -163,6 +165,7 @@ export class Ip {
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
+        this.#discoveries.get(iface.index)?.changed();
       },
       transmitted: (sender) => this.#host.transmitted(sender),
       tentativeChanged: (changed) => this.#host.tentativeChanged(changed),
@@ -173,6 +176,7 @@ export class Ip {
     this.#changed();
     this.memberships.add(iface);
     iface.ethernet?.claimAll();
+    if (iface.ethernet !== undefined) this.#discover(iface, iface.ethernet, options.discovery);
     if (iface.up) iface.ethernet?.linkChanged(true);
     return iface;
   }
@@ -195,6 +199,37 @@ export class Ip {
     return new EthernetPort(iface, { address, vlan }, parts);
   }
 
+  /** Neighbour discovery begins on an interface. */
+  #discover(iface: NetworkInterface, port: EthernetPort, options: DiscoveryOptions = NEIGHBOURS_ALONE): void {
+    const { clock, random, timers, counters, host } = this.#options;
+    const discovery = new NeighbourDiscovery({
+      iface,
+      options,
+      clock,
+      random,
+      timers,
+      counters,
+      neighbours: port.neighbours,
+      mac: () => port.mac,
+      routes: this.routes,
+      output: this.#output6,
+      forwarding: () => this.forwarding.ipv6,
+      conflict: (address, kept) => host.addressConflict(iface, { address, kept, mac: senderOf(port) }),
+      addressChanged: (own, removed) => host.addressChanged(iface, own, removed),
+      dnsChanged: (dns) => host.dnsChanged(iface, dns),
+      join: (group) => this.memberships.join(iface.index, group),
+      leave: (group) => this.memberships.leave(iface.index, group),
+    });
+    this.#discoveries.set(iface.index, discovery);
+    port.neighbourDiscovery = discovery;
+    port.neighbourChanged = (neighbour, from) => discovery.neighbourChanged(neighbour, from);
+  }
+
+  /** Neighbour discovery of an interface; links that carry IP packets have none. */
+  discovery(index: number): NeighbourDiscovery | undefined {
+    return this.#discoveries.get(index);
+  }
+
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
     if (!this.#interfaces.has(iface.index)) return;
@@ -202,6 +237,8 @@ export class Ip {
     this.memberships.remove(iface);
     this.#interfaces.delete(iface.index);
     iface.ethernet?.linkChanged(false);
+    this.#discoveries.get(iface.index)?.close();
+    this.#discoveries.delete(iface.index);
     this.#changed();
   }
 
@@ -363,4 +400,9 @@ export class Ip {
 function isLinkScoped(address: Address): boolean {
   if (address.family === 4) return false;
   return isMulticast(address) ? scopeOf(address) === Scope.LINK : needsZone(address);
+}
+
+/** Whom the frame at hand has come from. */
+function senderOf({ header }: EthernetPort): MacAddress {
+  return new MacAddress(header.source.high, header.source.low);
 }

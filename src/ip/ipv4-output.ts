@@ -41,8 +41,9 @@ export class Ipv4Output implements IpOutput {
     // DF is set in what is not cut up here: path MTU discovery needs it ([S-052]). Such a datagram is atomic, and its
     // identification means nothing ([S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it keeps no
     // state and tells an observer nothing.
-    const { ttl, trafficClass, fragmentable = false } = options;
+    const { trafficClass, fragmentable = false } = options;
     const id = fragmentable ? this.#identifications.next(source, destination, protocol) : 0;
+    const ttl = options.ttl === 'auto' ? iface.hopLimitOf(4) : options.ttl;
     const { view } = packet.memory;
     const { length } = packet;
     writeIpv4Header(view, start, source.d, destination.d, protocol, length, ttl, trafficClass, id, !fragmentable);

@@ -1,7 +1,8 @@
 import type { Counters } from '../buffer/counters.ts';
 import type { Datagram } from '../buffer/datagram.ts';
-import { isIpv4Mapped, isLoopback, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { isIpv4Mapped, isLoopback, isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
 import { checkExtensions, ExtensionChain, hasUpperLayerHeader, ParameterProblem } from '../wire/ipv6-extensions.ts';
+import { Icmpv6Type } from '../wire/icmpv6.ts';
 import type { Ipv6ExtensionFlaw } from '../wire/ipv6-extensions.ts';
 import {
   fragmentIdentification,
@@ -16,6 +17,7 @@ import {
   IPV6_PAYLOAD_LENGTH,
   ipv6DestinationAt,
   ipv6HopLimit,
+  ipv6NextHeader,
   ipv6SourceAt,
   ipv6TotalLength,
   ipv6TrafficClass,
@@ -150,10 +152,11 @@ export class Ipv6Input {
     const from = local.classify(source);
     // RFC 4291 §2.7, §2.5.2: a source is one host's address. Unspecified is that of a host which has none yet: only
     // neighbour discovery has a use for it.
-    if (from === 'multicast' || isUnspecified(source) || isIpv4Mapped(source)) return 'ipv6-martian-source';
+    if (from === 'multicast' || isIpv4Mapped(source)) return 'ipv6-martian-source';
+    if (isUnspecified(source) && !mayBeAnonymous(iface, datagram)) return 'ipv6-martian-source';
     if (!iface.loopback) {
       // RFC 4291 §2.5.3: ::1, and the stack's own addresses, come from inside only.
-      if (from === 'local') return 'ipv6-martian-source';
+      if (from === 'local' && !isClaim(iface, datagram)) return 'ipv6-martian-source';
       if (isLoopback(destination)) return 'ipv6-martian-destination';
     }
     const to = local.classify(destination);
@@ -189,6 +192,23 @@ export class Ipv6Input {
     // RFC 8200 §4.7: nothing follows, and nobody is told.
     return chain.protocol === Protocol.IPV6_NONXT ? 'ipv6-no-next-header' : undefined;
   }
+}
+
+/** RFC 4862 §5.4.2, RFC 4861 §4.1: who has no address yet asks a group; ICMPv6 looks at the type. */
+function mayBeAnonymous({ medium }: NetworkInterface, { memory, packetStart, destination }: Datagram): boolean {
+  return (
+    medium === 'ethernet' && isMulticast(destination) && ipv6NextHeader(memory.view, packetStart) === Protocol.ICMPV6
+  );
+}
+
+/** RFC 4862 §5.4.4: whoever says that an address of this stack is his sends it from there, and must be heard. */
+function isClaim({ medium }: NetworkInterface, { memory, packetStart, packetEnd }: Datagram): boolean {
+  const { view } = memory;
+  const type = packetStart + IPV6_HEADER_LENGTH;
+  if (medium !== 'ethernet' || type >= packetEnd) return false;
+  return (
+    ipv6NextHeader(view, packetStart) === Protocol.ICMPV6 && view.getUint8(type) === Icmpv6Type.NEIGHBOR_ADVERTISEMENT
+  );
 }
 
 /** Reads a checked fixed header. What the link padded stays behind `packetEnd`. */

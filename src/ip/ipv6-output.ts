@@ -35,7 +35,8 @@ export class Ipv6Output implements IpOutput {
     const payloadLength = packet.length;
     const start = packet.prepend(IPV6_HEADER_LENGTH);
     const { view } = packet.memory;
-    const { ttl, trafficClass } = options;
+    const { trafficClass } = options;
+    const ttl = options.ttl === 'auto' ? iface.hopLimitOf(6) : options.ttl;
     writeIpv6Header(view, start, source, destination, protocol, payloadLength, ttl, trafficClass, flowLabel);
     iface.transmit(packet, nextHop);
   }

@@ -115,12 +115,12 @@ export class IpPath implements Path {
       this.#learnt = pathMtus.find(this.remote);
     }
     if (this.#learnt !== undefined && !pathMtus.holds(this.#learnt)) this.#learnt = undefined;
-    const { mtu } = this.#interface;
+    const mtu = this.linkMtu;
     return this.#learnt === undefined ? mtu : Math.min(mtu, this.#learnt.mtu);
   }
 
   get linkMtu(): number {
-    return this.#interface.mtu;
+    return this.#interface.mtuOf(this.remote.family);
   }
 
   get checksumOffload(): boolean {

@@ -1,9 +1,11 @@
 import { described, requireOptions, requireType, usageError } from '../errors.ts';
-import { Address, isInterfaceLocal, isLimitedBroadcast, isMulticast, needsZone } from '../wire/address.ts';
+import { Address, isInterfaceLocal, isLimitedBroadcast, isMulticast, needsZone, sameAddress } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
+import { traitsOf } from './address-traits.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { LocalAddresses } from './local-addresses.ts';
+import { Redirects } from './redirects.ts';
 
 /** How to reach a network. */
 export interface Route {
@@ -15,8 +17,11 @@ export interface Route {
   readonly metric: number;
   /** Preferred source address; `undefined` leaves the choice to the interface. */
   readonly source: Address | undefined;
-  /** `connected` routes come and go with an interface's addresses, `static` ones are added by hand. */
-  readonly origin: 'connected' | 'static';
+  /**
+   * `connected` routes come and go with an interface's addresses, `static` ones are added by hand, routers have told of the
+   * `advertised` ones, and of a `redirect` to a better way to one host.
+   */
+  readonly origin: 'connected' | 'static' | 'advertised' | 'redirect';
 }
 
 /** What `routes.add` is told of a route; `via` or `interface` or both. */
@@ -54,7 +59,9 @@ export class RoutingTable {
   generation: number = 1;
   readonly #context: RoutingContext;
   #static: Route[] = [];
-  /** Connected and static routes in the order they are tried. */
+  #advertised: Route[] = [];
+  readonly #redirects: Redirects = new Redirects();
+  /** All but the redirects in the order they are tried. */
   #routes: Route[] = [];
   /** The route to the stack's own addresses, and the loopback interface's first connected route. */
   #loopback: Route | undefined;
@@ -113,8 +120,8 @@ export class RoutingTable {
         (metric !== undefined && route.metric !== metric),
     );
     if (rest.length === this.#static.length) {
-      const connected = this.#routes.some((route) => route.prefix.toString() === network.toString());
-      const hint = connected ? ': it comes from an address of the interface, remove that' : '';
+      const other = this.#routes.find((route) => route.prefix.toString() === network.toString());
+      const hint = other === undefined ? '' : ORIGIN_HINT[other.origin];
       throw invalid(`there is no static route to ${network}${hint}`);
     }
     this.#static = rest;
@@ -123,7 +130,36 @@ export class RoutingTable {
 
   /** All routes in the order they are tried: a new array. */
   list(): readonly Route[] {
-    return [...this.#routes];
+    return [...this.#redirects.list(), ...this.#routes];
+  }
+
+  /** What routers advertise on a link at present: these take the place of those before. */
+  setAdvertised(iface: NetworkInterface, routes: readonly Route[]): void {
+    const before = this.#advertised.filter((route) => route.interface === iface);
+    const same = before.length === routes.length && routes.every((route, i) => isSame(route, before[i]!));
+    if (same) return;
+    this.#advertised = [...this.#advertised.filter((route) => route.interface !== iface), ...routes];
+    this.rebuild();
+  }
+
+  /**
+   * A router says that there is a better first hop to a host ([S-049] RFC 4861 §8.3).
+   *
+   * @param from the router, on the link of `iface`
+   * @param via the better router; undefined: the host is on the link
+   * @returns false when `from` is not the first hop to that host now (§8.1): then nothing changes
+   */
+  redirect(destination: AddressWords, iface: NetworkInterface, from: AddressWords, via: Address | undefined): boolean {
+    const current = this.lookup(destination);
+    if (current?.interface !== iface || current.via === undefined || !sameAddress(current.via, from)) return false;
+    this.#redirects.set(destination, iface, via);
+    this.generation++;
+    return true;
+  }
+
+  /** A neighbour does not answer: what was redirected to it takes its old way (RFC 4861 §7.3.3, §8.3). */
+  forgetRedirects(iface: NetworkInterface, neighbour: AddressWords): void {
+    if (this.#redirects.forget(iface, neighbour)) this.generation++;
   }
 
   /**
@@ -137,6 +173,8 @@ export class RoutingTable {
   lookup(words: AddressWords, only?: NetworkInterface): Route | undefined {
     if (this.#loopback !== undefined && this.#context.local.isLocal(words)) return this.#loopback;
     if (isInterfaceLocal(words)) return this.#loopback;
+    const redirect = this.#redirects.find(words);
+    if (redirect !== undefined) return redirect;
     let fallback: Route | undefined;
     for (const route of this.#routes) {
       if (only !== undefined && route.interface !== only) continue;
@@ -169,10 +207,13 @@ export class RoutingTable {
   rebuild(): void {
     const interfaces = [...this.#context.interfaces];
     this.#static = this.#static.filter((route) => interfaces.includes(route.interface));
+    this.#advertised = this.#advertised.filter((route) => interfaces.includes(route.interface));
+    // The first hops may be others now: routers redirect again where they must.
+    this.#redirects.clear();
     const connected = interfaces.flatMap(connectedRoutes);
     this.#loopback = connected.find((route) => route.interface.loopback);
-    // The sort is stable: connected before static, older before newer.
-    this.#routes = [...connected, ...this.#static]
+    // The sort is stable: connected before static before advertised, older before newer.
+    this.#routes = [...connected, ...this.#static, ...this.#advertised]
       .filter(isCarried)
       .sort((x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric);
     this.generation++;
@@ -224,15 +265,24 @@ function isCarried({ interface: iface, prefix }: Route): boolean {
   return iface.carries(prefix.address.family);
 }
 
+const ORIGIN_HINT: Readonly<Record<Route['origin'], string>> = {
+  connected: ': it comes from an address of the interface, remove that',
+  static: '',
+  advertised: ': a router advertises it',
+  redirect: '',
+};
+
 function connectedRoutes(iface: NetworkInterface): Route[] {
-  return iface.addresses.map((cidr) => ({
-    prefix: new Cidr(cidr.network, cidr.prefixLength),
-    interface: iface,
-    via: undefined,
-    metric: 0,
-    source: cidr.address,
-    origin: 'connected',
-  }));
+  return iface.addresses
+    .filter((cidr) => traitsOf(cidr).onLink)
+    .map((cidr) => ({
+      prefix: new Cidr(cidr.network, cidr.prefixLength),
+      interface: iface,
+      via: undefined,
+      metric: 0,
+      source: cidr.address,
+      origin: 'connected',
+    }));
 }
 
 /** @throws ERR_INVALID_ARG_TYPE */
@@ -263,6 +313,11 @@ function sameKey(route: Route, network: Cidr, via: Address | undefined, iface: N
     route.prefix.toString() === network.toString() &&
     route.via?.toString() === via?.toString()
   );
+}
+
+/** Leads the same way by the same rank. */
+function isSame(route: Route, other: Route): boolean {
+  return sameKey(route, other.prefix, other.via, other.interface) && route.metric === other.metric;
 }
 
 function invalid(message: string): Error {

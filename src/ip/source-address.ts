@@ -3,11 +3,13 @@ import { needsZone, scopeOf } from '../wire/address.ts';
 import type { Cidr } from '../wire/cidr.ts';
 import { labelOf } from './address-labels.ts';
 import type { NetworkInterface } from './interface.ts';
+import { traitsOf } from './address-traits.ts';
 
 /**
- * The IPv6 address to send from towards `destination` ([S-048] RFC 6724 §5): the one whose scope fits, among equals that with
- * the destination's label, then that with the longest common prefix, then the first. Rules 1 and 5 are met by whoever calls:
- * what is the stack's own it reaches inside, and the candidates are those of the outgoing interface where it has any.
+ * The IPv6 address to send from towards `destination` ([S-048] RFC 6724 §5): the one whose scope fits, among equals one that is
+ * not deprecated, that with the destination's label, a temporary one, then that with the longest common prefix, then the first.
+ * Rules 1 and 5 are met by whoever calls: what is the stack's own it reaches inside, and the candidates are those of the
+ * outgoing interface where it has any.
  */
 export function selectSource(candidates: readonly Cidr[], destination: AddressWords): Address | undefined {
   let best: Cidr | undefined;
@@ -58,10 +60,15 @@ function isBetter(candidate: Cidr, best: Cidr, destination: AddressWords): boole
     const wanted = scopeOf(destination);
     return ours < theirs ? ours >= wanted : theirs < wanted;
   }
+  // Rule 3: avoid deprecated addresses.
+  const [traits, bestTraits] = [traitsOf(candidate), traitsOf(best)];
+  if (traits.deprecated !== bestTraits.deprecated) return bestTraits.deprecated;
   // Rule 6: prefer matching label.
   const label = labelOf(destination);
   const [matches, bestMatches] = [labelOf(candidate.address) === label, labelOf(best.address) === label];
   if (matches !== bestMatches) return matches;
+  // Rule 7: prefer temporary addresses, as those who want them do.
+  if (traits.temporary !== bestTraits.temporary) return traits.temporary;
   // Rule 8: use longest matching prefix, as far as the source's own prefix goes.
   return commonPrefix(candidate, destination) > commonPrefix(best, destination);
 }

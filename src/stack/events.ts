@@ -1,5 +1,7 @@
 import type { Clock } from '../time/clock.ts';
 import { raise } from '../time/raise.ts';
+import type { DnsConfiguration } from '../ip/ndp/dns.ts';
+import type { AddressOrigin, AddressState } from '../ip/ndp/own-address.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { RecoveryEvent } from '../tcp/observer.ts';
 import type { State, StateEvent } from '../tcp/states.ts';
@@ -14,10 +16,18 @@ export interface StackEvents {
   /** A link came up or went down; with an error when the device is gone. */
   link: { interface: Interface; up: boolean; error?: Error | undefined };
   /**
-   * Another station on Ethernet uses an IPv4 address of this interface (RFC 5227). It is `kept` and defended; or, with
-   * `conflictDetection`, it was not taken, since the other had it first. Told once in ten seconds at most.
+   * Another station on Ethernet uses an address of this interface (RFC 5227, RFC 4862 §5.4). It is `kept`, and of IPv4 defended,
+   * which is told once in ten seconds at most; or it was given up, or with `conflictDetection` not taken, since the other had
+   * it first.
    */
   'address-conflict': { interface: Interface; address: string; mac: string; kept: boolean };
+  /**
+   * An IPv6 address that an Ethernet interface has made by itself, or that is tried for duplicates, has another state.
+   * `removed`: its time is over. What happens inside `attach` is not told.
+   */
+  address: { interface: Interface; address: string; origin: AddressOrigin; state: AddressState | 'removed' };
+  /** Routers say something else of name servers and search domains: `interface.dns`. */
+  dns: { interface: Interface } & DnsConfiguration;
 }
 
 /** The names of all events. */
@@ -26,6 +36,8 @@ export const STACK_EVENTS: readonly string[] = [
   'tcp-recovery',
   'link',
   'address-conflict',
+  'address',
+  'dns',
 ] satisfies (keyof StackEvents)[];
 
 /**

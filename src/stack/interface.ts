@@ -3,10 +3,14 @@ import { TransmitQueue } from '../buffer/transmit-queue.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { NetworkInterface } from '../ip/interface.ts';
+import type { DnsConfiguration } from '../ip/ndp/dns.ts';
+import type { DiscoveryOptions } from '../ip/ndp/options.ts';
 import type { Link, LinkHost } from '../link/link.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { Address } from '../wire/address.ts';
 import type { Cidr } from '../wire/cidr.ts';
+import { describeOwnAddress } from './autoconfiguration.ts';
+import type { AutoconfigurationOptions, Ipv6AddressInfo } from './autoconfiguration.ts';
 import { Neighbours } from './neighbours.ts';
 
 /** What an interface needs of its stack. */
@@ -46,6 +50,11 @@ export interface AttachOptions {
    * defended.
    */
   conflictDetection?: boolean;
+  /**
+   * On Ethernet how the interface gets IPv6 addresses and routes by itself: a link-local address, and what routers advertise.
+   * Default true. `false`: its addresses are those that are given here. Links that carry IP packets have none of it.
+   */
+  autoconfiguration?: boolean | AutoconfigurationOptions;
 }
 
 /** Packets and bytes that passed an interface since it was attached. */
@@ -55,6 +64,8 @@ export interface InterfaceCounters {
   packetsSent: number;
   bytesSent: number;
 }
+
+const NO_DNS: DnsConfiguration = { servers: [], searchDomains: [] };
 
 /** Links that some stack has opened: a link is opened at most once. */
 const attachedLinks = new WeakSet<Link>();
@@ -92,6 +103,7 @@ export class Interface {
       loopback: boolean;
       vlan?: number;
       conflictDetection?: boolean;
+      discovery?: DiscoveryOptions | undefined;
     },
   ) {
     if (attachedLinks.has(link)) {
@@ -158,6 +170,17 @@ export class Interface {
    */
   removeAddress(address: string): void {
     this.network.removeAddress(address);
+  }
+
+  /** On Ethernet all IPv6 addresses with what is known of them, those too that are not used (yet): a new array. */
+  get ipv6Addresses(): Ipv6AddressInfo[] {
+    const { ip, clock } = this.#host;
+    return ip.discovery(this.network.index)?.addresses.map((own) => describeOwnAddress(own, clock.now())) ?? [];
+  }
+
+  /** What routers on this link say of name resolution (RFC 8106); the stack itself makes no use of it. */
+  get dns(): DnsConfiguration {
+    return this.#host.ip.discovery(this.network.index)?.dns ?? NO_DNS;
   }
 
   /**

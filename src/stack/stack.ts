@@ -9,6 +9,8 @@ import { described, requireInteger, requireMethods, requireOptions, requireType,
 import type { Forwarding } from '../ip/forward.ts';
 import { Ip } from '../ip/ip.ts';
 import type { HostModel } from '../ip/local-addresses.ts';
+import { SECRET_LENGTH } from '../ip/ndp/interface-identifier.ts';
+import type { DiscoveryOptions } from '../ip/ndp/options.ts';
 import type { RoutingTable } from '../ip/routes.ts';
 import type { Link } from '../link/link.ts';
 import { requireLink } from '../link/link.ts';
@@ -26,6 +28,7 @@ import type { UdpSocket } from '../udp/socket.ts';
 import type { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
+import { describeOwnAddress, resolveAutoconfiguration } from './autoconfiguration.ts';
 import { shutDown } from './close.ts';
 import type { StackEvents } from './events.ts';
 import { Events, STACK_EVENTS } from './events.ts';
@@ -115,6 +118,8 @@ export class Stack {
   readonly #alive: Timer;
   #routesChanged: boolean = false;
   #living: number = 0;
+  /** What stable interface identifiers are made with. */
+  #secret: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
   #closed: boolean = false;
 
@@ -187,13 +192,14 @@ export class Stack {
   attach(link: Link, options: AttachOptions = {}): Interface {
     this.#assertOpen();
     requireLink(link);
-    requireOptions('stack.attach', options, ['addresses', 'name', 'vlan', 'conflictDetection']);
+    requireOptions('stack.attach', options, ['addresses', 'name', 'vlan', 'conflictDetection', 'autoconfiguration']);
     const { addresses = [], name = linkName(link) ?? this.#freeName(), vlan = 0, conflictDetection = false } = options;
     requireType('name', name, 'string');
     requireAddresses(addresses);
     requireInteger('vlan', vlan, 0, LARGEST_VLAN);
     requireType('conflictDetection', conflictDetection, 'boolean');
-    return this.#attach(link, { name, addresses, vlan, conflictDetection, loopback: false });
+    const discovery = this.#discoveryOptions(link, options.autoconfiguration);
+    return this.#attach(link, { name, addresses, vlan, conflictDetection, discovery, loopback: false });
   }
 
   /**
@@ -269,6 +275,28 @@ export class Stack {
     return this.#closing;
   }
 
+  /** What neighbour discovery does on a link; nothing where there are no neighbours. */
+  #discoveryOptions(link: Link, given: AttachOptions['autoconfiguration']): DiscoveryOptions | undefined {
+    if (given !== undefined && typeof given !== 'boolean' && typeof given !== 'object') {
+      requireType('autoconfiguration', given, 'boolean');
+    }
+    if (link.medium === 'ethernet')
+      return resolveAutoconfiguration(given === undefined ? true : given, () => this.#addressSecret());
+    if (given === undefined || given === false) return undefined;
+    const message =
+      'autoconfiguration is for Ethernet links: one that carries IP packets has no neighbours to learn from';
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
+  }
+
+  /** [S-049] RFC 7217 §5: one secret for all interfaces, used for nothing else; drawn when it is first needed. */
+  #addressSecret(): Uint8Array {
+    if (this.#secret === undefined) {
+      this.#secret = new Uint8Array(SECRET_LENGTH);
+      this.random.fill(this.#secret);
+    }
+    return this.#secret;
+  }
+
   /** A stack that is closing takes nothing new. */
   #assertOpen(): void {
     if (this.closing) throw usageError('ERR_INVALID_STATE', 'The stack is closed: make a new one', Error);
@@ -324,6 +352,16 @@ export class Stack {
         this.events.emit('address-conflict', event);
       },
       tentativeChanged: (network) => this.#interfaces.get(network.index)?.tentativeChanged(),
+      addressChanged: (network, own, removed) => {
+        const iface = this.#interfaces.get(network.index);
+        if (iface === undefined || !this.events.has('address')) return;
+        const { address, origin, state } = describeOwnAddress(own, this.clock.now());
+        this.events.emit('address', { interface: iface, address, origin, state: removed ? 'removed' : state });
+      },
+      dnsChanged: (network, dns) => {
+        const iface = this.#interfaces.get(network.index);
+        if (iface !== undefined) this.events.emit('dns', { interface: iface, ...dns });
+      },
     };
   }
 

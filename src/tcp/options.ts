@@ -40,8 +40,11 @@ export interface ConnectionOptions {
    * limit when larger. Default 65,495.
    */
   mss?: number;
-  /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
-  ttl?: number;
+  /**
+   * Time to live or hop limit, 1 to 255. Default 'auto': 64, of IPv6 what routers advertise where they do. Linux:
+   * net.ipv4.ip_default_ttl, net.ipv6.conf.*.hop_limit.
+   */
+  ttl?: number | 'auto';
   /** Diffserv code point, 0 to 63. Default 0. */
   dscp?: number;
   /**
@@ -120,7 +123,7 @@ export const DEFAULT_CONNECTION_OPTIONS: Readonly<ResolvedConnectionOptions> = {
   maxSendBuffer: 32 * 1024 * 1024,
   maxReceiveBuffer: 16 * 1024 * 1024,
   mss: 65_495,
-  ttl: 64,
+  ttl: 'auto',
   dscp: 0,
   userTimeout: 0,
   userTimeoutOption: false,
@@ -178,7 +181,7 @@ const RANGES: Readonly<Partial<Record<keyof ConnectionOptions, readonly [min: nu
 };
 
 /** Options that have the value 'auto', too. */
-const AUTOMATIC: ReadonlySet<keyof ConnectionOptions> = new Set(['sendBuffer', 'receiveBuffer']);
+const AUTOMATIC: ReadonlySet<keyof ConnectionOptions> = new Set(['sendBuffer', 'receiveBuffer', 'ttl']);
 /** What an option that is one of a few words may be. */
 const WORDS: Readonly<Partial<Record<keyof ConnectionOptions, readonly string[]>>> = {
   pathMtuDiscovery: PATH_MTU_MODES,

@@ -11,8 +11,8 @@ export interface UdpOptions {
   ipv6Only?: boolean;
   /** May send to broadcast addresses (else EACCES). Default false. */
   broadcast?: boolean;
-  /** Time to live or hop limit, 1 to 255. Default 64. Linux: net.ipv4.ip_default_ttl. */
-  ttl?: number;
+  /** Time to live or hop limit, 1 to 255. Default 'auto': 64, of IPv6 what routers advertise where they do. */
+  ttl?: number | 'auto';
   /** The same for multicast, 0 to 255. Default 1; 0 is for this host only (RFC 1112 §6.1). */
   multicastTtl?: number;
   /**
@@ -59,7 +59,7 @@ const DEFAULT_UDP_OPTIONS: Readonly<ResolvedUdpOptions> = {
   reusePort: false,
   ipv6Only: false,
   broadcast: false,
-  ttl: 64,
+  ttl: 'auto',
   multicastTtl: 1,
   multicastLoopback: true,
   dscp: 0,
@@ -120,6 +120,7 @@ function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
     throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
   }
   if (key === 'ipOptions') return checkIpOptions(value);
+  if (key === 'ttl' && value === 'auto') return;
   const range = RANGES.get(key);
   if (range !== undefined) requireInteger(key, value, range[0], range[1]);
   else requireType(key, value, key === 'device' ? 'string' : 'boolean');

@@ -2,6 +2,7 @@ import { Checksum } from '../buffer/batch.ts';
 import { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { memoryOf } from '../buffer/memory.ts';
+import { DEFAULT_HOP_LIMIT } from '../buffer/path.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { UdpHost } from './host.ts';
@@ -37,7 +38,7 @@ function describe({ local, remote, interfaceIndex }: Path, message: Memory, opti
   datagram.source.set(local);
   datagram.destination.set(remote);
   datagram.protocol = Protocol.UDP;
-  datagram.ttl = options.ttl;
+  datagram.ttl = options.ttl === 'auto' ? DEFAULT_HOP_LIMIT : options.ttl;
   datagram.trafficClass = options.trafficClass;
   datagram.checksum = Checksum.valid;
   datagram.group = true;

@@ -216,7 +216,7 @@ export function parseNdp(
 }
 
 /** Reads a message of `length` bytes that has been checked. */
-export function readNdp(view: DataView, offset: number, length: number): NdpMessage {
+function readNdp(view: DataView, offset: number, length: number): NdpMessage {
   const options = parseNdpOptions(view, ndpOptionsAt(view, offset), offset + length);
   const flags = ndpFlags(view, offset);
   switch (icmpType(view, offset)) {

@@ -131,7 +131,9 @@ class World6 {
     const { source, destination } = ip;
     const wrong =
       flaw ??
-      (ip.extensions.length > 0 || ip.hopLimit === 0 || ip.flowLabel !== 0 ? 'odd' : undefined) ??
+      (ip.extensions.length > 0 || ip.hopLimit === 0 ? 'odd' : undefined) ??
+      // RFC 6437: flows have a label, errors and answers are of none.
+      (ip.flowLabel > 0 === (icmp === undefined) ? undefined : 'with a wrong label') ??
       (OWN.includes(source.toString()) ? undefined : 'from a foreign address') ??
       (isMulticast(destination) || isUnspecified(destination) ? 'to more than one host' : undefined) ??
       (isLoopback(destination) || isIpv4Mapped(destination) ? 'to no host of the network' : undefined) ??

@@ -102,8 +102,10 @@ export class EthernetPair {
     const onSend = (batch: Batch, count: number): void => {
       for (let row = 0; row < count; row++) this.frames.push(`${this.seconds} ${describeFrame(batch.packet(row))}`);
     };
-    this.a = this.alice.attach(tap(this.plug, { onSend }), { name: 'eth0', addresses: [`${ALICE}/24`] });
-    this.b = this.bob.attach(tap(this.line ?? b, { onSend }), { name: 'eth0', addresses: [`${BOB}/24`] });
+    // Nothing is sent that the test has not asked for.
+    const quiet = { name: 'eth0', autoconfiguration: false };
+    this.a = this.alice.attach(tap(this.plug, { onSend }), { ...quiet, addresses: [`${ALICE}/24`] });
+    this.b = this.bob.attach(tap(this.line ?? b, { onSend }), { ...quiet, addresses: [`${BOB}/24`] });
   }
 
   get seconds(): number {
@@ -182,7 +184,8 @@ export class LoneStation {
   readonly iface: Interface;
 
   constructor(options: Parameters<Stack['attach']>[1] = {}) {
-    this.iface = this.stack.attach(this.link, { name: 'eth0', addresses: [`${ALICE}/24`], ...options });
+    const quiet = { name: 'eth0', autoconfiguration: false };
+    this.iface = this.stack.attach(this.link, { ...quiet, addresses: [`${ALICE}/24`], ...options });
     this.clock.advance(0);
   }
 

@@ -26,8 +26,8 @@ export type PrefixDrop = 'ndp-prefix-lifetimes' | 'ndp-prefix-length' | 'ndp-add
 
 export interface AutoconfigurationParts {
   readonly random: Random;
-  /** The interface's hardware address. */
-  readonly mac: SixBytes;
+  /** The interface's hardware address at this moment. */
+  readonly mac: () => SixBytes;
   /** Undefined: identifiers are made of the hardware address (EUI-64). */
   readonly identifiers: StableIdentifiers | undefined;
   /** Undefined: no temporary addresses are made. */
@@ -81,12 +81,13 @@ export class Autoconfiguration {
     this.#make(LINK_LOCAL, 'link-local', new AddressLifetimes(), 0, PROBE_DELAY, now);
   }
 
-  /** The program gave this address: it is used, and tried. */
-  adopt(cidr: Cidr, now: number): void {
+  /** The program gave this address. @param inUse it is used already, while it is tried */
+  adopt(cidr: Cidr, inUse: boolean, now: number): void {
     const known = this.find(cidr.address);
     if (known !== undefined) this.#drop(known);
-    const detection = this.#detection(PROBE_DELAY, now);
-    this.#own.push(new OwnAddress(cidr, 'manual', new AddressLifetimes(), detection, 0));
+    const own = new OwnAddress(cidr, 'manual', new AddressLifetimes(), this.#detection(PROBE_DELAY, now), 0);
+    if (inUse) own.state = 'preferred';
+    this.#own.push(own);
   }
 
   /** The program took it away. */
@@ -158,15 +159,6 @@ export class Autoconfiguration {
     }
   }
 
-  /** Forgets what came from routers, and tries the rest anew: the link is another. */
-  reset(now: number): void {
-    for (const own of this.list()) {
-      if (own.origin === 'stable' || own.origin === 'temporary') this.#remove(own);
-      else if (own.state !== 'duplicate') own.detection = this.#detection(PROBE_DELAY, now);
-    }
-    this.#hopeless.clear();
-  }
-
   #make(
     network: Cidr,
     origin: AddressOrigin,
@@ -196,7 +188,7 @@ export class Autoconfiguration {
     for (let attempt = first; attempt <= last; attempt++) {
       let address: Address;
       if (origin === 'temporary') address = randomAddress(network, random);
-      else address = identifiers?.address(network, mac, attempt) ?? eui64Address(network, mac);
+      else address = identifiers?.address(network, mac(), attempt) ?? eui64Address(network, mac());
       // RFC 7217 §5, RFC 8981 §3.3.1: reserved identifiers and those of the interface's other addresses count as duplicates.
       if (!isReservedIdentifier(address) && this.find(address) === undefined) return { address, attempt };
     }

@@ -35,7 +35,7 @@ export class DuplicateDetection {
     this.#random = random;
     this.#interval = interval;
     this.#left = transmits;
-    this.deadline = transmits === 0 || delay === 0 ? now : now + (delay * random.uint32()) / 2 ** 32;
+    this.deadline = transmits === 0 || delay === 0 ? now : now + Math.floor((delay * random.uint32()) / 2 ** 32);
   }
 
   /** To be called when `deadline` has come; true: a probe with `nonce` is to be sent. */

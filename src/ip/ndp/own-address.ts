@@ -24,7 +24,7 @@ export class OwnAddress {
   readonly lifetimes: AddressLifetimes;
   /** DAD_Counter: how many before it, of the same prefix, were somebody else's. */
   readonly attempt: number;
-  state: AddressState;
+  state: AddressState = 'tentative';
   /** While it goes on. */
   detection: DuplicateDetection | undefined;
   /** A temporary address: when the next is made, in microseconds; Infinity when that was done. */
@@ -42,8 +42,6 @@ export class OwnAddress {
     this.lifetimes = lifetimes;
     this.detection = detection;
     this.attempt = attempt;
-    // The program was promised that it can use its addresses at once: others are asked meanwhile.
-    this.state = origin === 'manual' ? 'preferred' : 'tentative';
   }
 
   /** It is one of the interface's addresses: packets are taken and sent. */

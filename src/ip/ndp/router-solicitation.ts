@@ -24,7 +24,7 @@ export class RouterSolicitation {
   start(now: number): void {
     this.#interval = 0;
     // RFC 4861 §6.3.7: not all at once, as after a power failure.
-    this.deadline = now + MAX_RTR_SOLICITATION_DELAY * this.#fraction();
+    this.deadline = now + Math.floor(MAX_RTR_SOLICITATION_DELAY * this.#fraction());
   }
 
   /** A router has advertised itself as a default router (RFC 7559 §2). */
@@ -38,7 +38,7 @@ export class RouterSolicitation {
     // RFC 3315 §14: a tenth more or less, so that hosts don't stay in step.
     const factor = 0.9 + 0.2 * this.#fraction();
     const next = this.#interval === 0 ? RTR_SOLICITATION_INTERVAL : 2 * this.#interval;
-    this.#interval = Math.min(next, LONGEST_INTERVAL) * factor;
+    this.#interval = Math.floor(Math.min(next, LONGEST_INTERVAL) * factor);
     this.deadline = now + this.#interval;
     return true;
   }

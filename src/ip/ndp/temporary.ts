@@ -33,7 +33,7 @@ export function temporaryLifetimes(
   now: number,
 ): AddressLifetimes | undefined {
   const most = Math.min(MAX_DESYNC * preferred, Math.max(0, preferred - advance));
-  const lifetimes = new AddressLifetimes(now + valid, now + preferred - fraction * most);
+  const lifetimes = new AddressLifetimes(now + valid, now + preferred - Math.floor(fraction * most));
   lifetimes.limit(validUntil, preferredUntil);
   return lifetimes.preferredUntil - now > advance ? lifetimes : undefined;
 }

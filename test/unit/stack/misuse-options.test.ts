@@ -206,7 +206,7 @@ it('impair takes a seed or a source of randomness, not both', () => {
 it('connection.get knows the options that there are', () => {
   const { stack } = alone();
   const connection = stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80 }, {});
-  expect(connection.get('ttl')).toBe(64);
+  expect(connection.get('ttl')).toBe('auto');
   expect(thrown(() => connection.get('nodelay' as never))).toEqual({
     code: 'ERR_INVALID_ARG_VALUE',
     message: expect.stringMatching(/^There is no connection option 'nodelay'; there are noDelay/),
@@ -296,10 +296,34 @@ describe('what attach refuses', () => {
     ['vlan', 4095, 'ERR_OUT_OF_RANGE'],
     ['vlan', '7', 'ERR_INVALID_ARG_TYPE'],
     ['conflictDetection', 1, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', 1, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', null, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', { router: true }, 'ERR_INVALID_ARG_VALUE'],
+    ['autoconfiguration', { routers: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', { linkLocal: 'yes' }, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', { redirects: 0 }, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', { identifiers: 'random' }, 'ERR_INVALID_ARG_VALUE'],
+    ['autoconfiguration', { secret: 'secret' }, 'ERR_INVALID_ARG_VALUE'],
+    ['autoconfiguration', { secret: new Uint8Array(15) }, 'ERR_INVALID_ARG_VALUE'],
+    ['autoconfiguration', { temporary: 1 }, 'ERR_INVALID_ARG_TYPE'],
+    ['autoconfiguration', { temporary: { valid: 1 } }, 'ERR_INVALID_ARG_VALUE'],
+    ['autoconfiguration', { temporary: { validLifetime: 1000, preferredLifetime: 1000 } }, 'ERR_OUT_OF_RANGE'],
+    ['autoconfiguration', { duplicateProbes: 11 }, 'ERR_OUT_OF_RANGE'],
+    ['autoconfiguration', { duplicateProbes: -1 }, 'ERR_OUT_OF_RANGE'],
   ])('%s %j', (name, value, code) => {
     const { stack } = alone();
     const [a] = cable({ medium: 'ethernet' });
     expect(thrown(() => stack.attach(a, { [name]: value })).code).toBe(code);
+  });
+
+  it('autoconfiguration of links that carry IP packets', () => {
+    const { stack } = alone();
+    const [a] = cable();
+    for (const autoconfiguration of [true, {}, { routers: false }]) {
+      expect(thrown(() => stack.attach(a, { autoconfiguration })).message).toMatch(/for Ethernet links/);
+    }
+    const iface = stack.attach(a, { autoconfiguration: false });
+    expect([iface.ipv6Addresses, iface.dns]).toEqual([[], { servers: [], searchDomains: [] }]);
   });
 
   it.each([
@@ -364,7 +388,7 @@ describe('calls', () => {
     const on = stack.on.bind(stack) as (name: string, listener: unknown) => unknown;
     expect(thrown(() => on('close', ignore))).toEqual({
       code: 'ERR_INVALID_ARG_VALUE',
-      message: "there is no event 'close'; there are tcp-state, tcp-recovery, link, address-conflict",
+      message: "there is no event 'close'; there are tcp-state, tcp-recovery, link, address-conflict, address, dns",
     });
     expect(thrown(() => on('toString', ignore)).code).toBe('ERR_INVALID_ARG_VALUE');
     expect(thrown(() => on('link', undefined)).code).toBe('ERR_INVALID_ARG_TYPE');

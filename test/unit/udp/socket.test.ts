@@ -387,7 +387,7 @@ describe('UdpSocket options', () => {
       reusePort: false,
       ipv6Only: false,
       broadcast: false,
-      ttl: 64,
+      ttl: 'auto',
       multicastTtl: 1,
       multicastLoopback: true,
       dscp: 0,

@@ -1,0 +1,74 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { Address } from '../../src/wire/address.ts';
+import type { NdpOption } from '../../src/wire/ndp-options.ts';
+import { EthernetHost, ROUTER } from '../support/ethernet-host.ts';
+
+const OTHER = 'fe80::bb';
+const host = new EthernetHost();
+
+function route(text: string, preference: 'high' | 'medium' | 'low', lifetime: number): NdpOption {
+  const [prefix, length] = text.split('/');
+  return {
+    name: 'routeInformation',
+    prefix: Address.parse(prefix!),
+    prefixLength: Number(length),
+    preference,
+    lifetime,
+  };
+}
+
+/** The router that packets to this address go to. */
+function routerTo(destination: string): string | undefined {
+  return host.stack.routes.lookup(Address.parse(destination))?.via?.toString();
+}
+
+afterEach(() => {
+  // All that was advertised ends.
+  host.pass(10_000);
+  expect(host.routes.filter((text) => text.includes('advertised'))).toEqual([]);
+});
+
+describe('router preferences and more-specific routes', () => {
+  it('[S-049] §2.2, §3.2: of several default routers the preferred one is taken', () => {
+    host.advertise([], { preference: 'low', routerLifetime: 100 });
+    host.advertise([], { preference: 'high', routerLifetime: 50 }, { source: OTHER, mac: '0200000000bb' });
+    expect(routerTo('2001:db8::1')).toBe(OTHER);
+    host.advertise([], { preference: 'high', routerLifetime: 100 });
+    host.advertise([], { preference: 'medium', routerLifetime: 100 }, { source: OTHER, mac: '0200000000bb' });
+    expect(routerTo('2001:db8::1')).toBe(ROUTER);
+    host.pass(60);
+    host.advertise([], { routerLifetime: 0 });
+    expect(routerTo('2001:db8::1')).toBe(OTHER);
+  });
+
+  it('[S-049] §3.2: the longest prefix goes first, then the preference', () => {
+    host.advertise([route('2001:db8::/32', 'high', 100)], { preference: 'high', routerLifetime: 100 });
+    host.advertise(
+      [route('2001:db8:1::/48', 'low', 200), route('2001:db8::/32', 'medium', 100)],
+      { preference: 'low', routerLifetime: 100 },
+      { source: OTHER, mac: '0200000000bb' },
+    );
+    expect(['2001:db8:1::1', '2001:db8:2::1', '2001:dead::1'].map(routerTo)).toEqual([OTHER, ROUTER, ROUTER]);
+    host.pass(100);
+    expect(['2001:db8:1::1', '2001:db8:2::1'].map(routerTo)).toEqual([OTHER, undefined]);
+    host.advertise([route('2001:db8:1::/48', 'low', 0)], { routerLifetime: 0 }, { source: OTHER, mac: '0200000000bb' });
+    expect(routerTo('2001:db8:1::1')).toBeUndefined();
+  });
+
+  it('[S-049] §3.1: a route to everywhere overrides what the header says', () => {
+    host.advertise([route('::/0', 'low', 200)], { preference: 'high', routerLifetime: 100 });
+    host.advertise([], { preference: 'medium', routerLifetime: 150 }, { source: OTHER, mac: '0200000000bb' });
+    expect(routerTo('2001:db8::1')).toBe(OTHER);
+    host.pass(150);
+    expect(routerTo('2001:db8::1')).toBe(ROUTER);
+  });
+
+  it('[S-049] a route added by hand goes before', () => {
+    host.advertise([], { preference: 'high', routerLifetime: 100 });
+    expect(() => host.stack.routes.remove('::/0')).toThrow('a router advertises it');
+    host.stack.routes.add('::/0', { via: 'fe80::77', interface: 'eth0' });
+    expect(routerTo('2001:db8::1')).toBe('fe80::77');
+    host.stack.routes.remove('::/0');
+    expect(routerTo('2001:db8::1')).toBe(ROUTER);
+  });
+});

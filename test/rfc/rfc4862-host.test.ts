@@ -1,0 +1,283 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { AttachOptions } from '../../src/stack/interface.ts';
+import { Address } from '../../src/wire/address.ts';
+import type { NdpMessage } from '../../src/wire/ndp.ts';
+import { ALL_NODES, EthernetHost, PEER_MAC, ROUTER } from '../support/ethernet-host.ts';
+import { hex } from '../support/wire.ts';
+import { prefix } from '../unit/ip/ndp/fixture.ts';
+
+const OWN = '2001:db8::1';
+const GROUP = 'ff02::1:ff00:1';
+const address = (text: string): Address => Address.parse(text);
+
+let host: EthernetHost;
+afterEach(async () => {
+  await host.stack.destroy();
+});
+
+function start(options: AttachOptions = {}): EthernetHost {
+  host = new EthernetHost(options);
+  return host;
+}
+
+const claim = (target: string): NdpMessage => ({
+  name: 'neighbourAdvertisement',
+  router: false,
+  solicited: false,
+  override: true,
+  target: address(target),
+  options: [{ name: 'targetLinkAddress', bytes: hex(PEER_MAC) }],
+});
+const probe = (target: string): NdpMessage => ({ name: 'neighbourSolicitation', target: address(target), options: [] });
+
+describe('the link-local address', () => {
+  it('[S-049] RFC 4862 §5.3, §5.4: is made by itself, tried, and used then', () => {
+    start();
+    expect(host.addresses).toEqual([]);
+    const [info] = host.eth.ipv6Addresses;
+    expect(info).toMatchObject({ origin: 'link-local', state: 'tentative', validLifetime: Infinity });
+    host.pass(1);
+    const [question, ...rest] = host.said('neighbourSolicitation');
+    expect(rest).toEqual([]);
+    const own = info!.address.replace('/64', '');
+    expect(question).toMatchObject({ source: '::', ip: { hopLimit: 255 } });
+    expect(question!.destination).toMatch(/^ff02::1:ff/);
+    expect(question!.ndp.target.toString()).toBe(own);
+    // RFC 7527 §4.1
+    expect(question!.ndp.options).toMatchObject([{ name: 'nonce' }]);
+    expect(host.addresses).toEqual([]);
+    host.pass(1);
+    expect(host.addresses).toEqual([`${own}/64`]);
+    expect(host.events).toEqual([`preferred link-local ${own}/64`]);
+    expect(host.stack.ip.isLocal(address(own))).toBe(true);
+  });
+
+  it('[S-049] RFC 4862 §5.4: while it is tentative nobody is answered for it, and nothing else is taken for it', () => {
+    start();
+    const own = host.eth.ipv6Addresses[0]!.address.replace('/64', '');
+    const group = `ff02::1:ff${own.slice(-7)}`;
+    host.hear(
+      { ...probe(own), options: [{ name: 'sourceLinkAddress', bytes: hex(PEER_MAC) }] },
+      { source: 'fe80::bb', destination: group },
+    );
+    expect(host.said('neighbourAdvertisement')).toEqual([]);
+    expect(host.drops).toMatchObject({ 'ndp-tentative-target': 1 });
+    host.hear(probe(own), { source: 'fe80::bb', destination: own });
+    expect(host.drops).toMatchObject({ 'ipv6-not-for-us': 1 });
+  });
+
+  it('[S-049] RFC 7217 §6: another is made where somebody has it', () => {
+    start();
+    const first = host.eth.ipv6Addresses[0]!.address.replace('/64', '');
+    host.hear(claim(first), { source: first, destination: ALL_NODES, mac: PEER_MAC });
+    expect(host.events.slice(0, 3)).toEqual([
+      `conflict ${first} false`,
+      `duplicate link-local ${first}/64`,
+      expect.stringMatching(/^tentative link-local fe80::/),
+    ]);
+    host.pass(5);
+    expect(host.addresses).toHaveLength(1);
+    expect(host.addresses[0]).not.toBe(`${first}/64`);
+    expect(host.drops).toMatchObject({ 'ndp-duplicate-address': 1 });
+  });
+
+  it('RFC 4291 appendix A: is made of the hardware address for those who want that', () => {
+    start({ autoconfiguration: { identifiers: 'eui64' } });
+    host.pass(3);
+    expect(host.addresses).toEqual(['fe80::ff:fe00:1/64']);
+  });
+
+  it('[S-049] RFC 7217: is the same again with the same secret', async () => {
+    const secret = new Uint8Array(16).fill(7);
+    start({ autoconfiguration: { secret } });
+    host.pass(3);
+    const before = host.addresses;
+    await host.stack.destroy();
+    start({ autoconfiguration: { secret } });
+    host.pass(3);
+    expect(host.addresses).toEqual(before);
+    await host.stack.destroy();
+    start({ autoconfiguration: { secret: new Uint8Array(16).fill(8) } });
+    host.pass(3);
+    expect(host.addresses).not.toEqual(before);
+  });
+
+  it('is not made, nor anything said, where that is not wanted', () => {
+    start({ autoconfiguration: false });
+    host.pass(30);
+    expect(host.sent()).toEqual([]);
+    expect(host.addresses).toEqual([]);
+  });
+});
+
+describe('addresses of prefixes', () => {
+  it('[S-049] RFC 4862 §5.5.3, §5.5.4: made, used, deprecated, gone', () => {
+    start();
+    host.pass(5);
+    host.advertise([prefix('2001:db8::/64', { validLifetime: 7300, preferredLifetime: 100 })]);
+    host.pass(5);
+    const made = host.addresses.find((text) => text.startsWith('2001:db8::'))!;
+    const own = made.replace('/64', '');
+    expect(host.eth.ipv6Addresses.at(-1)).toMatchObject({
+      address: made,
+      origin: 'stable',
+      state: 'preferred',
+      validLifetime: 7_295_000,
+      preferredLifetime: 95_000,
+    });
+    host.hear(
+      { ...probe(own), options: [{ name: 'sourceLinkAddress', bytes: hex(PEER_MAC) }] },
+      { source: 'fe80::bb', destination: own },
+    );
+    expect(host.said('neighbourAdvertisement')).toMatchObject([{ source: own, destination: 'fe80::bb' }]);
+    host.pass(95);
+    expect(host.events.at(-1)).toBe(`deprecated stable ${made}`);
+    expect(host.addresses).toContain(made);
+    host.pass(7200);
+    expect(host.events.at(-1)).toBe(`removed stable ${made}`);
+    expect(host.addresses).toHaveLength(1);
+  });
+
+  it('[S-048] [S-049] RFC 6724 §5 rule 3, RFC 4862 §5.5.4: a deprecated one is not taken where another will do', () => {
+    start();
+    host.pass(5);
+    host.advertise([prefix('2001:db8:1::/64'), prefix('2001:db8:ffff::/64')]);
+    host.pass(5);
+    const sourceTo = (peer: string): string => {
+      const path = host.stack.ip.path(undefined, address(peer));
+      return typeof path === 'string' ? path : path.local.toString();
+    };
+    expect(sourceTo('2001:db8:ffff::99')).toMatch(/^2001:db8:ffff:/);
+    host.advertise([prefix('2001:db8:ffff::/64', { preferredLifetime: 0 })]);
+    expect(sourceTo('2001:db8:ffff::99')).toMatch(/^2001:db8:1:/);
+    host.advertise([prefix('2001:db8:1::/64', { preferredLifetime: 0 })]);
+    expect(sourceTo('2001:db8:ffff::99')).toMatch(/^2001:db8:ffff:/);
+  });
+
+  it('[S-048] [S-049] RFC 6724 §5 rule 7, RFC 8981: temporary ones are taken first by those who want them', () => {
+    start({ autoconfiguration: { temporary: true } });
+    host.pass(5);
+    host.advertise([prefix('2001:db8:1::/64')]);
+    host.pass(5);
+    const temporary = host.eth.ipv6Addresses.find(({ origin }) => origin === 'temporary')!;
+    const path = host.stack.ip.path(undefined, address('2001:db8:9::1'));
+    expect(path).toMatchObject({ local: address(temporary.address.replace('/64', '')) });
+  });
+});
+
+describe("the program's own addresses", () => {
+  it('[S-049] RFC 4862 §5.4: are used at once, and given up when somebody else answers for them', () => {
+    start({ addresses: [`${OWN}/64`] });
+    expect(host.addresses).toEqual([`${OWN}/64`]);
+    host.pass(1);
+    expect(host.said('neighbourSolicitation').some(({ ndp }) => ndp.target.toString() === OWN)).toBe(true);
+    host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    expect(host.addresses).not.toContain(`${OWN}/64`);
+    expect(host.events).toContain(`conflict ${OWN} false`);
+    expect(host.eth.ipv6Addresses).toContainEqual(
+      expect.objectContaining({ address: `${OWN}/64`, state: 'duplicate' }),
+    );
+  });
+
+  it('[S-049] RFC 4862 §5.4: with conflictDetection only when nobody did', async () => {
+    start({ addresses: [`${OWN}/64`], conflictDetection: true });
+    expect(host.addresses).toEqual([]);
+    let ready = false;
+    void host.eth.ready.then(() => (ready = true));
+    await host.clock.run({ for: 500 });
+    expect(ready).toBe(false);
+    await host.clock.run({ for: 3000 });
+    expect(ready).toBe(true);
+    expect(host.addresses).toContain(`${OWN}/64`);
+  });
+
+  it('[S-049] RFC 4862 §5.4: with conflictDetection never when somebody did: ready says so', async () => {
+    start({ addresses: [`${OWN}/64`], conflictDetection: true });
+    const failed = host.eth.ready.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    await host.clock.run({ for: 3000 });
+    expect(await failed).toMatchObject({ code: 'EADDRINUSE', address: OWN });
+    expect(host.addresses).not.toContain(`${OWN}/64`);
+  });
+
+  it('[S-049] RFC 4862 §5.4.3: who tries one that is in use is told, all nodes are', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.pass(5);
+    host.sent();
+    host.hear(probe(OWN), { source: '::', destination: GROUP, mac: PEER_MAC });
+    expect(host.said('neighbourAdvertisement')).toMatchObject([
+      { source: OWN, destination: ALL_NODES, ndp: { solicited: false, override: true } },
+    ]);
+  });
+
+  it('RFC 4862 §5.4.4: of a claim to one that is in use the program is told; the address stays', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.pass(5);
+    host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    expect(host.events.at(-1)).toBe(`conflict ${OWN} true`);
+    expect(host.addresses).toContain(`${OWN}/64`);
+  });
+
+  it('[S-049] RFC 7527: probes and answers that the link brings back mean nothing', () => {
+    start({ addresses: [`${OWN}/64`] });
+    for (let n = 0; n < 100; n++) {
+      host.pass(0.1);
+      for (const frame of host.link.take()) {
+        host.link.inject(frame);
+        host.clock.advance(0);
+      }
+    }
+    expect(host.addresses).toContain(`${OWN}/64`);
+    expect(host.addresses).toHaveLength(2);
+    expect(host.events.filter((text) => text.startsWith('conflict'))).toEqual([]);
+    expect(host.drops).toMatchObject({ 'ndp-looped': expect.any(Number) as number });
+  });
+
+  it('that are added and removed later are treated likewise', () => {
+    start();
+    host.pass(5);
+    host.sent();
+    host.eth.network.addAddress(`${OWN}/64`);
+    host.pass(1);
+    expect(host.said('neighbourSolicitation').map(({ ndp }) => ndp.target.toString())).toContain(OWN);
+    host.eth.network.removeAddress(OWN);
+    host.hear(probe(OWN), { source: '::', destination: GROUP, mac: PEER_MAC });
+    expect(host.said('neighbourAdvertisement')).toEqual([]);
+    expect(host.eth.ipv6Addresses.map(({ origin }) => origin)).toEqual(['link-local']);
+  });
+});
+
+describe('the link', () => {
+  it('[S-049] RFC 4861 §6.3.7: when it comes back routers are asked anew, addresses and routes have stayed', () => {
+    start();
+    host.pass(5);
+    host.advertise([prefix('2001:db8::/64')]);
+    host.pass(5);
+    const [addresses, routes] = [host.addresses, host.routes];
+    host.sent();
+    host.link.setUp(false);
+    host.pass(300);
+    expect(host.sent()).toEqual([]);
+    host.link.setUp(true);
+    host.pass(1);
+    expect(host.said('routerSolicitation')).toHaveLength(1);
+    expect([host.addresses, host.routes]).toEqual([addresses, routes]);
+    // What ended meanwhile does so now.
+    host.link.setUp(false);
+    host.pass(2000);
+    host.link.setUp(true);
+    host.pass(0);
+    expect(host.routes.some((text) => text.includes(ROUTER))).toBe(false);
+  });
+
+  it('no timer is left when the interface has gone', async () => {
+    start({ addresses: [`${OWN}/64`] });
+    await host.eth.detach();
+    host.pass(10_000);
+    expect(host.link.take()).toEqual([]);
+    host.stack.assertQuiescent();
+  });
+});
