@@ -3,7 +3,19 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { disableIpv6, PACKET, prepare } from '../support/device-scene.ts';
 import type { Scene, SceneOptions } from '../support/kernel.ts';
-import { connect, KERNEL, part, PATIENTLY, STACK, startSide, transfer, withStack } from '../support/kernel.ts';
+import {
+  connect,
+  KERNEL,
+  KERNEL6,
+  part,
+  PATIENTLY,
+  STACK,
+  STACK6,
+  STACK_LINK,
+  startSide,
+  transfer,
+  withStack,
+} from '../support/kernel.ts';
 import type { Namespace } from '../support/namespace.ts';
 import { canUseTun, withNamespace } from '../support/namespace.ts';
 import { contentHash, contentOf } from './fixtures/content.mjs';
@@ -33,6 +45,8 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
   ({ device, kernelDevice }) => {
     const play = (act: (scene: Scene) => Promise<void>, options: SceneOptions = {}): Promise<void> =>
       withStack(act, { device, address: OURS, ipv6: false, ...options });
+
+    const play6 = (act: (scene: Scene) => Promise<void>): Promise<void> => play(act, { ipv6: true });
 
     it.each([0, 1, 18, 56, 1471, 1472])('[S-018] ping: 200 requests with %i bytes of payload, 0 % loss', (size) =>
       play(async ({ ns }) => {
@@ -97,6 +111,38 @@ describe.skipIf(unavailable !== undefined).each(WAYS)(
           expect(await kernel.ask({ do: 'datagram', host: STACK, port: 7, text })).toEqual({ event: 'datagram', text });
           expect(await stack.ask({ do: 'datagram', host: KERNEL, port: 7, text })).toEqual({ event: 'datagram', text });
         }
+      }));
+
+    it.each([
+      [STACK6, 56],
+      [STACK6, 1452],
+      [STACK6, 65_487],
+      [`${STACK_LINK}%${kernelDevice}`, 56],
+    ])('[S-047] ping %s: 50 requests with %i bytes of payload, all answered', (to, size) =>
+      play6(async ({ ns }) => {
+        const { status, stdout } = await ns.run('ping', ['-6', '-f', '-c', '50', '-s', String(size), '-p', '5a', to]);
+        expect(stdout).toContain('50 packets transmitted, 50 received, 0% packet loss');
+        expect(stdout).not.toContain('wrong');
+        expect(status).toBe(0);
+        expect(await neighbour(ns, to.replace(/%.*/, ''))).toContain(`lladdr ${OURS}`);
+      }),
+    );
+
+    it('curl fetches 10 MB over IPv6; bulk both ways; datagrams', () =>
+      play6(async ({ ns, stack, startKernel }) => {
+        const url = `http://[${STACK6}]/bytes/${BYTES}`;
+        const script = `set -o pipefail; curl --silent --show-error --fail '${url}' | sha256sum`;
+        const fetched = await ns.run('bash', ['--norc', '-c', script]);
+        expect(fetched).toMatchObject({ status: 0, stdout: `${contentHash(BYTES)}  -\n`, stderr: '' });
+        const kernel = await startKernel();
+        await kernel.ask({ do: 'listen', port: PORT, host: '::' });
+        const ends = await connect('stack', { stack, kernel }, { port: PORT, host: KERNEL6 });
+        await transfer(ends.ours, ends.theirs, BYTES);
+        await transfer(ends.theirs, ends.ours, BYTES);
+        await part(ends);
+        const text = 'x'.repeat(1452);
+        expect(await kernel.ask({ do: 'datagram', host: STACK6, port: 7, text })).toEqual({ event: 'datagram', text });
+        expect(await stack.ask({ do: 'datagram', host: KERNEL6, port: 7, text })).toEqual({ event: 'datagram', text });
       }));
 
     it('nobody answers for an address: EHOSTUNREACH', () =>
