@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { Address } from '../../src/index.ts';
-import { parsePacket6 } from '../../src/wire/packet.ts';
 import { Ip6Bench } from '../unit/ip/fixture6.ts';
 import { established } from '../support/tcp-world.ts';
 

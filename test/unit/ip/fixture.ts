@@ -156,6 +156,10 @@ export class IpBench implements IpHost {
     this.tentativeChanges.push(iface.name);
   }
 
+  addressChanged(): void {}
+
+  dnsChanged(): void {}
+
   transmitted(iface: NetworkInterface): void {
     this.transmittedOn.push(iface.name);
   }
