@@ -175,7 +175,16 @@ export class IpPath implements Path {
   }
 
   send(packet: Packet, protocol: number, options: SendOptions): void {
-    this.#output.send(this.#interface, packet, this.local, this.remote, this.#nextHop, protocol, options, this.#flowLabel());
+    this.#output.send(
+      this.#interface,
+      packet,
+      this.local,
+      this.remote,
+      this.#nextHop,
+      protocol,
+      options,
+      this.#flowLabel(),
+    );
   }
 
   /** RFC 6437 §3: all packets of a flow have one label, and nobody can guess that of another. Drawn when it is needed. */
