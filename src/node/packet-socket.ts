@@ -4,7 +4,8 @@ import { MAC_LENGTH } from '../wire/mac.ts';
 import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import type { CardAddress } from './card-address.ts';
-import { cardAddress, randomCardAddress } from './card-address.ts';
+import { cardAddress } from '../link/carrier-options.ts';
+import { randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
 import { deviceError, DeviceLink } from './device-link.ts';
 import { checkDeviceName, checkInteger, wrongType } from './device-options.ts';
@@ -75,7 +76,7 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
   requireOptions('openPacketSocket', options, PACKET_OPTIONS);
   const { interface: name, address, promiscuous = false, receiveBuffer = DEFAULT_RECEIVE_BUFFER } = options;
   checkDeviceName('interface', name);
-  const wanted = address === undefined || address === 'device' ? address : cardAddress(address);
+  const wanted = address === undefined || address === 'device' ? address : cardAddress('options.address', address);
   if (typeof promiscuous !== 'boolean') throw wrongType('promiscuous', 'a boolean', promiscuous);
   checkInteger('receiveBuffer', receiveBuffer, SMALLEST_RECEIVE_BUFFER, LARGEST_RECEIVE_BUFFER);
   const addon = loadAddon();

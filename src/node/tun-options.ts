@@ -1,7 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { requireOptions } from '../errors.ts';
 import type { CardAddress } from './card-address.ts';
-import { cardAddress } from './card-address.ts';
+import { cardAddress } from '../link/carrier-options.ts';
 import { checkDeviceName, checkInteger, wrongType, wrongValue } from './device-options.ts';
 
 /** How `openTun` opens a device. */
@@ -85,7 +85,7 @@ export function checkTunOptions(options: TunOptions): {
   return {
     name,
     mode,
-    address: address === undefined ? undefined : cardAddress(address),
+    address: address === undefined ? undefined : cardAddress('options.address', address),
     addresses: kernelAddresses.map(kernelAddress),
   };
 }

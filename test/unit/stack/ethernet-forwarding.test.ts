@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Stack } from '../../../src/index.ts';
 import { seededRandom, VirtualClock } from '../../../src/sim/index.ts';
-import { BROADCAST_MAC, MacAddress } from '../../../src/wire/mac.ts';
+import { MacAddress } from '../../../src/wire/mac.ts';
 import { parseEthernet } from '../../../src/wire/ethernet.ts';
 import type { EthernetFrame } from '../../../src/wire/ethernet.ts';
 import { parsePacket } from '../../../src/wire/packet.ts';
@@ -77,12 +77,5 @@ describe('a router between two Ethernet links', () => {
     expect(error?.packet?.icmp).toMatchObject({ type: 3, code: 1 });
     expect(error?.packet?.ip.source.toString()).toBe(ALICE);
     expect(router.statistics().drops).toEqual({ 'neighbour-unreachable': 1, 'icmp-error-sent': 1 });
-  });
-
-  it('RFC 1812 §5.3.4: passes nothing on that was sent to all stations', () => {
-    near.injectFrame({ payload: packet, destination: BROADCAST_MAC });
-    clock.advance(0);
-    expect([far.take(), near.take()]).toEqual([[], []]);
-    expect(router.statistics().drops).toEqual({ 'forward-link-group': 1 });
   });
 });
