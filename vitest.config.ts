@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { ipv6Tests } from './test/support/ipv6-tests.ts';
 
 const LONG = 'test/**/*.long.test.ts';
 
@@ -37,6 +38,18 @@ export default defineConfig({
           sequence: { groupOrder: serial ? 1 : 0 },
         },
       })),
+      {
+        test: {
+          // What says nothing of the family of its addresses, once more over IPv6 (test/support/family.ts).
+          name: 'ipv6',
+          include: ipv6Tests(),
+          env: { USERNET_TEST_FAMILY: '6' },
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
       {
         test: {
           name: 'long',

@@ -1,7 +1,7 @@
 // @ts-check
 // Runs the tests and ends with `N passed, N failed` alone on a line.
 //
-//   node scripts/test.mjs [options] [projects…]     projects: unit rfc node-api sim fuzz interop apps (default: all of them)
+//   node scripts/test.mjs [options] [projects…]     projects: unit rfc node-api sim fuzz ipv6 interop apps (default: all of them)
 //     --no-build        test the dist/ that is there
 //     --long            the long tier (*.long.test.ts) instead
 //     --minutes N       how long the long tier may take in all (default 15)
@@ -13,7 +13,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const PROJECTS = ['unit', 'rfc', 'node-api', 'sim', 'fuzz', 'interop', 'apps'];
+const PROJECTS = ['unit', 'rfc', 'node-api', 'sim', 'fuzz', 'ipv6', 'interop', 'apps'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const reports = join(root, 'reports');

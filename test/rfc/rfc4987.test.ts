@@ -4,6 +4,7 @@ import type { ListenOptions } from '../../src/index.ts';
 import { sackOf, stamp, stampOf } from '../support/tcp-extended.ts';
 import type { Heard, SegmentSpec, TcpPeer } from '../support/tcp-peer.ts';
 import { World } from '../support/tcp-world.ts';
+import { DEFAULT_MSS, hostAt } from '../support/family.ts';
 
 const SECOND = 1_000_000;
 const MINUTE = 60 * SECOND;
@@ -81,7 +82,7 @@ describe('RFC 4987 §3.6: SYN cookies', () => {
   });
 
   it.each([
-    [undefined, 536],
+    [undefined, DEFAULT_MSS],
     [20, 48],
     [500, 48],
     [1300, 1220],
@@ -238,7 +239,7 @@ describe('RFC 4987 §2: the flood', () => {
     const packet = liar.make({ flags: 'S', seq: 0, data: 100 });
     const { memory } = world.stack.statistics();
     for (let n = 0; n < 20_000; n++) {
-      packet.ip.source = Address.parse(`10.0.0.${3 + (n % 200)}`);
+      packet.ip.source = Address.parse(hostAt(3 + (n % 200)));
       packet.tcp!.sourcePort = 1024 + n;
       liar.sendPacket(packet);
       if (n % 20 === 0) world.advance(1000);

@@ -4,6 +4,7 @@ import type { StackOptions } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import { extended, stamp, stampOf } from '../support/tcp-extended.ts';
 import type { ExtendedOptions } from '../support/tcp-extended.ts';
+import { ANY, hostAt, cidrAt } from '../support/family.ts';
 
 const SECOND = 1_000_000;
 /** TSval of everything that the old incarnation sent. */
@@ -118,12 +119,12 @@ function pair(options: StackOptions) {
   const [near, far] = cable({ mtu: 1500 });
   const client = new Stack({ clock, random: seededRandom(1), ...options });
   const server = new Stack({ clock, random: seededRandom(2) });
-  client.attach(near, { addresses: ['10.0.0.1/24'] });
-  server.attach(far, { addresses: ['10.0.0.2/24'] });
-  server.tcp.listen({ port: 7 }, (connection) => {
+  client.attach(near, { addresses: [cidrAt(1)] });
+  server.attach(far, { addresses: [cidrAt(2)] });
+  server.tcp.listen({ address: ANY, port: 7 }, (connection) => {
     connection.handler = { onEnd: (c) => c.close() };
   });
-  const open = () => client.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+  const open = () => client.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
   return { clock, client, server, open };
 }
 
@@ -156,7 +157,7 @@ describe('what lingers is bounded', () => {
     // A peer that reads nothing and never closes.
     server.tcp.listeners[0]!.close();
     const theirs: string[] = [];
-    server.tcp.listen({ port: 7, receiveBuffer: 2048 }, (connection) => {
+    server.tcp.listen({ address: ANY, port: 7, receiveBuffer: 2048 }, (connection) => {
       connection.handler = { onError: ({ code }) => theirs.push(code) };
     });
     const connections = Array.from({ length: 25 }, () => {

@@ -6,18 +6,22 @@ import { failingController } from '../support/congestion.ts';
 import type { Expected, Heard, SegmentSpec, TcpPeer } from '../support/tcp-peer.ts';
 import { stream } from '../support/tcp-peer.ts';
 import { World } from '../support/tcp-world.ts';
+import { hostAt, ANY, DEFAULT_MSS, FAMILY, MORE_HEADER, SMALLER_MSS } from '../support/family.ts';
+import { hostUnreachable, prohibited, tooBig } from '../support/icmp-error.ts';
 
 const MS = 1000;
 const SECOND = 1_000_000;
 const HOUR = 3600 * SECOND;
 /** The slow-start threshold of who has never reduced its window. */
 const NO_LOSS = 2 ** 30;
+/** §4.1.3: no more in a SYN than Ethernet carries, 1460 bytes over IPv4 and 1440 over IPv6, options among them. */
+const MOST = 1460 - MORE_HEADER;
 const COOKIE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 
 /** Opens a connection to the peer and writes in the same turn. */
 function open(world: World, bytes: number, options: Partial<ConnectOptions> = {}): Told {
   const events: string[] = [];
-  const to = { remoteAddress: '10.0.0.2', remotePort: 7, fastOpen: true, ...options };
+  const to = { remoteAddress: hostAt(2), remotePort: 7, fastOpen: true, ...options };
   const connection = world.stack.tcp.connect(to, {
     onConnect: () => events.push('connect'),
     onError: ({ code }) => events.push(`error ${code}`),
@@ -157,10 +161,10 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
   });
 
   it.each([
-    // 1460 and 536 less 4 for MSS, 12 for SACK and timestamps, 4 for the window scale, 12 for the cookie.
-    [{ mss: 1460 }, 1428],
-    [{ mss: 9000 }, 1428],
-    [{}, 504],
+    // The most and the default less 4 for MSS, 12 for SACK and timestamps, 4 for the window scale, 12 for the cookie.
+    [{ mss: 1460 }, MOST - 32],
+    [{ mss: 9000 }, MOST - 32],
+    [{}, DEFAULT_MSS - 32],
     [{ mss: 600 }, 568],
   ])('[S-097] §4.1.3: no more than one segment holds: a server that said %j gets %d bytes', (said, length) => {
     const world = withCookie(said);
@@ -178,7 +182,7 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
     const world = withCookie({ mss: 1460, fastOpen: cookie });
     const peer = world.peer();
     open(world, 5000);
-    peer.expect({ flags: 'S', length: 1420, fastOpen: cookie });
+    peer.expect({ flags: 'S', length: MOST - 40, fastOpen: cookie });
   });
 
   it('[S-097] §4.2.2 step 1a: no room for the option: a handshake as ever', () => {
@@ -190,7 +194,8 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
   });
 
   it('[S-097] the interface is smaller than what the server takes', () => {
-    const world = new World({ mtu: 576 });
+    const mtu = FAMILY === 6 ? 1260 : 576;
+    const world = new World({ mtu });
     const first = world.peer();
     open(world, 0);
     first.take();
@@ -198,7 +203,7 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
     reset(world, first);
     const peer = world.peer();
     open(world, 5000);
-    peer.expect({ flags: 'S', length: 576 - 40 - 32 });
+    peer.expect({ flags: 'S', length: mtu - 40 - 32 });
   });
 
   it('[S-097] §4.2.2 step 1: a SYN-ACK with another cookie: that is used from then on', () => {
@@ -217,14 +222,14 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
   it('[S-097] data that is not acknowledged goes out again with the ACK, and says nothing of congestion', () => {
     const world = withCookie();
     const peer = world.peer();
-    const { connection } = open(world, 2888);
-    peer.expect({ flags: 'S', length: 1428, fastOpen: COOKIE });
+    const { connection } = open(world, MOST - 32 + 1460);
+    peer.expect({ flags: 'S', length: MOST - 32, fastOpen: COOKIE });
     const newer = Uint8Array.of(9, 9, 9, 9);
     peer.send({ flags: 'SA', ack: 1, mss: 1460, fastOpen: newer });
     const sent = peer.take().map(({ seq, length }) => [seq, length]);
     expect(sent).toEqual([
-      [1, 1428],
-      [1429, 1460],
+      [1, MOST - 32],
+      [1 + MOST - 32, 1460],
     ]);
     expect(connection.info()).toMatchObject({ fastOpen: 'rejected', retransmits: 1, timeouts: 0, cwnd: 14_600 });
     peer.ack();
@@ -255,7 +260,7 @@ describe('RFC 7413 §4.2.2: a client sends data in its SYN', () => {
     const { connection } = open(world, 0);
     world.act(() => connection.abort());
     peer.take();
-    const again = world.stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7, fastOpen: true }, {});
+    const again = world.stack.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7, fastOpen: true }, {});
     const next = world.peer();
     again.write(new Uint8Array(0));
     world.write(again, 10);
@@ -383,7 +388,7 @@ describe('RFC 7413 §4.1.3.1: a client remembers what failed', () => {
     const world = withCookie();
     const peer = world.peer();
     const { connection } = open(world, 100);
-    peer.icmp(3, 13, peer.expect({ flags: 'S', length: 100 }));
+    prohibited(peer, peer.expect({ flags: 'S', length: 100 }));
     world.act(() => connection.abort());
     const next = world.peer();
     open(world, 100);
@@ -429,7 +434,7 @@ describe('RFC 7413 §4.2: a server', () => {
     peer.send({ flags: 'S', mss: 1460 });
     peer.expect({ ...refused, fastOpen: undefined });
     expect(accepted).toEqual([]);
-    const other = world.peer({ address: '10.0.0.9', port: 50_000, stackPort: 7 });
+    const other = world.peer({ address: hostAt(9), port: 50_000, stackPort: 7 });
     other.send({ flags: 'S', mss: 1460, fastOpen: 'request' });
     expect(cookieOf(other.expect(refused))).not.toEqual(cookie);
   });
@@ -439,7 +444,7 @@ describe('RFC 7413 §4.2: a server', () => {
     const peer = world.client(40_000);
     const connections: Connection[] = [];
     const lengths: unknown[] = [];
-    world.stack.tcp.listen({ port: 8, fastOpen: 4 }, (connection) => {
+    world.stack.tcp.listen({ address: ANY, port: 8, fastOpen: 4 }, (connection) => {
       connections.push(connection);
       lengths.push(connection.state, connection.read()?.length);
       // The answer is there before the SYN-ACK goes out, and Nagle does not wait for that to be acknowledged.
@@ -577,18 +582,16 @@ describe('RFC 7413 §4.2.2: a server whose handshake fails', () => {
     world.write(connection, 2920);
     const sent = peer.take();
     expect(sent.map(({ length }) => length)).toEqual([1460, 1460]);
-    peer.icmp(3, 4, sent[0]!, 1000);
+    tooBig(peer, sent[0]!, SMALLER_MSS);
     peer.expectNothing();
     peer.send({ flags: 'A', ack: 1 });
-    expect(peer.take().map(({ seq, length }) => [seq, length])).toEqual([
-      [1, 960],
-      [961, 960],
-      [1921, 960],
-      [2881, 40],
-    ]);
+    const pieces = FAMILY === 6 ? [1220, 1220, 480] : [960, 960, 960, 40];
+    const again = peer.take();
+    expect(again.map(({ length }) => length)).toEqual(pieces);
+    expect(again.map(({ seq }) => seq)).toEqual(pieces.map((_, i) => 1 + i * SMALLER_MSS));
     peer.ack(2921);
     // Ten segments as before, no loss.
-    expect(connection.info()).toMatchObject({ cwnd: 9600, ssthresh: NO_LOSS, flight: 0 });
+    expect(connection.info()).toMatchObject({ cwnd: 10 * SMALLER_MSS, ssthresh: NO_LOSS, flight: 0 });
   });
 
   it('[S-097] the client’s SYN comes again, without data: the SYN-ACK as before', () => {
@@ -850,7 +853,7 @@ describe('RFC 7413: what became of it', () => {
     peer.send({ flags: 'SA', ack: 101, mss: 1460 });
     peer.take();
     world.write(connection, 100);
-    peer.icmp(3, 1, peer.expect({ length: 100 }));
+    hostUnreachable(peer, peer.expect({ length: 100 }));
     reset(world, peer);
     const next = world.peer();
     open(world, 100);

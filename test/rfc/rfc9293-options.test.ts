@@ -3,11 +3,10 @@ import { formatPacket } from '../../src/wire/packet.ts';
 import type { AnyPacketValue } from '../../src/wire/packet.ts';
 import type { Heard } from '../support/tcp-peer.ts';
 import { World, established } from '../support/tcp-world.ts';
+import { DEFAULT_MSS, FAMILY, MORE_HEADER } from '../support/family.ts';
 
-/** Bytes of an IPv4 and a TCP header without options. */
+/** Bytes of an IPv4 and a TCP header without options: IPv6's links carry as much more as its header is longer. */
 const HEADERS = 40;
-/** RFC 9293 §3.7.1: what a peer takes that says nothing. */
-const DEFAULT_SEND_MSS = 536;
 
 /** A SYN's options as they stand in its header. */
 function answerTo(options: Uint8Array): Heard {
@@ -27,16 +26,19 @@ function segmentSizeAfter(options: Uint8Array): number {
   const syn = peer.make({ flags: 'S' });
   peer.sendPacket({ ...syn, tcp: { ...syn.tcp!, options } });
   const { options: answered } = peer.expect({ flags: 'SA', ack: 1 });
-  peer.send({ flags: 'A', options: answered.filter(({ name }) => name === 'timestamps') });
+  const stamps = answered.flatMap((option) =>
+    option.name === 'timestamps' ? [{ ...option, value: option.echo, echo: option.value }] : [],
+  );
+  peer.send({ flags: 'A', options: stamps });
   world.write(accepted[0]!.connection, 5000);
   const { tcp } = peer.take()[0]!.packet;
   return tcp!.payload.length + tcp!.options.length;
 }
 
-/** The right checksum of a segment in a packet without IP options. */
+/** The right checksum of a segment in a packet without IP options or extension headers. */
 function checksumOf(packet: AnyPacketValue): number {
   const bytes = formatPacket(packet);
-  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(20 + 16);
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint16(20 + MORE_HEADER + 16);
 }
 
 describe('RFC 9293 §3.1: checksum', () => {
@@ -82,7 +84,7 @@ describe('RFC 9293 §3.1, §3.2: options', () => {
     ['an unknown kind with length 1, MSS behind it', [253, 1, 1, 1, ...MSS_1000]],
     ['end of list in front', [0, 0, 0, 0, ...MSS_1000]],
   ])('[MUST-7] [MUST-15] an option area that says nothing of MSS does no harm: %s', (_, options) => {
-    expect(segmentSizeAfter(Uint8Array.from(options))).toBe(DEFAULT_SEND_MSS);
+    expect(segmentSizeAfter(Uint8Array.from(options))).toBe(DEFAULT_MSS);
   });
 
   it('[MUST-5] options may come in any segment', () => {
@@ -115,7 +117,10 @@ describe('RFC 9293 §3.1, §3.2: options', () => {
 });
 
 describe('RFC 9293 §3.7.1: maximum segment size', () => {
-  const mtus = [[576], [1280], [1500], [9000], [65_535]] as const;
+  // Of IPv4; of IPv6 20 bytes more: from 1,280 to 65,535.
+  const mtus = (FAMILY === 6 ? [1260, 1280, 1500, 9000, 65_515] : [576, 1280, 1500, 9000, 65_535]).map(
+    (mtu) => [mtu] as const,
+  );
 
   it.each(mtus)('[MUST-14] [SHLD-5] [MAY-3] [MUST-67] [S-100] MTU %i: the SYN says MMS_R − 20', (mtu) => {
     const world = new World({ mtu });
@@ -143,11 +148,11 @@ describe('RFC 9293 §3.7.1: maximum segment size', () => {
     expect(heard.flatMap(({ options }) => options)).toEqual([]);
   });
 
-  it.each(['passive', 'active'] as const)('[MUST-15] without the option 536 bytes are assumed (%s open)', (open) => {
+  it.each(['passive', 'active'] as const)('[MUST-15] without the option the default is assumed (%s open)', (open) => {
     const { world, peer, connection } = established({ open, mss: undefined });
-    world.write(connection, 3 * DEFAULT_SEND_MSS);
-    expect(peer.take().map(({ length }) => length)).toEqual([536, 536, 536]);
-    expect(connection.info().mss).toBe(DEFAULT_SEND_MSS);
+    world.write(connection, 3 * DEFAULT_MSS);
+    expect(peer.take().map(({ length }) => length)).toEqual([DEFAULT_MSS, DEFAULT_MSS, DEFAULT_MSS]);
+    expect(connection.info().mss).toBe(DEFAULT_MSS);
   });
 
   it.each(['passive', 'active'] as const)('[MUST-15] and over IPv6 1220 (%s open)', (open) => {
@@ -184,7 +189,7 @@ describe('RFC 9293 §3.7.1: maximum segment size', () => {
     [1460, 1500, 1460],
     [9000, 1500, 1460],
     [65_535, 1500, 1460],
-    [1460, 576, 536],
+    FAMILY === 6 ? [1460, 1260, 1220] : [1460, 576, 536],
     [1460, 9000, 1460],
   ])('[MUST-16] [SHLD-28] the peer says %i, MTU %i: segments of %i bytes', (mss, mtu, size) => {
     const { world, peer, connection } = established({ mss, mtu });

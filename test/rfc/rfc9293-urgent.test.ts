@@ -3,6 +3,7 @@ import { Stack, cable } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
 import { stream } from '../support/tcp-peer.ts';
 import { World, established, inState } from '../support/tcp-world.ts';
+import { ANY, hostAt, cidrAt } from '../support/family.ts';
 
 const SECOND = 1_000_000;
 const MSS = 1460;
@@ -254,11 +255,11 @@ describe('RFC 9293 §3.8.5: between two stacks, over a link that takes super-seg
     const [a, b] = cable({ mtu: 1500, offload: true });
     const alice = new Stack({ clock, random: seededRandom(1) });
     const bob = new Stack({ clock, random: seededRandom(2) });
-    alice.attach(a, { addresses: ['10.0.0.1/24'] });
-    bob.attach(b, { addresses: ['10.0.0.2/24'] });
+    alice.attach(a, { addresses: [cidrAt(1)] });
+    bob.attach(b, { addresses: [cidrAt(2)] });
     const told: number[] = [];
     let read = 0;
-    bob.tcp.listen({ port: 7 }, (connection) => {
+    bob.tcp.listen({ address: ANY, port: 7 }, (connection) => {
       connection.handler = {
         onUrgent: (c) => told.push(read + c.urgentLength),
         onReadable: (c) => {
@@ -267,7 +268,7 @@ describe('RFC 9293 §3.8.5: between two stacks, over a link that takes super-seg
         onEnd: (c) => c.close(),
       };
     });
-    const connection = alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    const connection = alice.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(SECOND);
     connection.write(new Uint8Array(50_000));
     connection.write(new Uint8Array(150_000), { urgent: true });

@@ -4,14 +4,15 @@ import { Stack, cable, impair } from '../../src/index.ts';
 import { markCe } from '../../src/link/ecn-mark.ts';
 import { tap } from '../../src/link/tap.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
-import { parsePacket } from '../../src/wire/packet.ts';
+import { parseAnyPacket } from '../../src/wire/packet.ts';
 import { TcpFlag } from '../../src/wire/tcp.ts';
+import { ANY, cidrAt, hostAt, MORE_HEADER } from '../support/family.ts';
 
 /** Bits per second, and microseconds from end to end: 50,000 bytes fill the path. */
 const RATE = 10_000_000;
 const ONE_WAY = 20_000;
-/** Bytes at the bottleneck: from the first on packets are marked, from the second on lost. */
-const THRESHOLD = 60_000;
+/** Bytes at the bottleneck: from the first on, forty packets, they are marked, from the second on lost. */
+const THRESHOLD = 40 * (1500 + MORE_HEADER);
 const QUEUE = 200_000;
 const TOTAL = 6_000_000;
 
@@ -28,7 +29,7 @@ interface Outcome {
 /** A long transfer from one stack to another through a bottleneck. */
 function transfer(tcp: ConnectionOptions): Outcome {
   const clock = new VirtualClock();
-  const [near, far] = cable({ mtu: 1500 });
+  const [near, far] = cable({ mtu: 1500 + MORE_HEADER });
   const path = { delay: ONE_WAY / 1000 };
   const bottleneck = impair(near, {
     seed: 1,
@@ -38,11 +39,11 @@ function transfer(tcp: ConnectionOptions): Outcome {
   const options = { sendBuffer: 1 << 20, receiveBuffer: 1 << 20, ...tcp };
   const sender = new Stack({ clock, random: seededRandom(1), tcp: options });
   const receiver = new Stack({ clock, random: seededRandom(2), tcp: { ...options, ecn: 'accept' } });
-  sender.attach(bottleneck, { addresses: ['10.0.0.1/24'] });
-  receiver.attach(far, { addresses: ['10.0.0.2/24'] });
+  sender.attach(bottleneck, { addresses: [cidrAt(1)] });
+  receiver.attach(far, { addresses: [cidrAt(2)] });
   let received = 0;
   let accepted: Connection | undefined;
-  const listener = receiver.tcp.listen({ port: 7 }, (connection) => {
+  const listener = receiver.tcp.listen({ address: ANY, port: 7 }, (connection) => {
     accepted = connection;
     connection.handler = {
       onReadable: () => {
@@ -55,7 +56,7 @@ function transfer(tcp: ConnectionOptions): Outcome {
   const fill = (connection: Connection): void => {
     while (connection.write(chunk) > 0);
   };
-  const to = { remoteAddress: '10.0.0.2', remotePort: 7 };
+  const to = { remoteAddress: hostAt(2), remotePort: 7 };
   const connection = sender.tcp.connect(to, { onConnect: fill, onWritable: fill });
   clock.advance(2_000_000);
   const before = received;
@@ -81,7 +82,7 @@ function transfer(tcp: ConnectionOptions): Outcome {
 }
 
 /** What the rate leaves for payload: IP header, TCP header and timestamps take 52 bytes of 1500. */
-const GOODPUT = (RATE / 8) * (1448 / 1500);
+const GOODPUT = (RATE / 8) * (1448 / (1500 + MORE_HEADER));
 
 describe('a long transfer through a bottleneck that marks', () => {
   it.each(['reno', 'cubic'])(
@@ -111,13 +112,13 @@ describe('a long transfer through a bottleneck that marks', () => {
 describe('a link that takes super-segments', () => {
   it('[S-086] carries ECT and CE on them; CWR goes on a single segment', () => {
     const clock = new VirtualClock();
-    const [near, far] = cable({ mtu: 1500, offload: true });
+    const [near, far] = cable({ mtu: 1500 + MORE_HEADER, offload: true });
     let marked = 0;
     const sent: { flags: number; length: number; ect: number }[] = [];
     const watched = tap(near, {
       onSend: (batch, count) => {
         for (let row = 0; row < count; row++) {
-          const packet = parsePacket(batch.packet(row));
+          const packet = parseAnyPacket(batch.packet(row));
           if (typeof packet === 'string' || packet.tcp === undefined) throw new Error('not TCP');
           const { flags, payload } = packet.tcp;
           sent.push({ flags, length: payload.byteLength, ect: packet.ip.trafficClass & 3 });
@@ -127,7 +128,7 @@ describe('a link that takes super-segments', () => {
     const marking = tap(far, {
       onReceive: (batch, count) => {
         for (let row = 0; row < count; row++) {
-          const large = batch.length[row]! > 1500;
+          const large = batch.length[row]! > 1500 + MORE_HEADER;
           if (marked > 0 || !large) continue;
           if (markCe(batch.memory[row]!.view, batch.offset[row]!, batch.length[row]!, false, true)) marked++;
         }
@@ -135,14 +136,14 @@ describe('a link that takes super-segments', () => {
     });
     const sender = new Stack({ clock, random: seededRandom(1), tcp: { ecn: 'request' } });
     const receiver = new Stack({ clock, random: seededRandom(2) });
-    sender.attach(watched, { addresses: ['10.0.0.1/24'] });
-    receiver.attach(marking, { addresses: ['10.0.0.2/24'] });
+    sender.attach(watched, { addresses: [cidrAt(1)] });
+    receiver.attach(marking, { addresses: [cidrAt(2)] });
     let accepted: Connection | undefined;
-    const listener = receiver.tcp.listen({ port: 7 }, (connection) => {
+    const listener = receiver.tcp.listen({ address: ANY, port: 7 }, (connection) => {
       accepted = connection;
       connection.handler = { onReadable: () => connection.read() };
     });
-    const connection = sender.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    const connection = sender.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(1000);
     connection.write(new Uint8Array(400_000));
     clock.advance(1_000_000);

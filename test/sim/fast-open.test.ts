@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Connection, Impairments } from '../../src/index.ts';
 import { Stack, cable, impair } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
+import { ANY, cidrAt, hostAt } from '../support/family.ts';
 
 const SECOND = 1_000_000;
 const RUNS = 150;
@@ -35,9 +36,9 @@ class Pair {
     const tcp = { congestion: CONTROLS[seed % CONTROLS.length]!, sack: seed % 2 === 0, timestamps: seed % 5 > 0 };
     this.client = new Stack({ clock, tcp, random: seededRandom(seed) });
     this.server = new Stack({ clock, tcp, random: seededRandom(seed + 1000) });
-    this.client.attach(impair(a, { ...faults, seed }), { addresses: ['10.0.0.1/24'] });
-    this.server.attach(b, { addresses: ['10.0.0.2/24'] });
-    this.server.tcp.listen({ port: 80, fastOpen: true }, (connection) => this.#serve(connection));
+    this.client.attach(impair(a, { ...faults, seed }), { addresses: [cidrAt(1)] });
+    this.server.attach(b, { addresses: [cidrAt(2)] });
+    this.server.tcp.listen({ address: ANY, port: 80, fastOpen: true }, (connection) => this.#serve(connection));
     clock.advance(0);
   }
 
@@ -46,7 +47,7 @@ class Pair {
     const begun = this.clock.now();
     const errors: string[] = [];
     const client = this.client.tcp.connect(
-      { remoteAddress: '10.0.0.2', remotePort: 80, fastOpen: true },
+      { remoteAddress: hostAt(2), remotePort: 80, fastOpen: true },
       {
         onReadable: () => {
           if (seen.answered === 0) seen.firstAt = this.clock.now() - begun;

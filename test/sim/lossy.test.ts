@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { repeats, runSchedule } from './schedules.ts';
+import { FAMILY } from '../support/family.ts';
 
-const RUNS = Number(process.env['USERNET_SIM_RUNS'] ?? 300);
+const RUNS = Number(process.env['USERNET_SIM_RUNS'] ?? (FAMILY === 6 ? 100 : 300));
 const FIRST_SEED = Number(process.env['USERNET_SIM_SEED'] ?? 1);
 
 describe('a connection over a bad line', () => {

@@ -5,12 +5,15 @@ import type { Random } from '../../src/time/clock.ts';
 import { chance, uniform } from '../../src/time/seeded-random.ts';
 import { Episodes } from './episodes.ts';
 import { SECOND, Side, drawScript, pick } from './schedule-side.ts';
+import { ANY, FAMILY, cidrAt, hostAt } from '../support/family.ts';
 
 /** More virtual time than any schedule takes that does not stall, in microseconds. */
 const LIMIT = 7200 * SECOND;
-const MTUS = [296, 576, 1500, 9000];
+const MTUS = FAMILY === 6 ? [1280, 1500, 9000] : [296, 576, 1500, 9000];
+/** What an MTU may become. */
+const SMALLER = FAMILY === 6 ? [1280, 1300, 1400] : [296, 576, 1400];
 /** What packets a silent black hole lets through. */
-const HOLES = [300, 576, 1000, 1280, 1400];
+const HOLES = FAMILY === 6 ? [1280, 1300, 1400] : [300, 576, 1000, 1280, 1400];
 
 /** What one direction of the line is like from the beginning. */
 function drawFaults(random: Random): Impairments {
@@ -117,7 +120,7 @@ function drawEvents(random: Random, options: readonly ConnectionOptions[], mtu: 
     const end = uniform(random, 3);
     if (what === 'partition') events.push({ what, at, until: passes, end, size: 0 });
     if (what === 'spike') events.push({ what, at, until: passes, end, size: pick(random, [50, 400, 3000]) });
-    if (what === 'resize') events.push({ what, at, until: passes, end, size: pick(random, [296, 576, 1400]) });
+    if (what === 'resize') events.push({ what, at, until: passes, end, size: pick(random, SMALLER) });
     if (what === 'black-hole') {
       // Who only listens to routers never learns of a hole that stays. And every path carries 576 bytes (RFC 1122 §3.3.2).
       const size = pick(random, HOLES);
@@ -167,7 +170,7 @@ export function runSchedule(seed: number): void {
   const stacks = ends.map(({ link }, i) => {
     const memory = pick(random, [64 << 20, 64 << 20, 40_000]);
     const stack = new Stack({ clock, random: seededRandom(seed * 4 + 2 + i), tcp: options[i]!, memory });
-    stack.attach(link, { addresses: [`10.0.0.${i + 1}/24`] });
+    stack.attach(link, { addresses: [cidrAt(i + 1)] });
     return stack;
   });
   const episodes = stacks.map((stack) => new Episodes(stack));
@@ -179,8 +182,8 @@ export function runSchedule(seed: number): void {
   const later = (at: number, fn: () => void): void => {
     if (at < Infinity) clock.timer(fn).at(at);
   };
-  const listener = bob.tcp.listen({ port: 7 }, (connection) => server.own(connection));
-  client.own(alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {}));
+  const listener = bob.tcp.listen({ address: ANY, port: 7 }, (connection) => server.own(connection));
+  client.own(alice.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {}));
   for (const side of [client, server]) later(side.script.leaveAt, () => side.leave());
   for (const event of events) {
     const meant = ends.filter((_end, i) => event.end === 2 || event.end === i);

@@ -1,6 +1,7 @@
 import { Stack, cable, impair } from '../../src/index.ts';
 import type { Connection, ConnectionInfo, ConnectionOptions, ImpairedLink, Impairments } from '../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../src/sim/index.ts';
+import { ANY, MORE_HEADER, hostAt, cidrAt } from './family.ts';
 
 /** One connection that carries as much as it can from the sender to the receiver. */
 export interface FlowOptions {
@@ -79,7 +80,7 @@ export class Flow {
     const fill = (connection: Connection): void => {
       while (connection.write(CHUNK) === CHUNK.length);
     };
-    const to = { remoteAddress: '10.0.0.2', remotePort: port, ...options };
+    const to = { remoteAddress: hostAt(2), remotePort: port, ...options };
     this.connection = stack.tcp.connect(to, {
       onConnect: fill,
       onWritable: fill,
@@ -110,7 +111,8 @@ export class PathWorld {
   readonly flows: Flow[] = [];
 
   constructor(options: PathOptions) {
-    const { rtt, rate = Infinity, loss = 0, reorder = 0, reorderDelay = rtt / 4, seed = 1, mtu = 1500 } = options;
+    const { rtt, rate = Infinity, loss = 0, reorder = 0, reorderDelay = rtt / 4, seed = 1 } = options;
+    const mtu = (options.mtu ?? 1500) + MORE_HEADER;
     const { queue, ecnThreshold = Infinity, forth = {}, back = {}, flows = [{}] } = options;
     const [near, far] = cable({ mtu });
     const both = { delay: rtt / 2, rate, loss, reorder, reorderDelay, ecnThreshold };
@@ -119,15 +121,15 @@ export class PathWorld {
     const { clock } = this;
     this.sender = new Stack({ clock, random: seededRandom(seed + 1), tcp: options.sender ?? {} });
     this.receiver = new Stack({ clock, random: seededRandom(seed + 2), tcp: options.receiver ?? {} });
-    this.sender.attach(near, { addresses: ['10.0.0.1/24'] });
-    this.receiver.attach(this.link, { addresses: ['10.0.0.2/24'] });
+    this.sender.attach(near, { addresses: [cidrAt(1)] });
+    this.receiver.attach(this.link, { addresses: [cidrAt(2)] });
     for (const [i, { start = 0, tcp = {} }] of flows.entries()) this.#addFlow(PORT + i, start, tcp);
   }
 
   #addFlow(port: number, start: number, tcp: ConnectionOptions): void {
     const flow = new Flow();
     this.flows.push(flow);
-    this.receiver.tcp.listen({ port }, (connection) => flow.take(connection));
+    this.receiver.tcp.listen({ address: ANY, port }, (connection) => flow.take(connection));
     this.clock.timer(() => flow.start(this.sender, port, tcp)).at(start * MILLISECOND);
   }
 

@@ -4,7 +4,8 @@ import type { LinkOffload } from '../../src/link/link.ts';
 import type { Batch, Clock, Connection, ConnectionOptions, Link, LinkHost, ListenOptions } from '../../src/index.ts';
 import { ScriptPeer, VirtualClock, seededRandom, stream } from '../../src/sim/index.ts';
 import type { Timer } from '../../src/time/clock.ts';
-import { parsePacket } from '../../src/wire/packet.ts';
+import { parseAnyPacket } from '../../src/wire/packet.ts';
+import { ANY, MORE_HEADER, hostAt, cidrAt } from './family.ts';
 
 const MSS = 1460;
 
@@ -65,7 +66,7 @@ class WatchedClock implements Clock {
 /** A link that takes nothing while it is shut. */
 class Gate implements Link {
   readonly medium = 'ip';
-  mtu: number = 1500;
+  mtu: number = 1500 + MORE_HEADER;
   up: boolean = true;
   offload: LinkOffload = NO_OFFLOAD;
   /** What the link was given: lengths, the segment size noted, the mark of the checksum. */
@@ -124,7 +125,7 @@ export function gated(tcp: ConnectionOptions = {}): Gated {
   const stack = new Stack({ clock: watched, random: seededRandom(1), tcp });
   const peer = new ScriptPeer(
     {
-      stackAddress: '10.0.0.1',
+      stackAddress: hostAt(1),
       now: () => clock.now(),
       transmit: (packets) => {
         gate.host!.receive(batchOf(packets));
@@ -133,17 +134,17 @@ export function gated(tcp: ConnectionOptions = {}): Gated {
       note: () => {},
       failure: (message) => new Error(message),
     },
-    { address: '10.0.0.2', port: 40_000, stackPort: 7 },
+    { address: hostAt(2), port: 40_000, stackPort: 7 },
   );
   const gate = new Gate((bytes) => {
-    const packet = parsePacket(bytes);
+    const packet = parseAnyPacket(bytes);
     if (typeof packet !== 'string' && packet.tcp !== undefined) peer.hear(packet);
   });
-  stack.attach(gate, { addresses: ['10.0.0.1/24'] });
+  stack.attach(gate, { addresses: [cidrAt(1)] });
   const fill = (): void => {
-    const filler = stack.udp.bind({}, { onMessage: () => {} });
+    const filler = stack.udp.bind({ address: ANY }, { onMessage: () => {} });
     gate.shut = true;
-    for (const size of [1400, 0]) while (filler.send(new Uint8Array(size), 9, '10.0.0.9'));
+    for (const size of [1400, 0]) while (filler.send(new Uint8Array(size), 9, hostAt(9)));
     filler.close();
     clock.advance(0);
   };
@@ -157,7 +158,7 @@ export function gated(tcp: ConnectionOptions = {}): Gated {
     gate.host!.changed();
   };
   const resize = (mtu: number): void => {
-    gate.mtu = mtu;
+    gate.mtu = mtu + MORE_HEADER;
     gate.host!.changed();
     clock.advance(0);
   };
@@ -195,7 +196,10 @@ export function connected(
 ): Connected {
   const made = gated();
   const { stack, peer, clock } = made;
-  stack.tcp.listen({ port: 7, ...options }, (connection) => (connection.handler = { onReadable: () => {} }));
+  stack.tcp.listen(
+    { address: ANY, port: 7, ...options },
+    (connection) => (connection.handler = { onReadable: () => {} }),
+  );
   const { wnd = 65_535, ...offer } = syn;
   peer.wnd = wnd;
   peer.send({ flags: 'S', mss: MSS, ...offer });

@@ -2,15 +2,23 @@ import { expect, onTestFinished } from 'vitest';
 import type { State } from '../../src/index.ts';
 import { ScriptWorld, handshake } from '../../src/sim/index.ts';
 import type { EstablishedOptions, Established as ScriptEstablished, WorldOptions } from '../../src/sim/index.ts';
+import { FAMILY, MORE_HEADER } from './family.ts';
 
 export type { EstablishedOptions, WorldOptions };
 
 /** The stage of a packet script, which when the test ends must be left empty, its stack at rest. */
 export class World extends ScriptWorld {
   constructor(options: WorldOptions = {}) {
-    super(options);
+    super(inFamily(options));
     onTestFinished(({ task }) => this.finish(task.result?.state !== 'fail'));
   }
+}
+
+function inFamily(options: WorldOptions): WorldOptions {
+  const { addresses, family, mtu = 1500 } = options;
+  return family === undefined && addresses === undefined
+    ? { ...options, family: FAMILY, mtu: mtu + MORE_HEADER }
+    : options;
 }
 
 /** A connection after the three-way handshake, between a new world's stack and a peer. */

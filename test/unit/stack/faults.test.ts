@@ -5,20 +5,21 @@ import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { Reno } from '../../../src/tcp/congestion/reno.ts';
 import { failingController } from '../../support/congestion.ts';
 import { World, established } from '../../support/tcp-world.ts';
+import { ANY, hostAt, cidrAt, MORE_HEADER, SMALLER_MSS, HEADERS } from '../../support/family.ts';
 
 const SECOND = 1_000_000;
 
 /** Two stacks on a cable of which the test holds the first end's host, to change what the link says of itself. */
 function pair(options: { memory?: number } = {}) {
   const clock = new VirtualClock();
-  const [a, b] = cable({ mtu: 1500 });
+  const [a, b] = cable({ mtu: 1500 + MORE_HEADER });
   // A millisecond each way, and packets come one by one: what happens on the way takes time.
   const slow = { send: { delay: 1, rate: 1e9 } };
   const wire = new Changeable(impair(a, slow));
   const alice = new Stack({ clock, random: seededRandom(1) });
   const bob = new Stack({ clock, random: seededRandom(2), ...options });
-  alice.attach(wire, { addresses: ['10.0.0.1/24'] });
-  bob.attach(impair(b, slow), { addresses: ['10.0.0.2/24'] });
+  alice.attach(wire, { addresses: [cidrAt(1)] });
+  bob.attach(impair(b, slow), { addresses: [cidrAt(2)] });
   return { clock, alice, bob, wire };
 }
 
@@ -28,7 +29,7 @@ class Changeable implements Link {
   readonly offload = NO_OFFLOAD;
   readonly #inner: Link;
   #host: LinkHost | undefined;
-  mtu: number = 1500;
+  mtu: number = 1500 + MORE_HEADER;
   down: boolean = false;
   /** Packets larger than the MTU that the link was given. */
   tooBig: number = 0;
@@ -72,7 +73,7 @@ function sink(
   options: ConnectionOptions = {},
 ): { received: number; connection?: Connection } {
   const state: { received: number; connection?: Connection } = { received: 0 };
-  stack.tcp.listen({ port, ...options }, (connection) => {
+  stack.tcp.listen({ address: ANY, port, ...options }, (connection) => {
     state.connection = connection;
     connection.handler = {
       onReadable: () => {
@@ -104,7 +105,7 @@ function source(
     connection.shutdown();
   };
   const connection = stack.tcp.connect(
-    { remoteAddress: '10.0.0.2', remotePort: port, ...options },
+    { remoteAddress: hostAt(2), remotePort: port, ...options },
     {
       onConnect: push,
       onWritable: push,
@@ -145,7 +146,7 @@ describe('a part of the user’s that throws', () => {
 
   it('leaves nobody’s connection behind when it is the listener', () => {
     const { clock, alice, bob } = pair();
-    bob.tcp.listen({ port: 7 }, () => {
+    bob.tcp.listen({ address: ANY, port: 7 }, () => {
       throw new Error('my listener');
     });
     const { events } = source(alice, 7, 1000);
@@ -259,10 +260,10 @@ describe('a link that changes', () => {
     const got = sink(bob, 7);
     const { connection } = source(alice, 7, 3_000_000);
     while (got.received === 0) clock.advance(500);
-    wire.change(1000, false);
+    wire.change(SMALLER_MSS + HEADERS, false);
     clock.advance(20 * SECOND);
     expect(got.received).toBe(3_000_000);
-    expect(connection.info().mss).toBe(960 - 12);
+    expect(connection.info().mss).toBe(SMALLER_MSS - 12);
     expect(wire.tooBig).toBe(0);
   });
 
@@ -273,12 +274,12 @@ describe('a link that changes', () => {
     while (got.received < 1_000_000) clock.advance(500);
     wire.down = true; // what is sent before the stack hears of it is lost
     clock.advance(2000);
-    wire.change(1500, true);
+    wire.change(1500 + MORE_HEADER, true);
     clock.advance(100_000);
     const before = connection.info();
     expect(before.flight).toBeGreaterThan(0);
     const received = got.received;
-    wire.change(1500, false);
+    wire.change(1500 + MORE_HEADER, false);
     clock.advance(10_000);
     expect(got.received).toBeGreaterThan(received);
     expect(connection.info().timeouts).toBe(before.timeouts);
@@ -318,10 +319,10 @@ describe('a link that changes', () => {
       close: () => {},
     };
     const stack = new Stack({ clock, random: seededRandom(1) });
-    stack.attach(link, { name: 'x0', addresses: ['10.0.0.1/24'] });
+    stack.attach(link, { name: 'x0', addresses: [cidrAt(1)] });
     const gone: unknown[] = [];
     stack.on('link', ({ error }) => gone.push(error?.message));
-    stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    stack.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(SECOND);
     expect(gone).toEqual(['pulled out']);
     expect(stack.interfaces.map(({ name }) => name)).toEqual(['lo']);
@@ -341,11 +342,11 @@ describe('a link that changes', () => {
     const stack = new Stack({ clock, random: seededRandom(1) });
     const gone: unknown[] = [];
     stack.on('link', ({ error }) => gone.push(error?.message));
-    const first = stack.attach(link(), { name: 'x0', addresses: ['10.0.0.1/24'] });
+    const first = stack.attach(link(), { name: 'x0', addresses: [cidrAt(1)] });
     await expect(first.ready).rejects.toThrow('no such device');
     expect(gone).toEqual(['no such device']);
     // The name and the address are free again; nobody waits for this one, which harms nobody.
-    stack.attach(link(), { name: 'x0', addresses: ['10.0.0.1/24'] });
+    stack.attach(link(), { name: 'x0', addresses: [cidrAt(1)] });
   });
 });
 
@@ -353,7 +354,7 @@ describe('memory', () => {
   it('that is used up: a connection that nobody reads holds its floor and no more, and offers no window beyond', () => {
     const { clock, alice, bob } = pair({ memory: 100_000 });
     const connections: Connection[] = [];
-    bob.tcp.listen({ port: 7 }, (connection) => {
+    bob.tcp.listen({ address: ANY, port: 7 }, (connection) => {
       connections.push(connection);
       connection.handler = {};
     });
@@ -374,7 +375,7 @@ describe('memory', () => {
     const { clock, alice, bob } = pair({ memory: 1_000_000 });
     const size = 400_000;
     const body = new Uint8Array(size);
-    bob.tcp.listen({ port: 80 }, (connection) => {
+    bob.tcp.listen({ address: ANY, port: 80 }, (connection) => {
       let sent = 0;
       const push = (): void => {
         sent += connection.write(body.subarray(sent));
@@ -386,7 +387,7 @@ describe('memory', () => {
     const got = Array.from({ length: 50 }, () => {
       const state = { received: 0 };
       alice.tcp.connect(
-        { remoteAddress: '10.0.0.2', remotePort: 80 },
+        { remoteAddress: hostAt(2), remotePort: 80 },
         {
           onReadable: (c) => {
             for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) state.received += bytes.length;
@@ -417,12 +418,12 @@ describe('memory', () => {
 describe('stack.close', () => {
   it('is done as soon as the last owner has read the last byte', async () => {
     const { clock, alice, bob } = pair();
-    bob.tcp.listen({ port: 7 }, (connection) => {
+    bob.tcp.listen({ address: ANY, port: 7 }, (connection) => {
       connection.handler = { onEnd: () => connection.shutdown() };
       connection.write(new Uint8Array(100));
       connection.shutdown();
     });
-    const connection = alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    const connection = alice.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(1000);
     let closed = false;
     const closing = alice.close({ timeout: 50_000 }).then(() => (closed = true));
@@ -440,8 +441,8 @@ describe('a long life', () => {
     const [a, b] = cable({ mtu: 65_535, offload: true });
     const alice = new Stack({ clock, random: seededRandom(1) });
     const bob = new Stack({ clock, random: seededRandom(2) });
-    alice.attach(a, { addresses: ['10.0.0.1/24'] });
-    bob.attach(b, { addresses: ['10.0.0.2/24'] });
+    alice.attach(a, { addresses: [cidrAt(1)] });
+    bob.attach(b, { addresses: [cidrAt(2)] });
     const total = 2 ** 31 + 1_000_000;
     const got = sink(bob, 7);
     const { connection } = source(alice, 7, total);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connected, gated } from '../../support/tcp-gate.ts';
 import type { TcpPeer } from '../../support/tcp-peer.ts';
+import { ANY, hostAt, HEADERS, SEARCH } from '../../support/family.ts';
 
 const SECOND = 1_000_000;
 const MSS = 1460;
@@ -11,7 +12,7 @@ describe('an interface whose queue is full', () => {
   it('keeps a SYN back until there is room', () => {
     const { stack, clock, fill, open } = gated();
     fill();
-    const connection = stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    const connection = stack.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(0);
     expect([connection.state, connection.info().segmentsSent]).toEqual(['SYN_SENT', 0]);
     open();
@@ -66,9 +67,9 @@ describe('an interface whose queue is full', () => {
     fill();
     peer.send({ flags: 'A' });
     open();
-    const probes = peer.take().filter(({ length }) => length > 1024);
-    expect(probes.map(({ length }) => length)).toEqual([1240]);
-    expect(connection.info().pathMtu).toBe(1064);
+    const probes = peer.take().filter(({ length }) => length > SEARCH.begin);
+    expect(probes.map(({ length }) => length)).toEqual([SEARCH.probe]);
+    expect(connection.info().pathMtu).toBe(SEARCH.begin + HEADERS);
   });
 
   it('[S-090] a window probe that was not sent carries no octet that could be acknowledged', () => {
@@ -99,7 +100,7 @@ describe('an interface whose queue is full', () => {
 
   it('loses the answer of a cookie: the SYN comes again', () => {
     const { stack, peer, fill, open } = gated();
-    stack.tcp.listen({ port: 7, synCookies: 'always' }, () => {});
+    stack.tcp.listen({ address: ANY, port: 7, synCookies: 'always' }, () => {});
     fill();
     peer.send({ flags: 'S', mss: MSS });
     expect(stack.statistics().drops['tcp-syn-cookies-queue-full']).toBe(1);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { connected, gated } from '../../support/tcp-gate.ts';
+import { hostAt, ANY } from '../../support/family.ts';
 
 const SECOND = 1_000_000;
-const SERVER = { remoteAddress: '10.0.0.2', remotePort: 7 };
+const SERVER = { remoteAddress: hostAt(2), remotePort: 7 };
 
 describe('a listener', () => {
   it('keeps the process alive until it is closed', () => {
@@ -36,7 +37,7 @@ describe('a listener', () => {
 
   it('that does not, starts with handshakes that do not; what it has accepted does', () => {
     const { stack, peer, keepsAlive } = gated();
-    stack.tcp.listen({ port: 7 }, () => {}).unref();
+    stack.tcp.listen({ address: ANY, port: 7 }, () => {}).unref();
     peer.send({ flags: 'S', mss: 1460 });
     peer.expect({ flags: 'SA' });
     expect(keepsAlive()).toBe(false);
@@ -67,7 +68,7 @@ describe('raw and ping sockets', () => {
     raw.unref();
     raw.unref();
     expect(keepsAlive()).toBe(false);
-    const ping = stack.raw.openPing({ remoteAddress: '10.0.0.2' }, { onReply: () => {} });
+    const ping = stack.raw.openPing({ remoteAddress: hostAt(2) }, { onReply: () => {} });
     expect(keepsAlive()).toBe(true);
     ping.unref();
     ping.ref();
@@ -81,7 +82,7 @@ describe('raw and ping sockets', () => {
 
   it('so does a ping, until it ends', () => {
     const { stack, clock, keepsAlive } = gated();
-    stack.ping('10.0.0.2', { timeout: 1000 }).catch(() => {});
+    stack.ping(hostAt(2), { timeout: 1000 }).catch(() => {});
     clock.advance(SECOND - 1);
     expect(keepsAlive()).toBe(true);
     clock.advance(1);

@@ -5,6 +5,7 @@ import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import type { TcpPeer } from '../../support/tcp-peer.ts';
 import { stream } from '../../support/tcp-peer.ts';
 import { World } from '../../support/tcp-world.ts';
+import { ANY, hostAt, cidrAt } from '../../support/family.ts';
 
 const SECOND = 1_000_000;
 
@@ -14,8 +15,8 @@ function poor(memory: number) {
   const [left, right] = cable();
   const alice = new Stack({ clock, random: seededRandom(1), memory });
   const bob = new Stack({ clock, random: seededRandom(2) });
-  alice.attach(left, { addresses: ['10.0.0.1/24'] });
-  bob.attach(right, { addresses: ['10.0.0.2/24'] });
+  alice.attach(left, { addresses: [cidrAt(1)] });
+  bob.attach(right, { addresses: [cidrAt(2)] });
   /** Sends `total` bytes to a port of bob's as room comes; counts what was taken. */
   const sender = (remotePort: number, total: number) => {
     const state = { written: 0, closed: false };
@@ -24,13 +25,13 @@ function poor(memory: number) {
       if (state.written === total) connection.shutdown();
     };
     const connection = alice.tcp.connect(
-      { remoteAddress: '10.0.0.2', remotePort },
+      { remoteAddress: hostAt(2), remotePort },
       { onConnect: more, onWritable: more, onClose: () => void (state.closed = true) },
     );
     return { connection, state };
   };
   let received = 0;
-  bob.tcp.listen({ port: 7 }, (c) => {
+  bob.tcp.listen({ address: ANY, port: 7 }, (c) => {
     c.handler = {
       onReadable: () => {
         for (let bytes = c.read(); bytes !== undefined; bytes = c.read()) received += bytes.length;
@@ -38,7 +39,7 @@ function poor(memory: number) {
       onEnd: () => c.shutdown(),
     };
   });
-  bob.tcp.listen({ port: 9, receiveBuffer: 4096 }, () => {});
+  bob.tcp.listen({ address: ANY, port: 9, receiveBuffer: 4096 }, () => {});
   return { clock, alice, bob, sender, received: () => received };
 }
 
@@ -72,7 +73,7 @@ describe('a stack with little memory', () => {
     const [left, right] = cable();
     const stacks = [left, right].map((end, i) => {
       const stack = new Stack({ clock, random: seededRandom(i), memory: 50_000 });
-      stack.attach(end, { addresses: [`10.0.0.${i + 1}/24`] });
+      stack.attach(end, { addresses: [cidrAt(i + 1)] });
       return stack;
     });
     const [alice, bob] = stacks as [Stack, Stack];
@@ -94,8 +95,8 @@ describe('a stack with little memory', () => {
       };
       if (connection.state === 'ESTABLISHED') more();
     };
-    const listener = bob.tcp.listen({ port: 7 }, (c) => talk(c, 1));
-    for (let i = 0; i < 4; i++) talk(alice.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {}), 0);
+    const listener = bob.tcp.listen({ address: ANY, port: 7 }, (c) => talk(c, 1));
+    for (let i = 0; i < 4; i++) talk(alice.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {}), 0);
     clock.advance(300 * SECOND);
     expect(received).toEqual([2_000_000, 2_000_000]);
     listener.close();
@@ -110,12 +111,12 @@ describe('a receiver whose memory others use up', () => {
     const [left, right] = cable();
     const alice = new Stack({ clock, random: seededRandom(1) });
     const bob = new Stack({ clock, random: seededRandom(2), memory: 200_000 });
-    alice.attach(left, { addresses: ['10.0.0.1/24'] });
-    bob.attach(right, { addresses: ['10.0.0.2/24'] });
+    alice.attach(left, { addresses: [cidrAt(1)] });
+    bob.attach(right, { addresses: [cidrAt(2)] });
     const accepted: Connection[] = [];
-    bob.tcp.listen({ port: 7 }, (connection) => void accepted.push(connection));
+    bob.tcp.listen({ address: ANY, port: 7 }, (connection) => void accepted.push(connection));
     const told: string[] = [];
-    const to = { remoteAddress: '10.0.0.2', remotePort: 7 };
+    const to = { remoteAddress: hostAt(2), remotePort: 7 };
     const victim = alice.tcp.connect(to, { onError: (error) => void told.push(error.code) });
     clock.advance(SECOND);
     // Their owner does not read.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { established } from '../../support/tcp-world.ts';
+import { tooBig } from '../../support/icmp-error.ts';
 
 const MSS = 1448;
 
@@ -13,7 +14,7 @@ describe('the event tcp-recovery', () => {
     });
     world.write(connection, 2 * MSS);
     const [first] = peer.take();
-    peer.icmp(3, 4, first!, 1300);
+    tooBig(peer, first!, 1260);
     expect(told).toEqual(['path 1+1248', 'path 1249+1248', 'path 2497+400']);
     expect(connection.info().timeouts).toBe(0);
     peer.take();

@@ -5,6 +5,7 @@ import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import { ReceiveAutotuning, growthLimit } from '../../../src/tcp/receive-autotuning.ts';
 import { grownSendBuffer } from '../../../src/tcp/send-autotuning.ts';
 import { PathWorld } from '../../support/path-world.ts';
+import { ANY, hostAt, cidrAt } from '../../support/family.ts';
 
 const MS = 1000;
 const KIB = 1024;
@@ -115,12 +116,12 @@ describe('a transfer over a path', () => {
     const [near, far] = cable({ mtu: 1500 });
     const alice = new Stack({ clock, random: seededRandom(1), tcp });
     const bob = new Stack({ clock, random: seededRandom(2), tcp });
-    alice.attach(near, { addresses: ['10.0.0.1/24'] });
-    bob.attach(impair(far, { delay: rtt / 2, rate: 1e9, queue: 64 * MIB, seed: 3 }), { addresses: ['10.0.0.2/24'] });
+    alice.attach(near, { addresses: [cidrAt(1)] });
+    bob.attach(impair(far, { delay: rtt / 2, rate: 1e9, queue: 64 * MIB, seed: 3 }), { addresses: [cidrAt(2)] });
     const size = 30_000_000;
     let got = 0;
     let receiver: Connection | undefined;
-    bob.tcp.listen({ port: 7 }, (connection) => {
+    bob.tcp.listen({ address: ANY, port: 7 }, (connection) => {
       receiver = connection;
       connection.handler = {
         onReadable: () => {
@@ -135,7 +136,7 @@ describe('a transfer over a path', () => {
         n = connection.write(chunk.subarray(0, Math.min(left, chunk.length)));
     };
     const sender = alice.tcp.connect(
-      { remoteAddress: '10.0.0.2', remotePort: 7 },
+      { remoteAddress: hostAt(2), remotePort: 7 },
       { onConnect: push, onWritable: push },
     );
     while (got < size && clock.now() < 60_000 * MS) clock.advance(10 * MS);

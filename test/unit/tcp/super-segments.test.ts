@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { Checksum, congestionControls } from '../../../src/index.ts';
 import type { ListenOptions } from '../../../src/index.ts';
 import { connected } from '../../support/tcp-gate.ts';
+import { HEADERS } from '../../support/family.ts';
 
 const MSS = 1460;
-const HEADERS = 40;
 
 /** A connection over a link that completes checksums and cuts super-segments. */
 function offloading(options: ListenOptions = {}, syn: Parameters<typeof connected>[1] = {}) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { connected, gated } from '../../support/tcp-gate.ts';
 import { World, established } from '../../support/tcp-world.ts';
+import { hostAt } from '../../support/family.ts';
 
 const SECOND = 1_000_000;
 const MS = 1000;
@@ -49,7 +50,7 @@ describe('a link that comes up', () => {
 
   it('sends a SYN again at once', () => {
     const { stack, clock, carrier, given } = gated();
-    stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 7 }, {});
+    stack.tcp.connect({ remoteAddress: hostAt(2), remotePort: 7 }, {});
     clock.advance(10 * MS);
     expect(given).toHaveLength(1);
     carrier(false);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { congestionControls } from '../../../../src/index.ts';
 import { established } from '../../../support/tcp-world.ts';
+import { SMALLER_MSS } from '../../../support/family.ts';
+import { tooBig } from '../../../support/icmp-error.ts';
 
 const SECOND = 1_000_000;
 const MSS = 1460;
@@ -64,10 +66,10 @@ describe('what a congestion controller is told', () => {
   it('of the segment size when it is another', () => {
     const { world, peer, connection } = diary();
     world.write(connection, MSS);
-    peer.icmp(3, 4, peer.expect({ length: MSS }), 1000);
+    tooBig(peer, peer.expect({ length: MSS }), SMALLER_MSS);
     peer.take();
     peer.ack(1 + MSS);
-    expect(told.filter(([what]) => what === 'mss')).toEqual([['mss', 960]]);
+    expect(told.filter(([what]) => what === 'mss')).toEqual([['mss', SMALLER_MSS]]);
   });
 });
 

@@ -5,12 +5,11 @@ import { FIRST_RTO, MSS, RTT, ack, connected, flying, range, segments } from '..
 import type { FlightOptions } from '../../../support/sack-world.ts';
 import { World } from '../../../support/tcp-world.ts';
 import type { Established } from '../../../support/tcp-world.ts';
+import { FAMILY } from '../../../support/family.ts';
+import { tooBig } from '../../../support/icmp-error.ts';
 
 /** RACK.reo_wnd with a multiplier of 1. */
 const REO_WND = RTT / 4;
-/** ICMP destination unreachable, code 4. */
-const UNREACHABLE = 3;
-const FRAGMENTATION_NEEDED = 4;
 
 /** What a controller was told, in order. */
 interface Told {
@@ -148,19 +147,23 @@ describe.each([true, false])('a congestion controller with onDelivery; SACK: %s'
     expect(told.map(({ what, sample }) => [what, sample.delivered])).toEqual([['delivery', 0]]);
   });
 
-  it('hears of no congestion, and of no end of it, where packets were too big for the path', () => {
-    const made = connected({ sack, tcp: { congestion: 'recorder' } });
-    made.world.write(made.connection, 3 * MSS);
-    const [first] = made.peer.take();
-    told = [];
-    made.peer.icmp(UNREACHABLE, FRAGMENTATION_NEEDED, first!, 600);
-    expect(made.peer.take()[0]).toMatchObject({ seq: 1, length: 560 });
-    expect(made.connection.info().recovery).toBe('loss');
-    made.world.advance(RTT);
-    ack(made, 3);
-    expect(made.connection.info().recovery).toBe('open');
-    expect(news()).toEqual(['ack', 'delivery']);
-  });
+  // Packets with segments of `MSS` bytes fit every link of IPv6.
+  it.skipIf(FAMILY === 6)(
+    'hears of no congestion, and of no end of it, where packets were too big for the path',
+    () => {
+      const made = connected({ sack, tcp: { congestion: 'recorder' } });
+      made.world.write(made.connection, 3 * MSS);
+      const [first] = made.peer.take();
+      told = [];
+      tooBig(made.peer, first!, 560);
+      expect(made.peer.take()[0]).toMatchObject({ seq: 1, length: 560 });
+      expect(made.connection.info().recovery).toBe('loss');
+      made.world.advance(RTT);
+      ack(made, 3);
+      expect(made.connection.info().recovery).toBe('open');
+      expect(news()).toEqual(['ack', 'delivery']);
+    },
+  );
 
   it('hears of data only: the FIN is none', () => {
     const made = flight({ sack, flight: 2 });
