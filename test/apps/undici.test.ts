@@ -13,8 +13,9 @@ import { VirtualClock } from '../../src/sim/index.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { lookup, twoStacks } from '../support/two-stacks.ts';
 import type { TwoStacks } from '../support/two-stacks.ts';
+import { hostAt, inUrl, seenByBoth } from '../support/family.ts';
 
-const { key, cert } = selfSigned('server.test', '10.0.0.2');
+const { key, cert } = selfSigned('server.test', hostAt(2));
 
 describe('undici over two stacks', () => {
   let client: Stack;
@@ -61,7 +62,7 @@ describe('undici over two stacks', () => {
     it('fetches pages over one connection', async () => {
       dispatcher = new Agent({ ...connectOptions(), connections: 1 });
       for (const path of ['/a', '/b', '/c']) {
-        const response = await fetch(`http://10.0.0.2${path}`, { dispatcher });
+        const response = await fetch(`http://${inUrl(hostAt(2))}${path}`, { dispatcher });
         expect([response.status, await response.text()]).toEqual([200, `page ${path}`]);
       }
       expect(connections).toBe(1);
@@ -70,12 +71,12 @@ describe('undici over two stacks', () => {
     it('posts 5 MB and gets them back', async () => {
       dispatcher = new Agent(connectOptions());
       const body = Buffer.alloc(5_000_000, 'usernet ');
-      const response = await fetch('http://10.0.0.2/', { method: 'POST', body, dispatcher });
+      const response = await fetch(`http://${inUrl(hostAt(2))}/`, { method: 'POST', body, dispatcher });
       expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
     });
 
     it('opens as many connections as a pool may have', async () => {
-      const pool = new Pool('http://10.0.0.2', { ...connectOptions(), connections: 4 });
+      const pool = new Pool(`http://${inUrl(hostAt(2))}`, { ...connectOptions(), connections: 4 });
       dispatcher = pool;
       const paths = Array.from({ length: 40 }, (_, i) => `/${i}`);
       const answers = await Promise.all(
@@ -86,7 +87,7 @@ describe('undici over two stacks', () => {
     });
 
     it('pipelines', async () => {
-      const one = new Client('http://10.0.0.2', { ...connectOptions(), pipelining: 10 });
+      const one = new Client(`http://${inUrl(hostAt(2))}`, { ...connectOptions(), pipelining: 10 });
       dispatcher = one;
       const paths = Array.from({ length: 30 }, (_, i) => `/${i}`);
       const answers = await Promise.all(
@@ -104,15 +105,15 @@ describe('undici over two stacks', () => {
     it('goes on after a request that was aborted', async () => {
       dispatcher = new Agent(connectOptions());
       const abort = new AbortController();
-      const never = fetch('http://10.0.0.2/never', { dispatcher, signal: abort.signal });
+      const never = fetch(`http://${inUrl(hostAt(2))}/never`, { dispatcher, signal: abort.signal });
       await once(listener, 'connection');
       abort.abort();
       await expect(never).rejects.toMatchObject({ name: 'AbortError' });
-      expect(await (await fetch('http://10.0.0.2/y', { dispatcher })).text()).toBe('page /y');
+      expect(await (await fetch(`http://${inUrl(hostAt(2))}/y`, { dispatcher })).text()).toBe('page /y');
     });
 
     it('gives a request up whose answer does not come', async () => {
-      const one = new Client('http://10.0.0.2', { ...connectOptions(), headersTimeout: 50 });
+      const one = new Client(`http://${inUrl(hostAt(2))}`, { ...connectOptions(), headersTimeout: 50 });
       dispatcher = one;
       await expect(one.request({ method: 'GET', path: '/never' })).rejects.toMatchObject({
         code: 'UND_ERR_HEADERS_TIMEOUT',
@@ -121,15 +122,15 @@ describe('undici over two stacks', () => {
 
     it('lets a refused connection be the cause', async () => {
       dispatcher = new Agent(connectOptions());
-      await expect(fetch('http://10.0.0.2:81/', { dispatcher })).rejects.toMatchObject({
+      await expect(fetch(`http://${inUrl(hostAt(2))}:81/`, { dispatcher })).rejects.toMatchObject({
         message: 'fetch failed',
-        cause: { code: 'ECONNREFUSED', address: '10.0.0.2', port: 81 },
+        cause: { code: 'ECONNREFUSED', address: hostAt(2), port: 81 },
       });
     });
 
     it('gives up connecting where nobody is', async () => {
       dispatcher = new Agent(connectOptions({ timeout: 50 }));
-      await expect(fetch('http://10.0.0.77/', { dispatcher })).rejects.toMatchObject({
+      await expect(fetch(`http://${inUrl(hostAt(77))}/`, { dispatcher })).rejects.toMatchObject({
         cause: { name: 'ConnectTimeoutError', code: 'UND_ERR_CONNECT_TIMEOUT' },
       });
       expect(client.tcp.connectionCount).toBe(0);
@@ -148,7 +149,7 @@ describe('undici over two stacks', () => {
       dispatcher = new Agent(connectOptions({ ca: cert, lookup }));
       for (let i = 0; i < 3; i++) {
         const response = await fetch('https://server.test/', { dispatcher });
-        expect(await response.text()).toBe('secret for ::ffff:10.0.0.1');
+        expect(await response.text()).toBe(`secret for ${seenByBoth(hostAt(1))}`);
       }
       expect(resumed).toEqual([false, true, true]);
       await expect(fetch('https://other.test/', { dispatcher })).rejects.toMatchObject({
@@ -161,7 +162,7 @@ describe('undici over two stacks', () => {
         .createServer((socket) => socket.on('error', () => {}).resume())
         .listen(443);
       dispatcher = new Agent(connectOptions({ timeout: 50 }));
-      await expect(fetch('https://10.0.0.2/', { dispatcher })).rejects.toMatchObject({
+      await expect(fetch(`https://${inUrl(hostAt(2))}/`, { dispatcher })).rejects.toMatchObject({
         cause: { code: 'UND_ERR_CONNECT_TIMEOUT' },
       });
     });
@@ -176,7 +177,9 @@ describe('undici over two stacks', () => {
       const agent = new Agent({ ...connectOptions({ ca: cert, ALPNProtocols: ['h2', 'http/1.1'] }), allowH2: true });
       dispatcher = agent;
       const bodies = await Promise.all(
-        ['/a', '/b'].map(async (path) => (await fetch(`https://10.0.0.2${path}`, { dispatcher: agent })).text()),
+        ['/a', '/b'].map(async (path) =>
+          (await fetch(`https://${inUrl(hostAt(2))}${path}`, { dispatcher: agent })).text(),
+        ),
       );
       expect(bodies).toEqual(['2.0 /a', '2.0 /b']);
     });
@@ -185,7 +188,7 @@ describe('undici over two stacks', () => {
   it('tells of each connection once, and not from inside the call', async () => {
     listen(http.createServer());
     const connect = undiciConnector(client, { timeout: 0 });
-    const target = { hostname: '10.0.0.2', protocol: 'http:', port: '' };
+    const target = { hostname: hostAt(2), protocol: 'http:', port: '' };
     const told: unknown[] = [];
     await new Promise<void>((resolve) => {
       connect(target, (...result) => {

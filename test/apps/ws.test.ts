@@ -8,8 +8,9 @@ import type { Server } from '../../src/node/index.ts';
 import { selfSigned } from '../support/certificate.ts';
 import { twoStacks } from '../support/two-stacks.ts';
 import type { TwoStacks } from '../support/two-stacks.ts';
+import { hostAt, inUrl, seenByBoth } from '../support/family.ts';
 
-const { key, cert } = selfSigned('10.0.0.2');
+const { key, cert } = selfSigned(hostAt(2));
 
 describe.each(['ws', 'wss'])('%s: over two stacks', (scheme) => {
   let stacks: TwoStacks;
@@ -30,7 +31,7 @@ describe.each(['ws', 'wss'])('%s: over two stacks', (scheme) => {
     await stacks.end(listener);
   });
 
-  const open = (): WebSocket => new WebSocket(`${scheme}://10.0.0.2:8080/chat`, { agent });
+  const open = (): WebSocket => new WebSocket(`${scheme}://${inUrl(hostAt(2))}:8080/chat`, { agent });
 
   it('carries messages of all sizes both ways', async () => {
     sockets.on('connection', (socket) => {
@@ -50,7 +51,7 @@ describe.each(['ws', 'wss'])('%s: over two stacks', (scheme) => {
   it('hears a ping, the end and a break', async () => {
     const socket = open();
     const [peer, request] = (await once(sockets, 'connection')) as [WebSocket, http.IncomingMessage];
-    expect([request.url, request.socket.remoteAddress]).toEqual(['/chat', '::ffff:10.0.0.1']);
+    expect([request.url, request.socket.remoteAddress]).toEqual(['/chat', seenByBoth(hostAt(1))]);
     await once(socket, 'open');
     socket.ping('hey');
     expect(await once(peer, 'ping')).toEqual([Buffer.from('hey')]);
@@ -64,7 +65,7 @@ describe.each(['ws', 'wss'])('%s: over two stacks', (scheme) => {
   });
 
   it('lets a refused connection be an error', async () => {
-    const socket = new WebSocket(`${scheme}://10.0.0.2:1`, { agent });
+    const socket = new WebSocket(`${scheme}://${inUrl(hostAt(2))}:1`, { agent });
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   });

@@ -2,7 +2,7 @@ import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DgramBench, LOCALHOST, called, textOf, thrown, wrong } from './dgram-bench.ts';
-import { lacksGroups, lacksIpv6 } from './ipv6-kernel.ts';
+import { lacksGroups, lacksIpv6 } from '../support/ipv6-kernel.ts';
 import { MODULES } from './modules.ts';
 
 const GROUP = 'ff02::114';

@@ -3,7 +3,7 @@ import dns from 'node:dns/promises';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DgramBench, LOCALHOST, called, fieldsOf, textOf, thrown, wrong } from './dgram-bench.ts';
-import { lacksIpv6 } from './ipv6-kernel.ts';
+import { lacksIpv6 } from '../support/ipv6-kernel.ts';
 import { MODULES } from './modules.ts';
 
 const LOCALHOST6 = '::1';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type nodeNet from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { closed, closing, failure, gone, journal, portOf, seen } from './helpers.ts';
-import { lacksIpv6 } from './ipv6-kernel.ts';
+import { lacksIpv6 } from '../support/ipv6-kernel.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 

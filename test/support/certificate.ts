@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
+import { Address } from '../../src/index.ts';
 
 /** A key and a certificate for it that vouches for itself: give it as `ca`, too. PEM. */
 export interface Certificate {
@@ -7,7 +8,7 @@ export interface Certificate {
   readonly cert: string;
 }
 
-/** Makes a certificate (RFC 5280) for these names and IPv4 addresses, good for a day around now. */
+/** Makes a certificate (RFC 5280) for these names and addresses, good for a day around now. */
 export function selfSigned(...names: string[]): Certificate {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
   const name = der(0x30, der(0x31, der(0x30, der(0x06, COMMON_NAME), der(0x0c, Buffer.from(names[0]!)))));
@@ -67,6 +68,6 @@ function isAuthority(): Buffer {
 }
 
 function alternative(name: string): Buffer {
-  if (isIPv4(name)) return der(0x87, Buffer.from(name.split('.').map(Number)));
+  if (isIP(name) !== 0) return der(0x87, Address.parse(name).bytes());
   return der(0x82, Buffer.from(name));
 }

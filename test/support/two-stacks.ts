@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import { Stack, cable } from '../../src/index.ts';
 import type { Server } from '../../src/node/index.ts';
+import { FAMILY, cidrAt, hostAt } from './family.ts';
 
-/** 10.0.0.1 and 10.0.0.2 on a cable, for Node's own modules to run over. */
+/** The hosts 1 and 2 (`hostAt`) on a cable, for Node's own modules to run over. */
 export interface TwoStacks {
   readonly client: Stack;
   readonly server: Stack;
@@ -15,8 +16,8 @@ export function twoStacks(): TwoStacks {
   const [a, b] = cable();
   const client = new Stack();
   const server = new Stack();
-  client.attach(a, { addresses: ['10.0.0.1/24'] });
-  server.attach(b, { addresses: ['10.0.0.2/24'] });
+  client.attach(a, { addresses: [cidrAt(1)] });
+  server.attach(b, { addresses: [cidrAt(2)] });
   return {
     client,
     server,
@@ -35,6 +36,6 @@ export function twoStacks(): TwoStacks {
 
 /** Every name is the server's. */
 export const lookup: LookupFunction = (_name, options, callback) => {
-  if (options.all) callback(null, [{ address: '10.0.0.2', family: 4 }]);
-  else callback(null, '10.0.0.2', 4);
+  if (options.all) callback(null, [{ address: hostAt(2), family: FAMILY }]);
+  else callback(null, hostAt(2), FAMILY);
 };

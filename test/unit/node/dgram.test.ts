@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DgramSocket, RemoteInfo } from '../../../src/node/index.ts';
 import { netWorlds } from '../../support/net-world.ts';
 import type { NetWorld } from '../../support/net-world.ts';
+import { ANY, FAMILY, FAMILY_NAME, FOREIGN, MORE_HEADER } from '../../support/family.ts';
 
 type Received = [message: Buffer, info: RemoteInfo];
 
@@ -14,6 +15,8 @@ function thrown(fn: () => unknown): { code: string; name: string; message: strin
   }
   throw new Error('nothing was thrown');
 }
+
+const UDP = FAMILY === 6 ? 'udp6' : 'udp4';
 
 describe.each(netWorlds)('dgram: %s', (_name, make) => {
   let world: NetWorld;
@@ -39,13 +42,13 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
   }
 
   function clientSocket(): DgramSocket {
-    const socket = world.client.dgram.createSocket('udp4');
+    const socket = world.client.dgram.createSocket(UDP);
     sockets.push(socket);
     return socket;
   }
 
   function serverSocket(): DgramSocket {
-    const socket = world.server.dgram.createSocket('udp4');
+    const socket = world.server.dgram.createSocket(UDP);
     sockets.push(socket);
     return socket;
   }
@@ -59,14 +62,14 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
   it('sends a message and tells who sent it', async () => {
     const server = await bound(serverSocket(), world.address);
     const client = await bound(clientSocket(), world.clientAddress);
-    expect(server.address()).toMatchObject({ address: world.address, family: 'IPv4' });
+    expect(server.address()).toMatchObject({ address: world.address, family: FAMILY_NAME });
     const sent = new Promise((resolve) => {
       client.send('hello', server.address().port, world.address, (error, bytes) => resolve([error, bytes]));
     });
     const [message, info] = (await once(server, 'message')) as Received;
     expect(String(message)).toBe('hello');
     const { port } = client.address();
-    expect(info).toEqual({ address: world.clientAddress, family: 'IPv4', port, size: 5 });
+    expect(info).toEqual({ address: world.clientAddress, family: FAMILY_NAME, port, size: 5 });
     expect(await sent).toEqual([null, 5]);
   });
 
@@ -98,7 +101,7 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     const { port } = server.address();
     client.connect(port, world.address);
     await once(client, 'connect');
-    expect(client.remoteAddress()).toEqual({ address: world.address, family: 'IPv4', port });
+    expect(client.remoteAddress()).toEqual({ address: world.address, family: FAMILY_NAME, port });
     client.send('one');
     const [message, { port: clientPort }] = (await once(server, 'message')) as Received;
     expect(String(message)).toBe('one');
@@ -137,14 +140,16 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
     expect(await once(second, 'error')).toMatchObject([
       { code: 'EADDRINUSE', syscall: 'bind', message: `bind EADDRINUSE ${world.address}:${port}` },
     ]);
-    second.bind(0, '192.0.2.1');
+    second.bind(0, FOREIGN);
     expect(await once(second, 'error')).toMatchObject([{ code: 'EADDRNOTAVAIL', syscall: 'bind' }]);
     await bound(second, world.address);
   });
 
   it('tells the callback of a message that is too long', async () => {
     const client = clientSocket();
-    const error = await new Promise((resolve) => client.send(Buffer.alloc(65_508), 9, world.address, resolve));
+    const error = await new Promise((resolve) =>
+      client.send(Buffer.alloc(65_508 + MORE_HEADER), 9, world.address, resolve),
+    );
     expect(error).toMatchObject({ code: 'EMSGSIZE', syscall: 'send', address: world.address, port: 9 });
   });
 
@@ -194,7 +199,7 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
 
   it('closes when its signal is aborted', async () => {
     const controller = new AbortController();
-    const socket = world.client.dgram.createSocket({ type: 'udp4', signal: controller.signal });
+    const socket = world.client.dgram.createSocket({ type: UDP, signal: controller.signal });
     socket.bind(0, world.clientAddress);
     await once(socket, 'listening');
     controller.abort();
@@ -205,10 +210,10 @@ describe.each(netWorlds)('dgram: %s', (_name, make) => {
   it('looks names up with the lookup given', async () => {
     const server = await bound(serverSocket(), world.address);
     const client = world.client.dgram.createSocket({
-      type: 'udp4',
+      type: UDP,
       lookup: (name, options, done) => {
-        expect(options.family ?? options).toBe(4);
-        process.nextTick(done, null, name === 'somewhere.test' ? world.address : '0.0.0.0', 4);
+        expect(options.family ?? options).toBe(FAMILY);
+        process.nextTick(done, null, name === 'somewhere.test' ? world.address : ANY, FAMILY);
       },
     });
     sockets.push(client);

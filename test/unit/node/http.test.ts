@@ -8,6 +8,7 @@ import { createNet, httpAgent, serve } from '../../../src/node/index.ts';
 import type { Net, Server } from '../../../src/node/index.ts';
 import { lookup, twoStacks } from '../../support/two-stacks.ts';
 import type { TwoStacks } from '../../support/two-stacks.ts';
+import { hostAt, seenByBoth } from '../../support/family.ts';
 
 /** An unmodified http server on one stack, unmodified clients on another. */
 describe('node:http over two stacks', () => {
@@ -34,7 +35,7 @@ describe('node:http over two stacks', () => {
 
   function request(options: http.RequestOptions = {}, body?: Uint8Array): Promise<http.IncomingMessage> {
     return new Promise((resolve, reject) => {
-      const sent = http.request({ host: '10.0.0.2', agent, ...options }, resolve);
+      const sent = http.request({ host: hostAt(2), agent, ...options }, resolve);
       sent.once('error', reject);
       sent.end(body);
     });
@@ -42,7 +43,7 @@ describe('node:http over two stacks', () => {
 
   it('brings a page', async () => {
     web.on('request', (asked: http.IncomingMessage, response: http.ServerResponse) => {
-      expect(asked.socket.remoteAddress).toBe('::ffff:10.0.0.1');
+      expect(asked.socket.remoteAddress).toBe(seenByBoth(hostAt(1)));
       response.setHeader('x-path', asked.url ?? '');
       response.end('hello');
     });
@@ -79,8 +80,8 @@ describe('node:http over two stacks', () => {
   it('takes createConnection in place of an agent', async () => {
     web.on('request', (_asked: http.IncomingMessage, response: http.ServerResponse) => response.end('direct'));
     const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-      const createConnection = (): nodeNet.Socket | ReturnType<Net['connect']> => clientNet.connect(80, '10.0.0.2');
-      http.get({ host: '10.0.0.2', createConnection }, resolve).once('error', reject);
+      const createConnection = (): nodeNet.Socket | ReturnType<Net['connect']> => clientNet.connect(80, hostAt(2));
+      http.get({ host: hostAt(2), createConnection }, resolve).once('error', reject);
     });
     expect(await text(response)).toBe('direct');
   });
@@ -122,7 +123,7 @@ describe('node:http over two stacks', () => {
   });
 
   it('rejects what is not HTTP with 400', async () => {
-    const socket = clientNet.connect(80, '10.0.0.2');
+    const socket = clientNet.connect(80, hostAt(2));
     socket.end('rubbish\r\n\r\n');
     expect(await text(socket)).toMatch(/^HTTP\/1.1 400 Bad Request/);
   });
@@ -133,7 +134,7 @@ describe('node:http over two stacks', () => {
       socket.write(head);
       socket.pipe(socket);
     });
-    const sent = http.request({ host: '10.0.0.2', agent, headers: { connection: 'Upgrade', upgrade: 'echo' } }).end();
+    const sent = http.request({ host: hostAt(2), agent, headers: { connection: 'Upgrade', upgrade: 'echo' } }).end();
     const [, socket] = (await once(sent, 'upgrade')) as [http.IncomingMessage, nodeNet.Socket];
     socket.end('and now something else');
     expect(await text(socket)).toBe('and now something else');

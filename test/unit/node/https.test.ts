@@ -11,8 +11,9 @@ import type { Server, ServedServer } from '../../../src/node/index.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { lookup, twoStacks } from '../../support/two-stacks.ts';
 import type { TwoStacks } from '../../support/two-stacks.ts';
+import { hostAt, inUrl, seenByBoth } from '../../support/family.ts';
 
-const { key, cert } = selfSigned('server.test', '10.0.0.2');
+const { key, cert } = selfSigned('server.test', hostAt(2));
 
 describe('over two stacks', () => {
   let client: Stack;
@@ -50,7 +51,7 @@ describe('over two stacks', () => {
 
     function get(options: https.RequestOptions): Promise<http.IncomingMessage> {
       return new Promise((resolve, reject) => {
-        const sent = https.get({ host: '10.0.0.2', agent, ...options }, resolve);
+        const sent = https.get({ host: hostAt(2), agent, ...options }, resolve);
         sent.on('socket', (socket: TLSSocket) => sockets.push(socket));
         sent.once('error', reject);
       });
@@ -59,12 +60,12 @@ describe('over two stacks', () => {
     it('brings a page', async () => {
       const response = await get({ path: '/a?b' });
       expect((response.socket as TLSSocket).authorized).toBe(true);
-      expect(response.socket.remoteAddress).toBe('10.0.0.2');
-      expect(await text(response)).toBe('/a?b for ::ffff:10.0.0.1');
+      expect(response.socket.remoteAddress).toBe(hostAt(2));
+      expect(await text(response)).toBe(`/a?b for ${seenByBoth(hostAt(1))}`);
     });
 
     it('verifies the name', async () => {
-      expect(await text(await get({ host: 'server.test', lookup }))).toBe('/ for ::ffff:10.0.0.1');
+      expect(await text(await get({ host: 'server.test', lookup }))).toBe(`/ for ${seenByBoth(hostAt(1))}`);
       await expect(get({ host: 'other.test', lookup })).rejects.toMatchObject({ code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     });
 
@@ -92,7 +93,7 @@ describe('over two stacks', () => {
 
     it('lets a refused connection, and options that tls does not take, be errors', async () => {
       await expect(get({ port: 444 })).rejects.toMatchObject({ code: 'ECONNREFUSED', port: 444 });
-      expect(() => https.get({ host: '10.0.0.2', agent, maxVersion: 'TLSv9' as never })).toThrow('TLSv9');
+      expect(() => https.get({ host: hostAt(2), agent, maxVersion: 'TLSv9' as never })).toThrow('TLSv9');
       expect(client.tcp.connectionCount).toBeLessThan(2);
     });
   });
@@ -111,8 +112,8 @@ describe('over two stacks', () => {
     it('carries streams in clear text', async () => {
       listen(http2.createServer((asked, response) => void response.end(`hello ${asked.url}`)));
       const net = createNet(client);
-      const createConnection = (): never => net.connect(443, '10.0.0.2') as never;
-      expect(await ask(http2.connect('http://10.0.0.2', { createConnection }))).toEqual([200, 'hello /b']);
+      const createConnection = (): never => net.connect(443, hostAt(2)) as never;
+      expect(await ask(http2.connect(`http://${inUrl(hostAt(2))}`, { createConnection }))).toEqual([200, 'hello /b']);
     });
 
     it('carries streams over TLS, many at once', async () => {
@@ -126,8 +127,8 @@ describe('over two stacks', () => {
       const session = http2.connect('https://server.test', { createConnection });
       const paths = Array.from({ length: 50 }, (_, i) => `/${i}`);
       const bodies = await Promise.all(paths.map((path) => text(session.request({ ':path': path }))));
-      expect(bodies).toEqual(paths.map((path) => `${path} for ::ffff:10.0.0.1`));
-      expect(await ask(session)).toEqual([200, '/b for ::ffff:10.0.0.1']);
+      expect(bodies).toEqual(paths.map((path) => `${path} for ${seenByBoth(hostAt(1))}`));
+      expect(await ask(session)).toEqual([200, `/b for ${seenByBoth(hostAt(1))}`]);
     });
 
     it('speaks HTTP/1.1 with whom it must', async () => {
@@ -137,7 +138,7 @@ describe('over two stacks', () => {
         }),
       );
       agent = httpsAgent(client, { ca: cert });
-      const sent = https.get({ host: '10.0.0.2', agent });
+      const sent = https.get({ host: hostAt(2), agent });
       const [response] = (await once(sent, 'response')) as [http.IncomingMessage];
       expect(await text(response)).toBe('HTTP/1.1');
     });

@@ -9,8 +9,9 @@ import type { Net, Server, TlsConnectOptions } from '../../../src/node/index.ts'
 import { selfSigned } from '../../support/certificate.ts';
 import { lookup, twoStacks } from '../../support/two-stacks.ts';
 import type { TwoStacks } from '../../support/two-stacks.ts';
+import { FAMILY_NAME, hostAt, seenByBoth } from '../../support/family.ts';
 
-const { key, cert } = selfSigned('server.test', '10.0.0.2');
+const { key, cert } = selfSigned('server.test', hostAt(2));
 const other = selfSigned('other.test');
 
 /** Node's tls at both ends, over two stacks. */
@@ -33,7 +34,7 @@ describe('tls over two stacks', () => {
   }
 
   function connect(options: TlsConnectOptions = {}, from: Stack | Net = client): tls.TLSSocket {
-    return tlsConnect(from, { host: '10.0.0.2', port: 443, ca: cert, ...options });
+    return tlsConnect(from, { host: hostAt(2), port: 443, ca: cert, ...options });
   }
 
   async function failure(socket: tls.TLSSocket): Promise<unknown> {
@@ -58,7 +59,7 @@ describe('tls over two stacks', () => {
   it('calls the listener when the connection is secure', async () => {
     listen({}, (socket) => socket.end());
     let called = 0;
-    const socket = tlsConnect(createNet(client), { host: '10.0.0.2', port: 443, ca: cert }, () => called++);
+    const socket = tlsConnect(createNet(client), { host: hostAt(2), port: 443, ca: cert }, () => called++);
     await once(socket.resume(), 'secureConnect');
     expect(called).toBe(1);
   });
@@ -71,11 +72,11 @@ describe('tls over two stacks', () => {
     await once(socket, 'secureConnect');
     const far = await seen;
     const { localPort } = socket;
-    expect(socket.address()).toEqual({ address: '10.0.0.1', family: 'IPv4', port: localPort });
-    expect(socket).toMatchObject({ localAddress: '10.0.0.1', localFamily: 'IPv4' });
-    expect(socket).toMatchObject({ remoteAddress: '10.0.0.2', remotePort: 443, remoteFamily: 'IPv4' });
-    expect(far).toMatchObject({ remoteAddress: '::ffff:10.0.0.1', remotePort: localPort, localPort: 443 });
-    expect(far.address()).toMatchObject({ address: '::ffff:10.0.0.2', family: 'IPv6' });
+    expect(socket.address()).toEqual({ address: hostAt(1), family: FAMILY_NAME, port: localPort });
+    expect(socket).toMatchObject({ localAddress: hostAt(1), localFamily: FAMILY_NAME });
+    expect(socket).toMatchObject({ remoteAddress: hostAt(2), remotePort: 443, remoteFamily: FAMILY_NAME });
+    expect(far).toMatchObject({ remoteAddress: seenByBoth(hostAt(1)), remotePort: localPort, localPort: 443 });
+    expect(far.address()).toMatchObject({ address: seenByBoth(hostAt(2)), family: 'IPv6' });
     const core = client.tcp.connections[0]!;
     expect(socket.setNoDelay(true).setKeepAlive(true, 5000)).toBe(socket);
     expect([core.get('noDelay'), core.get('keepAlive'), core.get('keepAliveIdle')]).toEqual([true, true, 5000]);
@@ -175,14 +176,14 @@ describe('tls over two stacks', () => {
 
   it('ends with a peer that goes away in the handshake', async () => {
     const failed = once(listen(), 'tlsClientError');
-    createNet(client).connect(443, '10.0.0.2').resume().end();
+    createNet(client).connect(443, hostAt(2)).resume().end();
     expect((await failed)[0]).toMatchObject({ code: 'ECONNRESET' });
   });
 
   it('lets a refused connection be an error', async () => {
     listen();
     const error = await failure(connect({ port: 444 }));
-    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: '10.0.0.2', port: 444 });
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', syscall: 'connect', address: hostAt(2), port: 444 });
   });
 
   it('lets a server that speaks no TLS be an error', async () => {
@@ -207,7 +208,7 @@ describe('tls over two stacks', () => {
   it('tells the server of what is no TLS', async () => {
     const secure = listen();
     const failed = once(secure, 'tlsClientError');
-    const plain = createNet(client).connect(443, '10.0.0.2');
+    const plain = createNet(client).connect(443, hostAt(2));
     plain.on('error', () => {});
     plain.end('GET / HTTP/1.1\r\n\r\n');
     expect((await failed)[0]).toMatchObject({ code: 'ERR_SSL_HTTP_REQUEST' });
@@ -229,7 +230,7 @@ describe('tls over two stacks', () => {
 
   it('is told when nothing comes, and is destroyed before it is connected', async () => {
     listen();
-    const socket = connect({ host: '10.0.0.77', timeout: 20 });
+    const socket = connect({ host: hostAt(77), timeout: 20 });
     await once(socket, 'timeout');
     socket.destroy();
     await once(socket, 'close');
