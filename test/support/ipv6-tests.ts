@@ -11,10 +11,9 @@ const IMPORT = /\b(?:from|import) '(\.{1,2}\/[^']+)'/g;
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/rfc/rfc1191.test.ts': 'path MTU discovery of IPv4: IPv6 has rfc8201.test.ts',
   'test/rfc/rfc8201.test.ts': 'of IPv6 by itself',
-  'test/rfc/rfc5927.test.ts': 'the types and codes of ICMP: IPv6 has them in rfc4443.test.ts and rfc8201.test.ts',
-  'test/rfc/rfc9293-icmp.test.ts': 'the types and codes of ICMP: IPv6 has them in rfc4443.test.ts',
-  'test/sim/goodput.test.ts':
-    'takes long, and TCP sees no difference: path.test.ts runs the same paths for a shorter time',
+  'test/rfc/rfc5927.test.ts': 'written in the types and codes of ICMP, which are not those of ICMPv6',
+  'test/rfc/rfc9293-icmp.test.ts': 'written in the types and codes of ICMP, which are not those of ICMPv6',
+  'test/sim/goodput.test.ts': 'takes long; path.test.ts measures a path over IPv6',
   'test/sim/grid.test.ts': 'compares with a record of figures',
 };
 
