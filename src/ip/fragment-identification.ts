@@ -11,13 +11,14 @@ const COUNTERS = 2048;
  * none comes again before all have been used ([S-043] RFC 6864 §4.3), and whoever sees those of his own knows none of others.
  */
 export class FragmentIdentifications {
-  readonly #hash: KeyedHash;
-  readonly #counters: Uint32Array = new Uint32Array(COUNTERS);
+  readonly #random: Random;
+  /** Made with the first that is asked for: most stacks send nothing in fragments. */
+  #hash: KeyedHash | undefined;
+  #counters: Uint32Array = new Uint32Array(0);
   readonly #words: Int32Array = new Int32Array(TUPLE_WORDS);
 
   constructor(random: Random) {
-    this.#hash = new KeyedHash(random);
-    for (let i = 0; i < COUNTERS; i++) this.#counters[i] = random.uint32();
+    this.#random = random;
   }
 
   /** The next for a datagram of IPv4 (16 bits) or IPv6 (32 bits). */
@@ -25,9 +26,15 @@ export class FragmentIdentifications {
     const { family } = source;
     // RFC 8200 §4.5: of IPv6 the protocol is no part of what fragments are known by.
     loadTuple(this.#words, source, destination, family === 4 ? protocol : 0);
-    const first = this.#hash.hash(this.#words, TUPLE_WORDS);
-    const slot = this.#hash.high & (COUNTERS - 1);
+    const hash = (this.#hash ??= this.#begin());
+    const first = hash.hash(this.#words, TUPLE_WORDS);
+    const slot = hash.high & (COUNTERS - 1);
     const count = this.#counters[slot]!++;
     return family === 4 ? (first + count) & 0xffff : (first + count) >>> 0;
+  }
+
+  #begin(): KeyedHash {
+    this.#counters = Uint32Array.from({ length: COUNTERS }, () => this.#random.uint32());
+    return new KeyedHash(this.#random);
   }
 }

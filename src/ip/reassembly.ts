@@ -64,16 +64,15 @@ export class Reassembler {
   readonly #datagrams = new Set<PartialDatagram>();
   readonly #sources = new Map<string, FragmentSource>();
   readonly #timer: WheelTimer;
-  readonly #key0: number;
-  readonly #key1: number;
+  /** Of the hash; drawn with the first fragment of all that wait. */
+  #key0: number = 0;
+  #key1: number = 0;
   /** The one description of what is handed on, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
 
   constructor(parts: ReassemblerParts) {
     this.#parts = parts;
     this.#mostBytes = Math.min(MOST_BYTES, parts.budget.limit * SHARE);
-    this.#key0 = parts.random.uint32();
-    this.#key1 = parts.random.uint32();
     this.#timer = parts.timers.timer((now) => this.#expire(now));
   }
 
@@ -253,6 +252,11 @@ export class Reassembler {
   }
 
   #hash({ source, destination, version, protocol }: Datagram, { identification }: Fragment, zone: number): number {
+    // Nothing is in its place by the old ones.
+    if (this.#datagrams.size === 0) {
+      this.#key0 = this.#parts.random.uint32();
+      this.#key1 = this.#parts.random.uint32();
+    }
     const key = this.#key1;
     const from = mix4(this.#key0, key, source.a, source.b, source.c, source.d);
     const both = mix4(from, key, destination.a, destination.b, destination.c, destination.d);
