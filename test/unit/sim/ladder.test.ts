@@ -140,7 +140,8 @@ describe('Ladder', () => {
     const ladder = new Ladder();
     const ends = cable({ medium: 'ethernet' }).map((link, i) => {
       const stack = new Stack({ clock, random: seededRandom(i) });
-      stack.attach(ladder.watch(stack, link, ['alice', 'bob'][i]!), { addresses: [`10.0.0.${i + 1}/24`] });
+      const watched = ladder.watch(stack, link, ['alice', 'bob'][i]!);
+      stack.attach(watched, { addresses: [`10.0.0.${i + 1}/24`], autoconfiguration: false });
       return stack;
     });
     ends[1]!.tcp.listen({ port: 80 }, () => {});
