@@ -10,6 +10,15 @@ const LINK_HEADERS: ReadonlyMap<number, number> = new Map([
 
 /** The IP packets of a little-endian classic pcap file, as tcpdump writes it on this machine. */
 export function readPcap(content: Uint8Array): Uint8Array[] {
+  return readRecords(content, false);
+}
+
+/** The Ethernet frames of such a file, headers included. */
+export function readFrames(content: Uint8Array): Uint8Array[] {
+  return readRecords(content, true);
+}
+
+function readRecords(content: Uint8Array, whole: boolean): Uint8Array[] {
   // Out of a Buffer, whose views would be Buffers too.
   const file = new Uint8Array(content);
   const view = new DataView(file.buffer);
@@ -22,7 +31,7 @@ export function readPcap(content: Uint8Array): Uint8Array[] {
     const length = view.getUint32(at + 8, true);
     at += RECORD_HEADER;
     if (at + length > file.byteLength) throw new Error('the capture is cut off');
-    packets.push(file.subarray(at + linkHeader, at + length));
+    packets.push(file.slice(at + (whole ? 0 : linkHeader), at + length));
     at += length;
   }
   return packets;
