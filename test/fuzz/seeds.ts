@@ -3,7 +3,6 @@ import { Address } from '../../src/wire/address.ts';
 import { formatArp } from '../../src/wire/arp.ts';
 import { EtherType, parseEthernet } from '../../src/wire/ethernet.ts';
 import { formatIgmp } from '../../src/wire/igmp.ts';
-import { formatMld } from '../../src/wire/mld.ts';
 import { isIpv6Packet, parseAnyPacket } from '../../src/wire/packet.ts';
 import { BROADCAST_MAC } from '../../src/wire/mac.ts';
 import { arpMessage, frameFor } from '../support/ethernet-world.ts';
@@ -34,19 +33,23 @@ const queries = [
   ipv6Message({ type: 143, responseCode: 0, records: [{ type: 4, group: group6, sources: [group6] }] }),
 ];
 
+const TAG = { tpid: EtherType.SERVICE_VLAN, priority: 0, dropEligible: false, id: 0 };
+
 /** Frames: captured ones, the others in a frame, with VLAN tags too. */
 export const FRAMES: readonly Uint8Array[] = [
   ...captures().flatMap((name) => readFrames(readFileSync(new URL(name, folder)))),
   ...[1, 2].map((operation) =>
     frameFor({ type: EtherType.ARP, destination: BROADCAST_MAC, payload: formatArp(arpMessage({ operation })) }),
   ),
-  ...queries.map((payload) =>
+  ...queries.map((payload, i) =>
     frameFor({
       type: payload[0]! >>> 4 === 6 ? EtherType.IPV6 : EtherType.IPV4,
-      tags: [{ tpid: EtherType.VLAN, priority: 0, dropEligible: false, id: 0 }],
+      tags: [0x8100, 0x88a8].slice(i % 2).map((tpid) => ({ tpid, priority: 0, dropEligible: false, id: 0 })),
       payload,
     }),
   ),
+  // One tag more than there may be.
+  frameFor({ type: EtherType.VLAN, tags: [TAG, TAG], payload: hex('0000 0800 4500') }),
 ].filter((bytes) => bytes.length <= LONGEST);
 
 /** The same without Ethernet. */

@@ -20,9 +20,18 @@ import type { Receiver, Way } from './way.ts';
 
 /** Whoever the captured packets are for, and where the others go. */
 const ADDRESSES = [
-  ...['10.9.1.2/24', '10.9.2.2/24', '10.0.0.1/24', '10.0.0.2/24'],
-  ...['fd01::2/64', 'fd02::2/64', 'fd00::2/64', 'fe80::2/64'],
+  '10.9.1.2/24',
+  '10.9.2.2/24',
+  '10.0.0.1/24',
+  '10.0.0.2/24',
+  'fd01::2/64',
+  'fd02::2/64',
+  'fd00::2/64',
+  'fe80::2/64',
 ];
+/** With those that routers and redirects have it learn. */
+const MOST_ADDRESSES = ADDRESSES.length + 20;
+const MOST_ROUTES = 600;
 const MINUTE = 60_000_000;
 /** Time that passes behind a packet, by its length: mostly none. */
 const PAUSES = [0, 0, 0, 0, 0, 1000, 20_000, 300_000];
@@ -102,11 +111,14 @@ class StackReceiver implements Receiver {
 
   /** Bounds hold; what was sent is remembered. */
   #look(): void {
-    const { budget, tcp, counters } = this.#stack;
+    const { budget, tcp, routes } = this.#stack;
     if (budget.used > MEMORY + 65_536 + 8192 * tcp.connectionCount) throw new Error(`${budget.used} bytes are held`);
     const { ethernet } = this.#iface.network;
     if ((ethernet?.neighbours.size ?? 0) > 1024) throw new Error(`${ethernet?.neighbours.size} neighbours`);
     if ((ethernet?.neighbours.waitingBytes ?? 0) > MEMORY * 4) throw new Error('too much waits for neighbours');
+    const { addresses } = this.#iface;
+    if (addresses.length > MOST_ADDRESSES) throw new Error(`${addresses.length} addresses`);
+    if (this.#packets % 50 === 0 && routes.list().length > MOST_ROUTES) throw new Error('too many routes were learnt');
     const sent = this.#link.take();
     this.#sent += sent.length;
     const seconds = this.#clock.now() / 1e6;
@@ -119,7 +131,6 @@ class StackReceiver implements Receiver {
       this.answers.push(header === 0 ? answer : framed(bytes, header, answer));
       if (this.answers.length > REMEMBERED) this.answers.shift();
     }
-    if (counters.get('tcp-no-socket') < 0) throw new Error('counters count down');
   }
 
   async end(): Promise<Record<string, number>> {
