@@ -64,7 +64,8 @@ capture() {
   name=$1 filter=$2
   shift 2
   case " $WANTED " in *" $name "*) ;; *) return 0 ;; esac
-  in_a tcpdump -Z root -q -i eth0 -s 0 -U -w "$name.pcap" "$filter" 2>"$WORK/$name.tcpdump" &
+  # Without a function: $! is then the program itself.
+  ip netns exec "$A" tcpdump -Z root -q -i eth0 -s 0 -U -w "$name.pcap" "$filter" 2>"$WORK/$name.tcpdump" &
   sniffer=$!
   while ! grep -qs 'listening on' "$WORK/$name.tcpdump"; do sleep 0.1; done
   "$@" >"$WORK/$name.log" 2>&1 || true
