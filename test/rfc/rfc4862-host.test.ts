@@ -111,6 +111,19 @@ describe('the link-local address', () => {
 });
 
 describe('addresses of prefixes', () => {
+  it('[S-049] RFC 4291 §2.7: of a prefix of groups none is made, nor a route; it is counted', () => {
+    start();
+    host.pass(5);
+    const [addresses, routes] = [host.addresses, host.stack.routes.list().length];
+    host.advertise([prefix('ff04::/64')]);
+    host.pass(5);
+    expect(host.addresses).toEqual(addresses);
+    // The default router's alone.
+    expect(host.stack.routes.list().length).toBeLessThanOrEqual(routes + 1);
+    expect(host.stack.routes.list().some((route) => route.prefix.toString().startsWith('ff04'))).toBe(false);
+    expect(host.stack.statistics().drops['ndp-prefix-multicast']).toBe(1);
+  });
+
   it('[S-049] RFC 4862 §5.5.3, §5.5.4: made, used, deprecated, gone', () => {
     start();
     host.pass(5);

@@ -1,5 +1,5 @@
 import type { Address, AddressWords } from '../../wire/address.ts';
-import { isLinkLocal } from '../../wire/address.ts';
+import { isLinkLocal, isMulticast } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
 import type { PrefixInformation, RouteInformation, RouterPreference } from '../../wire/ndp-options.ts';
 import { LearntTable, lifetimeEnd } from './lifetimes.ts';
@@ -22,7 +22,11 @@ export interface AdvertisedRoute {
 }
 
 /** Why something a router advertised was left out. */
-export type AdvertisedDrop = 'ndp-router-table-full' | 'ndp-prefix-table-full' | 'ndp-route-table-full';
+export type AdvertisedDrop =
+  | 'ndp-router-table-full'
+  | 'ndp-prefix-table-full'
+  | 'ndp-prefix-multicast'
+  | 'ndp-route-table-full';
 
 type Target = Omit<AdvertisedRoute, 'until'>;
 
@@ -49,6 +53,8 @@ export class AdvertisedRoutes {
   /** A prefix: on the link where the L flag says so; without it nothing is said (RFC 4861 §6.3.4). */
   prefix(option: PrefixInformation, now: number): AdvertisedDrop | undefined {
     const { prefix, prefixLength, onLink, validLifetime } = option;
+    // RFC 4291 §2.7: nobody's address is a group's. Linux ignores such a prefix too.
+    if (isMulticast(prefix)) return 'ndp-prefix-multicast';
     if (!onLink || isLinkLocal(prefix)) return undefined;
     const target: Target = { prefix: new Cidr(prefix, prefixLength), via: undefined, preference: 'medium' };
     const until = lifetimeEnd(validLifetime, now);
