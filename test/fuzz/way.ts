@@ -53,7 +53,9 @@ export async function fuzz(way: Way, packets: number, seed: number, milliseconds
   const run: FuzzRun = { name: way.name, packets: 0, seconds: 0, memory: 0, tally: new Map() };
   const [began, before] = [performance.now(), memoryInUse()];
   const count = (reason: string, n: number): void => void run.tally.set(reason, (run.tally.get(reason) ?? 0) + n);
-  for (let life = 0; run.packets < packets && performance.now() - began < milliseconds; life++) {
+  for (let life = 0; run.packets < packets; life++) {
+    // One at least, however little time there is.
+    if (life > 0 && performance.now() - began >= milliseconds) break;
     const draw = new Draw(seededRandom(seed * 1_000_000 + life));
     const given: Uint8Array[] = [];
     try {
