@@ -43,7 +43,6 @@ export class SocketPump<Stream> implements ConnectionHandler {
   readonly #stream: Stream;
   readonly #owner: PumpOwner<Stream>;
   #flowing: boolean = false;
-  #draining: boolean = false;
   /** `#begin` will be called; until then nothing is told. */
   #waiting: boolean = false;
   #peerEnded: boolean = false;
@@ -76,7 +75,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
    */
   start(): void {
     this.#setFlowing(true);
-    if (!this.#draining && (this.connection.readableLength > 0 || this.#endWaits)) this.#beginSoon();
+    if (this.connection.readableLength > 0 || this.#endWaits) this.#beginSoon();
   }
 
   /**
@@ -145,7 +144,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   }
 
   onReadable(): void {
-    if (this.#flowing && !this.#waiting) this.#drain();
+    if (this.#flowing && !this.#waiting) this.#readOn();
   }
 
   onWritable(): void {
@@ -202,8 +201,8 @@ export class SocketPump<Stream> implements ConnectionHandler {
   }
 
   /**
-   * In a macrotask of its own, so that what the program does with the news of a connection in ticks and promises comes
-   * before the news that follow, as it does between two callbacks of the kernel's sockets.
+   * In a macrotask of its own, so that what the program does with news (of a connection, of bytes) in ticks and promises
+   * comes before the news that follow, as it does between two callbacks of the kernel's sockets.
    */
   #beginSoon(): void {
     if (this.#waiting) return;
@@ -214,37 +213,25 @@ export class SocketPump<Stream> implements ConnectionHandler {
   readonly #begin = (): void => {
     this.#waiting = false;
     if (this.#released) return;
+    // What comes behind the bytes waits for its own turn.
+    if (this.#flowing && this.#readOn()) return;
     if (this.#errorWaits !== undefined) return this.onError(this.#errorWaits);
-    if (this.#flowing) this.#drain();
     if (this.#endWaits) this.onEnd();
     if (this.#closeWaits) this.onClose();
   };
 
-  #drain(): void {
-    // A listener that reads on from inside 'data' only sets #flowing: the loop below goes on.
-    if (this.#draining) return;
-    this.#draining = true;
-    let completed = false;
-    try {
-      this.#context.runInAsyncScope(() => this.#readOn());
-      completed = true;
-    } finally {
-      this.#draining = false;
-      // A 'data' listener threw. Its bytes are spent; the connection does not announce those behind them again.
-      if (!completed && this.#flowing && this.connection.readableLength > 0) setImmediate(() => this.onReadable());
-    }
-  }
-
-  #readOn(): void {
-    const { connection } = this;
-    while (this.#flowing) {
-      const bytes = connection.read(this.#owner.room(this.#stream));
-      if (bytes === undefined) return;
-      this.bytesRead += bytes.byteLength;
-      this.#owner.active(this.#stream);
-      if (!this.#owner.push(this.#stream, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)))
-        this.#setFlowing(false);
-    }
+  /** One 'data', and nothing further in this macrotask; false when there are no bytes. */
+  #readOn(): boolean {
+    const bytes = this.connection.read(this.#owner.room(this.#stream));
+    if (bytes === undefined) return false;
+    this.#beginSoon();
+    this.bytesRead += bytes.byteLength;
+    this.#owner.active(this.#stream);
+    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#context.runInAsyncScope(() => {
+      if (!this.#owner.push(this.#stream, chunk)) this.#setFlowing(false);
+    });
+    return true;
   }
 }
 
