@@ -224,15 +224,13 @@ export class NetworkInterface {
     this.#host.tentativeChanged(this);
   }
 
-  /**
-   * Adds an address that was found to be right, with what is known of it.
-   *
-   * @throws ERR_INVALID_ARG_VALUE as `addAddress`
-   */
-  assign(cidr: Cidr, traits: AddressTraits): void {
+  /** Adds an address that routers have advertised, with what is known of it; false when the interface can't have it (now). */
+  assign(cidr: Cidr, traits: AddressTraits): boolean {
+    if (this.#flawOf(cidr) !== undefined) return false;
     setTraits(cidr, traits);
-    this.#addresses = [...this.#addresses, this.#checked(cidr)];
+    this.#addresses = [...this.#addresses, cidr];
     this.#host.changed();
+    return true;
   }
 
   /** Something else is known of an address of the interface. */
@@ -305,35 +303,38 @@ export class NetworkInterface {
   /** An address that the interface may be given. */
   #checked(text: string | Cidr): Cidr {
     const cidr = typeof text === 'string' ? Cidr.parse(text) : text;
+    const flaw = this.#flawOf(cidr);
+    if (flaw !== undefined) throw usageError('ERR_INVALID_ARG_VALUE', flaw);
+    return cidr;
+  }
+
+  /** Why the interface can't have this address. */
+  #flawOf(cidr: Cidr): string | undefined {
     const { address } = cidr;
     if (isMulticast(address) || isUnspecified(address) || isLimitedBroadcast(address) || isIpv4Mapped(address)) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `${address} cannot be the address of an interface: it is not unicast`);
+      return `${address} cannot be the address of an interface: it is not unicast`;
     }
     // RFC 1122 §3.2.1.3 (g): 127.0.0.0/8 never appears outside a host.
     if (isLoopback(address) && !this.loopback) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `${address} is a loopback address, which the interface lo has already`);
+      return `${address} is a loopback address, which the interface lo has already`;
     }
     if (address.zone !== undefined) {
-      const message = `${cidr}: leave the zone out, it is the interface that the address is given to`;
-      throw usageError('ERR_INVALID_ARG_VALUE', message);
+      return `${cidr}: leave the zone out, it is the interface that the address is given to`;
     }
     if (!this.carries(address.family)) {
-      const message = `${cidr}: IPv6 needs an MTU of ${IPV6_MINIMUM_MTU} at least, ${this.name} has ${this.#mtu}`;
-      throw usageError('ERR_INVALID_ARG_VALUE', message);
+      return `${cidr}: IPv6 needs an MTU of ${IPV6_MINIMUM_MTU} at least, ${this.name} has ${this.#mtu}`;
     }
     // RFC 1122 §3.2.1.3: a host number is never all zeros. A network of two (RFC 3021) or one address has no such.
     if (address.family === 4 && cidr.prefixLength < 31 && cidr.network.equals(address)) {
-      const message = `${cidr} is the network's own address: choose another host number`;
-      throw usageError('ERR_INVALID_ARG_VALUE', message);
+      return `${cidr} is the network's own address: choose another host number`;
     }
     if (cidr.broadcast?.equals(address) === true) {
-      const message = `${cidr} is the broadcast address of its network: choose another host number`;
-      throw usageError('ERR_INVALID_ARG_VALUE', message);
+      return `${cidr} is the broadcast address of its network: choose another host number`;
     }
     if (this.has(address) || this.#tentative.some((other) => other.address.equals(address))) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `${this.name} has the address ${address} already`);
+      return `${this.name} has the address ${address} already`;
     }
-    return cidr;
+    return undefined;
   }
 }
 

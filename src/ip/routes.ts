@@ -174,7 +174,7 @@ export class RoutingTable {
     if (this.#loopback !== undefined && this.#context.local.isLocal(words)) return this.#loopback;
     if (isInterfaceLocal(words)) return this.#loopback;
     const redirect = this.#redirects.find(words);
-    if (redirect !== undefined) return redirect;
+    if (redirect !== undefined && (only === undefined || redirect.interface === only)) return redirect;
     let fallback: Route | undefined;
     for (const route of this.#routes) {
       if (only !== undefined && route.interface !== only) continue;

@@ -28,3 +28,9 @@ export function isReserved(words: AddressWords): boolean {
 function isClassABC({ d }: AddressWords): boolean {
   return d >>> 29 !== 7;
 }
+
+/** A network in which no host can be: of groups, of the host itself, of addresses that stand for IPv4's (RFC 4291 §2.5, §2.7). */
+export function isNobodysNetwork({ prefix, prefixLength }: { prefix: AddressWords; prefixLength: number }): boolean {
+  if (prefixLength === 0) return false;
+  return isMulticast(prefix) || isLoopback(prefix) || isUnspecified(prefix) || isIpv4Mapped(prefix);
+}

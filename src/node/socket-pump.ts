@@ -9,6 +9,8 @@ import { IS_22_OR_NEWER } from './node-features.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
+  /** Calls the function in a macrotask of its own, before virtual time moves on. */
+  later(stream: Stream, fn: () => void): void;
   /** Takes bytes; false: no more for now. */
   push(stream: Stream, chunk: Buffer): boolean;
   /** Bytes that one `push` may have; undefined: any number. */
@@ -207,7 +209,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #beginSoon(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#context.runInAsyncScope(() => setImmediate(this.#begin));
+    this.#context.runInAsyncScope(() => this.#owner.later(this.#stream, this.#begin));
   }
 
   readonly #begin = (): void => {

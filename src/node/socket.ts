@@ -35,6 +35,8 @@ const dialled = diagnostics.channel('net.client.socket');
 /** One listener for all sockets. */
 let onStreamEnd: (this: Socket) => void;
 
+const NOTHING = (): void => {};
+
 /**
  * A TCP socket in the shape of Node's `net.Socket`: a `Duplex` over a connection of the stack. There is no `_handle`:
  * what would go down a native path (http, tls) takes the one for streams.
@@ -464,6 +466,11 @@ export class Socket extends Duplex {
   }
 
   static readonly #PUMPED: PumpOwner<Socket> = {
+    later: (socket, fn) => {
+      // A virtual clock counts only what passes through it.
+      socket.#host.stack.clock.defer(NOTHING);
+      setImmediate(fn);
+    },
     push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
     room: (socket) => socket.#userBuffer?.size,
     active: (socket) => socket.#idle?.touch(),

@@ -258,7 +258,10 @@ export class Interface {
     const was = this.network.up;
     this.network.update({ up, mtu, offload, address });
     this.#noteAsking();
-    if (up !== was) this.#host.linkChanged(this);
+    if (up === was) return;
+    // A link that went down took all: none of it is waited for.
+    this.#waiting = false;
+    this.#host.linkChanged(this);
   }
 
   #end(error: Error | undefined): void {

@@ -111,17 +111,22 @@ describe('the link-local address', () => {
 });
 
 describe('addresses of prefixes', () => {
-  it('[S-049] RFC 4291 §2.7: of a prefix of groups none is made, nor a route; it is counted', () => {
+  it.each([
+    ['groups', 'ff04::/64'],
+    ['groups of one link', 'ff02::/64'],
+    ['the host itself', '::/64'],
+    ['mapped addresses', '::ffff:0:0/96'],
+  ])('[S-049] RFC 4291 §2.5, §2.7: of a prefix of %s none is made, nor a route; it is counted', (_name, text) => {
     start();
     host.pass(5);
     const [addresses, routes] = [host.addresses, host.stack.routes.list().length];
-    host.advertise([prefix('ff04::/64')]);
+    host.advertise([prefix(text)]);
     host.pass(5);
     expect(host.addresses).toEqual(addresses);
     // The default router's alone.
     expect(host.stack.routes.list().length).toBeLessThanOrEqual(routes + 1);
-    expect(host.stack.routes.list().some((route) => route.prefix.toString().startsWith('ff04'))).toBe(false);
-    expect(host.stack.statistics().drops['ndp-prefix-multicast']).toBe(1);
+    expect(host.stack.routes.list().some((route) => route.prefix.toString() === text)).toBe(false);
+    expect(host.stack.statistics().drops['ndp-prefix-martian']).toBe(1);
   });
 
   it('[S-049] RFC 4862 §5.5.3, §5.5.4: made, used, deprecated, gone', () => {

@@ -1,7 +1,8 @@
 import type { Address, AddressWords } from '../../wire/address.ts';
-import { isLinkLocal, isMulticast } from '../../wire/address.ts';
+import { isLinkLocal } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
 import type { PrefixInformation, RouteInformation, RouterPreference } from '../../wire/ndp-options.ts';
+import { isNobodysNetwork } from '../special-addresses.ts';
 import { LearntTable, lifetimeEnd } from './lifetimes.ts';
 
 /** Default routers that are remembered. RFC 4861 §6.3.4: two at least. */
@@ -25,7 +26,7 @@ export interface AdvertisedRoute {
 export type AdvertisedDrop =
   | 'ndp-router-table-full'
   | 'ndp-prefix-table-full'
-  | 'ndp-prefix-multicast'
+  | 'ndp-prefix-martian'
   | 'ndp-route-table-full';
 
 type Target = Omit<AdvertisedRoute, 'until'>;
@@ -53,8 +54,7 @@ export class AdvertisedRoutes {
   /** A prefix: on the link where the L flag says so; without it nothing is said (RFC 4861 §6.3.4). */
   prefix(option: PrefixInformation, now: number): AdvertisedDrop | undefined {
     const { prefix, prefixLength, onLink, validLifetime } = option;
-    // RFC 4291 §2.7: nobody's address is a group's. Linux ignores such a prefix too.
-    if (isMulticast(prefix)) return 'ndp-prefix-multicast';
+    if (isNobodysNetwork(option)) return 'ndp-prefix-martian';
     if (!onLink || isLinkLocal(prefix)) return undefined;
     const target: Target = { prefix: new Cidr(prefix, prefixLength), via: undefined, preference: 'medium' };
     const until = lifetimeEnd(validLifetime, now);
@@ -64,6 +64,7 @@ export class AdvertisedRoutes {
   /** A network behind the router. */
   route(option: RouteInformation, via: Address, now: number): AdvertisedDrop | undefined {
     const { prefix, prefixLength, preference, lifetime } = option;
+    if (isNobodysNetwork(option)) return 'ndp-prefix-martian';
     const until = lifetimeEnd(lifetime, now);
     const target: Target = { prefix: new Cidr(prefix, prefixLength), via, preference };
     // [S-049] RFC 4191 §3.1: a route to everywhere says more of the default router than the header.

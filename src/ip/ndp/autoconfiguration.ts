@@ -1,8 +1,9 @@
 import type { Random } from '../../time/clock.ts';
 import type { Address, AddressWords } from '../../wire/address.ts';
-import { isLinkLocal, isMulticast, sameAddress } from '../../wire/address.ts';
+import { isLinkLocal, sameAddress } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
 import type { PrefixInformation, SixBytes } from '../../wire/ndp-options.ts';
+import { isNobodysNetwork } from '../special-addresses.ts';
 import { AddressLifetimes } from './address-lifetimes.ts';
 import { DuplicateDetection } from './duplicate-detection.ts';
 import type { StableIdentifiers } from './interface-identifier.ts';
@@ -99,8 +100,8 @@ export class Autoconfiguration {
   /** A router advertises a prefix: RFC 4862 §5.5.3. */
   prefix(option: PrefixInformation, now: number): PrefixDrop | undefined {
     const { autonomous, prefixLength, validLifetime, preferredLifetime } = option;
-    // (a), (b); a prefix of groups is refused, and counted, where routes are learnt.
-    if (!autonomous || isLinkLocal(option.prefix) || isMulticast(option.prefix)) return undefined;
+    // (a), (b); a network that is nobody's is refused, and counted, where routes are learnt.
+    if (!autonomous || isLinkLocal(option.prefix) || isNobodysNetwork(option)) return undefined;
     // (c)
     if (preferredLifetime > validLifetime) return 'ndp-prefix-lifetimes';
     // (d): with the identifiers that Ethernet has.
