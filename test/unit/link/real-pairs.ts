@@ -42,6 +42,8 @@ export function duplexes(objectMode: boolean): [Duplex, Duplex] {
   const make = (): Duplex =>
     new Duplex({
       objectMode,
+      // Node 22 has another default than Node 20.
+      ...(objectMode ? {} : { highWaterMark: 16_384 }),
       read() {
         const done = waits.get(this);
         waits.delete(this);
