@@ -42,8 +42,8 @@ describe.each(MODULES)('$name: promises between the events of a socket', ({ make
       net.createServer((far) => {
         far.on('data', async (bytes) => {
           entries.push('data');
-          await null;
-          await null;
+          await Promise.resolve();
+          await Promise.resolve();
           entries.push('reply');
           far.write(bytes);
         });

@@ -14,7 +14,11 @@ describe('openPacketSocket refuses', () => {
     [{ interface: '' }, 'ERR_INVALID_ARG_VALUE', /options\.interface/],
     [{ interface: 'veth0', address: 'card' }, 'ERR_INVALID_ARG_VALUE', /'card' is not a hardware address/],
     [{ interface: 'veth0', address: null }, 'ERR_INVALID_ARG_TYPE', /options\.address/],
-    [{ interface: 'veth0', address: 'ff:ff:ff:ff:ff:ff' }, 'ERR_INVALID_ARG_VALUE', /must be the address of one card, not ff:/],
+    [
+      { interface: 'veth0', address: 'ff:ff:ff:ff:ff:ff' },
+      'ERR_INVALID_ARG_VALUE',
+      /must be the address of one card, not ff:/,
+    ],
     [
       { interface: 'veth0', promiscuous: 1 },
       'ERR_INVALID_ARG_TYPE',
