@@ -40,13 +40,14 @@ describe.each(MODULES)('$name: promises between the events of a socket', ({ make
     const entries: string[] = [];
     server = await listening(
       net.createServer((far) => {
-        far.on('data', async (bytes) => {
+        const answer = async (bytes: Buffer): Promise<void> => {
           entries.push('data');
           await Promise.resolve();
           await Promise.resolve();
           entries.push('reply');
           far.write(bytes);
-        });
+        };
+        far.on('data', (bytes) => void answer(bytes));
         far.on('end', () => entries.push('end'));
         far.on('error', (error) => entries.push(error.message));
       }),
