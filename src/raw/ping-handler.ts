@@ -49,10 +49,7 @@ export interface PingHandler {
   onError?(error: PingError, socket: PingSocket): void;
   /** After a `send` that found no room: there is room again. */
   onWritable?(socket: PingSocket): void;
-  /**
-   * The stack, not the owner, has closed the socket: ECONNABORTED where it was destroyed, EADDRNOTAVAIL where the address
-   * that it asked from was taken away. The last callback.
-   */
+  /** The stack, not the owner, has closed the socket: ECONNABORTED where it was destroyed. The last callback. */
   onClose?(socket: PingSocket, error?: SystemError): void;
 }
 

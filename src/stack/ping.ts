@@ -169,10 +169,7 @@ class PingRun {
         this.#blocked = false;
         this.#step(this.#host.clock.now());
       },
-      onClose: (_socket, error) => {
-        const why = error?.syscall === 'ping' ? error : this.#error('ECONNABORTED', 'the stack is closed');
-        this.#end(() => this.#reject(why));
-      },
+      onClose: () => this.#end(() => this.#reject(this.#error('ECONNABORTED', 'the stack is closed'))),
     });
     if (signal !== undefined) {
       const abort = (): void => this.#end(() => this.#reject(signal.reason));

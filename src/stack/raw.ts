@@ -20,7 +20,7 @@ import { Raw } from '../raw/raw.ts';
 import { RawSocket } from '../raw/socket.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { Address, needsZone } from '../wire/address.ts';
-import { concerns, lossError } from './loss.ts';
+import { concerns } from './loss.ts';
 import type { Loss } from './loss.ts';
 import { SocketTurn } from './socket-turn.ts';
 import type { Turn } from './turn.ts';
@@ -183,17 +183,9 @@ export class StackRaw {
 
   /** @internal Something of the stack's goes away: whoever depends on it is told. */
   lose(lost: Loss): void {
-    for (const socket of this.sockets) {
-      const device = socket instanceof RawSocket ? socket.deviceIndex : undefined;
-      if (!concerns(lost, socket.localAddress, device)) continue;
-      if (socket instanceof RawSocket) {
-        socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
-        continue;
-      }
-      // No answer comes to an address that has gone.
-      socket.close();
-      const error = lossError(lost, 'ping', { address: socket.remoteAddress.toString() });
-      this.#host.clock.defer(() => socket.tellClosed(error));
+    for (const socket of this.#turns.keys()) {
+      if (!(socket instanceof RawSocket) || !concerns(lost, socket.localAddress, socket.deviceIndex)) continue;
+      socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
     }
   }
 

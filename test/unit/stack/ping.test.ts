@@ -419,15 +419,3 @@ describe('stack.raw.openPing', () => {
     expect(codeOf(() => pinging.socket.send([]))).toBe('EBADF');
   });
 });
-
-it.each([
-  ['removeAddress', (stack: Stack) => stack.interfaces[1]!.removeAddress('10.0.0.2')],
-  ['detach', (stack: Stack) => void stack.interfaces[1]!.detach()],
-])('ends when the address that it asks from is taken away: %s', async (_name, takeAway) => {
-  const asked = alone.stack.ping('10.0.0.9', { timeout: 100_000 });
-  asked.catch(() => {});
-  await alone.clock.run({ for: 10 });
-  takeAway(alone.stack);
-  const { error } = await outcome(alone, asked, 10);
-  expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', syscall: 'ping' });
-});
