@@ -7,6 +7,10 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import { Address } from '../wire/address.ts';
 import { onRealNetwork } from './register/real-network.ts';
 
+/** Bytes that wait for the system at most. */
+const MOST_AT_ONCE = 262_144;
+/** Milliseconds. */
+const LINGER = 60_000;
 const NOWHERE = Address.parse('0.0.0.0');
 
 /** Options that a socket of Node's own has, too. */
@@ -82,11 +86,11 @@ class NodeConnection {
     return this.#socket.readableLength;
   }
 
-  /** As much as the socket's buffer may hold: `onWritable` follows where that is not all. */
+  /** So much at once, and nothing more before it is gone: `onWritable` follows then. */
   write(chunks: Uint8Array | readonly Uint8Array[]): number {
     if (this.#closed || this.#socket.writableNeedDrain || this.#socket.writableEnded) return 0;
     // The caller may reuse its memory at once.
-    const bytes = Buffer.concat(chunks instanceof Uint8Array ? [chunks] : chunks);
+    const bytes = Buffer.concat(chunks instanceof Uint8Array ? [chunks] : chunks).subarray(0, MOST_AT_ONCE);
     this.#socket.write(bytes);
     return bytes.byteLength;
   }
@@ -100,8 +104,12 @@ class NodeConnection {
     this.#socket.end();
   }
 
+  /** What was taken is sent, for a minute at most, as the stack's own connections do. */
   close(): void {
-    this.#socket.destroySoon();
+    const socket = this.#socket;
+    socket.destroySoon();
+    const timer = setTimeout(() => socket.destroy(), LINGER).unref();
+    socket.once('close', () => clearTimeout(timer));
   }
 
   abort(): void {

@@ -29,9 +29,10 @@ export class PathDial implements Dialling {
 
   start(): void {
     const attempt = currentContext('PIPECONNECTWRAP');
+    this.#owner.emit('connectionAttempt', this.#path, undefined, undefined);
     this.#connection = connectToPath(this.#path, {
       onConnect: (connection) => attempt.runInAsyncScope(() => this.#opened(connection)),
-      onError: (error) => attempt.runInAsyncScope(() => this.#owner.destroy(error)),
+      onError: (error) => attempt.runInAsyncScope(() => this.#failed(error)),
     });
   }
 
@@ -41,6 +42,11 @@ export class PathDial implements Dialling {
     this.#connection = undefined;
     connection.handler = {};
     connection.close();
+  }
+
+  #failed(error: Error): void {
+    this.#owner.emit('connectionAttemptFailed', this.#path, undefined, undefined, error);
+    this.#owner.destroy(error);
   }
 
   #opened(connection: Connection): void {

@@ -59,7 +59,7 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
   it.each(WAYS)('that is not there is told by %s', async (_name, connect) => {
     const missing = join(folder, 'missing');
     const socket = connect(missing);
-    const entries = journal(socket, 'connect', 'error', 'close');
+    const entries = journal(socket, 'connect', 'connectionAttemptFailed', 'error', 'close');
     const error = failure(socket);
     await closing(socket);
     expect(await error).toEqual({
@@ -70,7 +70,7 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
       address: missing,
       message: `connect ENOENT ${missing}`,
     });
-    expect(entries).toEqual(['error ENOENT', 'close true']);
+    expect(entries).toEqual([`connectionAttemptFailed ${missing}`, 'error ENOENT', 'close true']);
   });
 
   it.each(WAYS)('is left while it is reached: %s', async (_name, connect) => {
@@ -91,6 +91,25 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
     });
     socket.destroy();
     await closing(socket);
+  });
+
+  it('tells of the attempt, and holds a writer back whose peer does not read', async () => {
+    const silent = new nodeNet.Server((socket) => void socket.pause().on('error', () => {}));
+    const place = join(folder, 'silent');
+    const accepted = once(silent.listen(place), 'connection');
+    const socket = new net.Socket();
+    const entries = journal(socket, 'connectionAttempt', 'connect');
+    socket.connect(place);
+    await once(socket, 'connect');
+    expect(entries).toEqual([`connectionAttempt ${place}`, 'connect']);
+    const told: unknown[] = [];
+    socket.write(Buffer.alloc(20_000_000), (error) => told.push(error));
+    for (let i = 0; i < 50; i++) await settled();
+    expect([socket.writableNeedDrain, told]).toEqual([true, []]);
+    socket.destroy();
+    await closing(socket);
+    (await accepted)[0].destroy();
+    await closed(silent);
   });
 
   it('has a path that is a string', () => {
