@@ -308,13 +308,15 @@ export class Dial implements Dialling {
   }
 
   /** As Node names the peer, and the local end that the program asked for: in the program's words. */
-  #named(error: SystemError, { address }: LookupAddress): SystemError {
+  #named(error: SystemError, target: LookupAddress): SystemError {
+    const { address } = target;
     if (error.address !== undefined && error.address !== address) {
       error.message = error.message.replace(` ${error.address}`, ` ${address}`);
       error.address = address;
     }
-    const { localAddress, localPort } = this.#options;
-    if (!localAddress || !localPort) return error;
+    const { localPort } = this.#options;
+    if (!localPort) return error;
+    const localAddress = this.#options.localAddress || anyOf(target);
     error.message += ` - Local (${localAddress}:${localPort})`;
     return Object.assign(error, { localAddress, localPort });
   }

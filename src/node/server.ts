@@ -216,8 +216,9 @@ export class Server extends EventEmitter {
     this.#attempt++;
     this.#closing?.();
     if (typeof callback === 'function') {
-      const failure = this.listening ? [] : [usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error)];
-      this.once('close', () => callback(...failure));
+      // The callback itself, so that `off` finds it.
+      if (this.listening) this.once('close', callback);
+      else this.once('close', () => callback(usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error)));
     }
     this.#listener?.close();
     this.#local?.close();

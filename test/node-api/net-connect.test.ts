@@ -149,6 +149,14 @@ describe.each(MODULES)('$name: net.connect', ({ make }) => {
       expect(await failure(socket)).toEqual(refused(target, { message, localAddress: HOST, localPort }));
     });
 
+    it('with the local end in the error where the program chose the port alone', async () => {
+      const target = await freePort(net);
+      const localPort = await freePort(net);
+      const socket = net.connect({ port: target, host: HOST, localPort });
+      const message = `connect ECONNREFUSED ${HOST}:${target} - Local (0.0.0.0:${localPort})`;
+      expect(await failure(socket)).toEqual(refused(target, { message, localAddress: '0.0.0.0', localPort }));
+    });
+
     it('on port 0', async () => {
       const socket = net.connect(0, HOST);
       const entries = journal(socket, 'connectionAttempt', 'connectionAttemptFailed', 'error', 'close');

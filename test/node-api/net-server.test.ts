@@ -371,6 +371,20 @@ describe.each(MODULES)('$name: net.Server', ({ make }) => {
       expect(await failure(net.connect(port, HOST))).toMatchObject({ code: 'ECONNREFUSED' });
     });
 
+    it('with a callback that is a listener like others: it has its this, and can be taken back', async () => {
+      const server = await listening(net.createServer());
+      const heard: unknown[] = [];
+      const heardToo = function (this: unknown, ...args: unknown[]): void {
+        heard.push(this === server, args.length);
+      };
+      const takenBack = (): void => void heard.push('taken back');
+      server.close(heardToo);
+      server.on('close', takenBack).off('close', takenBack);
+      expect(server.listeners('close')).toEqual([heardToo]);
+      await closing(server);
+      expect(heard).toEqual([true, 0]);
+    });
+
     it('not when it does not run: ERR_SERVER_NOT_RUNNING for the callback, and close', async () => {
       const server = net.createServer();
       const entries = journal(server, 'close', 'error');

@@ -140,11 +140,8 @@ function makeStand(net: Net, server: nodeNet.Server): Stand {
 function close(stand: Stand, callback: unknown): void {
   const { server, listener } = stand;
   if (typeof callback === 'function') {
-    const running = listener.listening;
-    server.once('close', () => {
-      const failure = running ? [] : [usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error)];
-      invoke(callback, server, failure);
-    });
+    const failure = usageError('ERR_SERVER_NOT_RUNNING', 'Server is not running.', Error);
+    server.once('close', listener.listening ? (callback as Callback) : () => invoke(callback, server, [failure]));
   }
   if (!stand.closing) entering(stand, () => listener.close());
 }
