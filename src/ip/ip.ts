@@ -63,8 +63,7 @@ export interface IpOptions {
 }
 
 /**
- * The IP layer of one stack, both versions: interfaces, routes, what comes in and what goes out. Of IPv6 it has what links
- * from end to end and the loopback need; there is no neighbour discovery yet.
+ * The IP layer of one stack, both versions: interfaces, routes, what comes in, what goes out, and what is passed on.
  */
 export class Ip {
   readonly routes: RoutingTable;

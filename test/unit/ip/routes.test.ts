@@ -4,6 +4,7 @@ import { TransmitQueue } from '../../../src/buffer/transmit-queue.ts';
 import { Address } from '../../../src/wire/address.ts';
 import { Cidr } from '../../../src/wire/cidr.ts';
 import { address, IpBench } from './fixture.ts';
+import { Ip6Bench } from './fixture6.ts';
 
 function lines(bench: IpBench): string[] {
   return bench.ip.routes.list().map((route) => {
@@ -32,6 +33,19 @@ describe('RoutingTable', () => {
     ]);
     bench.eth0.removeAddress('10.0.0.2');
     expect(lines(bench)).not.toContain('10.0.0.0/24 dev eth0 connected');
+  });
+
+  it('[S-026] takes a redirect for its own interface alone', () => {
+    const bench = new Ip6Bench();
+    const eth1 = bench.ip.addInterface({ name: 'eth1', queue: new TransmitQueue(), addresses: ['fd01::2/64'] });
+    const [here, there, far] = ['fe80::1', 'fe80::2', '2001:db8::9'].map(address) as [Address, Address, Address];
+    bench.ip.routes.add('2001:db8::/32', { via: here, interface: 'eth0' });
+    bench.ip.routes.add('2001:db8::/32', { via: here, interface: 'eth1', metric: 9 });
+    expect(bench.ip.routes.redirect(far, bench.eth0, here, there)).toBe(true);
+    const lookup = (only?: typeof eth1) => bench.ip.routes.lookup(far, only);
+    expect(lookup()).toMatchObject({ origin: 'redirect', interface: { name: 'eth0' } });
+    expect(lookup(bench.eth0)).toMatchObject({ origin: 'redirect', interface: { name: 'eth0' } });
+    expect(lookup(eth1)).toMatchObject({ origin: 'static', interface: { name: 'eth1' } });
   });
 
   it('takes the longest prefix, then the lowest metric', () => {
