@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FAR, FAR6, withRouter } from '../support/kernel-router.ts';
 import { KERNEL, KERNEL6, STACK, STACK6, STACK_LINK, withStack } from '../support/kernel.ts';
 import { canUseTun } from '../support/namespace.ts';
+import { pingEach, repeated } from '../support/ping.ts';
 import { contentOf } from './fixtures/content.mjs';
 
 const unavailable = canUseTun('bash', 'ping');
@@ -32,11 +33,7 @@ describe.skipIf(unavailable)('fragments between a stack behind TUN and the kerne
   ])('[S-007] [S-018] [S-047] ping %s %s of all sizes up to 65,507, MTU %i', async (family, to, mtu) => {
     await withStack(
       async ({ ns }) => {
-        // The data has a pattern, which ping looks at: "wrong data byte".
-        const one = `ping ${family} -q -c 1 -W 10 -p 0123456789abcdef -s "$size" '${to}'`;
-        const script = `for size in ${SIZES.join(' ')}; do ${one} >/tmp/ping.$$ || { echo "$size: $(cat /tmp/ping.$$)"; }; done; rm /tmp/ping.$$`;
-        const { stdout, stderr } = await ns.run('bash', ['--norc', '-c', script]);
-        expect([stdout, stderr]).toEqual(['', '']);
+        expect(await pingEach(ns, SIZES, family, to)).toBe('');
       },
       mtu === 1500 ? {} : { mtu },
     );
@@ -47,11 +44,7 @@ describe.skipIf(unavailable)('fragments between a stack behind TUN and the kerne
     ['-6', STACK6],
   ])('[S-007] ping %s %s: 50 echoes of 65,507 bytes, one after the other', async (family, to) => {
     await withStack(async ({ ns }) => {
-      // Not -f or -A: the buffer of ping's socket has room for one answer of this size.
-      const one = `ping ${family} -q -c 1 -W 10 -p 0123456789abcdef -s 65507 ${to} >/dev/null`;
-      const script = `for i in {1..50}; do ${one} || echo "$i"; done`;
-      const { stdout, stderr } = await ns.run('bash', ['--norc', '-c', script]);
-      expect([stdout, stderr]).toEqual(['', '']);
+      expect(await pingEach(ns, repeated(65_507, 50), family, to)).toBe('');
     });
   });
 
@@ -114,8 +107,7 @@ describe.skipIf(unavailable)('fragments, and a router with a narrow way out', ()
           event: 'datagram',
           text: long,
         });
-        const pings = await far.run('ping', ['-A', '-q', '-c', '5', '-s', '9000', '-p', '0123456789abcdef', STACK]);
-        expect(pings.stdout).toContain('5 packets transmitted, 5 received, 0% packet loss');
+        expect(await pingEach(far, repeated(9000, 5), STACK)).toBe('');
       },
       { ...narrow, drops: [] },
     );
