@@ -39,7 +39,7 @@ export class Ipv4Output implements IpOutput {
     const headerLength = IPV4_HEADER_LENGTH + (own === undefined ? 0 : paddedLength(own));
     const start = packet.prepend(headerLength);
     // DF is set in what is not cut up here: path MTU discovery needs it ([S-052]). Such a datagram is atomic, and its
-    // identification means nothing ([S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it keeps no
+    // identification means nothing ([S-008] [S-043] RFC 6864 §4.1): zero, as Linux sends from unconnected sockets; it keeps no
     // state and tells an observer nothing.
     const { trafficClass, fragmentable = false } = options;
     const id = fragmentable ? this.#identifications.next(source, destination, protocol) : 0;

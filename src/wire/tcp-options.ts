@@ -117,7 +117,7 @@ export function readTcpOptions(
     // [MUST-7] RFC 9293 §3.1: a length of 0 or 1, or past the header, ends the reading and harms nothing.
     const length = at + 1 < end ? view.getUint8(at + 1) : 0;
     if (length < 2 || at + length > end) return flaw ?? 'tcp-option-truncated';
-    // [MUST-6] [MUST-68] RFC 9293 §3.1: every other option is skipped by its length.
+    // [MUST-6] [MUST-68] RFC 9293 §3.1: every other option is skipped by its length, those of experiments too ([S-103] RFC 6994).
     if (!readOption(view, at, kind, length, into)) flaw ??= 'tcp-option-bad-length';
     at += length;
   }

@@ -19,7 +19,7 @@ function sender(window: number = 10 * SMSS): Reno {
 }
 
 describe('RFC 5681 §3.1: slow start and congestion avoidance', () => {
-  it('[S-071] the initial window is that of RFC 6928: min(10 SMSS, max(2 SMSS, 14600))', () => {
+  it('[S-071] [S-072] the initial window is that of RFC 6928: min(10 SMSS, max(2 SMSS, 14600))', () => {
     expect([536, 1460, 2190, 8960].map((mss) => initialWindow(mss, false))).toEqual([5360, 14_600, 14_600, 17_920]);
   });
 

@@ -39,7 +39,7 @@ function withSequence(heard: Heard, offset: number): Heard {
 }
 
 describe('RFC 9293 §3.9.2.2: ICMP errors while connecting', () => {
-  it.each(SOFT)('[MUST-54] [MUST-56] %s does not abort', (_, type, code) => {
+  it.each(SOFT)('[MUST-54] [MUST-56] [S-093] %s does not abort', (_, type, code) => {
     const { peer, syn, connection, events } = connecting();
     peer.icmp(type, code, syn);
     expect(connection.state).toBe('SYN_SENT');

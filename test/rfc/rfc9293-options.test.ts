@@ -66,7 +66,7 @@ describe('RFC 9293 §3.1, §3.2: options', () => {
     ['[MUST-4] NOPs in front', [1, 1, 1, 1, ...MSS_1000]],
     ['[MUST-64] at an odd offset', [1, ...MSS_1000, 1, 1, 1]],
     ['[MUST-4] end of list behind it, and anything behind that', [...MSS_1000, 0, 255, 7, 9]],
-    ['[MUST-6] unknown kinds in front', [253, 4, 9, 9, 77, 3, 1, ...MSS_1000, 0]],
+    ['[MUST-6] [S-103] unknown kinds in front, one of an experiment', [253, 4, 9, 9, 77, 3, 1, ...MSS_1000, 0]],
     ['[MUST-6] an unknown kind without data in front', [200, 2, ...MSS_1000, 1, 1]],
     ['[MUST-68] SACK-permitted and timestamps in front', [4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, ...MSS_1000]],
   ])('[MUST-14] MSS is understood: %s', (_, options) => {
