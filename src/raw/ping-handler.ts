@@ -21,7 +21,11 @@ export interface PingReplyInfo {
   readonly duplicate: boolean;
 }
 
-/** What an ICMP error says of an echo request: `error.code` is EHOSTUNREACH, ENETUNREACH, EMSGSIZE, … */
+/**
+ * What an ICMP error says of an echo request: `error.code` is EHOSTUNREACH, ENETUNREACH, EMSGSIZE, … Or what the stack itself says of
+ * it, with the request's source as the reporter: EHOSTUNREACH where the neighbour does not answer, EADDRNOTAVAIL or ENODEV where
+ * the source or the device that the socket is bound to was taken away.
+ */
 export interface PingError extends SystemError {
   /** Number of the request that it is about. */
   sequence: number;
@@ -45,7 +49,7 @@ export interface PingError extends SystemError {
 export interface PingHandler {
   /** A request was answered. The data is the owner's to keep. */
   onReply(data: Uint8Array, info: PingReplyInfo, socket: PingSocket): void;
-  /** An ICMP error about a request. The socket stays usable. */
+  /** An ICMP error about a request, or what the stack says in its place. The socket stays usable. */
   onError?(error: PingError, socket: PingSocket): void;
   /** After a `send` that found no room: there is room again. */
   onWritable?(socket: PingSocket): void;

@@ -13,10 +13,11 @@ import {
   icmpSequence,
   IcmpType,
   icmpType,
+  IcmpUnreachable,
   writeIcmpChecksum,
   writeIcmpHeader,
 } from '../wire/icmp.ts';
-import { Icmpv6Type, writeIcmpv6Checksum } from '../wire/icmpv6.ts';
+import { Icmpv6Type, Icmpv6Unreachable, writeIcmpv6Checksum } from '../wire/icmpv6.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { RawHost } from './host.ts';
 import type { PingError, PingHandler, PingReplyInfo } from './ping-handler.ts';
@@ -66,9 +67,17 @@ export interface PingSocketCounters {
 interface Outstanding {
   readonly sentAt: number;
   answered: boolean;
+  /** The address that the answer goes to. */
+  readonly source: Address;
 }
 
 const NO_DATA = new Uint8Array(0);
+
+/** What the host itself says of a request that can't be answered: the same as where a neighbour does not answer. */
+const UNREACHABLE = {
+  4: { icmpType: IcmpType.DESTINATION_UNREACHABLE, icmpCode: IcmpUnreachable.HOST },
+  6: { icmpType: Icmpv6Type.DESTINATION_UNREACHABLE, icmpCode: Icmpv6Unreachable.ADDRESS },
+} as const;
 
 /**
  * A ping socket: it sends ICMP or ICMPv6 echo requests to one address, and hears of the answers to them and of errors about
@@ -79,6 +88,8 @@ export class PingSocket {
   /** What tells this socket's messages from others': unpredictable. */
   readonly identifier: number;
   readonly remoteAddress: Address;
+  /** Index of the interface that it is bound to. */
+  readonly deviceIndex: number | undefined;
   readonly #host: RawHost;
   readonly #handler: PingHandler;
   readonly #options: PingSocketOptions;
@@ -100,6 +111,7 @@ export class PingSocket {
     this.#handler = init.handler;
     this.#options = init.options;
     this.identifier = init.identifier;
+    this.deviceIndex = init.deviceIndex;
     this.#ways = new Ways({ ...init, syscall: 'ping' });
     const path = this.#ways.to(init.remoteAddress, init.options.broadcast);
     this.remoteAddress = path.remote;
@@ -151,7 +163,7 @@ export class PingSocket {
       return undefined;
     }
     this.#sequence = sequence;
-    this.#expect(sequence);
+    this.#expect(sequence, path.local);
     this.counters.sent++;
     return sequence;
   }
@@ -235,6 +247,28 @@ export class PingSocket {
     return true;
   }
 
+  /**
+   * An address or an interface goes away: requests whose answers could come no other way fail now. The next may leave by another
+   * where the socket is not bound. For the stack.
+   *
+   * @param lossOf what is told of a request from this address; undefined: it can still be answered
+   */
+  lose(lossOf: (source: Address) => SystemError | undefined): void {
+    for (const [sequence, { answered, source, sentAt }] of this.#outstanding) {
+      const told = answered ? undefined : lossOf(source);
+      if (told === undefined) continue;
+      this.#outstanding.delete(sequence);
+      this.counters.errors++;
+      if (!this.#mailbox.reserve(0)) {
+        this.#host.counters.add('ping-receive-buffer-full');
+        continue;
+      }
+      const time = (this.#host.now() - sentAt) / 1000;
+      const info = { ...UNREACHABLE[this.family], sequence, reporter: source, timeExceeded: false, mtu: 0, time };
+      this.#mailbox.push(NO_DATA, Object.assign(told, info));
+    }
+  }
+
   /** Hands the owner what has come. For the stack, at a batch's end. What a callback throws passes through. */
   deliver(): void {
     this.#mailbox.deliver();
@@ -280,9 +314,9 @@ export class PingSocket {
     return true;
   }
 
-  #expect(sequence: number): void {
+  #expect(sequence: number, source: Address): void {
     this.#outstanding.delete(sequence);
-    this.#outstanding.set(sequence, { sentAt: this.#host.now(), answered: false });
+    this.#outstanding.set(sequence, { sentAt: this.#host.now(), answered: false, source });
     if (this.#outstanding.size <= MAX_OUTSTANDING) return;
     for (const oldest of this.#outstanding.keys()) {
       this.#outstanding.delete(oldest);

@@ -20,7 +20,7 @@ import { Raw } from '../raw/raw.ts';
 import { RawSocket } from '../raw/socket.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { Address, needsZone } from '../wire/address.ts';
-import { concerns } from './loss.ts';
+import { concerns, lossError } from './loss.ts';
 import type { Loss } from './loss.ts';
 import { SocketTurn } from './socket-turn.ts';
 import type { Turn } from './turn.ts';
@@ -184,9 +184,16 @@ export class StackRaw {
   /** @internal Something of the stack's goes away: whoever depends on it is told. */
   lose(lost: Loss): void {
     for (const socket of this.#turns.keys()) {
-      if (!(socket instanceof RawSocket) || !concerns(lost, socket.localAddress, socket.deviceIndex)) continue;
-      socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
+      if (socket instanceof PingSocket) this.#losePing(socket, lost);
+      else if (concerns(lost, socket.localAddress, socket.deviceIndex)) {
+        socket.fail('device' in lost ? 'ENODEV' : 'EADDRNOTAVAIL');
+      }
     }
+  }
+
+  #losePing(socket: PingSocket, lost: Loss): void {
+    const place = { address: socket.remoteAddress.toString() };
+    socket.lose((source) => (concerns(lost, source, socket.deviceIndex) ? lossError(lost, 'ping', place) : undefined));
   }
 
   /** @throws EADDRNOTAVAIL, EINVAL, ENODEV; ERR_INVALID_ARG_VALUE, ERR_INVALID_ARG_TYPE */

@@ -419,3 +419,72 @@ describe('stack.raw.openPing', () => {
     expect(codeOf(() => pinging.socket.send([]))).toBe('EBADF');
   });
 });
+
+describe('an address that is taken away', () => {
+  it.each([
+    ['10.0.0.2', '10.0.0.1', 3, 1],
+    ['fd00::2', 'fd00::1', 1, 3],
+  ])(
+    'ends what was asked from %s at once; what is asked next leaves from another',
+    async (own, peer, icmpType, icmpCode) => {
+      const tun0 = alone.stack.interfaces.find(({ name }) => name === 'tun0')!;
+      const { socket, errors } = openPing(alone.stack, { remoteAddress: peer });
+      socket.send([]);
+      socket.send([]);
+      alone.clock.advance(30 * MS);
+      tun0.addAddress(own === '10.0.0.2' ? '10.0.0.3/24' : 'fd00::3/64');
+      tun0.removeAddress(own);
+      alone.clock.advance(0);
+      const error = { code: 'EADDRNOTAVAIL', syscall: 'ping', address: peer, timeExceeded: false, mtu: 0, time: 30 };
+      expect(errors).toMatchObject([1, 2].map((sequence) => ({ ...error, sequence, icmpType, icmpCode })));
+      expect(errors.map(({ reporter }) => String(reporter))).toEqual([own, own]);
+      expect(socket.counters.errors).toBe(2);
+      requests();
+      socket.send([]);
+      expect(requests().map(({ from }) => from)).toEqual([own.replace('2', '3')]);
+      // That one waits.
+      tun0.addAddress(own === '10.0.0.2' ? '10.0.0.4/24' : 'fd00::4/64');
+      tun0.removeAddress(own === '10.0.0.2' ? '10.0.0.4' : 'fd00::4');
+      alone.clock.advance(0);
+      expect(errors).toHaveLength(2);
+      socket.close();
+    },
+  );
+
+  it('ends `stack.ping` before its time-out', async () => {
+    const promise = alone.stack.ping('10.0.0.1', { address: '10.0.0.2', timeout: 10_000 });
+    await outcome(alone, promise, 10);
+    alone.stack.interfaces.find(({ name }) => name === 'tun0')!.removeAddress('10.0.0.2');
+    const { error } = await outcome(alone, promise, 0);
+    expect(error).toMatchObject({ code: 'EADDRNOTAVAIL', message: expect.stringContaining('taken away') as string });
+    expect(String(error!.reporter)).toBe('10.0.0.2');
+    alone.stack.assertQuiescent();
+  });
+
+  it('an answered request has nothing to lose; a later one of several goes on by the next address', async () => {
+    const promise = alone.stack.ping('10.0.0.1', { count: 3, interval: 100 });
+    const tun0 = alone.stack.interfaces.find(({ name }) => name === 'tun0')!;
+    const answer = (): void => {
+      for (const { from, rest, payload } of requests()) arrive('10.0.0.1', from, { type: 0, code: 0, rest, payload });
+    };
+    await outcome(alone, promise, 1);
+    answer();
+    await outcome(alone, promise, 100);
+    tun0.addAddress('10.0.0.3/24');
+    tun0.removeAddress('10.0.0.2');
+    await outcome(alone, promise, 100);
+    answer();
+    const { result } = await outcome(alone, promise, 1000);
+    expect(result).toMatchObject({ sent: 3, received: 2, errors: [{ code: 'EADDRNOTAVAIL' }] });
+  });
+
+  it('so does a device that goes, where the socket is bound to it', async () => {
+    const { socket, errors } = openPing(alone.stack, { remoteAddress: '10.0.0.1', device: 'tun0' });
+    socket.send([]);
+    await alone.stack.interfaces.find(({ name }) => name === 'tun0')!.detach();
+    alone.clock.advance(0);
+    expect(errors.map(({ code }) => code)).toEqual(['EADDRNOTAVAIL']);
+    socket.close();
+    alone.stack.assertQuiescent();
+  });
+});
