@@ -26,6 +26,8 @@ export interface InterfaceHost {
   writable(): void;
   /** The link came up or went down. */
   linkChanged(iface: Interface): void;
+  /** The link has gone, and with it so many packets that waited for it: whoever waited for room tries again. */
+  staleDropped(count: number): void;
   /** The interface is gone: it was detached, or the link has ended by itself. */
   detached(iface: Interface, error: Error | undefined): void;
 }
@@ -45,9 +47,9 @@ export interface AttachOptions {
    */
   vlan?: number;
   /**
-   * On Ethernet IPv4 addresses are used after others were asked for them (RFC 5227 §2.1), which takes 4 to 7 seconds from
-   * when the link is up; `ready` waits for it. Default false, as in Linux: an address is used at once, announced, and
-   * defended.
+   * On Ethernet addresses are used after others were asked for them: of IPv4 RFC 5227 §2.1, which takes 4 to 7 seconds from when
+   * the link is up, of IPv6 RFC 4862 §5.4, 1 to 2 seconds; `ready` waits for it. When the link comes up again they are asked again,
+   * and what another station has is given up. Default false: an address that is given is used at once, defended, and kept.
    */
   conflictDetection?: boolean;
   /**
@@ -86,6 +88,8 @@ export class Interface {
   readonly #host: InterfaceHost;
   /** The link took less than all: nothing is offered until it says so. */
   #waiting: boolean = false;
+  /** The link is being offered the queue. */
+  #flushing: boolean = false;
   #closed: boolean = false;
   /** The address that was last found to be another station's. */
   #conflict: Address | undefined;
@@ -149,7 +153,7 @@ export class Interface {
   }
 
   /**
-   * Gives the stack one more address here, usable at once; its network becomes a route.
+   * Gives the stack one more address here, usable at once unless there is `conflictDetection`; its network becomes a route.
    *
    * @throws ERR_INVALID_ARG_VALUE when it is not `address/prefixLength`, not unicast, in use, or of IPv6 and the MTU is below
    * 1280; ERR_INVALID_STATE when the interface is detached
@@ -198,13 +202,16 @@ export class Interface {
     const { queue } = this.network;
     if (this.#waiting || this.#closed || queue.empty) return 0;
     const { batch } = queue;
+    this.#flushing = true;
     const taken = this.link.send(batch);
+    this.#flushing = false;
     // The device may have turned out to be gone.
     if (this.#closed) return taken;
     this.counters.packetsSent += taken;
     for (let row = 0; row < taken; row++) this.counters.bytesSent += batch.length[row]!;
     queue.taken(taken);
-    this.#waiting = !queue.empty;
+    this.#waiting = this.up && !queue.empty;
+    if (!this.up) this.#dropStale();
     return taken;
   }
 
@@ -261,7 +268,20 @@ export class Interface {
     if (up === was) return;
     // A link that went down took all: none of it is waited for.
     this.#waiting = false;
+    if (!up && !this.#flushing) this.#dropStale();
     this.#host.linkChanged(this);
+  }
+
+  /**
+   * Frames that wait when the link has gone would leave with hardware addresses of before, to whoever is there when it comes back:
+   * they are dropped, as Linux does on loss of carrier. Packets of a link without neighbours wait.
+   */
+  #dropStale(): void {
+    const { queue, ethernet } = this.network;
+    const { count } = queue.batch;
+    if (ethernet === undefined || count === 0) return;
+    queue.taken(count);
+    this.#host.staleDropped(count);
   }
 
   #end(error: Error | undefined): void {

@@ -425,6 +425,10 @@ export class Stack {
       receive: (iface, batch) => this.#receive(iface, batch),
       keepAlive: (change) => this.#keepAlive(change),
       writable: () => this.turn.wantFlush(),
+      staleDropped: (count) => {
+        this.counters.add('ethernet-stale-dropped', count);
+        this.#unblock();
+      },
       linkChanged: (iface) => {
         this.events.emit('link', { interface: iface, up: iface.up });
         if (iface.up) this.tcp.linkUp(iface.network.index, this.clock.now());
