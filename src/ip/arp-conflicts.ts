@@ -41,8 +41,12 @@ export interface ArpConflictsParts {
 /** An address that this interface has or wants. */
 interface Claim {
   readonly address: Address;
-  /** Of an address that is still asked for: whom to tell that it may be used. */
+  /** Of an address that is not used yet: whom to tell that it may be. */
   free: (() => void) | undefined;
+  /** It is asked for whenever the link has come up (§2.1), before it is announced. */
+  readonly strict: boolean;
+  /** It is being asked for. */
+  probing: boolean;
   /** Probes or announcements sent. */
   sent: number;
   /** When it was last defended. */
@@ -52,7 +56,8 @@ interface Claim {
 
 /**
  * RFC 5227 on one interface: addresses are announced when they come into use (§2.3), asked for before where that is wanted
- * (§2.1), and defended (§2.4 (c): kept, and announced once in ten seconds at most).
+ * (§2.1), and defended (§2.4 (c): kept, and announced once in ten seconds at most). What is in use when the link comes up again
+ * stays so while it is asked for, so that connections need not wait.
  */
 export class ArpConflicts {
   readonly #parts: ArpConflictsParts;
@@ -72,7 +77,8 @@ export class ArpConflicts {
   claim(address: Address, free?: () => void): void {
     this.release(address);
     const timer = this.#parts.timers.timer(() => this.#next(claim));
-    const claim: Claim = { address, free, sent: 0, defended: -Infinity, timer };
+    const strict = free !== undefined;
+    const claim: Claim = { address, free, strict, probing: strict, sent: 0, defended: -Infinity, timer };
     this.#claims.set(address.d, claim);
     if (this.#running) this.#begin(claim);
   }
@@ -86,7 +92,16 @@ export class ArpConflicts {
   /** The link came up: who else is there may have changed. */
   start(): void {
     this.#running = true;
-    for (const claim of this.#claims.values()) this.#begin(claim);
+    for (const claim of this.#claims.values()) {
+      claim.probing = claim.strict;
+      this.#begin(claim);
+    }
+  }
+
+  /** The hardware address is another: all are told. */
+  announce(): void {
+    if (!this.#running) return;
+    for (const claim of this.#claims.values()) if (!claim.probing) this.#begin(claim);
   }
 
   /** The link went down. */
@@ -100,8 +115,8 @@ export class ArpConflicts {
     const isProbe = operation === ArpOperation.REQUEST && isUnspecified(senderAddress);
     const claim = this.#claims.get(isProbe ? targetAddress.d : senderAddress.d);
     if (claim === undefined) return false;
-    // §2.1.1: whoever asks at the same time wants it, too.
-    if (claim.free !== undefined) this.#lost(claim, MacAddress.fromWords(senderMac));
+    // §2.1.1: whoever asks at the same time wants it, too; but what is in use is.
+    if (claim.free !== undefined || (claim.probing && !isProbe)) this.#lost(claim, MacAddress.fromWords(senderMac));
     else if (isProbe) return false;
     else this.#defend(claim, MacAddress.fromWords(senderMac));
     return true;
@@ -109,7 +124,7 @@ export class ArpConflicts {
 
   #begin(claim: Claim): void {
     claim.sent = 0;
-    if (claim.free === undefined) return this.#next(claim);
+    if (!claim.probing) return this.#next(claim);
     // §2.1.1: hosts that are switched on together are not to ask together.
     claim.timer.arm(this.#parts.clock.now() + this.#between(0, PROBE_WAIT));
   }
@@ -118,7 +133,7 @@ export class ArpConflicts {
   #next(claim: Claim): void {
     const now = this.#parts.clock.now();
     const { address, timer } = claim;
-    if (claim.free === undefined) {
+    if (!claim.probing) {
       this.#parts.announce(address);
       if (++claim.sent < ANNOUNCE_NUM) timer.arm(now + ANNOUNCE_INTERVAL);
       return;
@@ -126,8 +141,9 @@ export class ArpConflicts {
     if (claim.sent === PROBE_NUM) {
       const { free } = claim;
       claim.free = undefined;
+      claim.probing = false;
       claim.sent = 0;
-      free();
+      free?.();
       // Who was told may have given it up.
       return this.#claims.get(address.d) === claim ? this.#next(claim) : undefined;
     }

@@ -70,6 +70,8 @@ export class EthernetPort implements ArpPort {
   neighbourDiscovery: NeighbourProtocol | undefined;
   /** Told of each change of a neighbour, for neighbour discovery: default routers must answer. */
   neighbourChanged: ((neighbour: Neighbour, from: NeighbourState) => void) | undefined;
+  /** Told when the interface in use has another hardware address, for neighbour discovery. */
+  hardwareChanged: (() => void) | undefined;
   /** The frame that arrived last, as `input` has read it. */
   readonly header: FrameHeader = new FrameHeader();
   readonly #iface: NetworkInterface;
@@ -130,7 +132,12 @@ export class EthernetPort implements ArpPort {
   setAddress(address: Uint8Array | undefined): void {
     if (address?.byteLength !== MAC_LENGTH) return;
     const mac = MacAddress.fromBytes(address);
-    if (isStationMac(mac) && !sameMac(mac, this.#mac)) this.#mac = mac;
+    if (!isStationMac(mac) || sameMac(mac, this.#mac)) return;
+    this.#mac = mac;
+    // While the link is down nobody hears it: that it is up again is told then.
+    if (!this.#iface.up) return;
+    this.conflicts.announce();
+    this.hardwareChanged?.();
   }
 
   /** The interface has got the addresses that it begins with. */

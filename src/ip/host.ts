@@ -34,8 +34,11 @@ export interface IpHost {
   dnsChanged(iface: NetworkInterface, dns: DnsConfiguration): void;
   /** A packet was put into the interface's queue: it waits for a flush. */
   transmitted(iface: NetworkInterface): void;
-  /** One of the stack's addresses is about to be taken away: it can still be sent from. */
-  losesAddress(address: Address): void;
+  /**
+   * One of the stack's addresses is about to be taken away: it can still be sent from. Of a link-local one the interface says
+   * which it is (RFC 4007 §6).
+   */
+  losesAddress(address: Address, iface: NetworkInterface): void;
   /** Routes, addresses or interfaces have changed. */
   routesChanged(): void;
   /** The interface's queue is full while a batch is under way: offers it to the link now. */

@@ -151,6 +151,11 @@ export class NetworkInterface {
     return this.#tentative;
   }
 
+  /** Addresses are used once nobody else has answered for them. */
+  get conflictDetection(): boolean {
+    return this.#conflictDetection;
+  }
+
   /** Largest packet of a version of IP, in bytes: of IPv6 it may be less than `mtu`, as routers say (RFC 4861 §6.3.4). */
   mtuOf(family: 4 | 6): number {
     return family === 4 ? this.#mtu : Math.min(this.#mtu, this.#mtu6);

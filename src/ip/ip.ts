@@ -159,8 +159,8 @@ export class Ip {
       throw usageError('ERR_INVALID_ARG_VALUE', `there is an interface ${options.name} already`);
     }
     const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
-      claim: (address) => this.#claim(address),
-      losesAddress: (address) => this.#host.losesAddress(address),
+      claim: (address) => this.#claim(address, iface),
+      losesAddress: (address) => this.#loses(address, iface),
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
@@ -169,7 +169,7 @@ export class Ip {
       transmitted: (sender) => this.#host.transmitted(sender),
       tentativeChanged: (changed) => this.#host.tentativeChanged(changed),
     });
-    for (const { address } of iface.addresses) this.#claim(address);
+    for (const { address } of [...iface.addresses, ...iface.tentative]) this.#claim(address, iface);
     if (iface.medium === 'ethernet') iface.ethernet = this.#portFor(iface, options);
     this.#interfaces.set(iface.index, iface);
     this.#changed();
@@ -192,7 +192,10 @@ export class Ip {
       unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
         host.addressConflict(where, conflict);
-        if (!conflict.kept) where.settle(conflict.address, false);
+        if (conflict.kept) return;
+        // One that is in use was asked for again, as the link had been down.
+        if (where.has(conflict.address)) where.removeAddress(conflict.address);
+        else where.settle(conflict.address, false);
       },
     };
     return new EthernetPort(iface, { address, vlan }, parts);
@@ -211,7 +214,9 @@ export class Ip {
       neighbours: port.neighbours,
       mac: () => port.mac,
       routes: this.routes,
+      local: this.local,
       output: this.#output6,
+      taken: (address) => this.#holderBeside(iface, address) !== undefined,
       forwarding: () => this.forwarding.ipv6,
       conflict: (address, kept) => host.addressConflict(iface, { address, kept, mac: senderOf(port) }),
       addressChanged: (own, removed) => host.addressChanged(iface, own, removed),
@@ -222,6 +227,7 @@ export class Ip {
     this.#discoveries.set(iface.index, discovery);
     port.neighbourDiscovery = discovery;
     port.neighbourChanged = (neighbour, from) => discovery.neighbourChanged(neighbour, from);
+    port.hardwareChanged = () => discovery.hardwareChanged();
   }
 
   /** Neighbour discovery of an interface; links that carry IP packets have none. */
@@ -232,7 +238,7 @@ export class Ip {
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
     if (!this.#interfaces.has(iface.index)) return;
-    for (const { address } of iface.addresses) this.#host.losesAddress(address);
+    for (const { address } of iface.addresses) this.#loses(address, iface);
     this.memberships.remove(iface);
     this.#interfaces.delete(iface.index);
     iface.ethernet?.linkChanged(false);
@@ -372,11 +378,27 @@ export class Ip {
     else this.#errors6.sendPortUnreachable(datagram);
   }
 
-  /** @throws ERR_INVALID_ARG_VALUE */
-  #claim(address: Address): void {
-    const holder = this.local.holder(address);
+  /** @throws ERR_INVALID_ARG_VALUE when another interface has the address, or tries it */
+  #claim(address: Address, claimant: NetworkInterface): void {
+    const holder = this.#holderBeside(claimant, address);
     if (holder === undefined) return;
     throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
+  }
+
+  /** Another interface that has this address, or that asks whether it may. */
+  #holderBeside(iface: NetworkInterface, address: Address): NetworkInterface | undefined {
+    for (const other of this.#interfaces.values()) {
+      if (other === iface) continue;
+      if (other.has(address) || other.tentative.some((cidr) => cidr.address.equals(address))) return other;
+      if (this.#discoveries.get(other.index)?.tries(address) === true) return other;
+    }
+    return undefined;
+  }
+
+  /** Sockets depend on the address, unless another interface has it, too: link-local ones are each link's own. */
+  #loses(address: Address, iface: NetworkInterface): void {
+    const stays = !needsZone(address) && this.interfaces.some((other) => other !== iface && other.has(address));
+    if (!stays) this.#host.losesAddress(address, iface);
   }
 
   /** Lets go of what waits to be complete: the stack has ended. */

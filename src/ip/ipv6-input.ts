@@ -155,8 +155,10 @@ export class Ipv6Input {
     if (from === 'multicast' || isIpv4Mapped(source)) return 'ipv6-martian-source';
     if (isUnspecified(source) && !mayBeAnonymous(iface, datagram)) return 'ipv6-martian-source';
     if (!iface.loopback) {
-      // RFC 4291 §2.5.3: ::1, and the stack's own addresses, come from inside only.
-      if (from === 'local' && !isClaim(iface, datagram)) return 'ipv6-martian-source';
+      // RFC 4291 §2.5.3: ::1, and the stack's own addresses, come from inside only. RFC 4007 §6: the link-local one of another
+      // interface is another host's here.
+      const isOwn = from === 'local' && (!needsZone(source) || iface.has(source));
+      if (isOwn && !isClaim(iface, datagram)) return 'ipv6-martian-source';
       if (isLoopback(destination)) return 'ipv6-martian-destination';
     }
     const to = local.classify(destination);

@@ -39,7 +39,8 @@ export class PathFinder {
       if (chosen !== undefined) return this.#pinned(bound, peer, chosen, device);
     }
     // What is the stack's own is reached inside, whatever link it belongs to.
-    if (zone !== undefined && !own.isLocal(peer)) return this.#pinned(bound, peer, zone, device);
+    const isInside = zone !== undefined && needsZone(peer) ? zone.has(peer) : own.isLocal(peer);
+    if (zone !== undefined && !isInside) return this.#pinned(bound, peer, zone, device);
     if (interfaceIndex !== undefined) {
       const chosen = interfaces.get(interfaceIndex);
       return chosen === undefined ? 'ENETUNREACH' : this.#pinned(bound, peer, chosen, device);

@@ -60,8 +60,12 @@ export class ReturnWays {
   /** The zone that an address of an arrived packet is in: the name of an interface; nothing for a global address. */
   zoneOf(words: AddressWords, interfaceIndex: number): string | undefined {
     if (!needsZone(words)) return undefined;
-    for (const iface of this.#context.interfaces.values()) if (iface.has(words)) return iface.name;
-    return this.#context.interfaces.get(interfaceIndex)?.name;
+    const { interfaces } = this.#context;
+    const here = interfaces.get(interfaceIndex);
+    // Another interface may have the same one, on its link.
+    if (here?.loopback === false) return here.name;
+    for (const iface of interfaces.values()) if (iface.has(words)) return iface.name;
+    return here?.name;
   }
 
   /** The interface of this name. */

@@ -16,9 +16,9 @@ export interface StackEvents {
   /** A link came up or went down; with an error when the device is gone. */
   link: { interface: Interface; up: boolean; error?: Error | undefined };
   /**
-   * Another station on Ethernet uses an address of this interface (RFC 5227, RFC 4862 §5.4). It is `kept`, and of IPv4 defended,
-   * which is told once in ten seconds at most; or it was given up, or with `conflictDetection` not taken, since the other had
-   * it first.
+   * Another station on Ethernet uses an address of this interface (RFC 5227, RFC 4862 §5.4). It is `kept` and defended, which is
+   * told once in ten seconds at most; or it was made by itself or there is `conflictDetection`, and it is not used (any more), since
+   * the other had it first.
    */
   'address-conflict': { interface: Interface; address: string; mac: string; kept: boolean };
   /**

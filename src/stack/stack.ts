@@ -221,7 +221,8 @@ export class Stack {
    * given up, with one request at once; of a broadcast address or a group that is the fastest host (`stack.raw.openPing`
    * hears all of them). Rejects when no request was answered: `EHOSTUNREACH`, `ENETUNREACH`, `EMSGSIZE` and the like as an
    * ICMP error says it (a `PingError`, with its `reporter`), `ETIMEDOUT`, `ENETUNREACH`, `ENETDOWN`, `EADDRNOTAVAIL`,
-   * `EMSGSIZE`, `EACCES` where it could not be sent, `ECONNABORTED` when the stack is closed, or the signal's reason.
+   * `EMSGSIZE`, `EACCES` where it could not be sent, `EADDRNOTAVAIL` or `ENODEV` when its source or device is taken away
+   * meanwhile, `ECONNABORTED` when the stack is closed, or the signal's reason.
    *
    * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE, ERR_INVALID_STATE on a closed stack
    * @example
@@ -341,7 +342,7 @@ export class Stack {
         const iface = this.#interfaces.get(network.index);
         if (iface !== undefined) this.#transmitted(iface);
       },
-      losesAddress: (address) => this.#lose({ address }),
+      losesAddress: (address, { name, index }) => this.#lose({ address, interface: { name, index } }),
       routesChanged: () => this.#followRoutes(),
       drain: (network) => void this.#interfaces.get(network.index)?.flush(),
       addressConflict: (network, { address, mac, kept }) => {

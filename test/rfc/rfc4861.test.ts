@@ -125,6 +125,41 @@ describe('router solicitations', () => {
     host.pass(9);
     expect(host.said('routerSolicitation')).toHaveLength(1);
     host.advertise();
+    host.pass(1799);
+    expect(host.said('routerSolicitation')).toEqual([]);
+  });
+
+  it.each([
+    ['its time is over', (): void => host.pass(1800)],
+    ['it says that it is none any more', (): void => host.advertise([], { routerLifetime: 0 })],
+  ])('[S-049] RFC 7559 §2: begin again when the last default router has gone: %s', (_how, go) => {
+    host = new EthernetHost();
+    host.pass(5);
+    host.advertise();
+    host.advertise([], {}, { source: 'fe80::bb', mac: PEER_MAC });
+    host.advertise([], { routerLifetime: 0 }, { source: 'fe80::bb', mac: PEER_MAC });
+    host.pass(30);
+    host.sent();
+    // One that is left is enough.
+    host.pass(30);
+    expect(host.said('routerSolicitation')).toEqual([]);
+    go();
+    host.pass(5);
+    expect(host.said('routerSolicitation').length).toBeGreaterThan(0);
+    host.advertise();
+    host.pass(100);
+    host.sent();
+    host.pass(100);
+    expect(host.said('routerSolicitation')).toEqual([]);
+  });
+
+  it('[S-049] §6.2.2: a stack that has become a router meanwhile asks none', () => {
+    host = new EthernetHost();
+    host.pass(5);
+    host.advertise();
+    host.pass(5);
+    host.sent();
+    host.stack.forwarding = true;
     host.pass(4000);
     expect(host.said('routerSolicitation')).toEqual([]);
   });
@@ -320,6 +355,21 @@ describe('redirects', () => {
     host.hear(redirect('2001:db8::cc'), toHost);
     expect(host.routes.filter((text) => text.includes('redirect'))).toEqual([]);
     expect(host.drops).toMatchObject({ 'ndp-redirect-refused': 2, 'ndp-bad-hop-limit': 1, 'ndp-bad-target': 1 });
+  });
+
+  it('[S-049] §8.1: nobody is shown that he is the better router himself, neither by an address in use nor by one that is tried', () => {
+    settled();
+    host.advertise();
+    const own = host.eth.addresses.find(({ address: { a } }) => a >>> 16 === 0xfe80)!;
+    host.hear(redirect(String(own.address)), toHost);
+    host.eth.removeAddress(String(own.address));
+    host.link.setUp(false);
+    host.link.setUp(true);
+    const tentative = host.eth.ipv6Addresses.find(({ state }) => state === 'tentative')!;
+    host.hear(redirect(tentative.address.split('/')[0]!), toHost);
+    expect(host.routes.filter((text) => text.includes('redirect'))).toEqual([]);
+    expect(host.drops).toMatchObject({ 'ndp-redirect-refused': 2 });
+    expect(host.eth.neighbours.list().filter(({ mac }) => mac === '02:00:00:00:00:cc')).toEqual([]);
   });
 
   it('[S-049] §7.3.3: when the better router does not answer the old way is taken', () => {

@@ -184,17 +184,37 @@ describe('addresses of prefixes', () => {
 });
 
 describe("the program's own addresses", () => {
-  it('[S-049] RFC 4862 §5.4: are used at once, and given up when somebody else answers for them', () => {
+  it('[S-049] RFC 4862 §5.4: are used at once and tried meanwhile; whoever says they are his is told otherwise, once in ten seconds', () => {
     start({ addresses: [`${OWN}/64`] });
     expect(host.addresses).toEqual([`${OWN}/64`]);
     host.pass(1);
     expect(host.said('neighbourSolicitation').some(({ ndp }) => ndp.target.toString() === OWN)).toBe(true);
+    const heardOf = (): string[] => host.events.filter((text) => text.startsWith('conflict'));
+    for (let second = 0; second < 10; second++) {
+      host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+      host.pass(1);
+    }
+    expect(host.said('neighbourAdvertisement')).toMatchObject([
+      { source: OWN, destination: ALL_NODES, ndp: { solicited: false, override: true } },
+    ]);
+    expect(heardOf()).toEqual([`conflict ${OWN} true`]);
     host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
-    expect(host.addresses).not.toContain(`${OWN}/64`);
-    expect(host.events).toContain(`conflict ${OWN} false`);
+    expect(heardOf()).toHaveLength(2);
+    expect(host.said('neighbourAdvertisement')).toHaveLength(1);
+    expect(host.addresses).toContain(`${OWN}/64`);
     expect(host.eth.ipv6Addresses).toContainEqual(
-      expect.objectContaining({ address: `${OWN}/64`, state: 'duplicate' }),
+      expect.objectContaining({ address: `${OWN}/64`, state: 'preferred' }),
     );
+    expect(host.drops).toMatchObject({ 'ndp-conflict': 11 });
+    expect(host.eth.neighbours.get(OWN)).toBeUndefined();
+  });
+
+  it('[S-049] RFC 4862 §5.4.3: of two that begin at once and use it at once each hears of the other, and both keep it', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.hear(probe(OWN), { source: '::', destination: GROUP, mac: PEER_MAC });
+    expect(host.said('neighbourAdvertisement')).toMatchObject([{ source: OWN, destination: ALL_NODES }]);
+    host.pass(5);
+    expect(host.addresses).toContain(`${OWN}/64`);
   });
 
   it('[S-049] RFC 4862 §5.4: with conflictDetection only when nobody did', async () => {
@@ -268,6 +288,32 @@ describe("the program's own addresses", () => {
   });
 });
 
+describe('solicited-node groups', () => {
+  it('[S-049] RFC 4861 §7.2.1: one that the program gives while it is tried by itself is joined once, and left with it', () => {
+    start({ autoconfiguration: { identifiers: 'eui64' } });
+    const groups = (): string[] => host.stack.ip.memberships.groups(host.eth.network.index).map(String);
+    const before = groups();
+    expect(before).toHaveLength(1);
+    host.eth.addAddress('fe80::ff:fe00:1/64');
+    expect(groups()).toEqual(before);
+    host.eth.removeAddress('fe80::ff:fe00:1');
+    expect(groups()).toEqual([]);
+  });
+
+  it('[S-049] RFC 4861 §7.2.1: it is left where the address is lost, and joined when the program gives it again', () => {
+    start({ addresses: [`${OWN}/64`], conflictDetection: true, autoconfiguration: false });
+    const groups = (): string[] => host.stack.ip.memberships.groups(host.eth.network.index).map(String);
+    expect(groups()).toEqual([GROUP]);
+    host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    expect(groups()).toEqual([]);
+    host.eth.addAddress(`${OWN}/64`);
+    host.pass(5);
+    expect([groups(), host.addresses]).toEqual([[GROUP], [`${OWN}/64`]]);
+    host.eth.removeAddress(OWN);
+    expect(groups()).toEqual([]);
+  });
+});
+
 describe('the link', () => {
   it('[S-049] RFC 4861 §6.3.7: when it comes back routers are asked anew, addresses and routes have stayed', () => {
     start();
@@ -289,6 +335,126 @@ describe('the link', () => {
     host.link.setUp(true);
     host.pass(0);
     expect(host.routes.some((text) => text.includes(ROUTER))).toBe(false);
+  });
+
+  /** The probes, and the announcements, for an address, in the order they were sent. */
+  const talkOf = (target: string): string[] =>
+    host.sent().flatMap(({ source, ndp }) => {
+      if (ndp?.name === 'neighbourSolicitation' && ndp.target.toString() === target && source === '::')
+        return ['probe'];
+      return ndp?.name === 'neighbourAdvertisement' && ndp.target.toString() === target ? ['announcement'] : [];
+    });
+
+  it('[S-049] RFC 4862 §5.4, RFC 4861 §7.2.6: when it comes back addresses are tried again, in use meanwhile, and announced', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.pass(5);
+    const linkLocal = host.addresses[1]!.replace('/64', '');
+    for (const own of [OWN, linkLocal]) {
+      host.sent();
+      host.link.setUp(false);
+      host.pass(300);
+      expect(host.sent()).toEqual([]);
+      host.link.setUp(true);
+      expect(host.addresses).toEqual([`${OWN}/64`, `${linkLocal}/64`]);
+      host.pass(10);
+      expect(talkOf(own)).toEqual(['probe', 'announcement', 'announcement', 'announcement']);
+    }
+    expect(host.events.filter((text) => text.startsWith('tentative'))).toEqual([]);
+  });
+
+  it('RFC 4862 §5.4: what others say then takes no address away that is in use', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.pass(5);
+    const before = host.addresses;
+    host.link.setUp(false);
+    host.link.setUp(true);
+    for (const text of before) {
+      const own = text.replace('/64', '');
+      host.hear(claim(own), { source: own, destination: ALL_NODES, mac: PEER_MAC });
+    }
+    host.pass(10);
+    expect(host.addresses).toEqual(before);
+    expect(host.events.filter((text) => text.startsWith('conflict'))).toEqual(
+      before.map((text) => `conflict ${text.replace('/64', '')} true`),
+    );
+  });
+
+  it('[S-049] RFC 4862 §5.4: with conflictDetection it does: the address is given up, and what depends on it ends', () => {
+    start({ addresses: [`${OWN}/64`], conflictDetection: true });
+    host.pass(5);
+    const errors: string[] = [];
+    const socket = host.stack.udp.bind(
+      { address: OWN },
+      { onMessage: () => {}, onError: (error) => errors.push(error.code) },
+    );
+    host.link.setUp(false);
+    host.link.setUp(true);
+    host.pass(0.1);
+    expect(host.addresses).toContain(`${OWN}/64`);
+    host.hear(claim(OWN), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    host.pass(0.1);
+    expect(host.addresses).not.toContain(`${OWN}/64`);
+    expect(errors).toEqual(['EADDRNOTAVAIL']);
+    expect(host.events).toContain(`conflict ${OWN} false`);
+    socket.close();
+  });
+
+  it('[S-049] RFC 4862 §5.4: an address that was being tried when the link went down is tried from the beginning', () => {
+    start({ addresses: [`${OWN}/64`], conflictDetection: true });
+    host.pass(1);
+    expect(talkOf(OWN)).toEqual(['probe']);
+    host.link.setUp(false);
+    host.pass(60);
+    host.link.setUp(true);
+    host.clock.advance(0);
+    expect(host.addresses).toEqual([]);
+    host.pass(1);
+    expect(talkOf(OWN)).toEqual(['probe']);
+    host.pass(1);
+    expect(host.addresses).toContain(`${OWN}/64`);
+  });
+
+  it('[S-049] RFC 4861 §7.2.6: another hardware address is announced, of all addresses, three times', () => {
+    start({ addresses: [`${OWN}/64`, '10.0.0.1/24'] });
+    host.pass(10);
+    host.link.take();
+    Object.assign(host.link, { address: hex('0200000000ee') });
+    host.link.host?.changed();
+    host.clock.advance(0);
+    const frames = host.link.take();
+    const arp = frames.filter((frame) => frame[12] === 8 && frame[13] === 6);
+    expect(arp.map((frame) => [...frame.subarray(22, 28)])).toEqual([[...hex('0200000000ee')]]);
+    host.link.sent.push(...frames);
+    const [first] = host.said('neighbourAdvertisement').filter(({ source }) => source === OWN);
+    expect(first).toMatchObject({ destination: ALL_NODES, ndp: { solicited: false, override: true } });
+    expect(first!.ndp.options).toEqual([{ name: 'targetLinkAddress', bytes: hex('0200000000ee') }]);
+    host.pass(10);
+    const rest = host.said('neighbourAdvertisement');
+    for (const own of host.addresses.filter((text) => text.includes(':'))) {
+      expect(rest.filter(({ source }) => `${source}/64` === own)).toHaveLength(2);
+    }
+    // The same again is no news.
+    host.link.host?.changed();
+    host.pass(10);
+    expect(host.sent()).toEqual([]);
+  });
+
+  it('nothing is announced of an address that has been removed meanwhile, or while the link is down', () => {
+    start({ addresses: [`${OWN}/64`] });
+    host.pass(5);
+    host.sent();
+    Object.assign(host.link, { address: hex('0200000000ee') });
+    host.link.host?.changed();
+    host.eth.removeAddress(OWN);
+    host.pass(0.5);
+    expect(talkOf(OWN)).toEqual(['announcement']);
+    host.pass(5);
+    expect(talkOf(OWN)).toEqual([]);
+    host.link.setUp(false);
+    Object.assign(host.link, { address: hex('0200000000ef') });
+    host.link.host?.changed();
+    host.pass(5);
+    expect(host.sent()).toEqual([]);
   });
 
   it('no timer is left when the interface has gone', async () => {

@@ -129,19 +129,89 @@ describe('addresses from prefixes', () => {
     expect(world.states).toEqual([`${address}/64 stable preferred`]);
   });
 
-  it("[S-049] §5.4: the program's own addresses are tried, too, and given up when somebody has them", () => {
+  it("[S-049] §5.4: the program's own addresses are tried, too, and given up when somebody has them, if they are not used yet", () => {
     const world = new AddressWorld();
-    world.addresses.adopt(Cidr.parse('2001:db8::1/64'), true, 0);
-    world.addresses.adopt(Cidr.parse('2001:db8::2/64'), true, 0);
-    expect(world.states).toEqual(['2001:db8::1/64 manual preferred', '2001:db8::2/64 manual preferred']);
+    world.addresses.adopt(Cidr.parse('2001:db8::1/64'), false, 0);
+    world.addresses.adopt(Cidr.parse('2001:db8::2/64'), false, 0);
+    expect(world.states).toEqual(['2001:db8::1/64 manual tentative', '2001:db8::2/64 manual tentative']);
     world.onProbe = (address) => {
       if (address === '2001:db8::2') world.addresses.onAdvertisement(Address.parse(address), world.now);
     };
     world.pass(5);
     expect(world.states).toEqual(['2001:db8::1/64 manual preferred', '2001:db8::2/64 manual duplicate']);
-    expect(world.take().toSorted()).toEqual(['duplicate 2001:db8::2/64', 'probe 2001:db8::1', 'probe 2001:db8::2']);
+    expect(world.take().toSorted()).toEqual([
+      'duplicate 2001:db8::2/64',
+      'preferred 2001:db8::1/64',
+      'probe 2001:db8::1',
+      'probe 2001:db8::2',
+    ]);
     world.addresses.release(Address.parse('2001:db8::2'));
     expect(world.states).toHaveLength(1);
+  });
+
+  it('[S-049] §5.4: one in use, which is tried meanwhile, is kept whatever others say, and whoever asks is told', () => {
+    const world = new AddressWorld();
+    const target = Address.parse('2001:db8::1');
+    world.addresses.adopt(Cidr.parse('2001:db8::1/64'), true, 0);
+    world.onProbe = () => {
+      expect(world.addresses.onAdvertisement(target, world.now)).toBe(false);
+      expect(world.addresses.onProbe(target, undefined, world.now)).toBe('ours');
+      expect(world.addresses.onProbe(target, { high: 1, low: 2 }, world.now)).toBe('ours');
+    };
+    world.pass(5);
+    expect(world.states).toEqual(['2001:db8::1/64 manual preferred']);
+    expect(world.take()).toEqual(['probe 2001:db8::1']);
+    expect(world.addresses.deadline).toBe(Infinity);
+  });
+
+  it('[S-049] §5.4: after an outage all are tried again: what is in use stays so, what was being tried begins anew', () => {
+    const world = new AddressWorld();
+    world.addresses.adopt(Cidr.parse('2001:db8::1/64'), true, 0);
+    world.pass(5);
+    world.addresses.prefix(prefix('2001:db8:1::/64'), world.now);
+    const made = world.addresses.list()[1]!.cidr;
+    // Its probe was sent, nobody can have answered.
+    world.pass(1);
+    world.take();
+    world.now += 100 * SECOND;
+    world.addresses.tryAgain(world.now);
+    expect(world.states).toEqual(['2001:db8::1/64 manual preferred', `${made} stable tentative`]);
+    world.addresses.advance(world.now);
+    expect(world.take()).toEqual([]);
+    world.pass(5);
+    expect(world.take().toSorted()).toEqual(
+      [`preferred ${made}`, 'probe 2001:db8::1', `probe ${made.address}`, 'returned 2001:db8::1/64'].toSorted(),
+    );
+    expect(world.addresses.list().map(({ detection }) => detection)).toEqual([undefined, undefined]);
+  });
+
+  it('[S-049] §5.4: tried again, those in use are given up only where the program wants it so', () => {
+    for (const strict of [false, true]) {
+      const world = new AddressWorld({ strict });
+      world.addresses.adopt(Cidr.parse('2001:db8::1/64'), false, 0);
+      world.pass(5);
+      world.addresses.tryAgain(world.now);
+      expect(world.states).toEqual(['2001:db8::1/64 manual preferred']);
+      expect(world.addresses.onAdvertisement(Address.parse('2001:db8::1'), world.now)).toBe(strict);
+      expect(world.states).toEqual([`2001:db8::1/64 manual ${strict ? 'duplicate' : 'preferred'}`]);
+      // One that was lost is not taken again by itself.
+      world.addresses.tryAgain(world.now);
+      world.pass(5);
+      expect(world.usable('manual')).toHaveLength(strict ? 0 : 1);
+    }
+  });
+
+  it('[S-049] §5.3: what was somebody else’s on the link before is made again on this one', () => {
+    const world = new AddressWorld({ identifiers: undefined });
+    world.onProbe = (address) => world.addresses.onAdvertisement(Address.parse(address), world.now);
+    world.addresses.makeLinkLocal(0);
+    world.pass(5);
+    expect(world.states).toEqual([expect.stringMatching(/link-local duplicate$/)]);
+    world.onProbe = undefined;
+    world.addresses.tryAgain(world.now);
+    world.addresses.makeLinkLocal(world.now);
+    world.pass(5);
+    expect(world.states).toEqual([expect.stringMatching(/link-local preferred$/)]);
   });
 
   it('[S-049] §5.4.5: a duplicate that was made of the hardware address is not tried otherwise', () => {

@@ -41,6 +41,16 @@ describe('RFC 5227 §2.3: announcing', () => {
     await lone.end();
   });
 
+  it('and when the hardware address is another', async () => {
+    const lone = new LoneStation();
+    lone.settle();
+    Object.assign(lone.link, { address: MacAddress.parse(EVE_MAC).bytes() });
+    lone.link.host?.changed();
+    lone.link.host?.changed();
+    expect(watch(lone, 5).map(({ line }) => line)).toEqual([ANNOUNCEMENT, ANNOUNCEMENT]);
+    await lone.end();
+  });
+
   it('not any more when it is removed, or the link is down', async () => {
     const lone = new LoneStation();
     lone.link.take();
@@ -135,6 +145,38 @@ describe('RFC 5227 §2.1: probing, with conflictDetection', () => {
     expect(lone.iface.addresses).toEqual([]);
     lone.link.setUp(true);
     expect(watch(lone, 12).map(({ line }) => line)).toEqual([PROBE, PROBE, PROBE, ANNOUNCEMENT, ANNOUNCEMENT]);
+  });
+
+  it('[S-051] is done again when the link comes back; the address stays in use meanwhile, and is announced then', () => {
+    lone.clock.advance(20e6);
+    lone.link.setUp(false);
+    lone.clock.advance(60e6);
+    lone.link.take();
+    lone.link.setUp(true);
+    expect(lone.iface.addresses.map(String)).toEqual([`${ALICE}/24`]);
+    lone.link.injectArp({});
+    lone.clock.advance(0);
+    expect(lone.link.lines()).toEqual([`arp ${ALICE} is at ${ALICE_MAC} > ${EVE_MAC}`]);
+    expect(watch(lone, 12).map(({ line }) => line)).toEqual([PROBE, PROBE, PROBE, ANNOUNCEMENT, ANNOUNCEMENT]);
+    expect(conflicts).toEqual([]);
+  });
+
+  it('[S-051] when it is then another station’s the address is given up; who only probes it is told', () => {
+    lone.clock.advance(20e6);
+    lone.link.setUp(false);
+    lone.link.setUp(true);
+    lone.clock.advance(2.5e6);
+    lone.link.take();
+    lone.link.injectArp({ senderAddress: address('0.0.0.0'), targetAddress: address(ALICE) });
+    lone.clock.advance(0);
+    expect(lone.link.lines()).toEqual([`arp ${ALICE} is at ${ALICE_MAC} > ${EVE_MAC}`]);
+    const errors: string[] = [];
+    lone.stack.udp.bind({ address: ALICE }, { onMessage: () => {}, onError: ({ code }) => errors.push(code) });
+    lone.link.injectArp({ senderAddress: address(ALICE), targetAddress: address(EVE) });
+    expect(watch(lone, 12)).toEqual([]);
+    expect(lone.iface.addresses).toEqual([]);
+    expect(conflicts).toEqual([`eth0 ${ALICE} ${EVE_MAC} not taken`]);
+    expect(errors).toEqual(['EADDRNOTAVAIL']);
   });
 
   it('an address that is not wanted any more is not taken', async () => {

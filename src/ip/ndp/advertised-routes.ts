@@ -82,6 +82,11 @@ export class AdvertisedRoutes {
     }
   }
 
+  /** There is a default router. */
+  get hasRouter(): boolean {
+    return this.#routers.size > 0;
+  }
+
   /** One of the default routers. */
   isRouter(words: AddressWords): boolean {
     return this.#routers.list().some(({ value }) => value.via?.equals(words) === true);

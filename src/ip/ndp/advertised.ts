@@ -41,6 +41,11 @@ export class Advertised {
     return Math.min(this.#routes.deadline, this.dns.deadline);
   }
 
+  /** There is a default router, whether it answers or not. */
+  get hasRouter(): boolean {
+    return this.#routes.hasRouter;
+  }
+
   /** A router has advertised itself. Addresses are not made here. */
   apply(advertisement: RouterAdvertisement, router: Address, now: number): void {
     const { counters } = this.#parts;

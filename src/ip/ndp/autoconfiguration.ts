@@ -23,7 +23,11 @@ const IDGEN_DELAY = 1_000_000;
 const PROBE_DELAY = 1_000_000;
 
 /** Why a prefix has not become an address. */
-export type PrefixDrop = 'ndp-prefix-lifetimes' | 'ndp-prefix-length' | 'ndp-address-table-full';
+export type PrefixDrop =
+  | 'ndp-prefix-lifetimes'
+  | 'ndp-prefix-length'
+  | 'ndp-address-table-full'
+  | 'ndp-address-elsewhere';
 
 export interface AutoconfigurationParts {
   readonly random: Random;
@@ -35,12 +39,18 @@ export interface AutoconfigurationParts {
   readonly temporary: TemporaryLifetimes | undefined;
   /** DupAddrDetectTransmits. */
   readonly transmits: number;
+  /** What is in use is given up, too, when it is tried again and somebody else turns out to have it. */
+  readonly strict: boolean;
+  /** Another interface of the stack has this address, or tries it. */
+  taken(address: Address): boolean;
   /** A probe for the address is to be sent (RFC 4862 §5.4.2). */
   probe(own: OwnAddress, nonce: SixBytes): void;
   /** It has another state; one that was not there before is told with `undefined`. */
   changed(own: OwnAddress, from: AddressState | undefined): void;
   /** It is gone: its time is over. */
   removed(own: OwnAddress): void;
+  /** Tried again after an outage it is still nobody else's. */
+  returned(own: OwnAddress): void;
 }
 
 /**
@@ -82,6 +92,22 @@ export class Autoconfiguration {
     this.#make(LINK_LOCAL, 'link-local', new AddressLifetimes(), 0, PROBE_DELAY, now);
   }
 
+  /**
+   * The link is there again, and perhaps another (RFC 4862 §5.3, §5.4): all addresses are tried, as if they were new. What is in
+   * use stays so meanwhile, as connections would else wait for nothing; what was somebody else's may be free here.
+   */
+  tryAgain(now: number): void {
+    this.#hopeless.clear();
+    for (const own of this.list()) {
+      if (own.state === 'duplicate') {
+        if (own.origin !== 'manual') this.#drop(own);
+        continue;
+      }
+      own.detection = this.#detection(PROBE_DELAY, now);
+      own.returning = own.usable;
+    }
+  }
+
   /** The program gave this address. @param inUse it is used already, while it is tried */
   adopt(cidr: Cidr, inUse: boolean, now: number): void {
     const known = this.find(cidr.address);
@@ -119,7 +145,7 @@ export class Autoconfiguration {
         return 'ndp-address-table-full';
       const lifetimes = new AddressLifetimes();
       lifetimes.begin(validLifetime, preferredLifetime, now);
-      this.#make(network, 'stable', lifetimes, 0, PROBE_DELAY, now);
+      if (this.#make(network, 'stable', lifetimes, 0, PROBE_DELAY, now) === undefined) return 'ndp-address-elsewhere';
       this.#makeTemporary(network, 0, now);
     }
     return undefined;
@@ -133,16 +159,22 @@ export class Autoconfiguration {
   onProbe(target: AddressWords, nonce: SixBytes | undefined, now: number): 'ours' | 'looped' | 'tentative' | undefined {
     const own = this.find(target);
     if (own === undefined || own.state === 'duplicate') return undefined;
-    if (own.detection === undefined) return 'ours';
-    const looped = own.detection.onProbe(nonce);
+    const { detection } = own;
+    if (detection === undefined || (own.usable && !detection.isOwn(nonce))) return 'ours';
+    const looped = detection.onProbe(nonce);
     this.#judge(own, now);
     return looped ? 'looped' : 'tentative';
   }
 
-  /** Somebody says that this address is his (RFC 4862 §5.4.4). @returns whether it was being tried here */
+  /**
+   * Somebody says that this address is his (RFC 4862 §5.4.4). What is in use here is not lost to that, which anybody can say,
+   * unless the program wants it so.
+   *
+   * @returns whether it was being tried here, and is given up
+   */
   onAdvertisement(target: AddressWords, now: number): boolean {
     const own = this.find(target);
-    if (own?.detection === undefined) return false;
+    if (own?.detection === undefined || (own.usable && !this.#parts.strict)) return false;
     own.detection.onAdvertisement();
     this.#judge(own, now);
     return true;
@@ -191,9 +223,19 @@ export class Autoconfiguration {
       if (origin === 'temporary') address = randomAddress(network, random);
       else address = identifiers?.address(network, mac(), attempt) ?? eui64Address(network, mac());
       // RFC 7217 §5, RFC 8981 §3.3.1: reserved identifiers and those of the interface's other addresses count as duplicates.
-      if (!isReservedIdentifier(address) && this.find(address) === undefined) return { address, attempt };
+      if (isReservedIdentifier(address) || this.find(address) !== undefined) continue;
+      if (this.#isFree(address, origin)) return { address, attempt };
     }
     return undefined;
+  }
+
+  /**
+   * RFC 7217 §5: two interfaces never have the same identifier, also where they have the same hardware address. Of identifiers that
+   * are made of that there is no other: link-local addresses may be the same, on each link, global ones not.
+   */
+  #isFree(address: Address, origin: AddressOrigin): boolean {
+    const parts = this.#parts;
+    return (parts.identifiers === undefined && origin === 'link-local') || !parts.taken(address);
   }
 
   #detection(delay: number, now: number): DuplicateDetection {
@@ -227,7 +269,10 @@ export class Autoconfiguration {
     const verdict = own.detection?.verdict;
     if (verdict === undefined) return;
     own.detection = undefined;
+    const { returning } = own;
+    own.returning = false;
     if (verdict === 'unique') {
+      if (returning) this.#parts.returned(own);
       if (own.state === 'tentative') this.#enter(own, own.lifetimes.preferredUntil > now ? 'preferred' : 'deprecated');
       return;
     }

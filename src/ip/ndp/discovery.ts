@@ -20,11 +20,13 @@ import {
 import type { NdpFlaw } from '../../wire/ndp.ts';
 import { findNdpOption, NDP_SHORT_OPTION, NdpOptionType } from '../../wire/ndp-options.ts';
 import type { NetworkInterface } from '../interface.ts';
+import type { LocalAddresses } from '../local-addresses.ts';
 import type { NeighbourCache, NeighbourProtocol } from '../neighbour-cache.ts';
 import type { Neighbour, NeighbourState } from '../neighbour.ts';
 import type { IpOutput } from '../output.ts';
 import type { RoutingTable } from '../routes.ts';
 import { Advertised } from './advertised.ts';
+import { Announcements } from './announcements.ts';
 import type { Autoconfiguration } from './autoconfiguration.ts';
 import type { DnsConfiguration } from './dns.ts';
 import { InterfaceAddresses } from './interface-addresses.ts';
@@ -34,6 +36,9 @@ import type { DiscoveryOptions } from './options.ts';
 import type { OwnAddress } from './own-address.ts';
 import { RouterSolicitation } from './router-solicitation.ts';
 
+/** As RFC 5227 §1.1 has it for IPv4, in microseconds. */
+const DEFEND_INTERVAL = 10_000_000;
+
 /** Why a message of neighbour discovery had no effect: the names it is counted under. */
 export type NdpDrop =
   | NdpFlaw
@@ -41,6 +46,7 @@ export type NdpDrop =
   | 'ndp-not-our-target'
   | 'ndp-tentative-target'
   | 'ndp-looped'
+  | 'ndp-conflict'
   | 'ndp-router-solicitation-ignored'
   | 'ndp-router-advertisement-ignored'
   | 'ndp-redirect-ignored'
@@ -57,6 +63,7 @@ export interface DiscoveryParts {
   readonly timers: TimerWheel;
   readonly counters: Counters;
   readonly routes: RoutingTable;
+  readonly local: Pick<LocalAddresses, 'isLocal'>;
   readonly output: IpOutput;
   /** The stack passes packets on: it is a router, which learns nothing from other routers. */
   readonly forwarding: () => boolean;
@@ -64,6 +71,8 @@ export interface DiscoveryParts {
   readonly addressChanged: (own: OwnAddress, removed: boolean) => void;
   /** Somebody else has an address of this interface. @param kept it stays in use here */
   readonly conflict: (address: Address, kept: boolean) => void;
+  /** Another interface of the stack has an address, or tries it. */
+  readonly taken: (address: Address) => boolean;
   readonly dnsChanged: (dns: DnsConfiguration) => void;
   /** The solicited-node group of an address is needed, or no more (RFC 4861 §7.2.1). */
   readonly join?: (group: Address) => void;
@@ -81,10 +90,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   readonly #advertised: Advertised;
   readonly #solicitation: RouterSolicitation;
   readonly #messages: NdpMessages;
+  readonly #announcements: Announcements = new Announcements();
   readonly #timer: WheelTimer;
   readonly #target: AddressRegister = new AddressRegister();
   readonly #mac: MacRegister = new MacRegister();
   #up: boolean = false;
+  #wasUp: boolean = false;
+  #hadRouter: boolean = false;
 
   constructor(parts: DiscoveryParts) {
     const { options, random, timers } = parts;
@@ -98,6 +110,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       identifiers: options.identifiers === 'stable' ? new StableIdentifiers(options.secret) : undefined,
       temporary: options.temporary,
       transmits: options.transmits,
+      strict: parts.iface.conflictDetection,
+      returned: ({ cidr }) => this.#announcements.start(cidr.address, parts.clock.now()),
       probe: ({ cidr }, nonce) => this.#messages.probe(cidr.address, nonce),
     });
     this.#addresses = this.#interfaceAddresses.autoconfiguration;
@@ -114,6 +128,11 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     return this.#addresses.list();
   }
 
+  /** Others are being asked whether they have this address. */
+  tries(address: Address): boolean {
+    return this.#addresses.find(address)?.state === 'tentative';
+  }
+
   /** The link came up or went down, or the interface has other addresses. */
   changed(): void {
     const { iface, clock, options } = this.#parts;
@@ -122,11 +141,22 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const up = iface.up && iface.carries(6);
     if (up && !this.#up) {
       this.#up = true;
+      if (this.#wasUp) this.#addresses.tryAgain(now);
+      this.#wasUp = true;
       if (options.linkLocal) this.#addresses.makeLinkLocal(now);
       if (options.routers && !this.#parts.forwarding()) this.#solicitation.start(now);
     }
     this.#up = up;
+    if (!up) this.#announcements.clear();
     this.#arm();
+  }
+
+  /** [S-049] RFC 4861 §7.2.6: the hardware address is another, so neighbours are told. */
+  hardwareChanged(): void {
+    if (!this.#up) return;
+    const now = this.#parts.clock.now();
+    for (const { cidr, usable } of this.addresses) if (usable) this.#announcements.start(cidr.address, now);
+    this.#due(now);
   }
 
   /** The interface is gone. */
@@ -158,6 +188,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const flaw = checkNdp(memory.view, start, length, ttl, source, destination);
     if (flaw !== undefined) return flaw;
     const drop = this.#process(datagram);
+    this.#followRouters(datagram.now);
     this.#arm();
     return drop;
   }
@@ -219,16 +250,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** [S-049] RFC 4861 §7.2.5; RFC 4862 §5.4.4 */
   #advertisedTo(datagram: Datagram): NdpDrop | undefined {
     const { memory, start, now } = datagram;
-    const { iface, neighbours, conflict } = this.#parts;
+    const { iface, neighbours } = this.#parts;
     const target = this.#readTarget(datagram);
     const mac = this.#findMac(datagram, NdpOptionType.TARGET_LINK_ADDRESS);
     // RFC 4862 §5.4.3: some links bring back what was sent.
     if (mac !== undefined && sameMac(mac, this.#parts.mac())) return 'ndp-looped';
     if (this.#addresses.onAdvertisement(target, now)) return undefined;
-    if (iface.has(target)) {
-      conflict(Address.fromWords(target), true);
-      return undefined;
-    }
+    if (iface.has(target)) return this.#defend(target, now);
     const flags = ndpFlags(memory.view, start);
     const wasRouter = neighbours.find(target)?.isRouter === true;
     const router = (flags & NeighbourFlag.ROUTER) !== 0;
@@ -238,6 +266,19 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     // RFC 4861 §7.2.5: it has become a host.
     if (wasRouter && neighbour?.isRouter === false) this.#advertised.forget(target);
     return undefined;
+  }
+
+  /**
+   * Somebody says that an address in use here is his. RFC 4862 §5.4.4 leaves open what follows: as with IPv4 (RFC 5227 §2.4 (c)) it
+   * is kept, and the link and the program are told, once in ten seconds at most.
+   */
+  #defend(target: AddressWords, now: number): NdpDrop {
+    const own = this.#addresses.find(target);
+    if (own === undefined || now - own.defendedAt < DEFEND_INTERVAL) return 'ndp-conflict';
+    own.defendedAt = now;
+    this.#messages.advertisement(target, undefined, this.#parts.forwarding());
+    this.#parts.conflict(own.cidr.address, true);
+    return 'ndp-conflict';
   }
 
   /** [S-049] RFC 4861 §6.3.4 */
@@ -261,10 +302,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** [S-049] RFC 4861 §8.1, §8.3 */
   #redirected(datagram: Datagram): NdpDrop | undefined {
     const { memory, start, source } = datagram;
-    const { routes, iface, neighbours } = this.#parts;
+    const { routes, local, iface, neighbours } = this.#parts;
     const target = Address.fromWords(this.#readTarget(datagram));
     const destination = new AddressRegister();
     destination.setIpv6(memory.view, ndpDestinationAt(start));
+    // Nobody else is the better way to an address, or the host, that this one is itself.
+    const isOurs = this.#addresses.find(target) !== undefined || (!needsZone(target) && local.isLocal(target));
+    if (isOurs) return 'ndp-redirect-refused';
     const onLink = target.equals(destination);
     if (!routes.redirect(destination, iface, source, onLink ? undefined : target)) return 'ndp-redirect-refused';
     const mac = this.#findMac(datagram, NdpOptionType.TARGET_LINK_ADDRESS);
@@ -290,16 +334,38 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** Nothing is asked while the link is down. */
   #arm(): void {
     if (!this.#up) return this.#timer.cancel();
-    this.#timer.arm(Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#solicitation.deadline));
+    const { deadline } = this.#announcements;
+    this.#timer.arm(
+      Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#solicitation.deadline, deadline),
+    );
   }
 
   #due(now: number): void {
     this.#addresses.advance(now);
     this.#advertised.expire(now);
+    this.#announcements.advance(now, this.#addresses.retransTimer, (address) => this.#announce(address));
+    this.#followRouters(now);
     // RFC 4861 §6.2.2: what has become a router asks none.
     if (this.#parts.forwarding()) this.#solicitation.stop();
     if (this.#solicitation.advance(now)) this.#solicitRouters();
     this.#arm();
+  }
+
+  /** False: it is not in use any more. */
+  #announce(address: Address): boolean {
+    const { iface, forwarding } = this.#parts;
+    if (!iface.has(address)) return false;
+    this.#messages.advertisement(address, undefined, forwarding());
+    return true;
+  }
+
+  /** RFC 7559 §2: when the last default router has gone others are asked for, as when the link came up. */
+  #followRouters(now: number): void {
+    const { options, forwarding } = this.#parts;
+    const has = this.#advertised.hasRouter;
+    const lost = this.#hadRouter && !has;
+    this.#hadRouter = has;
+    if (lost && options.routers && !forwarding()) this.#solicitation.resume(now);
   }
 
   #solicitRouters(): void {

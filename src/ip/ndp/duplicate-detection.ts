@@ -53,6 +53,11 @@ export class DuplicateDetection {
     return true;
   }
 
+  /** One of the probes that were sent has this nonce: the link has brought it back. */
+  isOwn(nonce: SixBytes | undefined): boolean {
+    return nonce !== undefined && this.#sent.some(({ high, low }) => high === nonce.high && low === nonce.low);
+  }
+
   /**
    * Another node, or a loop, asks for the same address without having one.
    *
@@ -60,8 +65,7 @@ export class DuplicateDetection {
    */
   onProbe(nonce: SixBytes | undefined): boolean {
     if (this.verdict !== undefined) return false;
-    const own = nonce !== undefined && this.#sent.some(({ high, low }) => high === nonce.high && low === nonce.low);
-    if (!own) {
+    if (!this.isOwn(nonce)) {
       // RFC 4862 §5.4.3: also before the first probe was sent.
       this.#decide('duplicate');
       return false;

@@ -57,8 +57,10 @@ export class InterfaceAddresses {
 
   #adopt(cidr: Cidr, inUse: boolean, now: number): void {
     if (cidr.address.family !== 6) return;
+    const known = this.autoconfiguration.find(cidr.address);
     this.autoconfiguration.adopt(cidr, inUse, now);
-    this.#join(cidr.address);
+    // One that was made by itself and is still tried has joined; a duplicate has left.
+    if (known === undefined || known.state === 'duplicate') this.#join(cidr.address);
   }
 
   #changed(own: OwnAddress, known: boolean): void {

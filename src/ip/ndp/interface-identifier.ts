@@ -15,7 +15,8 @@ const WORDS = 5;
 /**
  * Interface identifiers that stay the same on one network, differ from network to network, and tell nobody anything: [S-049] RFC
  * 7217 §5, `F(Prefix, Net_Iface, DAD_Counter, secret_key)`. F is SipHash-2-4, a pseudorandom function of 64 bits with a key of
- * 128, which is what the RFC asks for. Net_Iface is the hardware address, as in Linux; there is no Network_ID.
+ * 128, which is what the RFC asks for. Net_Iface is the hardware address, as in Linux; there is no Network_ID. Where two
+ * interfaces have the same one, the later takes the next counter.
  */
 export class StableIdentifiers {
   readonly #hash: KeyedHash;

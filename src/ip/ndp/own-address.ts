@@ -29,6 +29,10 @@ export class OwnAddress {
   detection: DuplicateDetection | undefined;
   /** A temporary address: when the next is made, in microseconds; Infinity when that was done. */
   successorAt: number = Infinity;
+  /** It is tried again after an outage, and is to be announced when it is still nobody else's. */
+  returning: boolean = false;
+  /** When it was last defended, in microseconds. */
+  defendedAt: number = -Infinity;
 
   constructor(
     cidr: Cidr,

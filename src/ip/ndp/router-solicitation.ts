@@ -15,6 +15,7 @@ export class RouterSolicitation {
   deadline: number = Infinity;
   readonly #random: Random;
   #interval: number = 0;
+  #sentAt: number = -Infinity;
 
   constructor(random: Random) {
     this.#random = random;
@@ -23,8 +24,14 @@ export class RouterSolicitation {
   /** The link has come up. */
   start(now: number): void {
     this.#interval = 0;
-    // RFC 4861 §6.3.7: not all at once, as after a power failure.
-    this.deadline = now + Math.floor(MAX_RTR_SOLICITATION_DELAY * this.#fraction());
+    // RFC 4861 §6.3.7: not all at once, as after a power failure; nor too often, whatever the link or routers do.
+    const soon = now + Math.floor(MAX_RTR_SOLICITATION_DELAY * this.#fraction());
+    this.deadline = Math.max(soon, this.#sentAt + RTR_SOLICITATION_INTERVAL);
+  }
+
+  /** The last default router has gone (RFC 7559 §2). */
+  resume(now: number): void {
+    if (this.deadline === Infinity) this.start(now);
   }
 
   /** A router has advertised itself as a default router (RFC 7559 §2). */
@@ -36,6 +43,7 @@ export class RouterSolicitation {
   advance(now: number): boolean {
     if (now < this.deadline) return false;
     // RFC 3315 §14: a tenth more or less, so that hosts don't stay in step.
+    this.#sentAt = now;
     const factor = 0.9 + 0.2 * this.#fraction();
     const next = this.#interval === 0 ? RTR_SOLICITATION_INTERVAL : 2 * this.#interval;
     this.#interval = Math.floor(Math.min(next, LONGEST_INTERVAL) * factor);

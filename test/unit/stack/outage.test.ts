@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Batch, Connection, Interface, Link, LinkHost, LinkOffload } from '../../../src/index.ts';
+import type { AttachOptions, Batch, Connection, Interface, Link, LinkHost, LinkOffload } from '../../../src/index.ts';
 import { cable, impair, NO_OFFLOAD, Stack } from '../../../src/index.ts';
 import { RawPeer } from '../../support/raw-peer.ts';
 import { TwoLinks } from './two-links.ts';
@@ -13,7 +13,8 @@ const NETWORK = { 4: '10.0.0.0/24', 6: 'fd00::/64' } as const;
 
 /** A link with a switch: off, it is down and loses what comes. */
 class Switched implements Link {
-  readonly medium = 'ip';
+  readonly medium: 'ip' | 'ethernet';
+  readonly address?: Uint8Array;
   readonly offload: LinkOffload = NO_OFFLOAD;
   readonly #inner: Link;
   #host: LinkHost | undefined;
@@ -21,6 +22,8 @@ class Switched implements Link {
 
   constructor(inner: Link) {
     this.#inner = inner;
+    this.medium = inner.medium;
+    if (inner.address !== undefined) this.address = inner.address;
   }
 
   get mtu(): number {
@@ -69,17 +72,19 @@ class Scene {
   readonly interfaces: readonly Interface[];
   readonly sides: readonly Side[];
 
-  constructor(family: 4 | 6) {
+  constructor(family: 4 | 6, medium: 'ip' | 'ethernet' = 'ip', options: AttachOptions = {}) {
     const { clock } = this;
-    this.links = cable().map((end, i) => new Switched(impair(end, { send: { delay: 10, rate: 10_000_000 }, seed: i })));
+    this.links = cable({ medium }).map(
+      (end, i) => new Switched(impair(end, { send: { delay: 10, rate: 10_000_000 }, seed: i })),
+    );
     this.stacks = [1, 2].map((seed) => new Stack({ clock, random: seededRandom(seed) }));
     this.interfaces = this.stacks.map((stack, i) =>
-      stack.attach(this.links[i]!, { addresses: [`10.0.0.${i + 1}/32`, `fd00::${i + 1}/128`] }),
+      stack.attach(this.links[i]!, { ...options, addresses: [`10.0.0.${i + 1}/32`, `fd00::${i + 1}/128`] }),
     );
     for (const stack of this.stacks) {
       for (const network of Object.values(NETWORK)) stack.routes.add(network, { interface: 'eth0' });
     }
-    clock.advance(0);
+    clock.advance(options.conflictDetection === true ? 10 * SECOND : 0);
     this.sides = this.stacks.map(() => ({ received: 0, left: BYTES, connection: undefined, errors: [] }));
     this.stacks[1]!.tcp.listen({ address: '::', port: 7 }, (connection) => this.#play(1, connection));
     const remoteAddress = family === 4 ? '10.0.0.2' : 'fd00::2';
@@ -133,6 +138,20 @@ describe.each([4, 6] as const)('IPv%i: after 300 s a connection goes on at once'
     for (const link of scene.links) link.on = true;
     scene.expectProgress();
   });
+
+  it.each([
+    ['are used at once', {}],
+    ['are asked for first', { conflictDetection: true }],
+  ])(
+    'when both were, on Ethernet: they are not asked for again before they are used; addresses that %s',
+    (_how, options) => {
+      const scene = new Scene(family, 'ethernet', options);
+      for (const link of scene.links) link.on = false;
+      scene.clock.advance(OUTAGE);
+      for (const link of scene.links) link.on = true;
+      scene.expectProgress();
+    },
+  );
 
   it.each([
     ['who sends', [0]],

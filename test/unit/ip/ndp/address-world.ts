@@ -24,12 +24,15 @@ export class AddressWorld {
       identifiers: new StableIdentifiers(SECRET),
       temporary: undefined,
       transmits: 1,
+      strict: false,
+      taken: () => false,
       probe: ({ cidr }, nonce) => {
         this.#events.push(`probe ${cidr.address}`);
         this.onProbe?.(cidr.address.toString(), nonce);
       },
       changed: ({ cidr, state }) => this.#events.push(`${state} ${cidr}`),
       removed: ({ cidr }) => this.#events.push(`removed ${cidr}`),
+      returned: ({ cidr }) => this.#events.push(`returned ${cidr}`),
       ...parts,
     });
   }

@@ -115,7 +115,30 @@ describe('router solicitation', () => {
     expect(new Set(gaps.map((gap, i) => gap / 2 ** i)).size).toBe(14);
     solicitation.stop();
     expect(solicitation.advance(1e15)).toBe(false);
-    solicitation.start(5);
-    expect(solicitation.deadline).toBeLessThan(SECOND + 5);
+    solicitation.start(1e15);
+    expect(solicitation.deadline).toBeLessThan(1e15 + SECOND);
+  });
+
+  it('[S-049] RFC 4861 §6.3.7: never more than one in four seconds, however often the link or the last router comes and goes', () => {
+    const solicitation = new RouterSolicitation(seededRandom(3));
+    const sent: number[] = [];
+    for (let now = 0; now < 20 * SECOND; now += SECOND / 10) {
+      if (now % SECOND === 0) {
+        solicitation.stop();
+        if (now % (2 * SECOND) === 0) solicitation.start(now);
+        else solicitation.resume(now);
+      }
+      if (solicitation.advance(now)) sent.push(now);
+    }
+    expect(sent.length).toBeGreaterThan(3);
+    for (const [i, at] of sent.slice(1).entries()) expect(at - sent[i]!).toBeGreaterThanOrEqual(4 * SECOND);
+  });
+
+  it('RFC 7559 §2: a question under way is not begun anew when the last router goes', () => {
+    const solicitation = new RouterSolicitation(seededRandom(3));
+    solicitation.start(0);
+    const { deadline } = solicitation;
+    solicitation.resume(0);
+    expect(solicitation.deadline).toBe(deadline);
   });
 });
