@@ -8,6 +8,7 @@ import type { SystemError } from '../errors.ts';
 import { systemError } from '../errors.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
+import type { ConnectionHandler } from '../tcp/handler.ts';
 import type { Timer } from '../time/clock.ts';
 import { Address, needsZone } from '../wire/address.ts';
 import { localInfo } from './address-info.ts';
@@ -15,6 +16,7 @@ import { checkBoolean, checkFunction, checkNumber, checkStringWithoutNullBytes }
 import { toAttemptTimeout, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import { ipBlocked } from './block-lists.ts';
+import { inMacrotask } from './macrotask.ts';
 import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
@@ -54,6 +56,9 @@ export interface Dialling {
 
 /** Why there was no attempt. */
 type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
+
+/** For a connection that nobody waits for any more. */
+const CLOSING: ConnectionHandler = { onConnect: (connection) => connection.close() };
 
 /** One `socket.connect()`: from a name to addresses to an open connection. */
 export class Dial implements Dialling {
@@ -111,7 +116,13 @@ export class Dial implements Dialling {
 
   cancel(): void {
     this.#cancelled = true;
-    this.#dropAttempt();
+    const connection = this.#connection;
+    if (connection === undefined || !this.#isOwn(connection)) return this.#dropAttempt();
+    // Linux has both ends of it ready by now (see `#established`): the server gets a connection that ends.
+    this.#stopTimer();
+    this.#connection = undefined;
+    if (connection.state === 'SYN_SENT') connection.handler = CLOSING;
+    else connection.close();
   }
 
   get connection(): Connection | undefined {
@@ -253,16 +264,37 @@ export class Dial implements Dialling {
     };
     const within = (fn: () => void): void => this.#attempt?.runInAsyncScope(fn);
     return this.#host.stack.tcp.connect(options, {
-      onConnect: (connection) => within(() => this.#opened(connection)),
+      onConnect: (connection) => this.#established(connection),
       onClosing: () => within(() => this.#owner.finish()),
       onError: (error) => within(() => this.#attemptFailed(this.#named(error, target), target)),
     });
   }
 
-  #opened(connection: Connection): void {
+  /**
+   * To an own address Linux has both ends of a connection ready when `connect` returns, and Node hears of the server's
+   * first. Here our ACK is still to be sent: 'connect' waits until the listener has it. What befalls the connection before,
+   * befalls the attempt.
+   */
+  #established(connection: Connection): void {
     this.#stopTimer();
-    this.#connection = undefined;
-    this.#owner.opened(connection, this.context);
+    const { clock } = this.#host.stack;
+    const attempt = this.#attempt;
+    let ended = false;
+    const open = (): void => {
+      if (this.#connection !== connection) return;
+      this.#connection = undefined;
+      attempt?.runInAsyncScope(() => this.#owner.opened(connection, this.context));
+      if (ended) connection.handler.onEnd?.(connection);
+    };
+    if (!this.#isOwn(connection)) return open();
+    connection.handler = { ...connection.handler, onEnd: () => (ended = true) };
+    // The clock's next macrotask, which brings the listener what this turn sends, comes before this one.
+    inMacrotask(clock, open);
+  }
+
+  /** Its packets come back to this stack. */
+  #isOwn(connection: Connection): boolean {
+    return this.#host.stack.ip.interface(connection.interfaceIndex)?.loopback === true;
   }
 
   #attemptFailed(error: Error, { address, family }: LookupAddress): void {

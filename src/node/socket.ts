@@ -15,6 +15,7 @@ import { HeldWrite } from './held-write.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
 import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
+import { inMacrotask } from './macrotask.ts';
 import { hasMissedHandle, missHandle } from './missed-handle.ts';
 import { endedByPeer, invalidArgType, socketClosed } from './net-errors.ts';
 import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
@@ -34,8 +35,6 @@ type Listener = Parameters<Duplex['once']>[1];
 const dialled = diagnostics.channel('net.client.socket');
 /** One listener for all sockets. */
 let onStreamEnd: (this: Socket) => void;
-
-const NOTHING = (): void => {};
 
 /**
  * A TCP socket in the shape of Node's `net.Socket`: a `Duplex` over a connection of the stack. There is no `_handle`:
@@ -466,13 +465,9 @@ export class Socket extends Duplex {
   }
 
   static readonly #PUMPED: PumpOwner<Socket> = {
-    later: (socket, fn) => {
-      // A virtual clock counts only what passes through it.
-      socket.#host.stack.clock.defer(NOTHING);
-      setImmediate(fn);
-    },
+    later: (socket, fn) => inMacrotask(socket.#host.stack.clock, fn),
     push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
-    room: (socket) => socket.#userBuffer?.size,
+    room: (socket) => socket.#userBuffer?.size ?? socket.#roomLeft(),
     active: (socket) => socket.#idle?.touch(),
     ended: (socket) => {
       socket.push(null);
@@ -481,6 +476,13 @@ export class Socket extends Duplex {
     destroy: (socket, error) => void socket.destroy(error),
     finish: (socket) => void socket.end(),
   };
+
+  /** Where nobody reads, no more than up to the mark: a whole piece may be as long as that. */
+  #roomLeft(): number | undefined {
+    const { readableLength } = this;
+    const left = this.readableHighWaterMark - readableLength;
+    return readableLength > 0 && left > 0 ? left : undefined;
+  }
 
   #take(connection: Connection, context: AsyncResource): void {
     this.#context = context;
