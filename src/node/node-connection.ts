@@ -112,6 +112,9 @@ class NodeConnection {
     socket.once('close', () => clearTimeout(timer));
   }
 
+  /** The system has it already. */
+  sendNow(): void {}
+
   abort(): void {
     this.#socket.resetAndDestroy();
   }

@@ -44,3 +44,14 @@ function finishesUnconnected(): boolean {
   if (typeof final === 'function') Reflect.apply(final, socket, [() => (finished = true)]);
   return finished;
 }
+
+/**
+ * A peer's reset that is there when the last bytes before it are read is an end (POLLHUP in `uv__stream_io`); libuv 1.52
+ * reads on, and gets ECONNRESET.
+ */
+export const RESET_IS_END: boolean = isOlder(process.versions.uv, 1, 52);
+
+function isOlder(version: string, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number);
+  return ownMajor < major || (ownMajor === major && ownMinor < minor);
+}

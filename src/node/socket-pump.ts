@@ -5,7 +5,7 @@ import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
 import { currentContext } from './async-context.ts';
-import { IS_22_OR_NEWER } from './node-features.ts';
+import { IS_22_OR_NEWER, RESET_IS_END } from './node-features.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
@@ -54,8 +54,12 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #closeWaits: boolean = false;
   #released: boolean = false;
   #referenced: boolean = true;
-  /** The peer has reset the connection behind its FIN. */
-  #pipeBroken: boolean = false;
+  /** What writing fails with: the peer has reset the connection behind what was read as its end. */
+  #broken: 'EPIPE' | 'ECONNRESET' | undefined;
+  /** The connection is reset, and keeps what had come before: whoever does not read hears of it later. */
+  #kept: boolean = false;
+  /** Bytes were read when the connection had ended already. */
+  #hungUp: boolean = false;
   /** The part of a write that the connection had no room for, and whom to tell when it has gone. */
   #rest: Uint8Array[] = NOTHING;
   #written: ((error?: Error) => void) | undefined;
@@ -77,7 +81,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
    */
   start(): void {
     this.#setFlowing(true);
-    if (this.connection.readableLength > 0 || this.#endWaits) this.#beginSoon();
+    if (this.connection.readableLength > 0 || this.#endWaits || this.#errorWaits !== undefined) this.#beginSoon();
   }
 
   /**
@@ -86,7 +90,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
    * @param before bytes that the connection has accepted already.
    */
   write(chunks: Uint8Array | Uint8Array[], length: number, done: (error?: Error) => void, before: number = 0): void {
-    if (this.#pipeBroken) return done(systemError('EPIPE', 'write'));
+    if (this.#broken !== undefined) return done(systemError(this.#broken, 'write'));
     this.#owner.active(this.#stream);
     this.bytesWritten += length;
     const waiting = before === 0 ? chunks : without(chunks instanceof Uint8Array ? [chunks] : chunks, before);
@@ -106,8 +110,12 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#released = true;
     this.#flowing = false;
     this.connection.handler = NOBODY;
+    // What is written is with the kernel when `write` returns: where a reset follows, it goes before that.
+    if (reset || this.connection.readableLength > 0) this.connection.sendNow();
     if (reset) this.connection.abort();
     else this.connection.close();
+    // Nor would bytes that come before this turn's end, which are answered with a reset, take it back.
+    if (this.connection.unacknowledged > 0) this.connection.sendNow();
     this.#rest = NOTHING;
     const written = this.#written;
     if (written === undefined) return;
@@ -173,11 +181,33 @@ export class SocketPump<Stream> implements ConnectionHandler {
   }
 
   onError(error: SystemError): void {
-    if (this.#waiting) {
-      this.#errorWaits = error;
-      return;
-    }
-    if (this.#peerEnded && !this.#endWaits && error.code === 'ECONNRESET') return this.#breakPipe();
+    this.#errorWaits = error;
+    // A kernel tells of a reset who reads on, behind the bytes. The rest is told at once.
+    if (error.code === 'ECONNRESET' && (this.#waiting || !this.#flowing)) this.#keepUnread();
+    if (!this.#waiting) this.#tellError(error);
+  }
+
+  /** Not of a connection of Node's own, which does so itself. */
+  #keepUnread(): void {
+    if (this.connection.state !== 'CLOSED') return;
+    this.#kept = true;
+    this.connection.keepUnread();
+  }
+
+  #tellError(error: SystemError): void {
+    const ended = this.#peerEnded && !this.#endWaits;
+    // Node reads no more behind the peer's FIN: of a reset it hears when it writes (Linux: EPIPE in CLOSE-WAIT).
+    if (ended && error.code === 'ECONNRESET') return this.#break('EPIPE');
+    const isEnd = this.#peerEnded || (RESET_IS_END && this.#hungUp);
+    if (!this.#kept || (this.#flowing && !isEnd)) return this.#fail(error);
+    this.#break(this.#peerEnded ? 'EPIPE' : 'ECONNRESET');
+    if (!this.#flowing) return;
+    this.#errorWaits = undefined;
+    this.onEnd();
+  }
+
+  #fail(error: SystemError): void {
+    this.#errorWaits = undefined;
     if (error.syscall === 'read') {
       // Node names no address here.
       error.message = `read ${error.code}`;
@@ -187,16 +217,18 @@ export class SocketPump<Stream> implements ConnectionHandler {
     this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, error));
   }
 
-  /** Node reads no more behind the peer's FIN: of a reset it hears when it writes (Linux: EPIPE in CLOSE-WAIT). */
-  #breakPipe(): void {
-    this.#pipeBroken = true;
+  /** Writing fails from now on, and a write that is under way. */
+  #break(code: 'EPIPE' | 'ECONNRESET'): void {
+    this.#broken = code;
     const written = this.#written;
     this.#rest = NOTHING;
     this.#written = undefined;
-    if (written !== undefined) this.#writeContext?.runInAsyncScope(() => written(systemError('EPIPE', 'write')));
+    if (written !== undefined) this.#writeContext?.runInAsyncScope(() => written(systemError(code, 'write')));
   }
 
   onClose(): void {
+    // The stack is closing, and nobody has read on.
+    if (this.#kept) return this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, this.#errorWaits));
     this.#closeWaits = this.#waiting;
     // After the peer's FIN the stream ends itself, once its reader has come to the end.
     if (!this.#closeWaits && !this.#peerEnded) this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream));
@@ -217,7 +249,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     if (this.#released) return;
     // What comes behind the bytes waits for its own turn.
     if (this.#flowing && this.#readOn()) return;
-    if (this.#errorWaits !== undefined) return this.onError(this.#errorWaits);
+    if (this.#errorWaits !== undefined) return this.#tellError(this.#errorWaits);
     if (this.#endWaits) this.onEnd();
     if (this.#closeWaits) this.onClose();
   };
@@ -227,6 +259,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
     const bytes = this.connection.read(this.#owner.room(this.#stream));
     if (bytes === undefined) return false;
     this.#beginSoon();
+    this.#hungUp = this.connection.state === 'CLOSED';
     this.bytesRead += bytes.byteLength;
     this.#owner.active(this.#stream);
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

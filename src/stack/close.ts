@@ -25,7 +25,7 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
       stopWatching();
       timer.cancel();
       // TIME-WAIT is not waited for, and connections whose handshake never ended have nothing to say.
-      for (const connection of stack.tcp.connections) connection.cut('ECONNABORTED');
+      for (const connection of [...stack.tcp.connections, ...stack.tcp.unread]) connection.cut('ECONNABORTED');
       // The RSTs go out, the last callbacks are made, then the links may close.
       stack.turn.settle();
       resolve();

@@ -73,7 +73,10 @@ export interface ListenOptions extends Omit<ConnectionOptions, 'fastOpen'> {
 }
 
 /** What TCP needs of the stack. */
-export interface StackTcpHost extends Omit<TcpHost, 'released' | 'lingers' | 'timestampOffset' | 'fastOpenCache'> {
+export interface StackTcpHost extends Omit<
+  TcpHost,
+  'released' | 'keepsUnread' | 'lingers' | 'timestampOffset' | 'fastOpenCache'
+> {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
 }
@@ -89,6 +92,8 @@ const SYN_COOKIES: readonly SynCookiesOption[] = ['overflow', 'always', 'never']
 
 /** TCP of one stack: `stack.tcp`. Finds the connection or listener that a segment is for. */
 export class StackTcp {
+  /** @internal Connections that have ended, of which the owners still read. */
+  readonly unread: Set<Connection> = new Set();
   readonly #ip: Ip;
   readonly #host: ListenerHost;
   readonly #assertOpen: () => void;
@@ -119,6 +124,10 @@ export class StackTcp {
       fastOpenCache: new FastOpenCache(),
       fastOpenCookies: () => (this.#fastOpenCookies ??= new FastOpenCookies(host.random, host.clock.now())),
       released: (tcb) => this.#released(tcb),
+      keepsUnread: ({ connection }, keeps) => {
+        if (keeps) this.unread.add(connection);
+        else this.unread.delete(connection);
+      },
       lingers: (tcb) => this.#lingering.add(tcb),
       pathBack: (segment, device) => this.#pathBack(segment, device),
       initialSequence: (path, localPort, remotePort) => this.#initialSequence(path, localPort, remotePort),

@@ -262,6 +262,21 @@ export class Connection {
   }
 
   /**
+   * @internal Sends what windows and Nagle allow at once, not at the end of the turn: as a kernel does with each write. What
+   * `abort` follows is on its way then.
+   */
+  sendNow(): void {
+    this.output(this.#tcb.host.clock.now());
+  }
+
+  /** @internal Called from `onError`: what came before it can still be read, and `onClose` waits for `close()`. */
+  keepUnread(): void {
+    const tcb = this.#tcb;
+    tcb.unreadKept = true;
+    tcb.host.keepsUnread(tcb, true);
+  }
+
+  /**
    * ABORT (RFC 9293 §3.10.5): RST, but where both ends have said that they are through; and everything queued is
    * forgotten. `onClose` follows.
    */
@@ -290,6 +305,10 @@ export class Connection {
     const tcb = this.#tcb;
     tcb.receiveQueue.clear();
     tcb.endDelivered = true;
+    if (tcb.unreadKept) {
+      tcb.unreadKept = false;
+      tcb.host.keepsUnread(tcb, false);
+    }
     tcb.account();
     tcb.touch();
   }
@@ -382,6 +401,7 @@ export class Connection {
   /** @internal Ends with an error, and a RST where the peer knows of us: the stack is closing. */
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
+    if (tcb.unreadKept) return this.#discardUnread();
     if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? fail(tcb, code) : release(tcb, 'end');
     this.#reset();
     fail(tcb, code);

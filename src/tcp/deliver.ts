@@ -13,10 +13,14 @@ export function deliver(tcb: ControlBlock): void {
   }
 }
 
-/** What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN. */
+/**
+ * What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN; behind
+ * an error it waits for an owner that wants to read on.
+ */
 export function dueNotices(tcb: ControlBlock): number {
   if (tcb.closeDelivered) tcb.notices = 0;
-  return endUnread(tcb) && tcb.error === undefined ? tcb.notices & ~Notice.close : tcb.notices;
+  const unread = tcb.error === undefined ? endUnread(tcb) : tcb.unreadKept;
+  return unread ? tcb.notices & ~Notice.close : tcb.notices;
 }
 
 /** The peer has sent FIN, and the owner has not read so far. */

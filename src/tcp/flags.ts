@@ -19,6 +19,7 @@ const Flag = {
   progressed: 0x10000,
   overrideSilly: 0x20000,
   unreachable: 0x40000,
+  unreadKept: 0x80000,
 } as const;
 
 /**
@@ -197,5 +198,14 @@ export class ConnectionFlags {
 
   set unreachable(on: boolean) {
     this.#bits = on ? this.#bits | Flag.unreachable : this.#bits & ~Flag.unreachable;
+  }
+
+  /** The owner reads on behind an error, what came before it, and then calls `close()`. */
+  get unreadKept(): boolean {
+    return (this.#bits & Flag.unreadKept) !== 0;
+  }
+
+  set unreadKept(on: boolean) {
+    this.#bits = on ? this.#bits | Flag.unreadKept : this.#bits & ~Flag.unreadKept;
   }
 }

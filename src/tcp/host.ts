@@ -39,6 +39,8 @@ export interface TcpHost {
   lingers(tcb: ControlBlock): void;
   /** The connection is CLOSED: its ports are free. */
   released(tcb: ControlBlock): void;
+  /** The connection has ended, and its owner still reads what had come before; or it does so no more. */
+  keepsUnread(tcb: ControlBlock, keeps: boolean): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
   keepAlive(change: 1 | -1): void;
   /** The state changed. For traces; must not call back. */

@@ -93,6 +93,18 @@ describe.each(WAYS)('%s ends with ECONNABORTED and close', (name, way) => {
     expect(entries.filter((entry) => entry !== 'finish')).toEqual(ABORTED);
   });
 
+  it('a full socket that its peer has reset, of which it had not heard yet', async () => {
+    const socket = await opened();
+    taken[0]!.write(Buffer.alloc(500_000));
+    await clock.run({ for: 50 });
+    const entries = journal(socket);
+    taken[0]!.resetAndDestroy();
+    await clock.run({ for: 20 });
+    expect(entries).toEqual([]);
+    await end(way);
+    expect(entries).toEqual(['error ECONNRESET', 'close true']);
+  });
+
   it('a socket that has ended its side', async () => {
     const socket = await opened({ allowHalfOpen: true });
     const entries = journal(socket.resume());
