@@ -79,6 +79,7 @@ export class Ip {
   readonly #discoveries = new Map<number, NeighbourDiscovery>();
   readonly #ways: ReturnWays;
   readonly #paths: PathFinder;
+  readonly #connectionPaths: PathFinder;
   readonly #errors: IcmpErrors;
   readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
@@ -111,17 +112,21 @@ export class Ip {
     const memberships = new Memberships({ clock, random, counters, timers, output6 });
     this.memberships = memberships;
     this.#output6 = output6;
-    const pathMtus = new PathMtuCache(clock, counters);
-    const outputs = { 4: output4, 6: output6 };
-    this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs, random });
+    // Of echo replies nothing is kept, a message has a port or an identifier, a segment a sequence number.
+    const replyMtus = new PathMtuCache(clock, counters);
+    const messageMtus = new PathMtuCache(clock, counters, replyMtus);
+    const segmentMtus = new PathMtuCache(clock, counters, messageMtus);
+    const context = { routes, local, interfaces, ways, outputs: { 4: output4, 6: output6 }, random };
+    this.#paths = new PathFinder({ ...context, pathMtus: messageMtus });
+    this.#connectionPaths = new PathFinder({ ...context, pathMtus: segmentMtus });
     const expired = (first: Datagram): void => this.#reassemblyExpired(first);
     const reassembler = new Reassembler({ random, counters, budget, timers, expired });
     this.#reassembler = reassembler;
     const limit = new IcmpRateLimit(random, clock.now());
-    const parts = { ways, local, output: output4, pathMtus, counters, limit, host };
+    const parts = { ways, local, output: output4, replyMtus, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
-    const parts6 = { ways, local, output: output6, pathMtus, counters, limit, host };
+    const parts6 = { ways, local, output: output6, replyMtus, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
     this.#failure = new NeighbourFailure({ host, local, errors: this.#errors, errors6: this.#errors6 });
     const [errors, errors6] = [this.#errors, this.#errors6];
@@ -182,12 +187,13 @@ export class Ip {
 
   /** What an interface on Ethernet has besides. */
   #portFor(iface: NetworkInterface, { address, vlan = 0 }: InterfaceOptions): EthernetPort {
-    const { clock, random, timers, counters, host } = this.#options;
+    const { clock, random, timers, counters, budget, host } = this.#options;
     const parts = {
       clock,
       random,
       timers,
       counters,
+      budget,
       classify: (words: AddressWords) => this.local.classify(words),
       unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
@@ -296,7 +302,7 @@ export class Ip {
   }
 
   /**
-   * The way to a peer, or why there is none: `ENETUNREACH` (no route), `EADDRNOTAVAIL` (`local` is not one of the
+   * The way of messages to a peer, or why there is none: `ENETUNREACH` (no route), `EADDRNOTAVAIL` (`local` is not one of the
    * stack's addresses, or none fits), `EAFNOSUPPORT` (two families), `EINVAL` (a loopback address as the source of what
    * leaves the host; a link-local IPv6 address without a zone or with one that there is not). The link may be down:
    * `refresh` tells. Broadcast and multicast peers are allowed here; TCP asks `classify` first.
@@ -311,9 +317,17 @@ export class Ip {
     return this.#paths.find(local, remote, interfaceIndex, deviceIndex);
   }
 
-  /** The way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
+  /**
+   * The way of a connection to a peer: the same, but of the path's MTU it knows only what a connection has made sure of
+   * ([S-092] RFC 5927 §7.2, RFC 8201 §4), not what came as an error about a message.
+   */
+  connectionPath(local: Address | undefined, remote: Address, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#connectionPaths.find(local, remote, undefined, deviceIndex);
+  }
+
+  /** A connection's way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
   pathBack(datagram: Datagram, deviceIndex?: number): IpPath | ErrorCode {
-    return this.#paths.back(datagram, deviceIndex);
+    return this.#connectionPaths.back(datagram, deviceIndex);
   }
 
   /**
