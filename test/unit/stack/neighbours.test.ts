@@ -104,6 +104,15 @@ describe('the hardware address', () => {
 });
 
 describe('packets that wait', () => {
+  it('are held like what else the stack holds, and let go with their interface', async () => {
+    for (let n = 0; n < 10; n++) send(EVE);
+    expect(lone.stack.statistics().memory.used).toBeGreaterThan(10 * 256);
+    await lone.iface.detach();
+    for (const socket of lone.stack.udp.sockets) socket.close();
+    expect(lone.stack.statistics().memory.used).toBe(0);
+    lone.stack.assertQuiescent();
+  });
+
   it('are dropped and counted when the queue is full as the answer comes', () => {
     lone.link.room = 0;
     for (let n = 0; n < 120; n++) send(EVE);
