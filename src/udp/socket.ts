@@ -15,7 +15,7 @@ import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler, UdpMessageInfo } from './handler.ts';
 import type { UdpHost } from './host.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
-import { checkTunable, kept } from './options.ts';
+import { checkTunable, kept, requireUdpOptionName } from './options.ts';
 import { sendMessage } from './output.ts';
 import { deliverOwnCopy } from './own-copy.ts';
 
@@ -339,6 +339,7 @@ export class UdpSocket {
   }
 
   get<K extends keyof ResolvedUdpOptions>(option: K): ResolvedUdpOptions[K] {
+    requireUdpOptionName(option);
     return this.#options[option];
   }
 
