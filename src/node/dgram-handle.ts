@@ -8,6 +8,7 @@ import type { SendRequest } from './dgram-arguments.ts';
 import { asCall, familyOf, isOf, splitZone } from './dgram-addresses.ts';
 import { bufferSizeError, occupied } from './dgram-buffer-size.ts';
 import type { Lookup, SocketType } from './dgram-lookup.ts';
+import type { DgramUdpOptions } from './dgram-options.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
 import { asDgramError } from './net-errors.ts';
 
@@ -42,6 +43,7 @@ export class DgramHandle {
   readonly #stack: Stack;
   readonly #type: SocketType;
   readonly #listener: HandleListener;
+  readonly #udp: DgramUdpOptions;
   readonly #outgoing: DgramSendQueue = new DgramSendQueue();
   #core: UdpSocket | undefined;
   /** The port was not asked for by its number. */
@@ -50,24 +52,26 @@ export class DgramHandle {
   #referenced: boolean = true;
   #closed: boolean = false;
 
-  constructor(stack: Stack, type: SocketType, lookup: Lookup, listener: HandleListener) {
+  constructor(stack: Stack, type: SocketType, lookup: Lookup, listener: HandleListener, udp: DgramUdpOptions = {}) {
     this.#stack = stack;
     this.#type = type;
     this.lookup = lookup;
     this.#listener = listener;
+    this.#udp = udp;
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** @throws EINVAL (bound already, an address of the other family), EADDRINUSE, EADDRNOTAVAIL */
+  /** @throws EINVAL (bound already, an address of the other family), EADDRINUSE, EADDRNOTAVAIL, ENODEV */
   bind(address: string, port: number, { reuseAddr, reusePort, ipv6Only }: HandleBindOptions): void {
     if (this.#core !== undefined) throw systemError('EINVAL', 'bind');
     const own = this.#toAddress(address, 'bind');
     // libuv: a socket of IPv4 could have nothing.
     if (ipv6Only && this.#type === 'udp4') throw systemError('EINVAL', 'bind');
     const options = {
+      ...this.#udp,
       address: own,
       port,
       reuseAddress: Boolean(reuseAddr),
