@@ -10,6 +10,7 @@ import { systemError, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { Cidr } from '../wire/cidr.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { EtherType } from '../wire/ethernet.ts';
 import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
@@ -39,6 +40,7 @@ import { Memberships } from './memberships.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
 import { NeighbourDiscovery } from './ndp/discovery.ts';
+import { orderDestinations } from './destination-selection.ts';
 import { NEIGHBOURS_ALONE } from './ndp/options.ts';
 import type { DiscoveryOptions } from './ndp/options.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
@@ -323,6 +325,21 @@ export class Ip {
    */
   connectionPath(local: Address | undefined, remote: Address, deviceIndex?: number): IpPath | ErrorCode {
     return this.#connectionPaths.find(local, remote, undefined, deviceIndex);
+  }
+
+  /** The destinations in the order in which they should be tried ([S-048] RFC 6724 §6); those without a way come last. */
+  orderDestinations(destinations: readonly Address[]): Address[] {
+    return orderDestinations(destinations, (destination) => this.#sourceTo(destination));
+  }
+
+  #sourceTo(destination: Address): Cidr | undefined {
+    const path = this.connectionPath(undefined, destination);
+    // A link that is down is no way at present.
+    if (typeof path === 'string' || path.refresh() !== undefined) return undefined;
+    const { local } = path;
+    const own = this.local.holder(local)?.addresses.find(({ address }) => address.equals(local));
+    // All of 127.0.0.0/8 is the stack's (RFC 1122 §3.2.1.3 (g)).
+    return own ?? new Cidr(local, local.family === 4 ? 32 : 128);
   }
 
   /** A connection's way back to where a datagram came from, by the interface `deviceIndex` where one is given. */

@@ -26,7 +26,7 @@ import { TimerWheel } from '../time/timer-wheel.ts';
 import type { PingSocket } from '../raw/ping-socket.ts';
 import type { RawSocket } from '../raw/socket.ts';
 import type { UdpSocket } from '../udp/socket.ts';
-import type { Address } from '../wire/address.ts';
+import { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { describeOwnAddress, resolveAutoconfiguration } from './autoconfiguration.ts';
@@ -233,6 +233,25 @@ export class Stack {
   ping(address: string | Address, options?: PingOptions): Promise<PingResult> {
     this.#assertOpen();
     return ping(this, address, options);
+  }
+
+  /**
+   * The addresses of a host in the order in which they should be tried (RFC 6724 §6): by the stack's routes and the addresses
+   * that it would send from, those that cannot be reached at present last; among equals as they were given.
+   *
+   * @param addresses texts; link-local ones of IPv6 with their zone
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for what is no address
+   * @example
+   * const stack = new Stack();
+   * stack.attach(cable()[0], { addresses: ['10.0.0.1/24'] });
+   * stack.orderDestinations(['2001:db8::1', '10.0.0.2']); // ['10.0.0.2', '2001:db8::1']: no IPv6 there
+   */
+  orderDestinations(addresses: readonly string[]): string[] {
+    if (!Array.isArray(addresses)) {
+      throw usageError('ERR_INVALID_ARG_TYPE', `addresses must be an array of strings, not ${described(addresses)}`);
+    }
+    const texts = new Map(addresses.map((text) => [Address.parse(text), text]));
+    return this.ip.orderDestinations([...texts.keys()]).map((address) => texts.get(address)!);
   }
 
   /** What has happened so far, in numbers. */
