@@ -10,7 +10,7 @@ import { bufferSizeError, occupied } from './dgram-buffer-size.ts';
 import type { Lookup, SocketType } from './dgram-lookup.ts';
 import type { DgramUdpOptions } from './dgram-options.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
-import { asDgramError } from './net-errors.ts';
+import { asDgramError, isSystemError } from './net-errors.ts';
 
 /** What a handle tells its socket. */
 export interface HandleListener {
@@ -34,6 +34,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Options that a socket keeps which is bound after a bind has failed. */
+const KEPT = ['broadcast', 'ttl', 'multicastTtl', 'multicastLoopback', 'receiveBuffer'] as const;
+
 /**
  * What a system's socket is to Node's `dgram.Socket`: it has a port or none yet, and knows nothing of events. Its methods
  * throw system errors that bear the names of Node's calls.
@@ -46,6 +49,10 @@ export class DgramHandle {
   readonly #udp: DgramUdpOptions;
   readonly #outgoing: DgramSendQueue = new DgramSendQueue();
   #core: UdpSocket | undefined;
+  /** In place of it a socket without a port, once a bind has failed: as from the system's, options can be had from it. */
+  #portless: UdpSocket | undefined;
+  /** Where `setMulticastInterface` has led to. */
+  #groupsBy: string | undefined;
   /** The port was not asked for by its number. */
   #ephemeral: boolean = false;
   #receiving: boolean = false;
@@ -78,16 +85,22 @@ export class DgramHandle {
       reusePort: Boolean(reusePort),
       ipv6Only: Boolean(ipv6Only),
     };
-    this.#core = this.#stack.udp.bind(options, {
-      onMessage: (bytes, info) => {
-        if (this.#receiving) this.#listener.onMessage(bytes, info);
-      },
-      onWritable: (socket) => this.#outgoing.flush(socket),
-      onError: (error) => this.#listener.onError(error),
-      onClose: (_socket, error) => this.#listener.onClose(error),
-    });
+    try {
+      this.#core = this.#stack.udp.bind(options, {
+        onMessage: (bytes, info) => {
+          if (this.#receiving) this.#listener.onMessage(bytes, info);
+        },
+        onWritable: (socket) => this.#outgoing.flush(socket),
+        onError: (error) => this.#listener.onError(error),
+        onClose: (_socket, error) => this.#listener.onClose(error),
+      });
+    } catch (error) {
+      if (isSystemError(error)) this.#portless ??= this.#withoutPort();
+      throw error;
+    }
     this.#ephemeral = port === 0;
     this.#core.unref();
+    this.#inherit(this.#core);
   }
 
   /** From here on messages go to the listener, and the handle keeps the process alive unless told otherwise. */
@@ -123,7 +136,8 @@ export class DgramHandle {
     this.#closed = true;
     this.#outgoing.cancel();
     this.#core?.close();
-    this.#core = undefined;
+    this.#portless?.close();
+    this.#core = this.#portless = undefined;
   }
 
   get local(): Endpoint {
@@ -162,7 +176,8 @@ export class DgramHandle {
       const family = familyOf(address);
       const core = this.#bound('setMulticastInterface');
       this.#checkLevel(family);
-      core.multicastFrom(family === 4 ? address : (this.#interface(address, 6) ?? '::'));
+      this.#groupsBy = family === 4 ? address : (this.#interface(address, 6) ?? '::');
+      core.multicastFrom(this.#groupsBy);
     });
   }
 
@@ -191,7 +206,7 @@ export class DgramHandle {
   bufferSize(size: number, kind: 'receive' | 'send'): number {
     const syscall = kind === 'receive' ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
     if (size > 0x7fff_ffff) throw bufferSizeError('EINVAL', syscall);
-    const core = this.#core;
+    const core = this.#core ?? this.#portless;
     if (core === undefined) throw bufferSizeError('EBADF', syscall);
     if (size > 0) {
       if (kind === 'receive') core.set('receiveBuffer', occupied(size, kind));
@@ -221,13 +236,39 @@ export class DgramHandle {
   }
 
   #bound(syscall: string): UdpSocket {
-    if (this.#core === undefined) throw systemError('EBADF', syscall);
-    return this.#core;
+    const core = this.#core ?? this.#portless;
+    if (core === undefined) throw systemError('EBADF', syscall);
+    return core;
+  }
+
+  /** libuv makes the socket before it binds it, and keeps it when that fails. */
+  #withoutPort(): UdpSocket {
+    const address = this.#type === 'udp4' ? '0.0.0.0' : '::';
+    const socket = this.#stack.udp.bind(
+      { address, port: 0 },
+      { onMessage: () => {}, onClose: (_socket, error) => this.#listener.onClose(error) },
+    );
+    socket.unref();
+    socket.releasePort();
+    return socket;
+  }
+
+  /** The socket that is bound now is the one whose bind had failed: what was chosen and joined since then stays. */
+  #inherit(core: UdpSocket): void {
+    const portless = this.#portless;
+    if (portless === undefined) return;
+    for (const key of KEPT) core.set(key, portless.get(key));
+    if (this.#groupsBy !== undefined) core.multicastFrom(this.#groupsBy);
+    this.#stack.udp.groups.handOver(portless, core);
+    this.#portless = undefined;
+    portless.close();
   }
 
   /** As libuv binds for the sake of a group: to an ephemeral port of all addresses, at once and to share it. */
   #joining(): UdpSocket {
-    if (this.#core === undefined) this.bind(this.#type === 'udp4' ? '0.0.0.0' : '::', 0, { reuseAddr: true });
+    if (this.#core === undefined && this.#portless === undefined) {
+      this.bind(this.#type === 'udp4' ? '0.0.0.0' : '::', 0, { reuseAddr: true });
+    }
     return this.#bound('bind');
   }
 

@@ -12,7 +12,7 @@ import { resolveUdpOptions } from '../udp/options.ts';
 import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import { endpointInfo } from './dgram-addresses.ts';
-import { parseSend } from './dgram-arguments.ts';
+import { parseSend, toUint32 } from './dgram-arguments.ts';
 import type { SendCallback, SendRequest } from './dgram-arguments.ts';
 import { DgramBinding, alreadyBound, literal } from './dgram-binding.ts';
 import { checkBlockList, ipBlocked, isBlocked } from './block-lists.ts';
@@ -481,7 +481,7 @@ function checkOptions(options: DgramOptions): void {
 }
 
 function checkBufferSize(size: unknown): void {
-  if (Number(size) >>> 0 === size) return;
+  if (toUint32(size) === size) return;
   throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
 }
 
