@@ -2,7 +2,7 @@ import { usageError } from '../errors.ts';
 import type { NetworkInterface } from '../ip/interface.ts';
 import type { NeighbourCache } from '../ip/neighbour-cache.ts';
 import type { NeighbourInfo } from '../ip/neighbour.ts';
-import { Address, isIpv4Mapped, isUnspecified } from '../wire/address.ts';
+import { Address, isIpv4Mapped, isUnspecified, needsZone } from '../wire/address.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { isStationMac, MacAddress } from '../wire/mac.ts';
 
@@ -74,8 +74,10 @@ export class Neighbours {
   }
 
   #isNeighbour(address: Address): boolean {
-    if (isUnspecified(address) || isIpv4Mapped(address) || !this.#isElsewhere(address)) return false;
+    if (isUnspecified(address) || isIpv4Mapped(address)) return false;
     const { index, name, tentative } = this.#iface;
+    // RFC 4007 §6: what is link-local is another host's on the link of another.
+    if (needsZone(address) ? this.#iface.has(address) : !this.#isElsewhere(address)) return false;
     if (![undefined, name, String(index)].includes(address.zone)) return false;
     return !tentative.some((own) => own.address.equals(address));
   }
