@@ -43,8 +43,8 @@ export interface Path {
   /** Follows changed routes and addresses; returns why the peer can't be reached now, or nothing. Cheap when nothing changed. */
   refresh(): ErrorCode | undefined;
   /**
-   * The path carries no packet above `mtu` bytes, as the transport has made sure (RFC 5927 §7.2): all paths to this
-   * peer keep to it for ten minutes.
+   * The path carries no packet above `mtu` bytes, as the transport has made sure as well as it can: all paths of its kind to
+   * this peer keep to it for ten minutes; those of messages also to what a connection says (RFC 5927 §7.2).
    */
   limitMtu(mtu: number): void;
   /**

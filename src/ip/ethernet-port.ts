@@ -1,4 +1,5 @@
 import type { Counters } from '../buffer/counters.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Memory } from '../buffer/memory.ts';
 import type { Packet } from '../buffer/packet.ts';
 import { copyBytes } from '../buffer/copy.ts';
@@ -47,6 +48,7 @@ export interface EthernetPortParts {
   readonly random: Random;
   readonly timers: TimerWheel;
   readonly counters: Counters;
+  readonly budget: MemoryBudget;
   /** What an address is to the stack. */
   classify(words: AddressWords): AddressKind;
   /** A packet of this host waited in vain for its neighbour. */
@@ -83,7 +85,7 @@ export class EthernetPort implements ArpPort {
   readonly #source: AddressRegister = new AddressRegister();
 
   constructor(iface: NetworkInterface, options: EthernetOptions, parts: EthernetPortParts) {
-    const { clock, random, timers, counters } = parts;
+    const { clock, random, timers, counters, budget } = parts;
     this.#iface = iface;
     this.#parts = parts;
     this.#vlan = options.vlan;
@@ -99,6 +101,7 @@ export class EthernetPort implements ArpPort {
       random,
       timers,
       counters,
+      budget,
       protocols: { 4: arp, 6: neighbourDiscovery },
       send: (packet, neighbour) => this.#sendWaiting(packet, neighbour),
       unreachable: (packet) => parts.unreachable(packet),

@@ -54,7 +54,8 @@ export interface IcmpParts {
   ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
-  pathMtus: PathMtuCache;
+  /** What is known of the paths that echo replies take. */
+  replyMtus: PathMtuCache;
   counters: Counters;
   host: IpHost;
 }
@@ -106,12 +107,12 @@ export class Icmp {
 
   // [S-018] RFC 1122 §3.2.2.6: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): IcmpDrop | undefined {
-    const { ways, output, pathMtus } = this.#parts;
+    const { ways, output, replyMtus } = this.#parts;
     const { memory, start, length } = datagram;
     const way = ways.wayBack(datagram);
     if (way === undefined) return 'icmp-reply-no-route';
     const { interface: iface, nextHop } = way;
-    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtu));
+    const packet = output.reserve(iface, length, replyMtus.mtuTo(datagram.source, iface.mtu));
     if (packet === undefined) return 'icmp-reply-queue-full';
     const { bytes, view } = packet.memory;
     const at = packet.start;

@@ -51,7 +51,8 @@ export interface Icmpv6Parts {
   ways: ReturnWays;
   local: LocalAddresses;
   output: IpOutput;
-  pathMtus: PathMtuCache;
+  /** What is known of the paths that echo replies take. */
+  replyMtus: PathMtuCache;
   counters: Counters;
   host: IpHost;
   memberships: Memberships;
@@ -119,13 +120,13 @@ export class Icmpv6 {
 
   // [S-047] RFC 4443 §4.2: all the data goes back, from the address that was asked.
   #answer(datagram: Datagram): Icmpv6Drop | undefined {
-    const { ways, output, pathMtus } = this.#parts;
+    const { ways, output, replyMtus } = this.#parts;
     const { memory, start, length } = datagram;
     const way = ways.wayBack(datagram);
     const source = way && ways.sourceFor(datagram, way.interface);
     if (way === undefined || source === undefined) return 'icmpv6-reply-no-route';
     const { interface: iface, nextHop } = way;
-    const packet = output.reserve(iface, length, pathMtus.mtuTo(datagram.source, iface.mtuOf(6)));
+    const packet = output.reserve(iface, length, replyMtus.mtuTo(datagram.source, iface.mtuOf(6)));
     if (packet === undefined) return 'icmpv6-reply-queue-full';
     const { bytes, view } = packet.memory;
     const at = packet.start;
@@ -176,7 +177,7 @@ export class Icmpv6 {
     if (error.length < SHORTEST_QUOTE) return 'icmpv6-bad-quote';
     error.quotedLength = ipv6TotalLength(view, quote);
     error.now = datagram.now;
-    if (isReplyTooBig(error)) this.#parts.pathMtus.limit(error.destination, error.mtu);
+    if (isReplyTooBig(error)) this.#parts.replyMtus.limit(error.destination, error.mtu);
     else this.#parts.host.icmpError(error);
     return undefined;
   }
@@ -184,7 +185,7 @@ export class Icmpv6 {
 
 /**
  * A router says that an echo reply was too big, and may be right: [S-053] RFC 8201 §4. Nobody keeps what was sent; who forges
- * it wins no more than packets of 1280 bytes.
+ * it wins no more than replies in fragments of 1280 bytes; nothing else follows it.
  */
 function isReplyTooBig({ memory: { view }, type, protocol, start, mtu, quotedLength }: IcmpError): boolean {
   if (type !== Icmpv6Type.PACKET_TOO_BIG || protocol !== Protocol.ICMPV6) return false;

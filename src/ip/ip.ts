@@ -10,6 +10,7 @@ import { systemError, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import { isMulticast, isUnspecified, needsZone, Scope, scopeOf } from '../wire/address.ts';
+import { Cidr } from '../wire/cidr.ts';
 import type { Address, AddressWords } from '../wire/address.ts';
 import { EtherType } from '../wire/ethernet.ts';
 import { IcmpUnreachable, TimeExceeded } from '../wire/icmp.ts';
@@ -39,6 +40,7 @@ import { Memberships } from './memberships.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
 import { NeighbourDiscovery } from './ndp/discovery.ts';
+import { orderDestinations } from './destination-selection.ts';
 import { NEIGHBOURS_ALONE } from './ndp/options.ts';
 import type { DiscoveryOptions } from './ndp/options.ts';
 import { PathMtuCache } from './path-mtu-cache.ts';
@@ -79,6 +81,7 @@ export class Ip {
   readonly #discoveries = new Map<number, NeighbourDiscovery>();
   readonly #ways: ReturnWays;
   readonly #paths: PathFinder;
+  readonly #connectionPaths: PathFinder;
   readonly #errors: IcmpErrors;
   readonly #errors6: Icmpv6Errors;
   readonly #input: Ipv4Input;
@@ -111,17 +114,21 @@ export class Ip {
     const memberships = new Memberships({ clock, random, counters, timers, output6 });
     this.memberships = memberships;
     this.#output6 = output6;
-    const pathMtus = new PathMtuCache(clock, counters);
-    const outputs = { 4: output4, 6: output6 };
-    this.#paths = new PathFinder({ routes, local, interfaces, ways, pathMtus, outputs, random });
+    // Of echo replies nothing is kept, a message has a port or an identifier, a segment a sequence number.
+    const replyMtus = new PathMtuCache(clock, counters);
+    const messageMtus = new PathMtuCache(clock, counters, replyMtus);
+    const segmentMtus = new PathMtuCache(clock, counters, messageMtus);
+    const context = { routes, local, interfaces, ways, outputs: { 4: output4, 6: output6 }, random };
+    this.#paths = new PathFinder({ ...context, pathMtus: messageMtus });
+    this.#connectionPaths = new PathFinder({ ...context, pathMtus: segmentMtus });
     const expired = (first: Datagram): void => this.#reassemblyExpired(first);
     const reassembler = new Reassembler({ random, counters, budget, timers, expired });
     this.#reassembler = reassembler;
     const limit = new IcmpRateLimit(random, clock.now());
-    const parts = { ways, local, output: output4, pathMtus, counters, limit, host };
+    const parts = { ways, local, output: output4, replyMtus, counters, limit, host };
     this.#errors = new IcmpErrors(parts);
     const igmp = new Igmp(counters, (index) => memberships.speaking(index, 4));
-    const parts6 = { ways, local, output: output6, pathMtus, counters, limit, host };
+    const parts6 = { ways, local, output: output6, replyMtus, counters, limit, host };
     this.#errors6 = new Icmpv6Errors(parts6);
     this.#failure = new NeighbourFailure({ host, local, errors: this.#errors, errors6: this.#errors6 });
     const [errors, errors6] = [this.#errors, this.#errors6];
@@ -182,12 +189,13 @@ export class Ip {
 
   /** What an interface on Ethernet has besides. */
   #portFor(iface: NetworkInterface, { address, vlan = 0 }: InterfaceOptions): EthernetPort {
-    const { clock, random, timers, counters, host } = this.#options;
+    const { clock, random, timers, counters, budget, host } = this.#options;
     const parts = {
       clock,
       random,
       timers,
       counters,
+      budget,
       classify: (words: AddressWords) => this.local.classify(words),
       unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
@@ -296,7 +304,7 @@ export class Ip {
   }
 
   /**
-   * The way to a peer, or why there is none: `ENETUNREACH` (no route), `EADDRNOTAVAIL` (`local` is not one of the
+   * The way of messages to a peer, or why there is none: `ENETUNREACH` (no route), `EADDRNOTAVAIL` (`local` is not one of the
    * stack's addresses, or none fits), `EAFNOSUPPORT` (two families), `EINVAL` (a loopback address as the source of what
    * leaves the host; a link-local IPv6 address without a zone or with one that there is not). The link may be down:
    * `refresh` tells. Broadcast and multicast peers are allowed here; TCP asks `classify` first.
@@ -311,9 +319,32 @@ export class Ip {
     return this.#paths.find(local, remote, interfaceIndex, deviceIndex);
   }
 
-  /** The way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
+  /**
+   * The way of a connection to a peer: the same, but of the path's MTU it knows only what a connection has made sure of
+   * ([S-092] RFC 5927 §7.2, RFC 8201 §4), not what came as an error about a message.
+   */
+  connectionPath(local: Address | undefined, remote: Address, deviceIndex?: number): IpPath | ErrorCode {
+    return this.#connectionPaths.find(local, remote, undefined, deviceIndex);
+  }
+
+  /** The destinations in the order in which they should be tried ([S-048] RFC 6724 §6); those without a way come last. */
+  orderDestinations(destinations: readonly Address[]): Address[] {
+    return orderDestinations(destinations, (destination) => this.#sourceTo(destination));
+  }
+
+  #sourceTo(destination: Address): Cidr | undefined {
+    const path = this.connectionPath(undefined, destination);
+    // A link that is down is no way at present.
+    if (typeof path === 'string' || path.refresh() !== undefined) return undefined;
+    const { local } = path;
+    const own = this.local.holder(local)?.addresses.find(({ address }) => address.equals(local));
+    // All of 127.0.0.0/8 is the stack's (RFC 1122 §3.2.1.3 (g)).
+    return own ?? new Cidr(local, local.family === 4 ? 32 : 128);
+  }
+
+  /** A connection's way back to where a datagram came from, by the interface `deviceIndex` where one is given. */
   pathBack(datagram: Datagram, deviceIndex?: number): IpPath | ErrorCode {
-    return this.#paths.back(datagram, deviceIndex);
+    return this.#connectionPaths.back(datagram, deviceIndex);
   }
 
   /**

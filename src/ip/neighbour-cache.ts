@@ -1,4 +1,5 @@
 import type { Counters } from '../buffer/counters.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Packet } from '../buffer/packet.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
@@ -67,6 +68,8 @@ export interface NeighbourCacheParts {
   readonly random: Random;
   readonly timers: TimerWheel;
   readonly counters: Counters;
+  /** What waits counts here. */
+  readonly budget: MemoryBudget;
   /** How neighbours of a family are asked; without one they can only be set. */
   readonly protocols: Readonly<Partial<Record<4 | 6, NeighbourProtocol>>>;
   /** Sends a packet that waited: `neighbour.usable` is true. */
@@ -91,7 +94,7 @@ export interface NeighbourCacheParts {
  *   `flush` is for a link that went down.
  *
  * Bounded: 1024 learnt neighbours, half of which may be INCOMPLETE; of the others the failed go first, then the
- * stale, then those that are not known to be reachable. Counted as `neighbour-evicted`, `neighbour-table-full`, `neighbour-queue-full`, `neighbour-unreachable`.
+ * stale, then those that are not known to be reachable. Counted as `neighbour-evicted`, `neighbour-table-full`, `neighbour-queue-full`, `neighbour-memory-budget`, `neighbour-unreachable`.
  */
 export class NeighbourCache implements NeighbourKeeper {
   /** By family; may be changed. */
@@ -105,7 +108,7 @@ export class NeighbourCache implements NeighbourKeeper {
   constructor(parts: NeighbourCacheParts) {
     this.#parts = parts;
     this.#table = new NeighbourTable(parts.random);
-    this.#waiting = new WaitingPackets(parts.counters);
+    this.#waiting = new WaitingPackets(parts.counters, parts.budget);
   }
 
   /** Neighbours that were learnt and are remembered. */

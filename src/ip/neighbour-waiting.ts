@@ -1,5 +1,6 @@
 import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
+import type { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import type { Packet } from '../buffer/packet.ts';
@@ -9,6 +10,8 @@ import type { Neighbour } from './neighbour.ts';
 const ENTRY_LIMIT = 212_992;
 /** And for all neighbours of an interface. */
 const TOTAL_LIMIT = 0x40_0000;
+/** Of a stack with little memory no more than this part of it, as with fragments. */
+const SHARE = 1 / 4;
 /** What keeping a packet costs besides its bytes. */
 const OVERHEAD = 256;
 
@@ -21,26 +24,34 @@ export interface WaitingPacket {
 
 /**
  * The packets that wait for neighbours, bounded for each and for all together. RFC 1122 §2.3.2.2: at least the latest
- * should be kept; so the oldest go first, as in Linux.
+ * should be kept; so the oldest go first, as in Linux. They count in the stack's memory budget, and where that is used up
+ * older ones to the same neighbour give way, then what comes is dropped.
  */
 export class WaitingPackets {
   /** Bytes that all of them take. */
   bytes: number = 0;
   readonly #counters: Counters;
+  readonly #budget: MemoryBudget;
+  readonly #limit: number;
 
-  constructor(counters: Counters) {
+  constructor(counters: Counters, budget: MemoryBudget) {
     this.#counters = counters;
+    this.#budget = budget;
+    this.#limit = Math.min(TOTAL_LIMIT, budget.limit * SHARE);
   }
 
   /** Keeps a copy of the packet. */
   add(neighbour: Neighbour, packet: Packet): void {
     const cost = packet.length + OVERHEAD;
     const { waiting } = neighbour;
-    while (waiting.length > 0 && (neighbour.waitingBytes + cost > ENTRY_LIMIT || this.bytes + cost > TOTAL_LIMIT)) {
-      this.#count(neighbour, waiting.shift()!, -1);
-      this.#counters.add('neighbour-queue-full');
+    while (neighbour.waitingBytes + cost > ENTRY_LIMIT || this.bytes + cost > this.#limit) {
+      if (waiting.length === 0) return this.#counters.add('neighbour-queue-full');
+      this.#drop(neighbour, 'neighbour-queue-full');
     }
-    if (this.bytes + cost > TOTAL_LIMIT) return this.#counters.add('neighbour-queue-full');
+    while (!this.#budget.fits(cost)) {
+      if (waiting.length === 0) return this.#counters.add('neighbour-memory-budget');
+      this.#drop(neighbour, 'neighbour-memory-budget');
+    }
     const { memory, start, end, checksum, segmentSize } = packet;
     const kept = { memory: memoryOf(memory.bytes.slice(start, end)), checksum, segmentSize };
     waiting.push(kept);
@@ -56,9 +67,16 @@ export class WaitingPackets {
     return waiting;
   }
 
+  /** Gives up the oldest that waits for a neighbour. */
+  #drop(neighbour: Neighbour, reason: string): void {
+    this.#count(neighbour, neighbour.waiting.shift()!, -1);
+    this.#counters.add(reason);
+  }
+
   #count(neighbour: Neighbour, { memory }: WaitingPacket, sign: 1 | -1): void {
     const cost = sign * (memory.bytes.byteLength + OVERHEAD);
     neighbour.waitingBytes += cost;
     this.bytes += cost;
+    this.#budget.adjust(cost);
   }
 }

@@ -18,20 +18,25 @@ export interface LearntMtu {
 }
 
 /**
- * The path MTUs learnt from routers, by destination: for all transports, so that a new connection begins with what an
- * old one has learnt (RFC 1191 §6.2, RFC 8201 §5.2). Only what a transport has checked comes here.
+ * The path MTUs learnt from routers, by destination: so a new connection begins with what an old one has learnt (RFC 1191
+ * §6.2, RFC 8201 §5.2). There is one for each kind of packet whose errors are checked alike, and what one learns those
+ * learn too that ask for less proof: anybody can forge an error about an echo reply, but nobody off the path one about a
+ * segment that is under way (RFC 5927 §4.1, §7.2).
  */
 export class PathMtuCache {
   /** Counts what was learnt and forgotten for room: whoever has looked something up looks again when it changes. */
   generation: number = 0;
   readonly #clock: Clock;
   readonly #counters: Counters;
+  readonly #follower: PathMtuCache | undefined;
   /** By the address's text, in the order in which they were learnt. */
   readonly #entries = new Map<string, LearntMtu>();
 
-  constructor(clock: Clock, counters: Counters) {
+  /** @param follower learns what this one does */
+  constructor(clock: Clock, counters: Counters, follower?: PathMtuCache) {
     this.#clock = clock;
     this.#counters = counters;
+    this.#follower = follower;
   }
 
   /** How many destinations are remembered. */
@@ -41,6 +46,7 @@ export class PathMtuCache {
 
   /** No packet above `mtu` bytes gets to `remote`. A larger value than is known says nothing: it never raises. */
   limit(remote: Address | AddressRegister, mtu: number): void {
+    this.#follower?.limit(remote, mtu);
     const known = this.find(remote);
     const believed = Math.max(mtu, SMALLEST[remote.family]);
     if (known !== undefined && believed >= known.mtu) return;

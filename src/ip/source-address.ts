@@ -73,7 +73,8 @@ function isBetter(candidate: Cidr, best: Cidr, destination: AddressWords): boole
   return commonPrefix(candidate, destination) > commonPrefix(best, destination);
 }
 
-function commonPrefix({ address, prefixLength }: Cidr, { a, b, c, d }: AddressWords): number {
+/** Bits that a source and a destination have in common, as far as the source's own prefix goes (RFC 6724 §2.2). Of IPv6. */
+export function commonPrefix({ address, prefixLength }: Cidr, { a, b, c, d }: AddressWords): number {
   let bits = Math.clz32(address.a ^ a);
   if (bits === 32) bits += Math.clz32(address.b ^ b);
   if (bits === 64) bits += Math.clz32(address.c ^ c);

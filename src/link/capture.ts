@@ -1,5 +1,5 @@
 import type { Batch } from '../buffer/batch.ts';
-import { requireInteger, requireMethods, requireOptions } from '../errors.ts';
+import { requireInteger, requireMethods, requireOptions, requireType } from '../errors.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Link } from './link.ts';
 import { requireLink } from './link.ts';
@@ -37,6 +37,7 @@ export function capture(link: Link, sink: CaptureSink, options: CaptureOptions =
   requireLink(link);
   requireOptions('capture', options, ['nanosecond', 'snapLength']);
   const { nanosecond = false, snapLength = 262_144 } = options;
+  requireType('nanosecond', nanosecond, 'boolean');
   requireInteger('snapLength', snapLength, 1, 0x7fff_ffff);
   if (typeof sink !== 'function') requireMethods('sink', sink, ['write'], 'a function or an object with write(bytes)');
   const write = typeof sink === 'function' ? sink : (bytes: Uint8Array): unknown => sink.write(bytes);

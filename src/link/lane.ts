@@ -2,7 +2,7 @@ import { Batch, Checksum } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { SlabAllocator } from '../buffer/slab.ts';
-import { usageError } from '../errors.ts';
+import { requireType, usageError } from '../errors.ts';
 import type { Link, LinkHost } from './link.ts';
 
 /** How much an in-memory link holds; beyond it `send` takes less than all. */
@@ -11,6 +11,18 @@ export interface LaneLimits {
   queue?: number;
   /** Bytes; one packet is always taken. Default 1 MiB. */
   queueBytes?: number;
+}
+
+/**
+ * Checks them, and fills in the defaults.
+ *
+ * @throws ERR_INVALID_ARG_TYPE, ERR_OUT_OF_RANGE
+ */
+export function checkLimits({ queue = 4096, queueBytes = 0x10_0000 }: LaneLimits): Required<LaneLimits> {
+  requireType('queue', queue, 'number');
+  requireType('queueBytes', queueBytes, 'number');
+  if (queue >= 1 && queueBytes >= 1) return { queue, queueBytes };
+  throw usageError('ERR_OUT_OF_RANGE', 'queue and queueBytes must be at least 1', RangeError);
 }
 
 /** Why a link in memory dropped a packet that it took. */
@@ -46,10 +58,7 @@ export class Lane {
   #blocked: boolean = false;
 
   constructor(limits: LaneLimits) {
-    const { queue = 4096, queueBytes = 0x10_0000 } = limits;
-    if (!(queue >= 1) || !(queueBytes >= 1)) {
-      throw usageError('ERR_OUT_OF_RANGE', 'queue and queueBytes must be at least 1', RangeError);
-    }
+    const { queue, queueBytes } = checkLimits(limits);
     this.#limit = queue;
     this.#limitBytes = queueBytes;
     this.#filling.retained = true;

@@ -4,6 +4,7 @@ import { requireInteger, requireMethods, requireOptions, requireType, usageError
 import type { Clock, Random } from '../time/clock.ts';
 import { hostClock, hostRandom } from '../time/host.ts';
 import { cardAddress } from './carrier-options.ts';
+import { checkLimits } from './lane.ts';
 import type { LaneLimits, MemoryLink } from './lane.ts';
 import type { Link, LinkHost } from './link.ts';
 import { requireLink } from './link.ts';
@@ -111,10 +112,10 @@ export class EthernetSwitch {
 
   /** @internal Made by `ethernetSwitch`. */
   constructor(options: EthernetSwitchOptions) {
-    const { ports = 0, mtu = 1500, ageing = 300_000, tableSize = 4096, queue = 4096, queueBytes = 0x10_0000 } = options;
+    const { ports = 0, mtu = 1500, ageing = 300_000, tableSize = 4096 } = options;
     const { address = '02:00:5e:10:00:01', clock } = options;
     this.#mtu = mtu;
-    this.#limits = { queue, queueBytes };
+    this.#limits = checkLimits(options);
     this.#address = cardAddress('address', address);
     this.#clock = clock;
     this.#table = new MacTable(1 << (32 - Math.clz32(tableSize - 1)), ageing * 1000);

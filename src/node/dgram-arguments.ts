@@ -15,7 +15,8 @@ export interface SendRequest {
   /** Bytes in all pieces. */
   readonly size: number;
   readonly port: number | undefined;
-  readonly address: string | undefined;
+  /** As it was given: nothing is the loopback. */
+  readonly address: string | null | undefined;
   readonly callback: Callback | undefined;
 }
 
@@ -36,8 +37,7 @@ export function parseSend(args: readonly unknown[], connected: boolean): SendReq
   const callback = toCallback(typeof address === 'function' ? address : last);
   const number = toPort(port, 'Port', 1);
   if (plain !== undefined && plain !== null) checkString(plain, 'address');
-  const named = typeof plain === 'string' && plain !== '' ? plain : undefined;
-  return { list, size: sizeOf(list), port: number, address: named, callback };
+  return { list, size: sizeOf(list), port: number, address: plain as string | null | undefined, callback };
 }
 
 /** `(message, [offset, length,] [callback])`; as in Node a destination is refused only behind offset and length. */
@@ -75,11 +75,16 @@ function toBytes(piece: unknown): Uint8Array {
 
 function slice(message: unknown, offset: unknown, length: unknown): Uint8Array {
   const bytes = toBytes(message);
-  const start = Number(offset) >>> 0;
-  const size = Number(length) >>> 0;
+  const start = toUint32(offset);
+  const size = toUint32(length);
   if (start > bytes.byteLength) throw outOfBounds('offset');
   if (start + size > bytes.byteLength) throw outOfBounds('length');
   return bytes.subarray(start, start + size);
+}
+
+/** As Node reads it: of a BigInt or a symbol that is a TypeError of the language. */
+export function toUint32(value: unknown): number {
+  return (value as number) >>> 0;
 }
 
 function sizeOf(list: readonly Uint8Array[]): number {

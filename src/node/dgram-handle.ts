@@ -8,8 +8,9 @@ import type { SendRequest } from './dgram-arguments.ts';
 import { asCall, familyOf, isOf, splitZone } from './dgram-addresses.ts';
 import { bufferSizeError, occupied } from './dgram-buffer-size.ts';
 import type { Lookup, SocketType } from './dgram-lookup.ts';
+import type { DgramUdpOptions } from './dgram-options.ts';
 import { DgramSendQueue } from './dgram-send-queue.ts';
-import { asDgramError } from './net-errors.ts';
+import { asDgramError, isSystemError } from './net-errors.ts';
 
 /** What a handle tells its socket. */
 export interface HandleListener {
@@ -33,6 +34,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Options that a socket keeps which is bound after a bind has failed. */
+const KEPT = ['broadcast', 'ttl', 'multicastTtl', 'multicastLoopback', 'receiveBuffer'] as const;
+
 /**
  * What a system's socket is to Node's `dgram.Socket`: it has a port or none yet, and knows nothing of events. Its methods
  * throw system errors that bear the names of Node's calls.
@@ -42,48 +46,61 @@ export class DgramHandle {
   readonly #stack: Stack;
   readonly #type: SocketType;
   readonly #listener: HandleListener;
+  readonly #udp: DgramUdpOptions;
   readonly #outgoing: DgramSendQueue = new DgramSendQueue();
   #core: UdpSocket | undefined;
+  /** In place of it a socket without a port, once a bind has failed: as from the system's, options can be had from it. */
+  #portless: UdpSocket | undefined;
+  /** Where `setMulticastInterface` has led to. */
+  #groupsBy: string | undefined;
   /** The port was not asked for by its number. */
   #ephemeral: boolean = false;
   #receiving: boolean = false;
   #referenced: boolean = true;
   #closed: boolean = false;
 
-  constructor(stack: Stack, type: SocketType, lookup: Lookup, listener: HandleListener) {
+  constructor(stack: Stack, type: SocketType, lookup: Lookup, listener: HandleListener, udp: DgramUdpOptions = {}) {
     this.#stack = stack;
     this.#type = type;
     this.lookup = lookup;
     this.#listener = listener;
+    this.#udp = udp;
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** @throws EINVAL (bound already, an address of the other family), EADDRINUSE, EADDRNOTAVAIL */
+  /** @throws EINVAL (bound already, an address of the other family), EADDRINUSE, EADDRNOTAVAIL, ENODEV */
   bind(address: string, port: number, { reuseAddr, reusePort, ipv6Only }: HandleBindOptions): void {
     if (this.#core !== undefined) throw systemError('EINVAL', 'bind');
     const own = this.#toAddress(address, 'bind');
     // libuv: a socket of IPv4 could have nothing.
     if (ipv6Only && this.#type === 'udp4') throw systemError('EINVAL', 'bind');
     const options = {
+      ...this.#udp,
       address: own,
       port,
       reuseAddress: Boolean(reuseAddr),
       reusePort: Boolean(reusePort),
       ipv6Only: Boolean(ipv6Only),
     };
-    this.#core = this.#stack.udp.bind(options, {
-      onMessage: (bytes, info) => {
-        if (this.#receiving) this.#listener.onMessage(bytes, info);
-      },
-      onWritable: (socket) => this.#outgoing.flush(socket),
-      onError: (error) => this.#listener.onError(error),
-      onClose: (_socket, error) => this.#listener.onClose(error),
-    });
+    try {
+      this.#core = this.#stack.udp.bind(options, {
+        onMessage: (bytes, info) => {
+          if (this.#receiving) this.#listener.onMessage(bytes, info);
+        },
+        onWritable: (socket) => this.#outgoing.flush(socket),
+        onError: (error) => this.#listener.onError(error),
+        onClose: (_socket, error) => this.#listener.onClose(error),
+      });
+    } catch (error) {
+      if (isSystemError(error)) this.#portless ??= this.#withoutPort();
+      throw error;
+    }
     this.#ephemeral = port === 0;
     this.#core.unref();
+    this.#inherit(this.#core);
   }
 
   /** From here on messages go to the listener, and the handle keeps the process alive unless told otherwise. */
@@ -119,7 +136,8 @@ export class DgramHandle {
     this.#closed = true;
     this.#outgoing.cancel();
     this.#core?.close();
-    this.#core = undefined;
+    this.#portless?.close();
+    this.#core = this.#portless = undefined;
   }
 
   get local(): Endpoint {
@@ -158,7 +176,8 @@ export class DgramHandle {
       const family = familyOf(address);
       const core = this.#bound('setMulticastInterface');
       this.#checkLevel(family);
-      core.multicastFrom(family === 4 ? address : (this.#interface(address, 6) ?? '::'));
+      this.#groupsBy = family === 4 ? address : (this.#interface(address, 6) ?? '::');
+      core.multicastFrom(this.#groupsBy);
     });
   }
 
@@ -187,7 +206,7 @@ export class DgramHandle {
   bufferSize(size: number, kind: 'receive' | 'send'): number {
     const syscall = kind === 'receive' ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
     if (size > 0x7fff_ffff) throw bufferSizeError('EINVAL', syscall);
-    const core = this.#core;
+    const core = this.#core ?? this.#portless;
     if (core === undefined) throw bufferSizeError('EBADF', syscall);
     if (size > 0) {
       if (kind === 'receive') core.set('receiveBuffer', occupied(size, kind));
@@ -217,13 +236,39 @@ export class DgramHandle {
   }
 
   #bound(syscall: string): UdpSocket {
-    if (this.#core === undefined) throw systemError('EBADF', syscall);
-    return this.#core;
+    const core = this.#core ?? this.#portless;
+    if (core === undefined) throw systemError('EBADF', syscall);
+    return core;
+  }
+
+  /** libuv makes the socket before it binds it, and keeps it when that fails. */
+  #withoutPort(): UdpSocket {
+    const address = this.#type === 'udp4' ? '0.0.0.0' : '::';
+    const socket = this.#stack.udp.bind(
+      { address, port: 0 },
+      { onMessage: () => {}, onClose: (_socket, error) => this.#listener.onClose(error) },
+    );
+    socket.unref();
+    socket.releasePort();
+    return socket;
+  }
+
+  /** The socket that is bound now is the one whose bind had failed: what was chosen and joined since then stays. */
+  #inherit(core: UdpSocket): void {
+    const portless = this.#portless;
+    if (portless === undefined) return;
+    for (const key of KEPT) core.set(key, portless.get(key));
+    if (this.#groupsBy !== undefined) core.multicastFrom(this.#groupsBy);
+    this.#stack.udp.groups.handOver(portless, core);
+    this.#portless = undefined;
+    portless.close();
   }
 
   /** As libuv binds for the sake of a group: to an ephemeral port of all addresses, at once and to share it. */
   #joining(): UdpSocket {
-    if (this.#core === undefined) this.bind(this.#type === 'udp4' ? '0.0.0.0' : '::', 0, { reuseAddr: true });
+    if (this.#core === undefined && this.#portless === undefined) {
+      this.bind(this.#type === 'udp4' ? '0.0.0.0' : '::', 0, { reuseAddr: true });
+    }
     return this.#bound('bind');
   }
 

@@ -10,7 +10,7 @@ export type SocketType = 'udp4' | 'udp6';
 export type LookupCallback = (error: Error | null, ip: string) => void;
 
 /** Finds the address for a name; none is the loopback. */
-export type Lookup = (name: string | undefined, callback: LookupCallback) => void;
+export type Lookup = (name: string | null | undefined, callback: LookupCallback) => void;
 
 /** How a socket finds addresses: with the function given, else `dns.lookup`. */
 export function lookupOf(type: SocketType, given: DgramOptions['lookup']): Lookup {

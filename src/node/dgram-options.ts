@@ -1,5 +1,9 @@
 import type { SocketOptions } from 'node:dgram';
 import type { BlockList } from 'node:net';
+import type { UdpOptions } from '../udp/options.ts';
+
+/** Of the stack's own options those that no method and no option of Node's stands for. */
+export type DgramUdpOptions = Pick<UdpOptions, 'device' | 'dscp' | 'dontFragment' | 'ipOptions'>;
 
 /** Options of `dgram.createSocket()`. */
 export interface DgramOptions {
@@ -19,6 +23,8 @@ export interface DgramOptions {
   receiveBlockList?: BlockList | undefined;
   /** Messages and connections to these addresses fail with ERR_IP_BLOCKED. */
   sendBlockList?: BlockList | undefined;
+  /** What the stack's sockets have besides: `device`, the interface to be bound to, and others. Node has no such option. */
+  udp?: DgramUdpOptions | undefined;
   /** Closes the socket when it is aborted. */
   signal?: AbortSignal | undefined;
 }

@@ -5,20 +5,22 @@ import nodeDgram from 'node:dgram';
 import { channel } from 'node:diagnostics_channel';
 import { EventEmitter, addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { usageError } from '../errors.ts';
+import { requireOptions, usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
 import type { UdpMessageInfo } from '../udp/handler.ts';
+import { resolveUdpOptions } from '../udp/options.ts';
 import { checkFunction, checkNumber, checkSignal, checkString, checkUint32, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import { endpointInfo } from './dgram-addresses.ts';
-import { parseSend } from './dgram-arguments.ts';
+import { parseSend, toUint32 } from './dgram-arguments.ts';
 import type { SendCallback, SendRequest } from './dgram-arguments.ts';
 import { DgramBinding, alreadyBound, literal } from './dgram-binding.ts';
 import { checkBlockList, ipBlocked, isBlocked } from './block-lists.ts';
 import { DgramHandle } from './dgram-handle.ts';
+import type { HandleListener } from './dgram-handle.ts';
 import { lookupOf } from './dgram-lookup.ts';
 import type { SocketType } from './dgram-lookup.ts';
-import type { BindOptions, DgramOptions, Message, RemoteInfo } from './dgram-options.ts';
+import type { BindOptions, DgramOptions, DgramUdpOptions, Message, RemoteInfo } from './dgram-options.ts';
 import { asDgramError } from './net-errors.ts';
 import { showLike } from './node-internals.ts';
 
@@ -27,6 +29,13 @@ interface Destination {
   readonly address: string;
   readonly port: number;
 }
+
+const UDP_OPTIONS: readonly string[] = Object.keys({
+  device: true,
+  dscp: true,
+  dontFragment: true,
+  ipOptions: true,
+} satisfies Record<keyof DgramUdpOptions, true>);
 
 /** Where Node tells of each datagram socket that is made. */
 const created = channel('udp.socket');
@@ -59,13 +68,15 @@ export class Socket extends EventEmitter {
     this.type = options.type;
     this.#options = copied(options);
     const within = (fn: () => void): void => this.#context.runInAsyncScope(fn);
-    const handle = new DgramHandle(stack, options.type, lookupOf(options.type, options.lookup), {
+    const lookup = lookupOf(options.type, options.lookup);
+    const told: HandleListener = {
       onMessage: (bytes, info) => this.#received(bytes, info),
       onError: (error) => within(() => this.emit('error', asDgramError(error))),
       onClose: (error) => {
         if (this.#handle !== null) within(() => this.#aborted(error));
       },
-    });
+    };
+    const handle = new DgramHandle(stack, options.type, lookup, told, this.#options.udp);
     this.#handle = handle;
     this.#binding = new DgramBinding(this, handle, this.#options);
     if (typeof listener === 'function') this.on('message', listener);
@@ -438,24 +449,39 @@ showLike(Socket.prototype, nodeDgram.Socket.prototype);
 
 /** What is chosen when the socket is made: later changes of the object change nothing. */
 function copied(options: DgramOptions): DgramOptions {
-  const { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList } =
-    options;
-  return { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList };
+  const { type, reuseAddr, reusePort, ipv6Only, recvBufferSize, sendBufferSize } = options;
+  const { receiveBlockList, sendBlockList, udp } = options;
+  const own = { ...udp, ipOptions: udp?.ipOptions?.slice() };
+  return {
+    type,
+    reuseAddr,
+    reusePort,
+    ipv6Only,
+    recvBufferSize,
+    sendBufferSize,
+    receiveBlockList,
+    sendBlockList,
+    udp: own,
+  };
 }
 
 function checkOptions(options: DgramOptions): void {
-  const { type, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList, lookup } = options;
+  const { type, recvBufferSize, sendBufferSize, receiveBlockList, sendBlockList, lookup, udp } = options;
   if (recvBufferSize) checkUint32(recvBufferSize, 'options.recvBufferSize');
   if (sendBufferSize) checkUint32(sendBufferSize, 'options.sendBufferSize');
   checkBlockList(receiveBlockList, 'options.receiveBlockList');
   checkBlockList(sendBlockList, 'options.sendBlockList');
   if (lookup !== undefined) checkFunction(lookup, 'lookup');
+  if (udp !== undefined) {
+    requireOptions('options.udp', udp, UDP_OPTIONS);
+    resolveUdpOptions(udp);
+  }
   if (type === 'udp4' || type === 'udp6') return;
   throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6');
 }
 
 function checkBufferSize(size: unknown): void {
-  if (Number(size) >>> 0 === size) return;
+  if (toUint32(size) === size) return;
   throw usageError('ERR_SOCKET_BAD_BUFFER_SIZE', 'Buffer size must be a positive integer');
 }
 

@@ -21,6 +21,9 @@ import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemE
 import { IS_22_OR_NEWER } from './node-features.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
+/** What asks the system, unless the program puts something else in its place. */
+const systemLookup = dns.lookup;
+
 /** What a dial reports to its socket. */
 export interface DialOwner {
   emit(event: string, ...args: unknown[]): boolean;
@@ -53,6 +56,8 @@ export interface Dialling {
   /** Gives up: the owner hears nothing any more. */
   cancel(): void;
 }
+
+type LookupCallback = (error: Error | null, found: string | LookupAddress[], family?: number) => void;
 
 /** Why there was no attempt. */
 type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
@@ -141,10 +146,26 @@ export class Dial implements Dialling {
     const options = either && !localAddress && this.#autoSelect ? { family, hints, all: true } : { family, hints };
     // Read at call time: programs and their tools replace dns.lookup.
     const lookup: LookupFunction = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
-    lookup(this.#name, options, this.#found);
+    lookup(this.#name, options, lookup === systemLookup ? this.#foundBySystem : this.#found);
   }
 
-  readonly #found = (error: Error | null, found: string | LookupAddress[], family?: number): void => {
+  /**
+   * The system puts addresses in the order of its own routes and addresses (RFC 6724 §6), where 'verbatim' leaves it to it;
+   * here those of the stack count.
+   */
+  readonly #foundBySystem: LookupCallback = (error, found, family) => {
+    const { lookup } = this.#options;
+    const mayOrder = !lookup && this.#host.lookup === undefined && dns.getDefaultResultOrder() === 'verbatim';
+    if (error || !mayOrder || !Array.isArray(found)) return this.#found(error, found, family);
+    const byText = new Map(found.map((entry) => [entry.address, entry]));
+    const order = this.#host.stack.orderDestinations([...byText.keys()]);
+    this.#found(
+      null,
+      order.map((text) => byText.get(text)!),
+    );
+  };
+
+  readonly #found: LookupCallback = (error, found, family) => {
     if (this.#cancelled) return;
     if (error) {
       const address = Array.isArray(found) ? undefined : found;

@@ -3,7 +3,7 @@
 
 export { createDgram } from './dgram.ts';
 export type { Dgram, DgramSocketConstructor } from './dgram.ts';
-export type { BindOptions, DgramOptions, RemoteInfo } from './dgram-options.ts';
+export type { BindOptions, DgramOptions, DgramUdpOptions, RemoteInfo } from './dgram-options.ts';
 export type { Socket as DgramSocket } from './dgram-socket.ts';
 export { httpAgent, httpsAgent, serve } from './http.ts';
 export type { ServedServer } from './http.ts';

@@ -100,15 +100,16 @@ function asError(thrown: unknown): Error {
 }
 
 /**
- * What a call on a datagram socket threw, as Node says it: with the place in the user's words, and in the message only
- * what there is of it.
+ * What a call on a datagram socket threw, as Node says it: with the place in the user's words, "undefined" among them where
+ * a port stands alone, and in the message only what there is of it.
  */
 export function asDgramError(thrown: unknown, place?: { readonly address?: unknown; readonly port?: unknown }): Error {
   if (!isSystemError(thrown)) return asError(thrown);
   const { code, syscall } = thrown;
   if (place === undefined) return systemError(code, syscall, { cause: thrown });
   const { address, port } = place as { address?: string; port?: number };
-  const error = systemError(code, syscall, { address, port: Number(port) > 0 ? port : undefined, cause: thrown });
+  const shown = Number(port) > 0 ? { address: String(address), port } : { address: address || undefined };
+  const error = systemError(code, syscall, { ...shown, cause: thrown });
   // The fields hold whatever was given, also where the message leaves it out.
   return Object.assign(error, { address }, port ? { port } : undefined);
 }

@@ -135,12 +135,16 @@ export function checkRawTunable(key: keyof RawTunables, value: unknown, protocol
   if (key === 'icmpTypes') requireIcmp(protocol, family);
 }
 
+/** @throws ERR_INVALID_ARG_VALUE for an option that there is not */
+export function requireRawOptionName(key: string): void {
+  if (Object.hasOwn(DEFAULT_RAW_OPTIONS, key)) return;
+  const names = Object.keys(DEFAULT_RAW_OPTIONS).join(', ');
+  throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a raw socket; there are ${names}`);
+}
+
 /** Throws unless the option exists and the value is one it can have. */
 export function checkRawOption(key: keyof ResolvedRawOptions, value: unknown): void {
-  if (!Object.hasOwn(DEFAULT_RAW_OPTIONS, key)) {
-    const names = Object.keys(DEFAULT_RAW_OPTIONS).join(', ');
-    throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a raw socket; there are ${names}`);
-  }
+  requireRawOptionName(key);
   const range = RANGES.get(key);
   if (range !== undefined) return requireInteger(key, value, range[0], range[1]);
   if (key === 'icmpTypes') return requireTypes(value);

@@ -5,7 +5,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import { Mailbox } from '../buffer/mailbox.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
-import { requireBytes, requireOptions, systemError } from '../errors.ts';
+import { requireBytes, requireOptions, systemError, usageError } from '../errors.ts';
 import { isMulticast, isUnspecified, needsZone, sameAddress } from '../wire/address.ts';
 import type { Address, AddressRegister, AddressWords } from '../wire/address.ts';
 import { transportChecksum } from '../wire/checksum.ts';
@@ -14,7 +14,7 @@ import type { RawHandler, RawPacketInfo } from './handler.ts';
 import { MadePacket } from './header-included.ts';
 import type { RawHost } from './host.ts';
 import type { RawTunables, ResolvedRawOptions } from './options.ts';
-import { checkRawOption, checkRawTunable } from './options.ts';
+import { checkRawOption, checkRawTunable, requireRawOptionName } from './options.ts';
 import { sendPayload } from './output.ts';
 import { Ways } from './ways.ts';
 
@@ -51,7 +51,7 @@ export interface RawSocketCounters {
   errors: number;
 }
 
-const SEND_OPTIONS: readonly string[] = ['ttl', 'trafficClass', 'dontFragment'];
+const SEND_OPTIONS: readonly (keyof RawSendOptions)[] = ['ttl', 'trafficClass', 'dontFragment'];
 
 /**
  * A raw socket: it sends packets of one IP protocol, and receives a copy of every packet of that protocol that arrives for
@@ -121,7 +121,7 @@ export class RawSocket {
    * @param bytes the payload, whole or in pieces; with `headerIncluded` the packet, which begins with its IPv4 header
    * @param address where to; left out when the socket has a `remoteAddress`, and with `headerIncluded` where it is the one in
    * the header
-   * @param options of this packet; with `headerIncluded` they stand in its header
+   * @param options of this packet; none with `headerIncluded`: they stand in its header
    * @returns true when it is queued; false when the interface's queue is full: the packet was *not* taken, and
    * `onWritable` tells when to try again
    * @throws `EMSGSIZE` (longer than 65,515 bytes over IPv4, 65,535 over IPv6; with `dontFragment` or `headerIncluded` than the
@@ -133,7 +133,7 @@ export class RawSocket {
    */
   send(bytes: Uint8Array | readonly Uint8Array[], address?: Address | string, options: RawSendOptions = {}): boolean {
     requireBytes('bytes', bytes);
-    requireSendOptions(options);
+    requireSendOptions(options, this.#options.headerIncluded);
     if (this.closed) throw systemError('EBADF', 'send', { hint: 'the socket is closed' });
     const sent = this.#options.headerIncluded
       ? this.#sendPacket(new MadePacket(bytes), address)
@@ -189,6 +189,7 @@ export class RawSocket {
   }
 
   get<K extends keyof ResolvedRawOptions>(option: K): ResolvedRawOptions[K] {
+    requireRawOptionName(option);
     return this.#options[option];
   }
 
@@ -314,6 +315,8 @@ export class RawSocket {
     const own = this.#options;
     const { checksumOffset } = own;
     const path = this.#ways.to(remote, own.broadcast);
+    // For a group 0 is this host only (RFC 1112 §6.1); any other packet would be none.
+    if (options.ttl === 0 && !isMulticast(path.remote)) checkRawOption('ttl', 0);
     const length = lengthOf(bytes);
     this.#ways.requireFit(path, length, 0, options.dontFragment ?? own.dontFragment);
     if (checksumOffset !== undefined && length < checksumOffset + 2) {
@@ -358,9 +361,13 @@ export class RawSocket {
 }
 
 /** @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE, ERR_OUT_OF_RANGE */
-function requireSendOptions(options: RawSendOptions): void {
+function requireSendOptions(options: RawSendOptions, headerIncluded: boolean): void {
   requireOptions('send', options, SEND_OPTIONS);
-  // 0 is for groups, and means what it means there.
+  const given = headerIncluded ? SEND_OPTIONS.find((key) => options[key] !== undefined) : undefined;
+  if (given !== undefined) {
+    throw usageError('ERR_INVALID_ARG_VALUE', `${given}: with headerIncluded the packet's own header says that`);
+  }
+  // 0 is for groups, and is looked at again.
   if (options.ttl !== undefined) checkRawOption('multicastTtl', options.ttl);
   for (const key of ['trafficClass', 'dontFragment'] as const) {
     if (options[key] !== undefined) checkRawOption(key, options[key]);

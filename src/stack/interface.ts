@@ -1,6 +1,6 @@
 import type { Batch } from '../buffer/batch.ts';
 import { TransmitQueue } from '../buffer/transmit-queue.ts';
-import { systemError, usageError } from '../errors.ts';
+import { requireType, systemError, usageError } from '../errors.ts';
 import type { Ip } from '../ip/ip.ts';
 import type { NetworkInterface } from '../ip/interface.ts';
 import type { DnsConfiguration } from '../ip/ndp/dns.ts';
@@ -119,7 +119,7 @@ export class Interface {
     const { medium, mtu, offload, address } = link;
     const queue = new TransmitQueue();
     this.network = host.ip.addInterface({ ...options, medium, mtu, offload, address, up: false, queue });
-    this.neighbours = new Neighbours(options.name, this.network.ethernet?.neighbours);
+    this.neighbours = new Neighbours(this.network, (words) => host.ip.classify(words) === 'other');
     attachedLinks.add(link);
     const opened = this.#open();
     // Whoever does not wait for it learns of a failure by the event `link`.
@@ -162,6 +162,7 @@ export class Interface {
    */
   addAddress(address: string): void {
     if (this.#closed) throw usageError('ERR_INVALID_STATE', `${this.name} is detached`, Error);
+    requireType('address', address, 'string');
     this.network.addAddress(address);
   }
 

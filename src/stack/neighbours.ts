@@ -1,8 +1,10 @@
 import { usageError } from '../errors.ts';
+import type { NetworkInterface } from '../ip/interface.ts';
 import type { NeighbourCache } from '../ip/neighbour-cache.ts';
 import type { NeighbourInfo } from '../ip/neighbour.ts';
-import { Address, isLimitedBroadcast, isMulticast, isUnspecified } from '../wire/address.ts';
-import { MacAddress, NO_MAC } from '../wire/mac.ts';
+import { Address, isIpv4Mapped, isUnspecified, needsZone } from '../wire/address.ts';
+import type { AddressWords } from '../wire/address.ts';
+import { isStationMac, MacAddress } from '../wire/mac.ts';
 
 /**
  * The neighbours of an interface with their hardware addresses: those that ARP and neighbour discovery have found, and
@@ -15,34 +17,41 @@ import { MacAddress, NO_MAC } from '../wire/mac.ts';
  * eth.neighbours.delete('10.0.0.1');
  */
 export class Neighbours {
-  readonly #name: string;
-  readonly #cache: NeighbourCache | undefined;
+  readonly #iface: NetworkInterface;
+  readonly #isElsewhere: (words: AddressWords) => boolean;
 
-  /** @internal Made by `Interface`. */
-  constructor(name: string, cache: NeighbourCache | undefined) {
-    this.#name = name;
-    this.#cache = cache;
+  /**
+   * @internal Made by `Interface`.
+   * @param isElsewhere is it no address of the stack, no broadcast and no group?
+   */
+  constructor(iface: NetworkInterface, isElsewhere: (words: AddressWords) => boolean) {
+    this.#iface = iface;
+    this.#isElsewhere = isElsewhere;
   }
 
   /**
    * Gives a neighbour its hardware address for good: it is not asked, and nothing that is heard changes it.
    *
    * @param mac like `02:00:00:00:00:01`, or in six bytes
-   * @throws ERR_INVALID_ARG_VALUE for an address that is not unicast or a wrong hardware address, ERR_INVALID_ARG_TYPE,
-   * ERR_INVALID_STATE for an interface that is not on Ethernet
+   * @throws ERR_INVALID_ARG_VALUE for an address that is not unicast or the stack's own, and for a hardware address that is not
+   * that of one other station; ERR_INVALID_ARG_TYPE; ERR_INVALID_STATE for an interface that is not on Ethernet
    */
   set(address: string | Address, mac: string | Uint8Array): void {
     const words = parse(address);
-    if (isMulticast(words) || isUnspecified(words) || isLimitedBroadcast(words)) {
-      throw usageError('ERR_INVALID_ARG_VALUE', `${words} is not the address of one neighbour`);
+    if (!this.#isNeighbour(words)) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${words} is not the address of one neighbour on ${this.#iface.name}`);
     }
     const hardware = mac instanceof Uint8Array ? MacAddress.fromBytes(mac) : MacAddress.parse(mac);
-    if (hardware.equals(NO_MAC)) throw usageError('ERR_INVALID_ARG_VALUE', `${hardware} is nobody's address`);
-    if (this.#cache === undefined) {
-      const message = `${this.#name} is not on Ethernet: it has no neighbours with hardware addresses`;
+    const { ethernet, name } = this.#iface;
+    // RFC 1812 §3.3.2: a group's or nobody's hardware address is never a neighbour's.
+    if (!isStationMac(hardware) || ethernet?.mac.equals(hardware) === true) {
+      throw usageError('ERR_INVALID_ARG_VALUE', `${hardware} is not the hardware address of one other station`);
+    }
+    if (ethernet === undefined) {
+      const message = `${name} is not on Ethernet: it has no neighbours with hardware addresses`;
       throw usageError('ERR_INVALID_STATE', message, Error);
     }
-    this.#cache.set(words, hardware);
+    ethernet.neighbours.set(words, hardware);
   }
 
   /** What is known of a neighbour; undefined for nothing. */
@@ -58,6 +67,19 @@ export class Neighbours {
   /** All neighbours: a new array. */
   list(): NeighbourInfo[] {
     return this.#cache?.list() ?? [];
+  }
+
+  get #cache(): NeighbourCache | undefined {
+    return this.#iface.ethernet?.neighbours;
+  }
+
+  #isNeighbour(address: Address): boolean {
+    if (isUnspecified(address) || isIpv4Mapped(address)) return false;
+    const { index, name, tentative } = this.#iface;
+    // RFC 4007 §6: what is link-local is another host's on the link of another.
+    if (needsZone(address) ? this.#iface.has(address) : !this.#isElsewhere(address)) return false;
+    if (![undefined, name, String(index)].includes(address.zone)) return false;
+    return !tentative.some((own) => own.address.equals(address));
   }
 }
 

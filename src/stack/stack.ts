@@ -5,6 +5,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { IcmpError } from '../buffer/icmp-error.ts';
 import { MemoryBudget } from '../buffer/memory-budget.ts';
 import { ReceiveMemory } from '../buffer/receive-queue.ts';
+import type { UsageError } from '../errors.ts';
 import { described, requireInteger, requireMethods, requireOptions, requireType, usageError } from '../errors.ts';
 import type { Forwarding } from '../ip/forward.ts';
 import { Ip } from '../ip/ip.ts';
@@ -25,7 +26,7 @@ import { TimerWheel } from '../time/timer-wheel.ts';
 import type { PingSocket } from '../raw/ping-socket.ts';
 import type { RawSocket } from '../raw/socket.ts';
 import type { UdpSocket } from '../udp/socket.ts';
-import type { Address } from '../wire/address.ts';
+import { Address } from '../wire/address.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { describeOwnAddress, resolveAutoconfiguration } from './autoconfiguration.ts';
@@ -186,7 +187,7 @@ export class Stack {
   /**
    * Attaches a link and opens it. Addresses are configured at once; packets pass when `ready` has resolved.
    *
-   * @throws ERR_INVALID_ARG_VALUE for a wrong address, a name in use or an unknown option, ERR_INVALID_ARG_TYPE,
+   * @throws ERR_INVALID_ARG_VALUE for a wrong address, a name in use, an unknown option or one of Ethernet on another link, ERR_INVALID_ARG_TYPE,
    * ERR_OUT_OF_RANGE for a VLAN that there is not, ERR_INVALID_STATE on a closed stack or for a link that was attached before
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
@@ -198,6 +199,7 @@ export class Stack {
     requireAddresses(addresses);
     requireInteger('vlan', vlan, 0, LARGEST_VLAN);
     requireType('conflictDetection', conflictDetection, 'boolean');
+    if (link.medium !== 'ethernet') requireNoNeighbours({ vlan: vlan !== 0, conflictDetection });
     const discovery = this.#discoveryOptions(link, options.autoconfiguration);
     return this.#attach(link, { name, addresses, vlan, conflictDetection, discovery, loopback: false });
   }
@@ -231,6 +233,25 @@ export class Stack {
   ping(address: string | Address, options?: PingOptions): Promise<PingResult> {
     this.#assertOpen();
     return ping(this, address, options);
+  }
+
+  /**
+   * The addresses of a host in the order in which they should be tried (RFC 6724 §6): by the stack's routes and the addresses
+   * that it would send from, those that cannot be reached at present last; among equals as they were given.
+   *
+   * @param addresses texts; link-local ones of IPv6 with their zone
+   * @throws ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE for what is no address
+   * @example
+   * const stack = new Stack();
+   * stack.attach(cable()[0], { addresses: ['10.0.0.1/24'] });
+   * stack.orderDestinations(['2001:db8::1', '10.0.0.2']); // ['10.0.0.2', '2001:db8::1']: no IPv6 there
+   */
+  orderDestinations(addresses: readonly string[]): string[] {
+    if (!Array.isArray(addresses)) {
+      throw usageError('ERR_INVALID_ARG_TYPE', `addresses must be an array of strings, not ${described(addresses)}`);
+    }
+    const texts = new Map(addresses.map((text) => [Address.parse(text), text]));
+    return this.ip.orderDestinations([...texts.keys()]).map((address) => texts.get(address)!);
   }
 
   /** What has happened so far, in numbers. */
@@ -284,9 +305,7 @@ export class Stack {
     if (link.medium === 'ethernet')
       return resolveAutoconfiguration(given === undefined ? true : given, () => this.#addressSecret());
     if (given === undefined || given === false) return undefined;
-    const message =
-      'autoconfiguration is for Ethernet links: one that carries IP packets has no neighbours to learn from';
-    throw usageError('ERR_INVALID_ARG_VALUE', message);
+    throw forEthernet('autoconfiguration');
   }
 
   /** [S-049] RFC 7217 §5: one secret for all interfaces, used for nothing else; drawn when it is first needed. */
@@ -578,4 +597,14 @@ function requireAddresses(addresses: unknown): void {
 /** The name that a link has itself, as a TUN device does. */
 function linkName(link: Link): string | undefined {
   return 'name' in link && typeof link.name === 'string' && link.name !== '' ? link.name : undefined;
+}
+
+/** @throws ERR_INVALID_ARG_VALUE for what an option asks of a link that carries IP packets */
+function requireNoNeighbours(asked: Readonly<Record<string, boolean>>): void {
+  for (const [name, wanted] of Object.entries(asked)) if (wanted) throw forEthernet(name);
+}
+
+function forEthernet(option: string): UsageError {
+  const message = `${option} is for Ethernet links: one that carries IP packets has no frames and no neighbours`;
+  return usageError('ERR_INVALID_ARG_VALUE', message);
 }

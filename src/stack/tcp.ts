@@ -304,7 +304,7 @@ export class StackTcp {
       throw systemError('ENETUNREACH', 'connect', { ...place, hint: `a ${kind} address is no TCP peer` });
     }
     const bound = local === undefined || isUnspecified(local) ? undefined : local.unmapped();
-    const path = this.#ip.path(bound, peer, undefined, device);
+    const path = this.#ip.connectionPath(bound, peer, device);
     if (typeof path !== 'string') return path;
     if (path === 'EADDRNOTAVAIL' && local !== undefined) {
       throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });

@@ -86,6 +86,14 @@ export class Groups<Member> {
     return this.#unname(known.joined, member, known.filter, source);
   }
 
+  /** What one has joined is another's from now on, which has joined nothing. */
+  handOver(from: Member, to: Member): void {
+    for (const known of this.#groups.filter(({ members }) => members.has(from))) {
+      this.#set(known, to, known.members.get(from)!);
+      this.#set(known, from, NOBODY);
+    }
+  }
+
   /** The member is gone. */
   forget(member: Member): void {
     for (const group of this.#groups.filter(({ members }) => members.has(member))) this.#set(group, member, NOBODY);

@@ -113,12 +113,16 @@ export function checkTunable(key: keyof UdpTunables, value: unknown): void {
   checkUdpOption(key, value);
 }
 
+/** @throws ERR_INVALID_ARG_VALUE for an option that there is not */
+export function requireUdpOptionName(key: string): void {
+  if (Object.hasOwn(DEFAULT_UDP_OPTIONS, key)) return;
+  const names = Object.keys(DEFAULT_UDP_OPTIONS).join(', ');
+  throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
+}
+
 /** Throws unless the option exists and the value is one it can have. */
 function checkUdpOption(key: keyof ResolvedUdpOptions, value: unknown): void {
-  if (!Object.hasOwn(DEFAULT_UDP_OPTIONS, key)) {
-    const names = Object.keys(DEFAULT_UDP_OPTIONS).join(', ');
-    throw usageError('ERR_INVALID_ARG_VALUE', `'${key}' is not an option of a UDP socket; there are ${names}`);
-  }
+  requireUdpOptionName(key);
   if (key === 'ipOptions') return checkIpOptions(value);
   if (key === 'ttl' && value === 'auto') return;
   const range = RANGES.get(key);

@@ -15,7 +15,7 @@ import { UDP_HEADER_LENGTH } from '../wire/udp.ts';
 import type { UdpHandler, UdpMessageInfo } from './handler.ts';
 import type { UdpHost } from './host.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
-import { checkTunable, kept } from './options.ts';
+import { checkTunable, kept, requireUdpOptionName } from './options.ts';
 import { sendMessage } from './output.ts';
 import { deliverOwnCopy } from './own-copy.ts';
 
@@ -264,7 +264,8 @@ export class UdpSocket {
   /**
    * Undoes `join`.
    *
-   * @throws `EADDRNOTAVAIL` (not joined), `EBADF`, `EINVAL`, `ENODEV`; `ERR_INVALID_ARG_VALUE` for a misuse
+   * @throws `EADDRNOTAVAIL` (not joined), `EBADF`, `EINVAL` (of IPv6: no group), `ENODEV` (no way to the group, or of IPv6 and with a
+   * source no such interface); `ERR_INVALID_ARG_VALUE` for a misuse
    */
   leave(group: Address | string, own?: Address | string, source?: Address | string): void {
     this.#changeGroup('leave', source === undefined ? 'leave' : 'leaveSource', group, own, source);
@@ -339,6 +340,7 @@ export class UdpSocket {
   }
 
   get<K extends keyof ResolvedUdpOptions>(option: K): ResolvedUdpOptions[K] {
+    requireUdpOptionName(option);
     return this.#options[option];
   }
 
@@ -445,7 +447,7 @@ export class UdpSocket {
     own: Address | string | undefined,
     source: Address | string | undefined,
   ): void {
-    const [address, index] = this.#group(syscall, group, own);
+    const [address, index] = this.#group(syscall, group, own, change === 'leave');
     const { groups } = this.#host;
     const problem =
       change === 'join' || change === 'leave'
@@ -454,17 +456,28 @@ export class UdpSocket {
     if (problem !== undefined) throw systemError(problem, syscall, { address: address.toString() });
   }
 
-  /** A group and the interface to join it on. */
-  #group(syscall: string, group: Address | string, own: Address | string | undefined): [Address, number] {
+  /** A group and the interface to join it on, or to leave it on. */
+  #group(
+    syscall: string,
+    group: Address | string,
+    own: Address | string | undefined,
+    leaving: boolean,
+  ): [Address, number] {
     const address = toAddress(group);
+    const by = own === undefined ? undefined : toAddress(own);
+    // As Linux (ip_mc_leave_group): whatever an IPv4 address is, the socket is no member.
+    const asMember = leaving && address.family === 4;
     const place = { address: address.toString() };
     if (this.closed) throw systemError('EBADF', syscall, { ...place, hint: 'the socket is closed' });
-    if (!isMulticast(address)) throw systemError('EINVAL', syscall, { ...place, hint: 'it is no multicast group' });
+    if (!isMulticast(address) && !asMember)
+      throw systemError('EINVAL', syscall, { ...place, hint: 'it is no multicast group' });
     if (address.family === 6 && this.boundAddress.family === 4) {
       throw systemError('EINVAL', syscall, { ...place, hint: 'the socket is of IPv4' });
     }
-    const index = this.#host.groupInterface(address, own === undefined ? undefined : toAddress(own));
-    if (index === undefined) throw systemError('ENODEV', syscall, place);
+    const index = this.#host.groupInterface(address, by);
+    const named = isUnspecified(address) || (by !== undefined && !isUnspecified(by));
+    const unknown = asMember && named ? 'EADDRNOTAVAIL' : 'ENODEV';
+    if (index === undefined) throw systemError(unknown, syscall, place);
     return [address, index];
   }
 

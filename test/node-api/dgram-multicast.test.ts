@@ -174,8 +174,17 @@ describe.each(MODULES)('$name: multicast over the loopback interface', ({ make }
       expect(thrown(() => socket[name](GROUP, 'x'))).toEqual(said(name, 'EINVAL'));
     }
     expect(thrown(() => socket.addMembership(LOCALHOST, LOCALHOST))).toEqual(said('addMembership', 'EINVAL'));
+    // Of what is no group, and of an interface that is not there, one is no member.
+    for (const group of [LOCALHOST, '0.0.0.0', '255.255.255.255', GROUP]) {
+      const none = said('dropMembership', 'EADDRNOTAVAIL');
+      for (const own of [LOCALHOST, '127.0.0.2', NOWHERE]) {
+        expect(thrown(() => socket.dropMembership(group, own))).toEqual(none);
+      }
+    }
+    expect(thrown(() => socket.dropMembership('0.0.0.0'))).toEqual(said('dropMembership', 'EADDRNOTAVAIL'));
     expect(thrown(() => socket.addMembership(GROUP, NOWHERE))).toEqual(said('addMembership', 'ENODEV'));
     socket.addMembership(GROUP, LOCALHOST);
+    expect(thrown(() => socket.dropMembership(GROUP, NOWHERE))).toEqual(said('dropMembership', 'EADDRNOTAVAIL'));
     expect(thrown(() => socket.addMembership(GROUP, LOCALHOST))).toEqual(said('addMembership', 'EADDRINUSE'));
     socket.dropMembership(GROUP, LOCALHOST);
     expect(thrown(() => socket.dropMembership(GROUP, LOCALHOST))).toEqual(said('dropMembership', 'EADDRNOTAVAIL'));

@@ -253,6 +253,44 @@ describe.each(MODULES)('$name: send and message', ({ make }) => {
     expect(thrown(() => socket.send(BYTES, 0, -1, 9, LOCALHOST))).toEqual(outside('length'));
   });
 
+  it('takes no BigInt for an offset, a length or a buffer size: a TypeError of the language', async () => {
+    const mixed = {
+      kind: 'TypeError',
+      code: undefined,
+      message: 'Cannot mix BigInt and other types, use explicit conversions',
+    };
+    const server = await bench.bound();
+    const { port } = server.address();
+    const connected = await bench.connected(server);
+    const unbound = bench.socket();
+    for (const [offset, length] of [
+      [1n, 2],
+      [1, 2n],
+      [1n, 2n],
+    ]) {
+      for (const socket of [unbound, server]) {
+        expect(thrown(() => socket.send(BYTES, wrong(offset), wrong(length), port, LOCALHOST))).toEqual(mixed);
+      }
+    }
+    expect(thrown(() => connected.send(BYTES, wrong(1n), 2))).toEqual(mixed);
+    // To a connected socket what is no number is no length, and the message whole.
+    const message = textOf(server);
+    connected.send(BYTES, 1, wrong(2n));
+    expect(await message).toBe('abcdef');
+    expect(thrown(() => server.setRecvBufferSize(wrong(5n)))).toEqual(mixed);
+    expect(thrown(() => unbound.setSendBufferSize(wrong(5n)))).toEqual(mixed);
+  });
+
+  it.each([undefined, '', null])('names the address as it was given: %j', async (address) => {
+    const server = await bench.bound();
+    const client = await bench.bound();
+    const { port } = server.address();
+    client.connect(port, LOCALHOST);
+    const [error] = await called((done) => client.send('x', port, wrong(address), done));
+    expect(error).toMatchObject({ code: 'EISCONN', message: `send EISCONN ${address}:${port}` });
+    expect((error as { address?: unknown }).address).toBe(address);
+  });
+
   it('a refused call leaves the socket as it was', async () => {
     const socket = bench.socket();
     expect(() => socket.send('x', 0, LOCALHOST)).toThrow(RangeError);

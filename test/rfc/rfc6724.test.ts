@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { labelOf } from '../../src/ip/address-labels.ts';
 import { address } from '../unit/ip/fixture.ts';
 import { TwoLinks } from '../unit/stack/two-links.ts';
+import { LoneStation } from '../support/ethernet-world.ts';
+import { setTraits } from '../../src/ip/address-traits.ts';
+import { precedenceOf } from '../../src/ip/address-labels.ts';
 
 /** The source that an unbound socket sends from to `destination`, by an interface with these addresses. */
 function sourceTo(destination: string, ...own: string[]): string {
@@ -58,6 +61,92 @@ describe('RFC 6724 §5: the source address, by the examples of §10.1', () => {
   });
 });
 
+/** What a stack whose one interface has these addresses, and a default route, makes of the list. */
+function ordered(destinations: readonly string[], own: readonly string[], deprecated?: string): string[] {
+  const { stack, interfaces } = new TwoLinks();
+  const [eth0, eth1] = interfaces;
+  for (const iface of [eth0, eth1]) {
+    for (const { address: old } of iface.addresses) iface.removeAddress(old.toString());
+  }
+  for (const text of own) eth0.addAddress(`${text}/${text.includes(':') ? 64 : 24}`);
+  for (const cidr of eth0.addresses) {
+    const traits = { onLink: true, temporary: false, deprecated: cidr.address.toString() === deprecated };
+    setTraits(cidr, traits);
+  }
+  stack.routes.add('::/0', { interface: 'eth0' });
+  stack.routes.add('0.0.0.0/0', { interface: 'eth0' });
+  return stack.orderDestinations(destinations);
+}
+
+describe('RFC 6724 §6: the order of destinations', () => {
+  // The examples of §10.2, but that about mobility; fe80::1 is the peer's on the interface eth0.
+  it.each<[rule: string, own: string[], first: string, second: string, deprecated?: string]>([
+    ['2', ['2001:db8:1::2', 'fe80::1', '169.254.13.78'], '2001:db8:1::1', '198.51.100.121'],
+    ['2', ['fe80::1', '198.51.100.117'], '198.51.100.121', '2001:db8:1::1'],
+    ['6', ['2001:db8:1::2', 'fe80::1', '10.1.2.4'], '2001:db8:1::1', '10.1.2.3'],
+    ['8', ['2001:db8:1::2', 'fe80::2'], 'fe80::1%eth0', '2001:db8:1::1'],
+    ['3', ['2001:db8:1::2', 'fe80::2'], '2001:db8:1::1', 'fe80::1%eth0', 'fe80::2'],
+    ['9', ['2001:db8:1::2', '2001:db8:3f44::2', 'fe80::2'], '2001:db8:1::1', '2001:db8:3ffe::1'],
+    ['5', ['2002:c633:6401::2', 'fe80::2'], '2002:c633:6401::1', '2001:db8:1::1'],
+    ['6', ['2002:c633:6401::2', '2001:db8:1::2', 'fe80::2'], '2001:db8:1::1', '2002:c633:6401::1'],
+    // And others: unique local addresses (§10.6), no IPv6 or no IPv4 at all, near networks of IPv4, one's own host.
+    ['5', ['fd00:1::2', '10.1.2.4'], '10.9.9.9', '2600::1'],
+    ['6', ['fd00:1::2', '10.1.2.4'], '10.9.9.9', 'fd00:1::1'],
+    ['1', ['10.1.2.4'], '198.51.100.121', '2001:db8:1::1'],
+    ['1', ['2001:db8:1::2'], '2001:db8:1::1', '198.51.100.121'],
+    ['1', ['2001:db8:1::2', 'fe80::2'], '2001:db8:1::1', 'fe80::1'],
+    ['9', ['10.1.2.4'], '10.1.2.9', '10.1.3.9'],
+    ['6', ['10.1.2.4'], '::1', '127.0.0.1'],
+  ])('[S-048] rule %s: from %j to %s, then %s', (_rule, own, first, second, deprecated) => {
+    expect(ordered([first, second], own, deprecated)).toEqual([first, second]);
+    expect(ordered([second, first], own, deprecated)).toEqual([first, second]);
+  });
+
+  it('[S-048] rule 10: among equals the order stays, as do the texts, however often', () => {
+    const list = ['198.51.100.7', '198.51.100.121', '192.0.2.1', '198.51.100.7', '2001:db8::1', '2001:DB8::2'];
+    expect(ordered(list, ['10.1.2.4'])).toEqual(list);
+    expect(ordered(list.toReversed(), ['10.1.2.4'])).toEqual([
+      '198.51.100.7',
+      '192.0.2.1',
+      '198.51.100.121',
+      '198.51.100.7',
+      '2001:DB8::2',
+      '2001:db8::1',
+    ]);
+    expect(ordered([], [])).toEqual([]);
+  });
+
+  it('[S-048] rule 1: follows links and routes', () => {
+    const scene = new TwoLinks();
+    const order = (): string[] => scene.stack.orderDestinations(['fd00::9', '10.1.0.9']);
+    // Unique local addresses have a lower precedence than IPv4.
+    expect(order()).toEqual(['10.1.0.9', 'fd00::9']);
+    scene.eth1.setUp(false);
+    expect(order()).toEqual(['fd00::9', '10.1.0.9']);
+    scene.eth1.setUp(true);
+    expect(order()).toEqual(['10.1.0.9', 'fd00::9']);
+  });
+
+  it('sends nothing, asks nobody, and refuses what is no address', async () => {
+    const lone = new LoneStation();
+    lone.settle();
+    lone.stack.orderDestinations(['10.0.0.66', '10.0.0.67', 'fd00::1']);
+    lone.clock.advance(1_000_000);
+    expect(lone.link.take()).toEqual([]);
+    lone.stack.assertQuiescent();
+    const code = (wrong: unknown): unknown => {
+      try {
+        return lone.stack.orderDestinations(wrong as never);
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    expect([undefined, '10.0.0.1', [5]].map(code)).toEqual(Array(3).fill('ERR_INVALID_ARG_TYPE'));
+    expect([['name.test'], ['10.0.0.1/8']].map(code)).toEqual(Array(2).fill('ERR_INVALID_ARG_VALUE'));
+    await lone.end();
+  });
+});
+
 describe('RFC 6724 §2.1: the default policy table', () => {
   it.each([
     ['::1', 0],
@@ -74,7 +163,23 @@ describe('RFC 6724 §2.1: the default policy table', () => {
     ['fec0::1', 11],
     ['feff::1', 11],
     ['3ffe::1', 12],
+    ['10.0.0.1', 4],
+    ['127.0.0.1', 4],
   ])('[S-048] the label of %s is %i', (text, label) => {
     expect(labelOf(address(text))).toBe(label);
+  });
+
+  it.each([
+    ['::1', 50],
+    ['2600::1', 40],
+    ['10.0.0.1', 35],
+    ['2002::1', 30],
+    ['2001::1', 5],
+    ['fd00::1', 3],
+    ['::10.0.0.1', 1],
+    ['fec0::1', 1],
+    ['3ffe::1', 1],
+  ])('[S-048] the precedence of %s is %i', (text, precedence) => {
+    expect(precedenceOf(labelOf(address(text)))).toBe(precedence);
   });
 });

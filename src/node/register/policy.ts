@@ -31,7 +31,10 @@ export function governed(stack: Stack, realNetwork: RealNetwork): Stack {
     else explainErrors(socket);
     return socket;
   };
-  return overlay(stack, { tcp: overlay(stack.tcp, { connect }), udp: overlay(stack.udp, { bind }) });
+  const sockets = { tcp: overlay(stack.tcp, { connect }), udp: overlay(stack.udp, { bind }) };
+  // What goes by the real network, the system knows better: its order stands.
+  const orderDestinations: Stack['orderDestinations'] = (addresses) => [...addresses];
+  return overlay(stack, allowed ? { ...sockets, orderDestinations } : sockets);
 }
 
 /** No route leads to the address. The stack's own are inside, loopback always. */

@@ -1,4 +1,5 @@
 import { Counters } from '../../../src/buffer/counters.ts';
+import { MemoryBudget } from '../../../src/buffer/memory-budget.ts';
 import { memoryOf } from '../../../src/buffer/memory.ts';
 import { Packet } from '../../../src/buffer/packet.ts';
 import { NeighbourCache } from '../../../src/ip/neighbour-cache.ts';
@@ -23,6 +24,7 @@ const ANSWER: NeighbourNews = { mac: MAC, solicited: true, override: true, creat
 export class NeighbourBench {
   readonly clock: VirtualClock = new VirtualClock();
   readonly counters: Counters = new Counters();
+  readonly budget: MemoryBudget;
   readonly timers: TimerWheel = new TimerWheel(this.clock);
   readonly cache: NeighbourCache;
   /** `time in seconds, target, to whom, for whom` of each question. */
@@ -33,7 +35,8 @@ export class NeighbourBench {
   unreachable: number[] = [];
   changes: string[] = [];
 
-  constructor(seed: number = 1) {
+  constructor(seed: number = 1, limit?: number) {
+    this.budget = new MemoryBudget(limit);
     const solicit: NeighbourProtocol['solicit'] = (target, source, unicastTo) => {
       const whom = unicastTo === undefined ? 'all' : MacAddress.fromWords(unicastTo);
       const time = this.clock.now() / SECOND;
@@ -44,6 +47,7 @@ export class NeighbourBench {
       random: seededRandom(seed),
       timers: this.timers,
       counters: this.counters,
+      budget: this.budget,
       protocols: { 4: { solicit }, 6: { solicit } },
       send: ({ memory }, { mac, usable }) => {
         if (!usable) throw new Error('sent to a neighbour that cannot be used');

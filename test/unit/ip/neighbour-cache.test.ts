@@ -87,6 +87,36 @@ describe('a neighbour that is not known', () => {
     expect(bench.sent).toEqual([`0 > ${MAC}`, `1 > ${MAC}`, `2 > ${MAC}`]);
   });
 
+  it('counts what waits in the memory budget, and no more of it than a quarter', () => {
+    bench = new NeighbourBench(1, 100_000);
+    for (let n = 0; n < 10; n++) bench.transmit(`10.0.1.${n}`, n, 4_744);
+    expect([bench.cache.waitingBytes, bench.budget.used]).toEqual([25_000, 25_000]);
+    expect(bench.counters.get('neighbour-queue-full')).toBe(5);
+    bench.learn('10.0.1.0');
+    expect(bench.budget.used).toBe(20_000);
+    bench.cache.delete(Address.parse('10.0.1.1'));
+    expect(bench.budget.used).toBe(15_000);
+    bench.advance(3);
+    expect([bench.unreachable, bench.budget.used]).toEqual([[2, 3, 4], 0]);
+  });
+
+  it('gives way when the memory budget is used up: the oldest to the same neighbour goes first', () => {
+    bench = new NeighbourBench(1, 200_000);
+    for (let n = 0; n < 3; n++) bench.transmit(PEER, n, 4_744);
+    bench.transmit(OTHER, 9, 4_744);
+    expect(bench.budget.take(176_000)).toBe(true);
+    bench.transmit(PEER, 3, 9_744);
+    bench.transmit('10.0.0.7', 7, 9_744);
+    expect(bench.counters.snapshot()).toEqual({ 'neighbour-memory-budget': 3 });
+    expect(bench.budget.used).toBe(196_000);
+    // It is asked for all the same: what is sent again will find it.
+    expect(bench.questions.at(-1)).toBe('0 10.0.0.7 all for 10.0.0.2');
+    bench.learn(PEER);
+    bench.learn(OTHER);
+    expect(bench.sent).toEqual([`2 > ${MAC}`, `3 > ${MAC}`, `9 > ${MAC}`]);
+    expect(bench.budget.used).toBe(176_000);
+  });
+
   it('RFC 4861 §7.2.2: is asked for whom the last packet is from', () => {
     bench.transmit(SIX, 1, 100, Address.parse('fe80::2'));
     expect(bench.questions).toEqual(['0 fe80::1 all for fe80::2']);

@@ -45,6 +45,9 @@ describe('cable', () => {
       expect(() => cable({ mtu })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
     }
     expect(() => cable({ queue: 0 })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
+    for (const queue of [true, '5', null] as never[]) {
+      expect(() => cable({ queue })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    }
     expect(() => cable({ queueBytes: NaN })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
   });
 

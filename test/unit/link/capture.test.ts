@@ -158,5 +158,7 @@ describe('capture', () => {
       const wrong = (): Link => capture(cable()[0], () => {}, { snapLength });
       expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
     }
+    const wrong = (): Link => capture(cable()[0], () => {}, { nanosecond: 1 as never });
+    expect(wrong).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   });
 });

@@ -219,7 +219,10 @@ describe('ethernetSwitch', () => {
     [{ address: 5 }, 'ERR_INVALID_ARG_TYPE'],
     [{ address: 'x' }, 'ERR_INVALID_ARG_VALUE'],
     [{ address: Uint8Array.from(GROUP) }, 'ERR_INVALID_ARG_VALUE'],
-    [{ ports: 1, queue: 0 }, 'ERR_OUT_OF_RANGE'],
+    [{ queue: 0 }, 'ERR_OUT_OF_RANGE'],
+    [{ queueBytes: NaN }, 'ERR_OUT_OF_RANGE'],
+    [{ queue: '5' }, 'ERR_INVALID_ARG_TYPE'],
+    [{ queueBytes: true }, 'ERR_INVALID_ARG_TYPE'],
     [{ port: 1 }, 'ERR_INVALID_ARG_VALUE'],
   ])('refuses %j', (options, code) => {
     expect(() => ethernetSwitch(options as EthernetSwitchOptions)).toThrow(expect.objectContaining({ code }));

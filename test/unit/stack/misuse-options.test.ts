@@ -203,6 +203,29 @@ it('impair takes a seed or a source of randomness, not both', () => {
   });
 });
 
+it('addAddress takes a text', () => {
+  const { near } = alone();
+  for (const wrong of [undefined, null, 5, true, {}, ['10.0.0.3/24']]) {
+    expect(thrown(() => near.addAddress(wrong as never)).code).toBe('ERR_INVALID_ARG_TYPE');
+  }
+  expect(near.addresses.map(String)).toEqual(['10.0.0.1/24']);
+});
+
+it('get of UDP and raw sockets knows the options that there are', () => {
+  const { stack } = alone();
+  const udp = stack.udp.bind({}, handler);
+  const raw = stack.raw.open({ protocol: 89 }, { onPacket: ignore });
+  expect([udp.get('ttl'), raw.get('ttl')]).toEqual(['auto', 64]);
+  for (const get of [() => udp.get('hops' as never), () => raw.get('hops' as never)]) {
+    expect(thrown(get)).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringMatching(/'hops' is not an option/),
+    });
+  }
+  udp.close();
+  raw.close();
+});
+
 it('connection.get knows the options that there are', () => {
   const { stack } = alone();
   const connection = stack.tcp.connect({ remoteAddress: '10.0.0.2', remotePort: 80 }, {});
@@ -314,6 +337,16 @@ describe('what attach refuses', () => {
     const { stack } = alone();
     const [a] = cable({ medium: 'ethernet' });
     expect(thrown(() => stack.attach(a, { [name]: value })).code).toBe(code);
+  });
+
+  it.each([{ vlan: 7 }, { conflictDetection: true }])('%j of links that carry IP packets', (options) => {
+    const { stack } = alone();
+    const [a] = cable();
+    expect(thrown(() => stack.attach(a, options))).toMatchObject({
+      code: 'ERR_INVALID_ARG_VALUE',
+      message: expect.stringContaining(`${Object.keys(options)[0]} is for Ethernet links`),
+    });
+    expect(stack.attach(a, { vlan: 0, conflictDetection: false }).name).toBe('eth1');
   });
 
   it('autoconfiguration of links that carry IP packets', () => {

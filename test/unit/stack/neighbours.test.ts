@@ -32,6 +32,15 @@ describe('iface.neighbours', () => {
     expect(frames).toEqual([`${ALICE_MAC} > ${EVE_MAC} 0x0800`, `${ALICE_MAC} > ${EVE_MAC} 0x86dd`]);
   });
 
+  it('set: not for an address that is still asked for; a zone is the interface', async () => {
+    const asking = new LoneStation({ conflictDetection: true });
+    const code = 'ERR_INVALID_ARG_VALUE';
+    expect(() => asking.iface.neighbours.set(ALICE, EVE_MAC)).toThrow(expect.objectContaining({ code }));
+    asking.iface.neighbours.set('fe80::66%eth0', EVE_MAC);
+    expect(asking.iface.neighbours.get('fe80::66')?.mac).toBe(EVE_MAC);
+    await asking.end();
+  });
+
   it('get and delete: what is not known is undefined, and asked for', () => {
     const { neighbours } = lone.iface;
     expect(neighbours.get(EVE)).toBeUndefined();
@@ -52,6 +61,15 @@ describe('iface.neighbours', () => {
     ['10.0.0', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
     [EVE, '02:00:00:00:00', 'ERR_INVALID_ARG_VALUE'],
     [EVE, '00:00:00:00:00:00', 'ERR_INVALID_ARG_VALUE'],
+    [EVE, '01:00:5e:00:00:01', 'ERR_INVALID_ARG_VALUE'],
+    [EVE, 'ff:ff:ff:ff:ff:ff', 'ERR_INVALID_ARG_VALUE'],
+    [EVE, ALICE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    [ALICE, EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    ['10.0.0.255', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    ['127.0.0.1', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    ['::1', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    ['::ffff:10.0.0.66', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
+    ['fe80::66%eth9', EVE_MAC, 'ERR_INVALID_ARG_VALUE'],
     [EVE, 5, 'ERR_INVALID_ARG_TYPE'],
     [7, EVE_MAC, 'ERR_INVALID_ARG_TYPE'],
   ])('set(%j, %j) is refused', (address, mac, code) => {
@@ -104,6 +122,15 @@ describe('the hardware address', () => {
 });
 
 describe('packets that wait', () => {
+  it('are held like what else the stack holds, and let go with their interface', async () => {
+    for (let n = 0; n < 10; n++) send(EVE);
+    expect(lone.stack.statistics().memory.used).toBeGreaterThan(10 * 256);
+    await lone.iface.detach();
+    for (const socket of lone.stack.udp.sockets) socket.close();
+    expect(lone.stack.statistics().memory.used).toBe(0);
+    lone.stack.assertQuiescent();
+  });
+
   it('are dropped and counted when the queue is full as the answer comes', () => {
     lone.link.room = 0;
     for (let n = 0; n < 120; n++) send(EVE);

@@ -297,6 +297,9 @@ describe('raw sockets', () => {
     socket.set('dontFragment', true);
     expect(codeOf(() => socket.send(new Uint8Array(1481), '10.0.0.1'))).toBe('EMSGSIZE');
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { ttl: 256 }))).toBe('ERR_OUT_OF_RANGE');
+    // 0 is this host only: of a group.
+    expect(codeOf(() => socket.send(bytes, '10.0.0.1', { ttl: 0 }))).toBe('ERR_OUT_OF_RANGE');
+    expect(socket.send(bytes, '224.0.0.9', { ttl: 0 })).toBe(true);
     expect(codeOf(() => socket.send(bytes, '10.0.0.1', { hops: 3 } as never))).toBe('ERR_INVALID_ARG_VALUE');
     expect(codeOf(() => socket.send('x' as never, '10.0.0.1'))).toBe('ERR_INVALID_ARG_TYPE');
     expect(codeOf(() => socket.set('headerIncluded' as never, true as never))).toBe('ERR_INVALID_ARG_VALUE');
@@ -430,6 +433,10 @@ describe('headerIncluded', () => {
   it('the source is one of the stack’s, unless the socket is transparent', () => {
     const strange = ipv4(bytesOf('x'), {}, '192.0.2.9', '10.0.0.1');
     const { socket } = open(alone.stack, { protocol: PROTOCOL, headerIncluded: true });
+    // What is said of one packet stands in its header.
+    for (const options of [{ ttl: 5 }, { trafficClass: 0 }, { dontFragment: true }]) {
+      expect(codeOf(() => socket.send(new Uint8Array(20), '10.0.0.1', options))).toBe('ERR_INVALID_ARG_VALUE');
+    }
     expect(codeOf(() => socket.send(strange))).toBe('EADDRNOTAVAIL');
     expect(codeOf(() => socket.send(ipv4(bytesOf('x'), {}, '127.0.0.1', '10.0.0.1')))).toBe('EINVAL');
     const transparent = open(alone.stack, { protocol: PROTOCOL, headerIncluded: true, transparent: true });
