@@ -14,7 +14,7 @@ import {
   recorded,
 } from './grid.ts';
 
-function compare(cell: Cell, congestion: Controller): void {
+function expectGoodput(cell: Cell, congestion: Controller): void {
   const measured = measure(cell, congestion);
   if (FAMILY === 4) return expect(measured).toBe(expected(cell, congestion, measured));
   // Segments are as long over IPv6, their packets by 20 bytes of 1500 longer, and by that later: chance takes others.
@@ -26,9 +26,11 @@ function compare(cell: Cell, congestion: Controller): void {
 describe('goodput, in Mbit/s:', () => {
   const [cubic, bbr] = FAMILY === 6 ? [QUICK6, QUICK_BBR6] : [QUICK, QUICK_BBR];
 
-  it.each(cubic.map((cell) => [nameOf(cell), cell] as const))('%s', (_name, cell) => compare(cell, 'cubic'));
+  it.each(cubic.map((cell) => [nameOf(cell), cell] as const))('%s', (_name, cell) => expectGoodput(cell, 'cubic'));
 
-  it.each(bbr.map((cell) => [nameOf(cell), cell] as const))('with BBR: %s', (_name, cell) => compare(cell, 'bbr'));
+  it.each(bbr.map((cell) => [nameOf(cell), cell] as const))('with BBR: %s', (_name, cell) =>
+    expectGoodput(cell, 'bbr'),
+  );
 
   it.each(CONTROLLERS)(
     'with %s and without loss, reordering leaves at least 85 percent on each path of the snapshot',

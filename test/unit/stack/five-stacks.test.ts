@@ -75,7 +75,7 @@ class Five {
 describe.each([
   ['IPv4', IPV4],
   ['IPv6', IPV6],
-] as const)('five stacks on a switch, over %s', (_, family) => {
+] as const)('five stacks on a switch, over %s', (_name, family) => {
   const { addressOf, everybody, groups } = family;
 
   it('one to one: every pair, and nobody else hears it', async () => {
