@@ -10,8 +10,8 @@ import { pingEach, repeated } from '../support/ping.ts';
 const unavailable = canUseTun('bash', 'ping', 'radvd', 'ndisc6', 'sysctl');
 
 const KERNEL = 'fd07::1';
-const RADVD = `
-interface tap0 {
+const radvdConfig = (device: string): string => `
+interface ${device} {
   AdvSendAdvert on;
   MinRtrAdvInterval 3; MaxRtrAdvInterval 4;
   AdvCurHopLimit 55; AdvDefaultPreference high; AdvLinkMTU 1400; AdvDefaultLifetime 600;
@@ -57,9 +57,9 @@ function ownOf({ addresses }: State, origin: string): string {
 }
 
 /** radvd runs on the kernel's end while `fn` does. */
-async function withRadvd(ns: Namespace, fn: () => Promise<void>): Promise<void> {
+async function withRadvd(ns: Namespace, fn: () => Promise<void>, device: string = 'tap0'): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'usernet-radvd-'));
-  writeFileSync(join(folder, 'radvd.conf'), RADVD);
+  writeFileSync(join(folder, 'radvd.conf'), radvdConfig(device));
   const radvd = ns.spawn('radvd', [
     '--nodaemon',
     '--logmethod=stderr',
@@ -73,6 +73,24 @@ async function withRadvd(ns: Namespace, fn: () => Promise<void>): Promise<void> 
     radvd.kill('SIGTERM');
     rmSync(folder, { recursive: true });
   }
+}
+
+/** A namespace with a bridge, where the kernel is at fd07::1; on it are tap0, for a stack, and eth0 of a third host. */
+async function withBridge(fn: (ns: Namespace, third: Namespace) => Promise<void>): Promise<void> {
+  await withNamespace((ns) =>
+    withNamespace(async (third) => {
+      await ns.run('sysctl', ['-q', '-w', 'net.ipv6.conf.all.forwarding=1']);
+      for (const each of [ns, third]) await each.run('sysctl', ['-q', '-w', 'net.ipv6.conf.default.accept_dad=0']);
+      await ns.ip('link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
+      await ns.ip('-6', 'addr', 'add', `${KERNEL}/64`, 'dev', 'br0', 'nodad');
+      await ns.ip('link', 'add', 'third', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', third.name);
+      await ns.ip('tuntap', 'add', 'tap0', 'mode', 'tap');
+      for (const port of ['third', 'tap0']) await ns.ip('link', 'set', port, 'master', 'br0', 'up');
+      await ns.ip('link', 'set', 'br0', 'up');
+      await third.ip('link', 'set', 'eth0', 'up');
+      await fn(ns, third);
+    }),
+  );
 }
 
 describe.skipIf(unavailable)('a stack on TAP and the kernel as its IPv6 neighbour', () => {
@@ -109,6 +127,45 @@ describe.skipIf(unavailable)('a stack on TAP and the kernel as its IPv6 neighbou
         const stable = ownOf(state, 'stable');
         expect(await pingEach(ns, repeated(56, 20), '-6', stable)).toBe('');
       });
+    });
+  });
+
+  it('[S-049] RFC 4861 §6.2.6: rdisc6 on a third host hears of radvd what the stack does, and nothing of the stack', async () => {
+    await withBridge(async (ns, third) => {
+      await withRadvd(
+        ns,
+        async () => {
+          const host = await ns.start('ndp-host.mjs', [JSON.stringify({ autoconfiguration: true })]);
+          const state = await stateWith(host, 'link-local', 'stable');
+          const router = /inet6 (fe80::[^/]+)/.exec(await ns.ip('-6', 'addr', 'show', 'dev', 'br0'))![1]!;
+          const asked = await third.run('rdisc6', ['-1', '-n', 'eth0']);
+          expect(asked.status).toBe(0);
+          for (const said of [
+            /^Hop limit +: +55 /m,
+            /^Router preference +: +high$/m,
+            /^ Prefix +: fd07::\/64$/m,
+            /^ Route +: fd09::\/48$/m,
+            /^ Recursive DNS server +: fd07::53$/m,
+            new RegExp(`^ from ${router}$`, 'm'),
+          ])
+            expect(asked.stdout).toMatch(said);
+          expect(state.routes).toContain(`::/0 ${router} advertised`);
+          const stable = ownOf(state, 'stable');
+          expect(stable).toMatch(/^fd07::/);
+          const found = await third.run('ndisc6', ['-q', '-n', stable, 'eth0']);
+          expect(found).toMatchObject({ status: 0, stdout: `${state.mac.toUpperCase()}\n` });
+          // A host says nothing to who asks it for routers.
+          const ignored = async (): Promise<number> =>
+            ((await host.ask({ do: 'state' })) as unknown as State).drops['ndp-router-solicitation-ignored'] ?? 0;
+          const before = await ignored();
+          const own = ownOf(state, 'link-local');
+          const silence = await third.run('rdisc6', ['-n', '-r', '1', '-w', '500', own, 'eth0']);
+          expect(silence).toMatchObject({ status: 2, stdout: expect.stringContaining('No response') as string });
+          expect(await ignored()).toBe(before + 1);
+          expect(await host.stop()).toBe(0);
+        },
+        'br0',
+      );
     });
   });
 

@@ -11,11 +11,9 @@ const IMPORT = /\b(?:from|import) '(\.{1,2}\/[^']+)'/g;
 export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/rfc/rfc1191.test.ts': 'path MTU discovery of IPv4: IPv6 has rfc8201.test.ts',
   'test/rfc/rfc8201.test.ts': 'of IPv6 by itself',
-  'test/rfc/rfc5927.test.ts': 'written in the types and codes of ICMP, which are not those of ICMPv6',
   'test/rfc/rfc5927-forged.test.ts': 'of both by itself',
-  'test/rfc/rfc9293-icmp.test.ts': 'written in the types and codes of ICMP, which are not those of ICMPv6',
-  'test/sim/goodput.test.ts': 'takes long; path.test.ts measures a path over IPv6',
-  'test/sim/grid.test.ts': 'compares with a record of figures',
+  'test/sim/goodput.test.ts':
+    'takes long; goodput-short.test.ts, grid.test.ts and path.test.ts measure paths over IPv6',
 };
 
 /** The test files that stand on `support/family.ts`, through whatever they import of `test/`. */

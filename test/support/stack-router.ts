@@ -15,6 +15,8 @@ export const SERVER6 = 'fd02::2';
 export interface StackRouterScene {
   client: Namespace;
   server: Namespace;
+  /** The kernel between both and the stack. */
+  middle: Namespace;
   /** The program with the stack. */
   router: Fixture;
   /** Starts the program of test/interop/fixtures/server.mjs on the server's kernel. */
@@ -60,7 +62,7 @@ export async function withStackRouter(
         }
         let program: Fixture | undefined;
         const startServer = async (): Promise<Fixture> => (program = await startSide(server, 'kernel'));
-        await play({ client, server, router, startServer });
+        await play({ client, server, middle, router, startServer });
         if (program !== undefined) expect([await program.stop(), program.stderr]).toEqual([0, '']);
         expectNoDrops(await router.ask({ do: 'statistics' }), drops);
         expect([await router.stop(), router.stderr]).toEqual([0, '']);

@@ -90,10 +90,12 @@ describe('the examples', () => {
 
   it('talk among five stacks on a switch', () => {
     const all = '[ann,bob,cid,dan,eve]';
-    const [one, two, many, rest] = run('examples/switch.mjs').split('\n');
-    expect(one).toBe('one to one: ann [bob] bob [] cid [] dan [] eve [ann]');
-    expect(two).toBe('one to two members: ann [] bob [ann] cid [] dan [ann] eve []');
-    expect(many).toBe(`many to many: ann ${all} bob ${all} cid ${all} dan ${all} eve ${all}`);
+    const [one, two, many, many6, rest] = run('examples/switch.mjs').split('\n');
+    expect(one).toBe('one to one: ann [bob] bob [cid] cid [dan] dan [] eve [ann]');
+    expect(two).toBe('one to two members: ann [] bob [ann,cid] cid [] dan [ann,cid] eve []');
+    const everybody = `ann ${all} bob ${all} cid ${all} dan ${all} eve ${all}`;
+    expect(many).toBe(`many to many, 239.1.2.3: ${everybody}`);
+    expect(many6).toBe(`many to many, ff05::123: ${everybody}`);
     expect(rest).toMatch(/^the switch has passed on \d+ frames to one port, and \d+ to all$/);
   });
 
