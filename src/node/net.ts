@@ -10,6 +10,7 @@ import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
 import { acceptInstances } from './node-internals.ts';
+import { callable } from './old-classes.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
 import { Socket } from './socket.ts';
@@ -98,14 +99,22 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   }
   class BoundServer extends Server {
     constructor(...args: unknown[]) {
-      super(host, ...args);
+      super(host, args);
     }
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
   Object.defineProperty(BoundServer, 'name', { value: 'Server' });
   const host: NetHost = { stack, lookup, tcp, autoSelect, Socket: BoundSocket };
-  const NetSocket = callable<SocketConstructor>(BoundSocket);
-  const NetServer = callable<ServerConstructor>(BoundServer);
+  const NetSocket = callable<SocketConstructor, Socket>(
+    BoundSocket,
+    (self, [socketOptions]) => void new Socket(host, socketOptions as SocketOptions, undefined, self),
+    ([socketOptions]) => new BoundSocket(socketOptions as SocketOptions),
+  );
+  const NetServer = callable<ServerConstructor, Server>(
+    BoundServer,
+    (self, args) => void new Server(host, args, self),
+    (args) => new BoundServer(...args),
+  );
   acceptInstances([BoundSocket, NetSocket], nodeNet.Socket);
   acceptInstances([BoundServer, NetServer], nodeNet.Server);
   function connect(...args: unknown[]): Socket {
@@ -164,14 +173,4 @@ export function toNet(given: Stack | Net): { net: Net; stack: Stack } {
 function connectLocally(options: object, listener: (() => void) | undefined): Socket {
   const socket: unknown = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
   return socket as Socket;
-}
-
-/** Node's classes are old enough to be called without `new`; so are these. */
-function callable<Constructor extends object>(
-  target: (new (...args: never[]) => object) & Partial<Constructor>,
-): Constructor {
-  const proxy: object = new Proxy(target, {
-    apply: (constructor, _self, args) => Reflect.construct(constructor, args),
-  });
-  return proxy as Constructor;
 }

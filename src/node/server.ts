@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
-import { EventEmitter, captureRejectionSymbol } from 'node:events';
+import { captureRejectionSymbol } from 'node:events';
 import nodeNet, { isIPv6 } from 'node:net';
 import type { AddressInfo, BlockList } from 'node:net';
 import { getDefaultHighWaterMark } from 'node:stream';
@@ -20,6 +20,7 @@ import { toInitialDelay } from './keep-alive.ts';
 import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
 import { HAS_BLOCK_LISTS, IS_22_OR_NEWER, ZERO_IS_A_LIMIT } from './node-features.ts';
 import { extendNodeServer } from './node-internals.ts';
+import { EmitterBase } from './old-classes.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
 
@@ -87,7 +88,7 @@ const listens = {
 };
 
 /** A TCP server in the shape of Node's `net.Server`. */
-export class Server extends EventEmitter {
+export class Server extends EmitterBase {
   /** Connections above this many are closed at once, with the event 'drop'. */
   declare maxConnections: number;
   /** Gone since long, but in Node's types: see `getConnections`. */
@@ -114,10 +115,9 @@ export class Server extends EventEmitter {
   /** A lookup that ends after another `listen` or `close` counts no more. */
   #attempt: number = 0;
 
-  /** @internal Users make servers with the `Server` of `createNet`. */
-  constructor(host: NetHost, ...args: unknown[]) {
-    super();
-    const [first, second] = args;
+  /** @internal Users make servers with the `Server` of `createNet`; `onto` is what is to become one. */
+  constructor(host: NetHost, [first, second]: readonly unknown[], onto?: Server) {
+    super(onto);
     if (typeof first !== 'function' && typeof first !== 'object' && first !== undefined) {
       throw invalidArgType('options', 'of type object', first);
     }
