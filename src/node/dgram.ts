@@ -1,9 +1,11 @@
 import type { NonSharedBuffer } from 'node:buffer';
+import nodeDgram from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Stack } from '../stack/stack.ts';
 import { checkStack } from './arguments.ts';
 import { Socket } from './dgram-socket.ts';
 import type { DgramOptions, RemoteInfo } from './dgram-options.ts';
+import { ownLike } from './node-internals.ts';
 import { callable } from './old-classes.ts';
 
 /** Called for every message. */
@@ -39,6 +41,7 @@ export function createDgram(stack: Stack): Dgram {
     }
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
+  ownLike(BoundSocket.prototype, Socket.prototype, nodeDgram.Socket.prototype);
   const DgramSocket = callable<DgramSocketConstructor, Socket>(
     BoundSocket,
     (self, [type, listener]) => void new Socket(stack, type as DgramOptions, listener as MessageListener, self),

@@ -52,6 +52,12 @@ export interface Dialling {
   cancel(): void;
 }
 
+/** What a lookup gives for an address, whatever that is. */
+interface Found {
+  readonly address: unknown;
+  readonly family: unknown;
+}
+
 /** Why there was no attempt. */
 type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
 
@@ -127,33 +133,52 @@ export class Dial implements Dialling {
     const family = toFamily(this.#options.family);
     const either = family !== 4 && family !== 6;
     const hints = given || (either && process.platform !== 'win32' ? dns.ADDRCONFIG : 0);
-    const options = either && !localAddress && this.#autoSelect ? { family, hints, all: true } : { family, hints };
     // Read at call time: programs and their tools replace dns.lookup.
-    const lookup: LookupFunction = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
-    lookup(this.#name, options, this.#found);
+    const lookup: unknown = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
+    const all = either && !localAddress && this.#autoSelect;
+    const args = all ? [{ family, hints, all }, this.#foundAll] : [{ family, hints }, this.#found];
+    Reflect.apply(lookup as LookupFunction, undefined, [this.#name, ...args]);
   }
 
-  readonly #found = (error: Error | null, found: string | LookupAddress[], family?: number): void => {
+  /** One address was asked for: the steps, and what is thrown where it is no such thing, are those of Node's `lib/net.js`. */
+  readonly #found = (error: Error | null, ip: unknown, family: unknown): void => {
+    this.#owner.emit('lookup', error, ip, family, this.#name);
+    if (this.#cancelled) return;
+    if (error) return this.#failSoon(error);
+    const target = { address: ip, family };
+    if (isTarget(target)) this.#try([target]);
+    else this.#failSoon(this.#unusable(target));
+  };
+
+  /** All addresses were asked for: what is no list of them throws here, in the function that has looked them up. */
+  readonly #foundAll = (error: Error | null, addresses: readonly Found[]): void => {
     if (this.#cancelled) return;
     if (error) {
-      const address = Array.isArray(found) ? undefined : found;
-      this.#owner.emit('lookup', error, address, family, this.#name);
+      this.#owner.emit('lookup', error, undefined, undefined, this.#name);
       return this.#failSoon(error);
     }
-    const addresses = Array.isArray(found) ? found : [{ address: found, family: family ?? 0 }];
-    for (const { address, family: kind } of addresses) {
-      this.#owner.emit('lookup', null, address, kind, this.#name);
+    const usable: LookupAddress[] = [];
+    for (let i = 0; i < addresses.length; i++) {
+      const found = addresses[i]!;
+      const { address, family } = found;
+      this.#owner.emit('lookup', error, address, family, this.#name);
       if (this.#cancelled) return;
+      if (isTarget(found)) usable.push(found);
     }
-    const usable = addresses.filter(({ address, family: kind }) => isIP(address) !== 0 && (kind === 4 || kind === 6));
     if (usable.length > 0) return this.#try(alternating(usable));
-    const first = addresses[0];
-    if (first === undefined || isIP(first.address) === 0) return this.#failSoon(invalidIpAddress(first?.address));
-    this.#failSoon(invalidFamily(first.family, this.#name, this.#port));
+    const { address, family } = addresses[0]!;
+    this.#failSoon(this.#unusable({ address, family }));
   };
+
+  #unusable({ address, family }: Found): Error {
+    if (typeof address !== 'string' || isIP(address) === 0) return invalidIpAddress(address);
+    const { host, port } = this.#options;
+    return invalidFamily(family, host, port);
+  }
 
   #try(targets: LookupAddress[]): void {
     this.#targets = targets;
+    this.#next = 0;
     if (targets.length > 1) this.#owner.attempted(this.#attempted);
     this.#tryNext();
   }
@@ -261,6 +286,8 @@ export class Dial implements Dialling {
 
   #opened(connection: Connection): void {
     this.#stopTimer();
+    // A function that finds the name once more is heard no more.
+    this.#cancelled = true;
     this.#connection = undefined;
     this.#owner.opened(connection, this.context);
   }
@@ -332,7 +359,10 @@ export class Dial implements Dialling {
     const { code, syscall, port } = thrown;
     const shaped = systemError(code, syscall, { address: target.address, port, cause: thrown });
     const busy = this.#owner.busy()?.connection;
-    const local = busy === undefined ? { address, port: localPort || 0 } : localInfo(busy);
+    // An address of the other family is seen before there is a socket, unless one had to be bound.
+    const unbound = isIP(target.address) !== target.family && !localAddress && !localPort;
+    const own = unbound ? { address: undefined, port: undefined } : { address, port: localPort || 0 };
+    const local = busy === undefined ? own : localInfo(busy);
     shaped.message += ` - Local (${local.address}:${local.port})`;
     return shaped;
   }
@@ -350,6 +380,11 @@ export class Dial implements Dialling {
       if (!this.#cancelled) this.#owner.destroy(error);
     });
   }
+}
+
+function isTarget(found: Found): found is LookupAddress {
+  const { address, family } = found;
+  return typeof address === 'string' && isIP(address) !== 0 && (family === 4 || family === 6);
 }
 
 /** Node binds to 16 bits of it, and takes another port than it meant for one in use (`checkBindError` of lib/net.js). */

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { format, inspect } from 'node:util';
 import type { SystemError, UsageError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 
@@ -48,11 +48,11 @@ export function badPort(name: string, value: unknown, least: 0 | 1 = 0): UsageEr
 }
 
 export function invalidIpAddress(value: unknown): UsageError {
-  return usageError('ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${String(value)}`);
+  return usageError('ERR_INVALID_IP_ADDRESS', format('Invalid IP address: %s', value));
 }
 
-export function invalidFamily(family: unknown, host: string, port: number): UsageError {
-  const message = `Invalid address family: ${String(family)} ${host}:${port}`;
+export function invalidFamily(family: unknown, host: unknown, port: unknown): UsageError {
+  const message = `Invalid address family: ${String(family)} ${String(host)}:${String(port)}`;
   return Object.assign(usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError), { host, port });
 }
 

@@ -9,7 +9,7 @@ import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
-import { acceptInstances } from './node-internals.ts';
+import { acceptInstances, ownLike } from './node-internals.ts';
 import { callable } from './old-classes.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
@@ -104,6 +104,8 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
   Object.defineProperty(BoundServer, 'name', { value: 'Server' });
+  ownLike(BoundSocket.prototype, Socket.prototype, nodeNet.Socket.prototype);
+  ownLike(BoundServer.prototype, Server.prototype, nodeNet.Server.prototype);
   const host: NetHost = { stack, lookup, tcp, autoSelect, Socket: BoundSocket };
   const NetSocket = callable<SocketConstructor, Socket>(
     BoundSocket,

@@ -362,6 +362,10 @@ export class Server extends EmitterBase {
     return this.#connections;
   }
 
+  set _connections(count: number) {
+    this.#connections = count;
+  }
+
   /** As `_connections`. */
   _emitCloseIfDrained(): void {
     this.#emitCloseIfDrained();
