@@ -94,10 +94,11 @@ export class Dial implements Dialling {
     if (IS_22_OR_NEWER) checkStringWithoutNullBytes(this.#name, 'options.host');
     if (localAddress && isIP(localAddress) === 0) throw invalidIpAddress(localAddress);
     if (localPort) checkNumber(localPort, 'options.localPort');
-    if (typeof port !== 'number' && typeof port !== 'string') {
+    if (port !== undefined && typeof port !== 'number' && typeof port !== 'string') {
       throw invalidArgType('options.port', 'one of type number or string', port);
     }
-    this.#port = toPort(port);
+    // An empty path is none; Node takes the port for 0 then.
+    this.#port = port === undefined ? 0 : toPort(port);
     if (autoSelectFamily !== undefined && autoSelectFamily !== null)
       checkBoolean(autoSelectFamily, 'options.autoSelectFamily');
     this.#autoSelect = autoSelectFamily ?? host.autoSelect.family;

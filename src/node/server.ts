@@ -110,6 +110,8 @@ export class Server extends EmitterBase {
   #listener: Listener | undefined;
   /** Listens on a path instead. */
   #local: nodeNet.Server | undefined;
+  /** The latest path; as in Node it stays when nobody listens there any more. */
+  #path: string | null = null;
   #connections: number = 0;
   #referenced: boolean = true;
   /** A lookup that ends after another `listen` or `close` counts no more. */
@@ -200,10 +202,9 @@ export class Server extends EmitterBase {
     return this;
   }
 
-  /** The address bound, or the path; null while not listening. */
+  /** The address bound; else the path where it listens or has last listened, or null. */
   address(): AddressInfo | string | null {
-    if (this.#local !== undefined) return this.#local.address();
-    if (this.#listener === undefined) return null;
+    if (this.#listener === undefined) return this.#path;
     return addressInfo(this.#listener.address, this.#listener.port);
   }
 
@@ -301,6 +302,7 @@ export class Server extends EmitterBase {
       this.emit('error', error);
     });
     const { path, backlog, readableAll = false, writableAll = false } = options;
+    this.#path = path ?? null;
     local.listen({ path, backlog, readableAll, writableAll });
     // Node knows at once whether it listens.
     if (local.listening) this.#local = local;
@@ -308,6 +310,7 @@ export class Server extends EmitterBase {
     return this;
   }
 
+  /** A socket of Node's counts itself out when it is destroyed, at the server that it finds under these names. */
   #acceptLocally(socket: nodeNet.Socket): void {
     if (this.#isFull()) {
       this.emit('drop');
@@ -315,10 +318,7 @@ export class Server extends EmitterBase {
       return;
     }
     this.#connections++;
-    socket.once('close', () => {
-      this.#connections--;
-      this.#emitCloseIfDrained();
-    });
+    Object.assign(socket, { server: this, _server: this });
     this.emit('connection', socket);
   }
 
