@@ -80,6 +80,13 @@ export function ownLike(prototype: object, shared: object, node: object): void {
     const member = Object.getOwnPropertyDescriptor(shared, key);
     if (member === undefined || Object.hasOwn(prototype, key)) continue;
     const { enumerable = false } = Object.getOwnPropertyDescriptor(node, key)!;
+    const { get } = member;
+    if (get !== undefined) {
+      // As in Node the prototype itself may be asked, by who prints or copies it: there is nothing.
+      member.get = function (this: object) {
+        return this === prototype ? undefined : (Reflect.apply(get, this, []) as unknown);
+      };
+    }
     Object.defineProperty(prototype, key, { ...member, enumerable });
   }
 }

@@ -49,6 +49,15 @@ describe.each(MODULES)('$name: prototypes', ({ make }) => {
     }
   });
 
+  it('may be asked themselves: there is nothing, but no error', () => {
+    for (const { prototype } of [net.Socket, net.Server]) {
+      for (const name of ['bytesRead', 'remoteAddress', 'localPort', '_bytesDispatched']) {
+        expect(Reflect.get(prototype, name)).toBe(undefined);
+      }
+      expect(() => Object.entries(prototype)).not.toThrow();
+    }
+  });
+
   it('may be wrapped: all sockets go through what a program puts there', () => {
     const { prototype } = net.Socket;
     const before = Object.getOwnPropertyDescriptor(prototype, 'setNoDelay')!;
