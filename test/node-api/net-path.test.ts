@@ -4,6 +4,7 @@ import nodeNet from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { onRealNetwork } from '../../src/node/register/index.ts';
 import { closed, closing, failure, gone, journal, seen, settled, thrown } from './helpers.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
@@ -110,6 +111,41 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
     await closing(socket);
     (await accepted)[0].destroy();
     await closed(silent);
+  });
+
+  it('that is destroyed sends what the system has taken, and nothing that it has not', async () => {
+    const place = join(folder, 'late');
+    const late = new nodeNet.Server({ pauseOnConnect: true }).listen(place);
+    /** How much of it arrives where nobody reads before the end. */
+    const arriving = async (socket: nodeNet.Socket, chunks: number): Promise<unknown> => {
+      const accepted = once(late, 'connection');
+      socket.connect(place);
+      await once(socket, 'connect');
+      const [far] = (await accepted) as [nodeNet.Socket];
+      const errors: unknown[] = [];
+      for (let i = 0; i < chunks; i++) socket.write(Buffer.alloc(2_000_000 / chunks), (error) => errors.push(error));
+      await settled();
+      socket.destroy();
+      await closing(socket);
+      await settled();
+      let bytes = 0;
+      far.on('data', (data: Buffer) => (bytes += data.byteLength));
+      const ended = once(far, 'end');
+      far.resume();
+      await ended;
+      await gone(far);
+      return { bytes, written: socket.bytesWritten, errors };
+    };
+    for (const chunks of [1, 200]) {
+      // Node's own, whatever stands in its place.
+      const node = await arriving(
+        onRealNetwork(() => new nodeNet.Socket()),
+        chunks,
+      );
+      expect(await arriving(new net.Socket(), chunks)).toEqual(node);
+      expect((node as { bytes: number }).bytes).toBeLessThan(2_000_000);
+    }
+    await closed(late);
   });
 
   it('has a path that is a string', () => {
