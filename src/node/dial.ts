@@ -15,7 +15,7 @@ import { checkBoolean, checkFunction, checkNumber, checkStringWithoutNullBytes }
 import { toAttemptTimeout, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import { ipBlocked } from './block-lists.ts';
-import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
+import { asError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
@@ -343,7 +343,8 @@ export class Dial implements Dialling {
       error.address = address;
     }
     const { localPort } = this.#options;
-    if (!localPort) return error;
+    // One of Node's own, over the real network, has it.
+    if (!localPort || 'localAddress' in error) return error;
     const localAddress = this.#options.localAddress || anyOf(target);
     error.message += ` - Local (${localAddress}:${localPort})`;
     return Object.assign(error, { localAddress, localPort });
@@ -351,7 +352,8 @@ export class Dial implements Dialling {
 
   /** A local address or port that can't be had is the business of `bind`. */
   #shaped(thrown: unknown, target: LookupAddress): Failure {
-    if (!isSystemError(thrown)) return asNodeError(thrown);
+    // One of Node's own, over the real network, says all of it.
+    if (!isSystemError(thrown) || thrown.message.includes(' - Local (')) return asError(thrown);
     const { localAddress, localPort } = this.#options;
     const address = localAddress || anyOf(target);
     if (isOfBind(thrown, target) && (localAddress || localPort)) {

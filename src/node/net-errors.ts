@@ -84,18 +84,8 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }
 
-/**
- * What a call threw, as an `Error` to emit; system errors in Node's words. The core's own, which may say what to do, is
- * the cause.
- */
-export function asNodeError(thrown: unknown): Error {
-  if (!isSystemError(thrown)) return asError(thrown);
-  const { code, syscall, address, port } = thrown;
-  return systemError(code, syscall, { address, port, cause: thrown });
-}
-
 /** What a call threw, as an `Error` to emit. */
-function asError(thrown: unknown): Error {
+export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 

@@ -18,12 +18,22 @@ const NODE_OPTIONS: Readonly<Record<string, (socket: nodeNet.Socket, value: neve
   keepAliveIdle: (socket, value: number) => void socket.setKeepAlive(true, value),
 };
 
-/** A connection over the real network, as the sockets of `createNet` see the stack's own. */
+/**
+ * A connection over the real network, as the sockets of `createNet` see the stack's own.
+ *
+ * @throws what Node says where it can't begin: EADDRNOTAVAIL, EADDRINUSE, EINVAL of `bind`, ENETUNREACH and the like of `connect`
+ */
 export function connectReally(options: ConnectOptions, handler: ConnectionHandler): Connection {
   const { remoteAddress, remotePort, localAddress, localPort } = options;
   const address = typeof remoteAddress === 'string' ? Address.parse(remoteAddress) : remoteAddress;
   const local = { localAddress: localAddress?.toString(), localPort };
-  const socket = dialled({ host: address.toString(), port: remotePort, ...local });
+  // Where a name is found at once Node binds and begins inside the call, and not in the next tick.
+  const lookup: nodeNet.LookupFunction = (_name, _options, found) => found(null, address.toString(), address.family);
+  const socket = dialled({ host: 'peer', port: remotePort, lookup, autoSelectFamily: false, ...local });
+  if (socket.errored) {
+    socket.on('error', () => {});
+    throw socket.errored;
+  }
   return connectionOf(new NodeConnection(socket, handler, address, remotePort));
 }
 
