@@ -382,7 +382,9 @@ export class Socket extends EmitterBase {
   /** The stack has ended. Nothing is lost by that, so who listens for no errors is not thrown at. */
   #aborted(error: Error | undefined): void {
     if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
-    if (this.#handle !== null) this.close();
+    if (this.#handle === null) return;
+    this.#binding.abandon();
+    this.close();
   }
 
   /**

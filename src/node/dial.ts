@@ -77,6 +77,8 @@ export class Dial implements Dialling {
   #last: Connection | undefined;
   #timer: Timer | undefined;
   #cancelled: boolean = false;
+  /** The end of the stack is that of the dial until there is a connection. */
+  #leaveStack: (() => boolean) | undefined;
   readonly #attempted: string[] = [];
   /** That of the socket to be: Node makes its native one here, and a new one for each attempt after the first. */
   context: AsyncResource = currentContext('TCPWRAP');
@@ -111,6 +113,8 @@ export class Dial implements Dialling {
   }
 
   start(): void {
+    const cut = (): void => this.#owner.destroy(systemError('ECONNABORTED', 'connect'));
+    this.#leaveStack = this.#host.stack.dependents.add({ cut });
     const family = isIP(this.#name);
     if (family === 0) return this.#lookup();
     process.nextTick(() => this.#try([{ address: this.#name, family }]));
@@ -118,6 +122,7 @@ export class Dial implements Dialling {
 
   cancel(): void {
     this.#cancelled = true;
+    this.#leaveStack?.();
     this.#dropAttempt();
   }
 
@@ -178,6 +183,9 @@ export class Dial implements Dialling {
   }
 
   #try(targets: LookupAddress[]): void {
+    const leave = this.#leaveStack;
+    this.#leaveStack = undefined;
+    if (leave?.() === false) return;
     this.#targets = targets;
     this.#next = 0;
     if (targets.length > 1) this.#owner.attempted(this.#attempted);

@@ -8,6 +8,7 @@ import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
+import { endWithStack } from './node-connection.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
 import { acceptInstances, ownLike } from './node-internals.ts';
 import { callable } from './old-classes.ts';
@@ -121,7 +122,7 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   acceptInstances([BoundServer, NetServer], nodeNet.Server);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
-    if (connectOptions.path) return connectLocally(connectOptions, listener);
+    if (connectOptions.path) return connectLocally(stack, connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
     // Later versions do it in `socket.connect`.
     if (!IS_22_OR_NEWER && dialled.hasSubscribers) dialled.publish({ socket });
@@ -172,7 +173,9 @@ export function toNet(given: Stack | Net): { net: Net; stack: Stack } {
 }
 
 /** A stack has no paths: what leads to one is a socket of Node's own. */
-function connectLocally(options: object, listener: (() => void) | undefined): Socket {
-  const socket: unknown = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
-  return socket as Socket;
+function connectLocally(stack: Stack, options: object, listener: (() => void) | undefined): Socket {
+  const socket = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
+  endWithStack(socket, stack);
+  const face: unknown = socket;
+  return face as Socket;
 }

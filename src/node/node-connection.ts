@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import nodeNet from 'node:net';
+import { systemError } from '../errors.ts';
 import type { SystemError } from '../errors.ts';
+import type { Stack } from '../stack/stack.ts';
 import type { ConnectOptions } from '../stack/tcp.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
@@ -37,9 +39,26 @@ export function connectReally(options: ConnectOptions, handler: ConnectionHandle
   return connectionOf(new NodeConnection(socket, handler, address, remotePort));
 }
 
-/** A connection to a Unix-domain socket or a pipe, which has no addresses. */
-export function connectToPath(path: string, handler: ConnectionHandler): Connection {
-  return connectionOf(new NodeConnection(dialled({ path }), handler, NOWHERE, 0));
+/** A connection to a Unix-domain socket or a pipe, which has no addresses, and ends with the stack. */
+export function connectToPath(path: string, handler: ConnectionHandler, stack: Stack): Connection {
+  const socket = dialled({ path });
+  const connection = new NodeConnection(socket, handler, NOWHERE, 0);
+  const leave = stack.dependents.add({ finish: () => connection.finish(), cut: () => connection.cut() });
+  socket.once('close', leave);
+  return connectionOf(connection);
+}
+
+/** A socket of Node's own that a program has of a net ends with the stack. */
+export function endWithStack(socket: nodeNet.Socket, stack: Stack): void {
+  const leave = stack.dependents.add({
+    finish: () => void socket.end(),
+    cut: () => void socket.destroy(aborted(socket)),
+  });
+  socket.once('close', leave);
+}
+
+function aborted(socket: nodeNet.Socket): SystemError {
+  return systemError('ECONNABORTED', socket.connecting ? 'connect' : 'read');
 }
 
 /** A socket of Node's own on its way; `usernet/register` may have put others in their place. */
@@ -152,6 +171,17 @@ class NodeConnection {
 
   /** What was taken is the system's business; what waits is lost, as with a socket of Node's own. */
   close(): void {
+    this.#socket.destroy();
+  }
+
+  /** The stack is closing. */
+  finish(): void {
+    this.handler.onClosing?.(this.#face);
+  }
+
+  /** The stack has ended. */
+  cut(): void {
+    this.handler.onError?.(aborted(this.#socket), this.#face);
     this.#socket.destroy();
   }
 

@@ -18,6 +18,7 @@ import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
 import { toInitialDelay } from './keep-alive.ts';
 import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
+import { endWithStack } from './node-connection.ts';
 import { HAS_BLOCK_LISTS, IS_22_OR_NEWER, ZERO_IS_A_LIMIT } from './node-features.ts';
 import { extendNodeServer } from './node-internals.ts';
 import { EmitterBase } from './old-classes.ts';
@@ -110,6 +111,8 @@ export class Server extends EmitterBase {
   #listener: Listener | undefined;
   /** Listens on a path instead. */
   #local: nodeNet.Server | undefined;
+  /** The stack ends what listens on a path, or waits for an address. */
+  #leaveStack: (() => boolean) | undefined;
   /** The latest path; as in Node it stays when nobody listens there any more. */
   #path: string | null = null;
   #connections: number = 0;
@@ -194,8 +197,9 @@ export class Server extends EmitterBase {
       return this;
     }
     // An address, too, takes this way, so that a server with a host never listens before the call returns.
+    this.#endWithStack();
     lookUp(host, (error, address) => {
-      if (attempt !== this.#attempt) return;
+      if (attempt !== this.#attempt || this.#leaveStack?.() === false) return;
       if (error) this.emit('error', error);
       else this.#listen(port, address, options.ipv6Only === true, backlog);
     });
@@ -215,6 +219,7 @@ export class Server extends EmitterBase {
    */
   close(callback?: (error?: Error) => void): this {
     this.#attempt++;
+    this.#leaveStack?.();
     this.#closing?.();
     if (typeof callback === 'function') {
       // The callback itself, so that `off` finds it.
@@ -305,9 +310,17 @@ export class Server extends EmitterBase {
     this.#path = path ?? null;
     local.listen({ path, backlog, readableAll, writableAll });
     // Node knows at once whether it listens.
-    if (local.listening) this.#local = local;
+    if (local.listening) {
+      this.#local = local;
+      this.#endWithStack();
+    }
     if (!this.#referenced) local.unref();
     return this;
+  }
+
+  #endWithStack(): void {
+    this.#leaveStack?.();
+    this.#leaveStack = this.#host.stack.dependents.add({ cut: () => void this.close() });
   }
 
   /** A socket of Node's counts itself out when it is destroyed, at the server that it finds under these names. */
@@ -319,6 +332,7 @@ export class Server extends EmitterBase {
     }
     this.#connections++;
     Object.assign(socket, { server: this, _server: this });
+    endWithStack(socket, this.#host.stack);
     this.emit('connection', socket);
   }
 

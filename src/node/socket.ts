@@ -243,7 +243,9 @@ export class Socket extends DuplexBase {
     // As in Node it stays so where what follows throws.
     this.connecting = true;
     const owner = this.#dialOwner();
-    const dial = options.path ? new PathDial(owner, options.path) : new Dial(owner, this.#host, options);
+    const dial = options.path
+      ? new PathDial(owner, this.#host.stack, options.path)
+      : new Dial(owner, this.#host, options);
     this.#hasPath = dial instanceof PathDial;
     if (!this.#hasPath && isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;
