@@ -80,8 +80,8 @@ export function ownLike(prototype: object, shared: object, node: object): void {
     const member = Object.getOwnPropertyDescriptor(shared, key);
     if (member === undefined || Object.hasOwn(prototype, key)) continue;
     const { enumerable = false } = Object.getOwnPropertyDescriptor(node, key)!;
-    const { get } = member;
-    if (get !== undefined) {
+    const get: unknown = member.get;
+    if (typeof get === 'function') {
       // As in Node the prototype itself may be asked, by who prints or copies it: there is nothing.
       member.get = function (this: object) {
         return this === prototype ? undefined : (Reflect.apply(get, this, []) as unknown);

@@ -28,14 +28,18 @@ describe("register with realNetwork: 'outside-routes': what a connection says th
 
   const EVENTS = ['connectionAttempt', 'connectionAttemptFailed', 'connect', 'error', 'close'] as const;
 
+  /** What Node says; ours may have a cause. */
+  function fieldsOf(error: Error): object {
+    return Object.assign({ text: error.message }, error, { cause: undefined });
+  }
+
   /** What becomes of a connect. */
   async function outcome(connect: () => net.Socket): Promise<unknown[]> {
     const socket = connect();
     const told: unknown[] = [];
     for (const event of EVENTS) {
       socket.on(event, (...args: unknown[]) => {
-        const shown = args.map((arg) => (arg instanceof Error ? { ...arg, cause: undefined, text: arg.message } : arg));
-        told.push([event, ...shown]);
+        told.push([event, ...args.map((arg) => (arg instanceof Error ? fieldsOf(arg) : arg))]);
       });
     }
     await new Promise((resolve) => socket.once('close', resolve));
