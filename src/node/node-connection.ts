@@ -94,7 +94,6 @@ class NodeConnection {
   readonly remoteAddress: Address;
   readonly remotePort: number;
   readonly #socket: nodeNet.Socket;
-  #closed: boolean = false;
   /** A write waits for the system; so many bytes of one have gone since the caller has heard of any. */
   #waiting: boolean = false;
   #gone: number = 0;
@@ -108,10 +107,7 @@ class NodeConnection {
     socket.on('readable', () => this.handler.onReadable?.(this.#face));
     socket.on('end', () => this.handler.onEnd?.(this.#face));
     socket.on('error', (error) => this.handler.onError?.(error as SystemError, this.#face));
-    socket.on('close', () => {
-      this.#closed = true;
-      this.handler.onClose?.(this.#face);
-    });
+    socket.on('close', () => this.handler.onClose?.(this.#face));
   }
 
   get family(): 4 | 6 {

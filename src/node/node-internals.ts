@@ -80,7 +80,7 @@ export function ownLike(prototype: object, shared: object, node: object): void {
     const member = Object.getOwnPropertyDescriptor(shared, key);
     if (member === undefined || Object.hasOwn(prototype, key)) continue;
     const { enumerable = false } = Object.getOwnPropertyDescriptor(node, key)!;
-    const get: unknown = member.get;
+    const get: unknown = Reflect.get(member, 'get');
     if (typeof get === 'function') {
       // As in Node the prototype itself may be asked, by who prints or copies it: there is nothing.
       member.get = function (this: object) {

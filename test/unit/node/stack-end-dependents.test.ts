@@ -81,7 +81,7 @@ describe.each(WAYS)('%s ends what has no socket of the stack', (name, end) => {
   });
 
   it('servers that wait for an address', async () => {
-    vi.spyOn(dns, 'lookup').mockImplementation(never as never);
+    vi.spyOn(dns, 'lookup').mockImplementation(never);
     const server = net.createServer().listen(80, 'some.test');
     const entries = journal(server, 'listening', 'error', 'close');
     await Promise.all([end(stack), closing(server)]);
