@@ -15,6 +15,7 @@ export class DgramBinding {
   readonly #socket: EventEmitter;
   readonly #handle: DgramHandle;
   readonly #options: DgramOptions;
+  #forget: (() => void) | undefined;
   #state: 'unbound' | 'binding' | 'bound' = 'unbound';
   /** What was asked for while the bind was under way. */
   #waiting: (() => void)[] | undefined;
@@ -41,8 +42,9 @@ export class DgramBinding {
     this.#state = 'binding';
     const callback = args.at(-1);
     if (typeof callback === 'function') callWhenBound(this.#socket, callback as () => void);
+    const leaveStack = this.#handle.endWithStack();
     this.#handle.lookup(address || this.#everyAddress, (error, ip) => {
-      if (this.#handle.closed) return;
+      if (!leaveStack() || this.#handle.closed) return;
       if (error) return this.#failed(error);
       try {
         this.#take(ip, port);
@@ -77,6 +79,11 @@ export class DgramBinding {
     this.#waiting.push(action);
   }
 
+  /** There will be no bind: what waits for it is dropped. */
+  abandon(): void {
+    this.#forget?.();
+  }
+
   get #everyAddress(): string {
     return this.#options.type === 'udp4' ? '0.0.0.0' : '::';
   }
@@ -104,15 +111,19 @@ export class DgramBinding {
     const waiting: (() => void)[] = [];
     const failed = (): void => {
       socket.removeListener('listening', bound);
+      socket.removeListener(EventEmitter.errorMonitor, failed);
       this.#waiting = undefined;
+      this.#forget = undefined;
     };
     const bound = (): void => {
       socket.removeListener(EventEmitter.errorMonitor, failed);
       this.#waiting = undefined;
+      this.#forget = undefined;
       for (const action of waiting) action();
     };
     socket.once(EventEmitter.errorMonitor, failed);
     socket.once('listening', bound);
+    this.#forget = failed;
     return waiting;
   }
 }

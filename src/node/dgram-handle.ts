@@ -103,6 +103,18 @@ export class DgramHandle {
     this.#inherit(this.#core);
   }
 
+  /**
+   * Until the function returned is called, the end of the stack is that of the socket, which has no port yet.
+   *
+   * @returns false when the stack has ended it
+   */
+  endWithStack(): () => boolean {
+    const cut = (inOrder: boolean): void => {
+      this.#listener.onClose(inOrder ? undefined : systemError('ECONNABORTED', 'bind'));
+    };
+    return this.#stack.dependents.add({ cut });
+  }
+
   /** From here on messages go to the listener, and the handle keeps the process alive unless told otherwise. */
   receive(): void {
     this.#receiving = true;

@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { NonSharedBuffer } from 'node:buffer';
 import nodeDgram from 'node:dgram';
 import { channel } from 'node:diagnostics_channel';
-import { EventEmitter, addAbortListener } from 'node:events';
+import { addAbortListener } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { requireOptions, usageError } from '../errors.ts';
 import type { Stack } from '../stack/stack.ts';
@@ -23,6 +23,7 @@ import type { SocketType } from './dgram-lookup.ts';
 import type { BindOptions, DgramOptions, DgramUdpOptions, Message, RemoteInfo } from './dgram-options.ts';
 import { asDgramError } from './net-errors.ts';
 import { showLike } from './node-internals.ts';
+import { EmitterBase } from './old-classes.ts';
 
 /** Where a `connect` is to go, in the user's words. */
 interface Destination {
@@ -44,7 +45,7 @@ const created = channel('udp.socket');
  * A UDP socket in the shape of Node's `dgram.Socket`. Its bind, and what waits for that, is in `dgram-binding.ts`; what a
  * system's socket would do, in `dgram-handle.ts`.
  */
-export class Socket extends EventEmitter {
+export class Socket extends EmitterBase {
   readonly type: SocketType;
   readonly #options: DgramOptions;
   readonly #binding: DgramBinding;
@@ -56,13 +57,14 @@ export class Socket extends EventEmitter {
   #handle: DgramHandle | null;
   #connection: 'none' | 'connecting' | 'connected' = 'none';
 
-  /** @internal Users make sockets with `createSocket` of `createDgram`. */
+  /** @internal Users make sockets with `createSocket` of `createDgram`; `onto` is what is to become one. */
   constructor(
     stack: Stack,
     type: DgramOptions | SocketType,
     listener?: (message: NonSharedBuffer, info: RemoteInfo) => void,
+    onto?: Socket,
   ) {
-    super();
+    super(onto);
     const options = typeof type === 'object' && type !== null ? type : { type };
     checkOptions(options);
     this.type = options.type;
@@ -391,7 +393,9 @@ export class Socket extends EventEmitter {
   /** The stack has ended. Nothing is lost by that, so who listens for no errors is not thrown at. */
   #aborted(error: Error | undefined): void {
     if (error !== undefined && this.listenerCount('error') > 0) this.emit('error', error);
-    if (this.#handle !== null) this.close();
+    if (this.#handle === null) return;
+    this.#binding.abandon();
+    this.close();
   }
 
   /**

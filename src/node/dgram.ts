@@ -1,9 +1,12 @@
 import type { NonSharedBuffer } from 'node:buffer';
+import nodeDgram from 'node:dgram';
 import type { EventEmitter } from 'node:events';
 import type { Stack } from '../stack/stack.ts';
 import { checkStack } from './arguments.ts';
 import { Socket } from './dgram-socket.ts';
 import type { DgramOptions, RemoteInfo } from './dgram-options.ts';
+import { ownLike } from './node-internals.ts';
+import { callable } from './old-classes.ts';
 
 /** Called for every message. */
 export type MessageListener = (message: NonSharedBuffer, info: RemoteInfo) => void;
@@ -38,6 +41,12 @@ export function createDgram(stack: Stack): Dgram {
     }
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
-  const made: unknown = BoundSocket;
-  return { Socket: made as DgramSocketConstructor, createSocket: (type, listener) => new BoundSocket(type, listener) };
+  ownLike(BoundSocket.prototype, Socket.prototype, nodeDgram.Socket.prototype);
+  const DgramSocket = callable<DgramSocketConstructor, Socket>(
+    BoundSocket,
+    (self, [type, listener]) => void new Socket(stack, type as DgramOptions, listener as MessageListener, self),
+    // Node's makes nothing, and spoils what it is called on: this throws.
+    (args, self) => Reflect.apply(BoundSocket as never, self, args),
+  );
+  return { Socket: DgramSocket, createSocket: (type, listener) => new BoundSocket(type, listener) };
 }

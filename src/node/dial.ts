@@ -17,7 +17,7 @@ import { toAttemptTimeout, toPort } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import { ipBlocked } from './block-lists.ts';
 import { inMacrotask } from './macrotask.ts';
-import { asNodeError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
+import { asError, invalidArgType, invalidFamily, invalidIpAddress, isSystemError } from './net-errors.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
 import type { NetConnectOptions, NetHost } from './socket-options.ts';
 
@@ -57,7 +57,11 @@ export interface Dialling {
   cancel(): void;
 }
 
-type LookupCallback = (error: Error | null, found: string | LookupAddress[], family?: number) => void;
+/** What a lookup gives for an address, whatever that is. */
+interface Found {
+  readonly address: unknown;
+  readonly family: unknown;
+}
 
 /** Why there was no attempt. */
 type Failure = Error & Partial<Pick<SystemError, 'syscall'>>;
@@ -81,6 +85,8 @@ export class Dial implements Dialling {
   #last: Connection | undefined;
   #timer: Timer | undefined;
   #cancelled: boolean = false;
+  /** The end of the stack is that of the dial until there is a connection. */
+  #leaveStack: (() => boolean) | undefined;
   readonly #attempted: string[] = [];
   /** That of the socket to be: Node makes its native one here, and a new one for each attempt after the first. */
   context: AsyncResource = currentContext('TCPWRAP');
@@ -98,10 +104,11 @@ export class Dial implements Dialling {
     if (IS_22_OR_NEWER) checkStringWithoutNullBytes(this.#name, 'options.host');
     if (localAddress && isIP(localAddress) === 0) throw invalidIpAddress(localAddress);
     if (localPort) checkNumber(localPort, 'options.localPort');
-    if (typeof port !== 'number' && typeof port !== 'string') {
+    if (port !== undefined && typeof port !== 'number' && typeof port !== 'string') {
       throw invalidArgType('options.port', 'one of type number or string', port);
     }
-    this.#port = toPort(port);
+    // An empty path is none; Node takes the port for 0 then.
+    this.#port = port === undefined ? 0 : toPort(port);
     if (autoSelectFamily !== undefined && autoSelectFamily !== null)
       checkBoolean(autoSelectFamily, 'options.autoSelectFamily');
     this.#autoSelect = autoSelectFamily ?? host.autoSelect.family;
@@ -114,6 +121,8 @@ export class Dial implements Dialling {
   }
 
   start(): void {
+    const cut = (): void => this.#owner.destroy(systemError('ECONNABORTED', 'connect'));
+    this.#leaveStack = this.#host.stack.dependents.add({ cut });
     const family = isIP(this.#name);
     if (family === 0) return this.#lookup();
     process.nextTick(() => this.#try([{ address: this.#name, family }]));
@@ -121,6 +130,7 @@ export class Dial implements Dialling {
 
   cancel(): void {
     this.#cancelled = true;
+    this.#leaveStack?.();
     const connection = this.#connection;
     if (connection === undefined || !this.#isOwn(connection)) return this.#dropAttempt();
     // Linux has both ends of it ready by now (see `#established`): the server gets a connection that ends.
@@ -143,49 +153,72 @@ export class Dial implements Dialling {
     const family = toFamily(this.#options.family);
     const either = family !== 4 && family !== 6;
     const hints = given || (either && process.platform !== 'win32' ? dns.ADDRCONFIG : 0);
-    const options = either && !localAddress && this.#autoSelect ? { family, hints, all: true } : { family, hints };
     // Read at call time: programs and their tools replace dns.lookup.
-    const lookup: LookupFunction = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
-    lookup(this.#name, options, lookup === systemLookup ? this.#foundBySystem : this.#found);
+    const lookup: unknown = this.#options.lookup ?? this.#host.lookup ?? dns.lookup;
+    const all = either && !localAddress && this.#autoSelect;
+    const allFound = lookup === systemLookup ? this.#allFoundBySystem : this.#allFound;
+    const args = all ? [{ family, hints, all }, allFound] : [{ family, hints }, this.#found];
+    Reflect.apply(lookup as LookupFunction, undefined, [this.#name, ...args]);
   }
+
+  /** One address was asked for: the steps, and what is thrown where it is no such thing, are those of Node's `lib/net.js`. */
+  readonly #found = (error: Error | null, ip: unknown, family: unknown): void => {
+    this.#owner.emit('lookup', error, ip, family, this.#name);
+    if (this.#cancelled) return;
+    if (error) return this.#failSoon(error);
+    const target = { address: ip, family };
+    if (isTarget(target)) this.#try([target]);
+    else this.#failSoon(this.#unusable(target));
+  };
 
   /**
    * The system puts addresses in the order of its own routes and addresses (RFC 6724 §6), where 'verbatim' leaves it to it;
    * here those of the stack count.
    */
-  readonly #foundBySystem: LookupCallback = (error, found, family) => {
+  readonly #allFoundBySystem = (error: Error | null, found: readonly LookupAddress[]): void => {
     const { lookup } = this.#options;
     const mayOrder = !lookup && this.#host.lookup === undefined && dns.getDefaultResultOrder() === 'verbatim';
-    if (error || !mayOrder || !Array.isArray(found)) return this.#found(error, found, family);
+    if (error || !mayOrder) return this.#allFound(error, found);
     const byText = new Map(found.map((entry) => [entry.address, entry]));
     const order = this.#host.stack.orderDestinations([...byText.keys()]);
-    this.#found(
+    this.#allFound(
       null,
       order.map((text) => byText.get(text)!),
     );
   };
 
-  readonly #found: LookupCallback = (error, found, family) => {
+  /** All addresses were asked for: what is no list of them throws here, in the function that has looked them up. */
+  readonly #allFound = (error: Error | null, addresses: readonly Found[]): void => {
     if (this.#cancelled) return;
     if (error) {
-      const address = Array.isArray(found) ? undefined : found;
-      this.#owner.emit('lookup', error, address, family, this.#name);
+      this.#owner.emit('lookup', error, undefined, undefined, this.#name);
       return this.#failSoon(error);
     }
-    const addresses = Array.isArray(found) ? found : [{ address: found, family: family ?? 0 }];
-    for (const { address, family: kind } of addresses) {
-      this.#owner.emit('lookup', null, address, kind, this.#name);
+    const usable: LookupAddress[] = [];
+    for (let i = 0; i < addresses.length; i++) {
+      const found = addresses[i]!;
+      const { address, family } = found;
+      this.#owner.emit('lookup', error, address, family, this.#name);
       if (this.#cancelled) return;
+      if (isTarget(found)) usable.push(found);
     }
-    const usable = addresses.filter(({ address, family: kind }) => isIP(address) !== 0 && (kind === 4 || kind === 6));
     if (usable.length > 0) return this.#try(alternating(usable));
-    const first = addresses[0];
-    if (first === undefined || isIP(first.address) === 0) return this.#failSoon(invalidIpAddress(first?.address));
-    this.#failSoon(invalidFamily(first.family, this.#name, this.#port));
+    const { address, family } = addresses[0]!;
+    this.#failSoon(this.#unusable({ address, family }));
   };
 
+  #unusable({ address, family }: Found): Error {
+    if (typeof address !== 'string' || isIP(address) === 0) return invalidIpAddress(address);
+    const { host, port } = this.#options;
+    return invalidFamily(family, host, port);
+  }
+
   #try(targets: LookupAddress[]): void {
+    const leave = this.#leaveStack;
+    this.#leaveStack = undefined;
+    if (leave?.() === false) return;
     this.#targets = targets;
+    this.#next = 0;
     if (targets.length > 1) this.#owner.attempted(this.#attempted);
     this.#tryNext();
   }
@@ -304,6 +337,8 @@ export class Dial implements Dialling {
     const open = (): void => {
       if (this.#connection !== connection) return;
       this.#connection = undefined;
+      // A function that finds the name once more is heard no more.
+      this.#cancelled = true;
       attempt?.runInAsyncScope(() => this.#owner.opened(connection, this.context));
       if (ended) connection.handler.onEnd?.(connection);
     };
@@ -368,7 +403,8 @@ export class Dial implements Dialling {
       error.address = address;
     }
     const { localPort } = this.#options;
-    if (!localPort) return error;
+    // One of Node's own, over the real network, has it.
+    if (!localPort || 'localAddress' in error) return error;
     const localAddress = this.#options.localAddress || anyOf(target);
     error.message += ` - Local (${localAddress}:${localPort})`;
     return Object.assign(error, { localAddress, localPort });
@@ -376,7 +412,8 @@ export class Dial implements Dialling {
 
   /** A local address or port that can't be had is the business of `bind`. */
   #shaped(thrown: unknown, target: LookupAddress): Failure {
-    if (!isSystemError(thrown)) return asNodeError(thrown);
+    // One of Node's own, over the real network, says all of it.
+    if (!isSystemError(thrown) || thrown.message.includes(' - Local (')) return asError(thrown);
     const { localAddress, localPort } = this.#options;
     const address = localAddress || anyOf(target);
     if (isOfBind(thrown, target) && (localAddress || localPort)) {
@@ -385,7 +422,10 @@ export class Dial implements Dialling {
     const { code, syscall, port } = thrown;
     const shaped = systemError(code, syscall, { address: target.address, port, cause: thrown });
     const busy = this.#owner.busy()?.connection;
-    const local = busy === undefined ? { address, port: localPort || 0 } : localInfo(busy);
+    // An address of the other family is seen before there is a socket, unless one had to be bound.
+    const unbound = isIP(target.address) !== target.family && !localAddress && !localPort;
+    const own = unbound ? { address: undefined, port: undefined } : { address, port: localPort || 0 };
+    const local = busy === undefined ? own : localInfo(busy);
     shaped.message += ` - Local (${local.address}:${local.port})`;
     return shaped;
   }
@@ -403,6 +443,11 @@ export class Dial implements Dialling {
       if (!this.#cancelled) this.#owner.destroy(error);
     });
   }
+}
+
+function isTarget(found: Found): found is LookupAddress {
+  const { address, family } = found;
+  return typeof address === 'string' && isIP(address) !== 0 && (family === 4 || family === 6);
 }
 
 /** Node binds to 16 bits of it, and takes another port than it meant for one in use (`checkBindError` of lib/net.js). */

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { format, inspect } from 'node:util';
 import type { SystemError, UsageError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 
@@ -48,11 +48,11 @@ export function badPort(name: string, value: unknown, least: 0 | 1 = 0): UsageEr
 }
 
 export function invalidIpAddress(value: unknown): UsageError {
-  return usageError('ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${String(value)}`);
+  return usageError('ERR_INVALID_IP_ADDRESS', format('Invalid IP address: %s', value));
 }
 
-export function invalidFamily(family: unknown, host: string, port: number): UsageError {
-  const message = `Invalid address family: ${String(family)} ${host}:${port}`;
+export function invalidFamily(family: unknown, host: unknown, port: unknown): UsageError {
+  const message = `Invalid address family: ${String(family)} ${String(host)}:${String(port)}`;
   return Object.assign(usageError('ERR_INVALID_ADDRESS_FAMILY', message, RangeError), { host, port });
 }
 
@@ -84,18 +84,8 @@ export function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && 'errno' in error && 'syscall' in error;
 }
 
-/**
- * What a call threw, as an `Error` to emit; system errors in Node's words. The core's own, which may say what to do, is
- * the cause.
- */
-export function asNodeError(thrown: unknown): Error {
-  if (!isSystemError(thrown)) return asError(thrown);
-  const { code, syscall, address, port } = thrown;
-  return systemError(code, syscall, { address, port, cause: thrown });
-}
-
 /** What a call threw, as an `Error` to emit. */
-function asError(thrown: unknown): Error {
+export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 

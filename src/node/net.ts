@@ -8,8 +8,10 @@ import type { Stack } from '../stack/stack.ts';
 import { checkConnectionOptions } from '../stack/tcp.ts';
 import type { ConnectionOptions } from '../tcp/options.ts';
 import { checkBoolean, checkFunction, checkStack, normalizeArguments, toAttemptTimeout } from './arguments.ts';
+import { endWithStack } from './node-connection.ts';
 import { IS_22_OR_NEWER } from './node-features.ts';
-import { acceptInstances } from './node-internals.ts';
+import { acceptInstances, ownLike } from './node-internals.ts';
+import { callable } from './old-classes.ts';
 import { Server } from './server.ts';
 import type { ServerOptions } from './server.ts';
 import { Socket } from './socket.ts';
@@ -98,19 +100,29 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   }
   class BoundServer extends Server {
     constructor(...args: unknown[]) {
-      super(host, ...args);
+      super(host, args);
     }
   }
   Object.defineProperty(BoundSocket, 'name', { value: 'Socket' });
   Object.defineProperty(BoundServer, 'name', { value: 'Server' });
+  ownLike(BoundSocket.prototype, Socket.prototype, nodeNet.Socket.prototype);
+  ownLike(BoundServer.prototype, Server.prototype, nodeNet.Server.prototype);
   const host: NetHost = { stack, lookup, tcp, autoSelect, Socket: BoundSocket };
-  const NetSocket = callable<SocketConstructor>(BoundSocket);
-  const NetServer = callable<ServerConstructor>(BoundServer);
+  const NetSocket = callable<SocketConstructor, Socket>(
+    BoundSocket,
+    (self, [socketOptions]) => void new Socket(host, socketOptions as SocketOptions, undefined, self),
+    ([socketOptions]) => new BoundSocket(socketOptions as SocketOptions),
+  );
+  const NetServer = callable<ServerConstructor, Server>(
+    BoundServer,
+    (self, args) => void new Server(host, args, self),
+    (args) => new BoundServer(...args),
+  );
   acceptInstances([BoundSocket, NetSocket], nodeNet.Socket);
   acceptInstances([BoundServer, NetServer], nodeNet.Server);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
-    if (connectOptions.path) return connectLocally(connectOptions, listener);
+    if (connectOptions.path) return connectLocally(stack, connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
     // Later versions do it in `socket.connect`.
     if (!IS_22_OR_NEWER && dialled.hasSubscribers) dialled.publish({ socket });
@@ -161,17 +173,9 @@ export function toNet(given: Stack | Net): { net: Net; stack: Stack } {
 }
 
 /** A stack has no paths: what leads to one is a socket of Node's own. */
-function connectLocally(options: object, listener: (() => void) | undefined): Socket {
-  const socket: unknown = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
-  return socket as Socket;
-}
-
-/** Node's classes are old enough to be called without `new`; so are these. */
-function callable<Constructor extends object>(
-  target: (new (...args: never[]) => object) & Partial<Constructor>,
-): Constructor {
-  const proxy: object = new Proxy(target, {
-    apply: (constructor, _self, args) => Reflect.construct(constructor, args),
-  });
-  return proxy as Constructor;
+function connectLocally(stack: Stack, options: object, listener: (() => void) | undefined): Socket {
+  const socket = nodeNet.connect(options as nodeNet.IpcNetConnectOpts, listener);
+  endWithStack(socket, stack);
+  const face: unknown = socket;
+  return face as Socket;
 }

@@ -69,6 +69,28 @@ export function showLike(prototype: object, node: object): void {
   }
 }
 
+/**
+ * The prototype that a program sees has as its own what Node's has as its own: programs look for them there, to wrap them
+ * or to list them.
+ *
+ * @param shared what it derives from, which has them
+ */
+export function ownLike(prototype: object, shared: object, node: object): void {
+  for (const key of Reflect.ownKeys(node)) {
+    const member = Object.getOwnPropertyDescriptor(shared, key);
+    if (member === undefined || Object.hasOwn(prototype, key)) continue;
+    const { enumerable = false } = Object.getOwnPropertyDescriptor(node, key)!;
+    const get: unknown = Reflect.get(member, 'get');
+    if (typeof get === 'function') {
+      // As in Node the prototype itself may be asked, by who prints or copies it: there is nothing.
+      member.get = function (this: object) {
+        return this === prototype ? undefined : (Reflect.apply(get, this, []) as unknown);
+      };
+    }
+    Object.defineProperty(prototype, key, { ...member, enumerable });
+  }
+}
+
 function define(prototype: object, properties: PropertyDescriptorMap): void {
   for (const [name, descriptor] of Object.entries(properties)) {
     const more = 'value' in descriptor ? { writable: true } : {};

@@ -1,5 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
+import type { Stack } from '../stack/stack.ts';
 import type { Connection } from '../tcp/connection.ts';
+import type { ConnectionHandler } from '../tcp/handler.ts';
 import { checkString } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import type { DialOwner, Dialling } from './dial.ts';
@@ -10,12 +12,14 @@ export class PathDial implements Dialling {
   readonly context: AsyncResource = currentContext('PIPEWRAP');
   readonly #owner: DialOwner;
   readonly #path: string;
+  readonly #stack: Stack;
   #connection: Connection | undefined;
 
   /** @throws ERR_INVALID_ARG_TYPE */
-  constructor(owner: DialOwner, path: unknown) {
+  constructor(owner: DialOwner, stack: Stack, path: unknown) {
     checkString(path, 'options.path');
     this.#owner = owner;
+    this.#stack = stack;
     this.#path = path as string;
   }
 
@@ -30,10 +34,12 @@ export class PathDial implements Dialling {
   start(): void {
     const attempt = currentContext('PIPECONNECTWRAP');
     this.#owner.emit('connectionAttempt', this.#path, undefined, undefined);
-    this.#connection = connectToPath(this.#path, {
+    const handler: ConnectionHandler = {
       onConnect: (connection) => attempt.runInAsyncScope(() => this.#opened(connection)),
+      onClosing: () => attempt.runInAsyncScope(() => this.#owner.finish()),
       onError: (error) => attempt.runInAsyncScope(() => this.#failed(error)),
-    });
+    };
+    this.#connection = connectToPath(this.#path, handler, this.#stack);
   }
 
   cancel(): void {

@@ -2,7 +2,7 @@ import type { AsyncResource } from 'node:async_hooks';
 import diagnostics from 'node:diagnostics_channel';
 import dns from 'node:dns';
 import type { LookupAddress } from 'node:dns';
-import { EventEmitter, captureRejectionSymbol } from 'node:events';
+import { captureRejectionSymbol } from 'node:events';
 import nodeNet, { isIPv6 } from 'node:net';
 import type { AddressInfo, BlockList } from 'node:net';
 import { getDefaultHighWaterMark } from 'node:stream';
@@ -18,8 +18,10 @@ import { checkBlockList, isBlocked } from './block-lists.ts';
 import { checkNumber, checkSignal, isPath, normalizeArguments, toPort } from './arguments.ts';
 import { toInitialDelay } from './keep-alive.ts';
 import { invalidArgType, invalidArgValue, listenError } from './net-errors.ts';
+import { endWithStack } from './node-connection.ts';
 import { HAS_BLOCK_LISTS, IS_22_OR_NEWER, ZERO_IS_A_LIMIT } from './node-features.ts';
 import { extendNodeServer } from './node-internals.ts';
+import { EmitterBase } from './old-classes.ts';
 import type { Socket } from './socket.ts';
 import type { NetHost } from './socket-options.ts';
 
@@ -87,7 +89,7 @@ const listens = {
 };
 
 /** A TCP server in the shape of Node's `net.Server`. */
-export class Server extends EventEmitter {
+export class Server extends EmitterBase {
   /** Connections above this many are closed at once, with the event 'drop'. */
   declare maxConnections: number;
   /** Gone since long, but in Node's types: see `getConnections`. */
@@ -109,15 +111,18 @@ export class Server extends EventEmitter {
   #listener: Listener | undefined;
   /** Listens on a path instead. */
   #local: nodeNet.Server | undefined;
+  /** The stack ends what listens on a path, or waits for an address. */
+  #leaveStack: (() => boolean) | undefined;
+  /** The latest path; as in Node it stays when nobody listens there any more. */
+  #path: string | null = null;
   #connections: number = 0;
   #referenced: boolean = true;
   /** A lookup that ends after another `listen` or `close` counts no more. */
   #attempt: number = 0;
 
-  /** @internal Users make servers with the `Server` of `createNet`. */
-  constructor(host: NetHost, ...args: unknown[]) {
-    super();
-    const [first, second] = args;
+  /** @internal Users make servers with the `Server` of `createNet`; `onto` is what is to become one. */
+  constructor(host: NetHost, [first, second]: readonly unknown[], onto?: Server) {
+    super(onto);
     if (typeof first !== 'function' && typeof first !== 'object' && first !== undefined) {
       throw invalidArgType('options', 'of type object', first);
     }
@@ -192,18 +197,18 @@ export class Server extends EventEmitter {
       return this;
     }
     // An address, too, takes this way, so that a server with a host never listens before the call returns.
+    this.#endWithStack();
     lookUp(host, (error, address) => {
-      if (attempt !== this.#attempt) return;
+      if (attempt !== this.#attempt || this.#leaveStack?.() === false) return;
       if (error) this.emit('error', error);
       else this.#listen(port, address, options.ipv6Only === true, backlog);
     });
     return this;
   }
 
-  /** The address bound, or the path; null while not listening. */
+  /** The address bound; else the path where it listens or has last listened, or null. */
   address(): AddressInfo | string | null {
-    if (this.#local !== undefined) return this.#local.address();
-    if (this.#listener === undefined) return null;
+    if (this.#listener === undefined) return this.#path;
     return addressInfo(this.#listener.address, this.#listener.port);
   }
 
@@ -214,6 +219,7 @@ export class Server extends EventEmitter {
    */
   close(callback?: (error?: Error) => void): this {
     this.#attempt++;
+    this.#leaveStack?.();
     this.#closing?.();
     if (typeof callback === 'function') {
       // The callback itself, so that `off` finds it.
@@ -301,13 +307,23 @@ export class Server extends EventEmitter {
       this.emit('error', error);
     });
     const { path, backlog, readableAll = false, writableAll = false } = options;
+    this.#path = path ?? null;
     local.listen({ path, backlog, readableAll, writableAll });
     // Node knows at once whether it listens.
-    if (local.listening) this.#local = local;
+    if (local.listening) {
+      this.#local = local;
+      this.#endWithStack();
+    }
     if (!this.#referenced) local.unref();
     return this;
   }
 
+  #endWithStack(): void {
+    this.#leaveStack?.();
+    this.#leaveStack = this.#host.stack.dependents.add({ cut: () => void this.close() });
+  }
+
+  /** A socket of Node's counts itself out when it is destroyed, at the server that it finds under these names. */
   #acceptLocally(socket: nodeNet.Socket): void {
     if (this.#isFull()) {
       this.emit('drop');
@@ -315,10 +331,8 @@ export class Server extends EventEmitter {
       return;
     }
     this.#connections++;
-    socket.once('close', () => {
-      this.#connections--;
-      this.#emitCloseIfDrained();
-    });
+    Object.assign(socket, { server: this, _server: this });
+    endWithStack(socket, this.#host.stack);
     this.emit('connection', socket);
   }
 
@@ -360,6 +374,10 @@ export class Server extends EventEmitter {
   /** Node's own name, which its http and some programs use. */
   get _connections(): number {
     return this.#connections;
+  }
+
+  set _connections(count: number) {
+    this.#connections = count;
   }
 
   /** As `_connections`. */

@@ -3,7 +3,8 @@ import type { Buffer } from 'node:buffer';
 import diagnostics from 'node:diagnostics_channel';
 import { isIP } from 'node:net';
 import type { AddressInfo, BlockList } from 'node:net';
-import { Duplex, addAbortSignal } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { usageError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import { localInfo, remoteInfo } from './address-info.ts';
@@ -20,6 +21,7 @@ import { hasMissedHandle, missHandle } from './missed-handle.ts';
 import { endedByPeer, invalidArgType, socketClosed } from './net-errors.ts';
 import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
 import { extendNodeSocket, undestroy } from './node-internals.ts';
+import { DuplexBase } from './old-classes.ts';
 import { PathDial } from './path-dial.ts';
 import type { Server } from './server.ts';
 import type { Accepted, NetConnectOptions, NetHost, SocketOptions } from './socket-options.ts';
@@ -46,7 +48,7 @@ let onStreamEnd: (this: Socket) => void;
  * A write is called back when its bytes are in the send buffer, 'finish' comes when the FIN is behind them, as the
  * kernel's sockets do; that the peer has them is what `stack.close()` waits for.
  */
-export class Socket extends Duplex {
+export class Socket extends DuplexBase {
   connecting: boolean = false;
   /** The server that took the connection. */
   server: Server | null = null;
@@ -90,15 +92,15 @@ export class Socket extends Duplex {
   /** As in Node it outlives the connection where somebody has asked for it before. */
   #peer: AddressInfo | undefined;
 
-  /** @internal Users make sockets with the `Socket` of `createNet`. */
-  constructor(host: NetHost, given?: SocketOptions | null, accepted?: Accepted) {
+  /** @internal Users make sockets with the `Socket` of `createNet`; `onto` is what is to become one. */
+  constructor(host: NetHost, given?: SocketOptions | null, accepted?: Accepted, onto?: Socket) {
     const options = toSocketOptions(given);
     refuseObjectMode(options);
     const delay = toInitialDelay(options.keepAliveInitialDelay);
     // 'close' has an argument here: it is emitted below.
     const halfOpen = Boolean(options.allowHalfOpen);
     const fixed = { emitClose: false, autoDestroy: true, decodeStrings: false, signal: undefined };
-    super({ ...options, ...fixed, allowHalfOpen: halfOpen });
+    super({ ...options, ...fixed, allowHalfOpen: halfOpen }, onto);
     this.#host = host;
     this.#noDelay = Boolean(options.noDelay);
     if (options.keepAlive) this.#keepAlive = { delay, interval: undefined, count: undefined };
@@ -240,7 +242,9 @@ export class Socket extends Duplex {
     // As in Node it stays so where what follows throws.
     this.connecting = true;
     const owner = this.#dialOwner();
-    const dial = options.path ? new PathDial(owner, options.path) : new Dial(owner, this.#host, options);
+    const dial = options.path
+      ? new PathDial(owner, this.#host.stack, options.path)
+      : new Dial(owner, this.#host, options);
     this.#hasPath = dial instanceof PathDial;
     if (!this.#hasPath && isIP(options.host || 'localhost') === 0) this.#name = options.host || 'localhost';
     if (busy) this.#second = dial;

@@ -15,6 +15,7 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
     const error = timeoutUs > 0 ? undefined : systemError('ECONNABORTED', 'recvmsg');
     stack.clock.defer(() => socket.tellClosed(error));
   }
+  if (timeoutUs > 0) stack.dependents.finish();
   const unfinished = new Set(stack.tcp.connections);
   for (const connection of unfinished) {
     if (timeoutUs <= 0 || connection.handler.onClosing === undefined) connection.shutdown();
@@ -26,17 +27,23 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
       timer.cancel();
       // TIME-WAIT is not waited for, and connections whose handshake never ended have nothing to say.
       for (const connection of [...stack.tcp.connections, ...stack.tcp.unread]) connection.cut('ECONNABORTED');
+      stack.dependents.cut();
       // The RSTs go out, the last callbacks are made, then the links may close.
       stack.turn.settle();
       resolve();
     };
     const check = (): void => {
       for (const connection of unfinished) if (connection.finished) unfinished.delete(connection);
-      if (unfinished.size > 0) return;
+      if (unfinished.size > 0 || stack.dependents.size > 0) return;
       stopWatching();
       stack.clock.defer(done);
     };
-    const stopWatching = stack.turn.afterwards(check);
+    const stopTurns = stack.turn.afterwards(check);
+    stack.dependents.onLeave = check;
+    const stopWatching = (): void => {
+      stopTurns();
+      stack.dependents.onLeave = undefined;
+    };
     const timer = stack.clock.timer(done);
     if (timeoutUs <= 0) return done();
     timer.ref();

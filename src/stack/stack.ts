@@ -31,6 +31,7 @@ import { Cidr } from '../wire/cidr.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { describeOwnAddress, resolveAutoconfiguration } from './autoconfiguration.ts';
 import { shutDown } from './close.ts';
+import { Dependents } from './dependents.ts';
 import type { StackEvents } from './events.ts';
 import { Events, STACK_EVENTS } from './events.ts';
 import type { AttachOptions } from './interface.ts';
@@ -105,6 +106,8 @@ export class Stack {
   readonly wheel: TimerWheel;
   /** @internal */
   readonly budget: MemoryBudget;
+  /** @internal What has no socket here, and ends with the stack all the same. */
+  readonly dependents: Dependents;
   /** @internal What was dropped or refused, by reason. */
   readonly counters: Counters = new Counters();
   /** @internal */
@@ -138,6 +141,7 @@ export class Stack {
     requireInteger('maxTimeWait', maxTimeWait, 1, Number.MAX_SAFE_INTEGER);
     requireInteger('maxOrphans', maxOrphans, 1, Number.MAX_SAFE_INTEGER);
     this.budget = new MemoryBudget(options.memory);
+    this.dependents = new Dependents(this.clock);
     this.events = new Events(this.clock);
     this.wheel = new TimerWheel(this.clock);
     this.#housekeeping = new TimerWheel(this.clock);

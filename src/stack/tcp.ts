@@ -27,7 +27,7 @@ import type { ListenerHost, SynCookiesOption } from '../tcp/listener.ts';
 import type { ConnectionOptions, ResolvedConnectionOptions } from '../tcp/options.ts';
 import { DEFAULT_CONNECTION_OPTIONS, resolveOptions } from '../tcp/options.ts';
 import { Segment } from '../tcp/segment.ts';
-import { Address, isUnspecified, needsZone } from '../wire/address.ts';
+import { Address, isMulticast, isUnspecified, needsZone } from '../wire/address.ts';
 import { TcpFlag, tcpDestinationPort, tcpSourcePort } from '../wire/tcp.ts';
 import { ConnectionTable } from './connection-table.ts';
 import { Lingering } from './lingering.ts';
@@ -211,7 +211,7 @@ export class StackTcp {
     const address = options.address === undefined ? ANY : toAddress(options.address);
     const binding = new Binding(address, ipv6Only, this.#deviceIndex(resolved, 'listen'));
     const place = { address: binding.given.toString(), port };
-    const problem = this.#ip.bindingProblem(binding, (own) => this.#ip.isLocal(own));
+    const problem = this.#listeningProblem(binding);
     if (problem !== undefined) throw systemError(problem, 'listen', place);
     const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(binding, free)) : port;
     if (chosen === undefined || this.#listening(binding, chosen)) throw systemError('EADDRINUSE', 'listen', place);
@@ -222,6 +222,13 @@ export class StackTcp {
     if (neighbours === undefined) this.#listeners.set(chosen, [listener]);
     else neighbours.push(listener);
     return listener;
+  }
+
+  /** Linux: groups and broadcast addresses of IPv4 may be bound, where no SYN is taken [MUST-57]; groups of IPv6 may not. */
+  #listeningProblem(binding: Binding): ErrorCode | undefined {
+    const { address } = binding;
+    if (address.family === 6 && isMulticast(address)) return 'EINVAL';
+    return this.#ip.bindingProblem(binding, (own) => this.#ip.classify(own) !== 'other');
   }
 
   /** @internal A datagram of protocol 6. */

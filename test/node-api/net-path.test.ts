@@ -4,7 +4,8 @@ import nodeNet from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { closed, closing, failure, journal, seen, settled, thrown } from './helpers.ts';
+import { onRealNetwork } from '../../src/node/register/index.ts';
+import { closed, closing, failure, gone, journal, seen, settled, thrown } from './helpers.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
 
@@ -112,6 +113,41 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
     await closed(silent);
   });
 
+  it('that is destroyed sends what the system has taken, and nothing that it has not', async () => {
+    const place = join(folder, 'late');
+    const late = new nodeNet.Server({ pauseOnConnect: true }).listen(place);
+    /** How much of it arrives where nobody reads before the end. */
+    const arriving = async (socket: nodeNet.Socket, chunks: number): Promise<unknown> => {
+      const accepted = once(late, 'connection');
+      socket.connect(place);
+      await once(socket, 'connect');
+      const [far] = (await accepted) as [nodeNet.Socket];
+      const errors: unknown[] = [];
+      for (let i = 0; i < chunks; i++) socket.write(Buffer.alloc(2_000_000 / chunks), (error) => errors.push(error));
+      await settled();
+      socket.destroy();
+      await closing(socket);
+      await settled();
+      let bytes = 0;
+      far.on('data', (data: Buffer) => (bytes += data.byteLength));
+      const ended = once(far, 'end');
+      far.resume();
+      await ended;
+      await gone(far);
+      return { bytes, written: socket.bytesWritten, errors };
+    };
+    for (const chunks of [1, 200]) {
+      // Node's own, whatever stands in its place.
+      const node = await arriving(
+        onRealNetwork(() => new nodeNet.Socket()),
+        chunks,
+      );
+      expect(await arriving(new net.Socket(), chunks)).toEqual(node);
+      expect((node as { bytes: number }).bytes).toBeLessThan(2_000_000);
+    }
+    await closed(late);
+  });
+
   it('has a path that is a string', () => {
     const error = thrown(() => new net.Socket().connect({ path: 5 } as unknown as nodeNet.IpcSocketConnectOpts));
     expect(error).toEqual(
@@ -140,5 +176,90 @@ describe.each(MODULES)('$name: a Unix-domain socket', ({ make }) => {
     socket.resume();
     await ended;
     await closed(other);
+  });
+
+  describe('where a server listens', () => {
+    const own = (): nodeNet.Server => net.createServer((socket) => socket.on('error', () => {}).resume());
+    const place = (): string => join(folder, 'own');
+
+    it('it says so, also when it has ended; its sockets know it', async () => {
+      const listener = own();
+      expect(listener.address()).toBe(null);
+      listener.listen(place());
+      expect([listener.listening, listener.address()]).toEqual([true, place()]);
+      const near = net.connect(place());
+      const [far] = (await once(listener, 'connection')) as [nodeNet.Socket];
+      expect([Reflect.get(far, 'server') === listener, Reflect.get(listener, '_connections')]).toEqual([true, 1]);
+      listener.close();
+      expect([listener.listening, listener.address()]).toEqual([false, place()]);
+      await Promise.all([gone(near, far), closing(listener)]);
+      expect(Reflect.get(listener, '_connections')).toBe(0);
+      listener.listen(0, '127.0.0.1');
+      await once(listener, 'listening');
+      expect(listener.address()).toMatchObject({ address: '127.0.0.1' });
+      await closed(listener);
+      expect(listener.address()).toBe(place());
+    });
+
+    it('it says where it would have listened', async () => {
+      const missing = join(folder, 'missing', 'own');
+      const listener = own().listen(missing);
+      expect([listener.listening, listener.address()]).toEqual([false, missing]);
+      const [error] = (await once(listener, 'error')) as [NodeJS.ErrnoException];
+      expect(error).toMatchObject({ syscall: 'listen', address: missing });
+    });
+
+    it('its end comes before those of the sockets that it has waited for', async () => {
+      const listener = own().listen(place());
+      const near = net.connect(place());
+      const [far] = (await once(listener, 'connection')) as [nodeNet.Socket];
+      const order: string[] = [];
+      for (const [name, emitter] of Object.entries({ far, listener })) emitter.once('close', () => order.push(name));
+      listener.close(() => order.push('callback'));
+      await settled();
+      expect(order).toEqual([]);
+      far.destroy();
+      await Promise.all([closing(listener), closing(far)]);
+      expect(order).toEqual(['listener', 'callback', 'far']);
+      await gone(near);
+    });
+
+    it('it drops what is too much, which does not count', async () => {
+      const listener = own().listen(place());
+      listener.maxConnections = 1;
+      const entries = journal(listener, 'connection', 'drop', 'close');
+      const first = net.connect(place());
+      const [far] = (await once(listener, 'connection')) as [nodeNet.Socket];
+      const second = net.connect(place()).on('error', () => {});
+      await once(listener, 'drop');
+      second.resume();
+      await closing(second);
+      const count = await new Promise((resolve) => void listener.getConnections((_error, n) => resolve(n)));
+      expect(count).toBe(1);
+      listener.close();
+      await Promise.all([gone(first, far), closing(listener)]);
+      expect(entries).toEqual(['connection', 'drop', 'close']);
+    });
+  });
+
+  it.each([
+    ['net.connect', (options: object) => net.connect(options as nodeNet.IpcNetConnectOpts)],
+    ['socket.connect', (options: object) => new net.Socket().connect(options as nodeNet.IpcNetConnectOpts)],
+  ])('that is an empty path is none, and leads to port 0: %s', async (_name, connect) => {
+    const socket = connect({ path: '', host: '127.0.0.1' });
+    const entries = journal(socket, 'connectionAttempt', 'connectionAttemptFailed', 'error', 'close');
+    const [error] = (await once(socket, 'error')) as [Error];
+    await closing(socket);
+    expect(seen(error)).toEqual({
+      name: 'Error',
+      code: 'ECONNREFUSED',
+      errno: -111,
+      syscall: 'connect',
+      address: '127.0.0.1',
+      message: 'connect ECONNREFUSED 127.0.0.1',
+    });
+    const attempt = ['connectionAttempt 127.0.0.1', 'connectionAttemptFailed 127.0.0.1'];
+    expect(entries).toEqual([...attempt, 'error ECONNREFUSED', 'close true']);
+    expect(thrown(() => connect({ path: null }))).toMatchObject({ code: 'ERR_MISSING_ARGS' });
   });
 });

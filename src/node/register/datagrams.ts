@@ -27,6 +27,11 @@ export function redirectDatagrams(patches: Patches, dgram: Dgram, lookup: Lookup
       const args = [withLookup(given as DgramOptions, lookup), ...rest];
       return Reflect.construct(target, args, newTarget === Socket ? target : newTarget) as object;
     },
+    apply(target, self: unknown, [given, ...rest]: unknown[]) {
+      // A class that was derived from Node's own before the redirection.
+      if (self instanceof NodeSocket) return invoke(NodeSocket, self, [given, ...rest]);
+      return invoke(target, self, [withLookup(given as DgramOptions, lookup), ...rest]);
+    },
     get(target, name, receiver) {
       if (name !== Symbol.hasInstance || receiver !== Socket) return Reflect.get(target, name, receiver) as unknown;
       return (value: unknown) => value instanceof dgram.Socket || value instanceof NodeSocket;

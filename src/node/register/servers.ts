@@ -42,6 +42,7 @@ const SETTINGS = [
 export function redirectServers(patches: Patches, net: Net): () => void {
   const { prototype } = nodeNet.Server;
   const nodeListen = methodOf(prototype, 'listen');
+  const nodeAddress = methodOf(prototype, 'address');
   const nodeListening = methodOf(Object.getOwnPropertyDescriptor(prototype, 'listening')!, 'get');
   const listens = (server: nodeNet.Server): boolean => Boolean(invoke(nodeListening, server, []));
   const stands = new WeakMap<nodeNet.Server, Stand>();
@@ -86,7 +87,8 @@ export function redirectServers(patches: Patches, net: Net): () => void {
     close(stand, callback);
     return stand.server;
   });
-  method('address', ({ listener }) => listener.address());
+  // Node's own knows the path where it has listened before.
+  method('address', ({ server, listener }) => listener.address() ?? invoke(nodeAddress, server, []));
   method('getConnections', ({ server, listener }, [callback]) => {
     listener.getConnections(callback as Callback);
     return server;

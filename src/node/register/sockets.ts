@@ -47,9 +47,7 @@ function redirectedClass(own: typeof nodeNet.Socket, stacks: Net['Socket']): obj
       return Reflect.construct(target, args, direct ? target : newTarget) as object;
     },
     apply(_target, self: unknown, args: unknown[]) {
-      if (isStacks(self)) {
-        throw usageError('ERR_INVALID_THIS', 'net.Socket of usernet/register is a class: extend it with "class"');
-      }
+      if (isStacks(self)) return invoke(stacks, self, args);
       if (self instanceof own) return invoke(own, self, args);
       return Reflect.construct(redirected as typeof own, args) as unknown;
     },

@@ -275,17 +275,6 @@ describe('register', () => {
       server.close();
       await once(server, 'close');
     });
-
-    it('can not be the beginning of a function, which would have none of its fields', () => {
-      redirect();
-      function Old(this: net.Socket): void {
-        Reflect.apply(net.Socket as never, this, []);
-      }
-      Object.setPrototypeOf(Old.prototype, net.Socket.prototype);
-      expect(() => Reflect.construct(Old, []) as unknown).toThrow(
-        expect.objectContaining({ code: 'ERR_INVALID_THIS' }),
-      );
-    });
   });
 
   describe('servers', () => {
