@@ -100,6 +100,7 @@ export class Ip {
       interfaces: { [Symbol.iterator]: () => interfaces.values() },
       local,
       changed: () => host.routesChanged(),
+      avoided: ({ interface: iface, via }) => this.#discoveries.get(iface.index)?.avoided(via!),
     });
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });

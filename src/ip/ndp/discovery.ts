@@ -143,6 +143,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       this.#up = true;
       if (this.#wasUp) this.#addresses.tryAgain(now);
       this.#wasUp = true;
+      this.#advertised.linkUp();
       if (options.linkLocal) this.#addresses.makeLinkLocal(now);
       if (options.routers && !this.#parts.forwarding()) this.#solicitation.start(now);
     }
@@ -164,12 +165,19 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#timer.cancel();
   }
 
-  /** A neighbour has another state: a router that does not answer comes last (RFC 4861 §6.3.6). */
-  neighbourChanged({ address, state }: Neighbour, from: NeighbourState): void {
+  /** A neighbour has another state, or is new (then `from` is that state too). */
+  neighbourChanged(neighbour: Neighbour, from: NeighbourState): void {
     const { routes, iface } = this.#parts;
-    if (address.family !== 6 || (state === 'FAILED') === (from === 'FAILED')) return;
+    const { address, state } = neighbour;
+    if (address.family !== 6) return;
     if (state === 'FAILED') routes.forgetRedirects(iface, address);
-    this.#advertised.publish();
+    this.#advertised.neighbourChanged(neighbour, from);
+  }
+
+  /** A packet would have gone by this router, if it were not dead. It is asked later: a packet may be under construction. */
+  avoided(router: AddressWords): void {
+    this.#advertised.avoided(router, this.#parts.clock.now());
+    this.#arm();
   }
 
   // RFC 4861 §7.2.2: from the address that has something to send, so that the neighbour can answer at once.
@@ -262,7 +270,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const router = (flags & NeighbourFlag.ROUTER) !== 0;
     const solicited = (flags & NeighbourFlag.SOLICITED) !== 0;
     const override = (flags & NeighbourFlag.OVERRIDE) !== 0;
-    const neighbour = neighbours.learn(target, { mac, solicited, override, create: false, router });
+    const neighbour = neighbours.learn(target, {
+      mac,
+      solicited,
+      override,
+      create: this.#advertised.isDead(target),
+      router,
+    });
     // RFC 4861 §7.2.5: it has become a host.
     if (wasRouter && neighbour?.isRouter === false) this.#advertised.forget(target);
     return undefined;
@@ -288,12 +302,12 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const mac = this.#findMac(datagram, NdpOptionType.SOURCE_LINK_ADDRESS);
     neighbours.learn(source, { mac, solicited: false, override: true, create: true, router: true });
     const advertisement = readRouterAdvertisement(memory.view, start, length);
-    this.#advertised.apply(advertisement, Address.fromWords(source), now);
+    const router = this.#advertised.apply(advertisement, Address.fromWords(source), this.#addresses.sources(), now);
     const { retransTimer } = this.#advertised.parameters;
     if (retransTimer !== undefined) this.#addresses.retransTimer = retransTimer * 1000;
     for (const option of advertisement.options) {
       if (option.name !== 'prefixInformation') continue;
-      const drop = this.#addresses.prefix(option, now);
+      const drop = this.#addresses.prefix(option, now, router);
       if (drop !== undefined) counters.add(drop);
     }
     if (advertisement.routerLifetime > 0) this.#solicitation.stop();
@@ -345,6 +359,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#advertised.expire(now);
     this.#announcements.advance(now, this.#addresses.retransTimer, (address) => this.#announce(address));
     this.#followRouters(now);
+    for (const router of this.#advertised.takeWanted(now)) this.solicit(router, undefined, undefined);
     // RFC 4861 §6.2.2: what has become a router asks none.
     if (this.#parts.forwarding()) this.#solicitation.stop();
     if (this.#solicitation.advance(now)) this.#solicitRouters();
