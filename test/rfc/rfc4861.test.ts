@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Address } from '../../src/wire/address.ts';
 import type { NdpMessage } from '../../src/wire/ndp.ts';
 import { ALL_NODES, EthernetHost, PEER_MAC, ROUTER, ROUTER_MAC } from '../support/ethernet-host.ts';
@@ -325,6 +325,35 @@ describe('router advertisements', () => {
     host.advertise([], {}, { source: PEER });
     expect(host.routes).toEqual(ROUTES);
     expect(host.drops).toMatchObject({ 'ndp-bad-hop-limit': 1, 'ndp-bad-source': 1 });
+  });
+
+  it('[S-049] cost little: what is known already changes nothing and is compared as numbers, and 64 options are looked at', () => {
+    settled();
+    const forty = Array.from({ length: 40 }, (_, i) => prefix(`2001:db8:${i + 1}::/64`));
+    host.advertise(forty);
+    host.pass(3);
+    const { routes } = host.stack;
+    const { generation } = routes;
+    const rebuilt = vi.spyOn(routes, 'setAdvertised');
+    const texts = vi.spyOn(Address.prototype, 'toString');
+    const frame: Uint8Array[] = [];
+    const inject = vi.spyOn(host.link, 'inject').mockImplementation((...frames) => void frame.push(...frames));
+    host.advertise(forty);
+    inject.mockRestore();
+    host.sent();
+    texts.mockClear();
+    for (let i = 0; i < 10; i++) host.link.inject(frame[0]!);
+    expect([texts.mock.calls.length, rebuilt.mock.calls.length]).toEqual([0, 0]);
+    expect(routes.generation).toBe(generation);
+    expect(host.sent()).toEqual([]);
+    vi.restoreAllMocks();
+    // 32 prefixes on the link, 15 addresses beside the link-local one: of forty the rest is refused each time.
+    expect(host.drops).toMatchObject({ 'ndp-prefix-table-full': 11 * 8, 'ndp-address-table-full': 11 * 25 });
+    host.pass(5);
+    const many = Array.from({ length: 63 }, () => ({ name: 'mtu' as const, mtu: 1400 }));
+    host.advertise([...many, { name: 'mtu', mtu: 1300 }]);
+    expect(host.stack.ip.path(undefined, address(FAR))).toMatchObject({ mtu: 1400 });
+    expect(host.drops).toMatchObject({ 'ndp-options-ignored': 1 });
   });
 
   it('[S-049] are ignored where they are not wanted, and solicited neither', () => {

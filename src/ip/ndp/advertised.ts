@@ -62,7 +62,7 @@ export class Advertised {
    * @param used those of whom the interface has addresses
    * @returns the router, as the source of these
    */
-  apply(advertisement: RouterAdvertisement, address: Address, used: readonly Source[], now: number): KnownRouter {
+  apply(advertisement: RouterAdvertisement, address: Address, used: () => readonly Source[], now: number): KnownRouter {
     const { counters } = this.#parts;
     const { preference, routerLifetime, options } = advertisement;
     const router = this.#known.find(address) ?? this.#meet(address, used);
@@ -141,9 +141,9 @@ export class Advertised {
     return this.#known.find(address)?.standing === Standing.DEAD;
   }
 
-  #meet(address: Address, used: readonly Source[]): KnownRouter {
+  #meet(address: Address, used: () => readonly Source[]): KnownRouter {
     if (this.#known.list().length >= TIDY_ABOVE) {
-      this.#known.keep(new Set([...this.#routes.sources(), ...this.dns.sources(), ...used]));
+      this.#known.keep(new Set([...this.#routes.sources(), ...this.dns.sources(), ...used()]));
     }
     const neighbour = this.#parts.neighbours.find(address);
     const answered = neighbour !== undefined && (neighbour.state === 'REACHABLE' || neighbour.state === 'PERMANENT');

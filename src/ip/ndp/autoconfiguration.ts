@@ -146,15 +146,17 @@ export class Autoconfiguration {
     if (preferredLifetime > validLifetime) return 'ndp-prefix-lifetimes';
     // (d): with the identifiers that Ethernet has.
     if (prefixLength !== 128 - IDENTIFIER_BITS) return 'ndp-prefix-length';
-    const network = new Cidr(option.prefix, prefixLength);
-    const known = this.#own.filter((own) => isOf(own, network));
-    for (const own of known) {
+    let isKnown = false;
+    for (const own of this.#own) {
+      if (!isOf(own, option.prefix)) continue;
+      isKnown = true;
       own.lifetimes.refresh(validLifetime, preferredLifetime, now);
       if (own.source === undefined || by.standing >= own.source.standing) own.source = by;
       if (own.successorAt !== Infinity) own.successorAt = own.lifetimes.preferredUntil - this.#regenAdvance;
       this.#age(own, now);
     }
-    if (known.length > 0) this.#makeTemporary(network, 0, now);
+    const network = new Cidr(option.prefix, prefixLength);
+    if (isKnown) this.#makeTemporary(network, 0, now);
     else if (validLifetime > 0) {
       const isFull = this.#isFull;
       if (isFull && !this.#makeRoom(by, now)) return 'ndp-address-table-full';
@@ -170,15 +172,18 @@ export class Autoconfiguration {
   }
 
   get #isFull(): boolean {
-    return this.#own.filter(({ origin }) => origin !== 'manual').length >= MOST_ADDRESSES;
+    let count = 0;
+    for (const { origin } of this.#own) if (origin !== 'manual') count++;
+    return count >= MOST_ADDRESSES;
   }
 
   /** Gives up an address of a router of whom less is known, with those that change from time to time of its prefix. */
   #makeRoom(newcomer: Source, now: number): boolean {
+    if (this.#own.every(({ source = newcomer }) => source === newcomer)) return false;
     const displaced = givesWay(this.#own.filter(isAdvertised), newcomer);
     if (displaced === undefined || !this.#churn.ready(now)) return false;
     this.#churn.take();
-    const network = new Cidr(displaced.cidr.network, displaced.cidr.prefixLength);
+    const { network } = displaced.cidr;
     for (const own of this.#own.filter((other) => isOf(other, network))) this.#remove(own);
     return true;
   }
@@ -283,7 +288,7 @@ export class Autoconfiguration {
   #makeTemporary(network: Cidr, attempt: number, now: number, before?: OwnAddress): void {
     const { temporary, random } = this.#parts;
     if (temporary === undefined || this.#hopeless.has(network.toString())) return;
-    const ofPrefix = this.#own.filter((own) => isOf(own, network));
+    const ofPrefix = this.#own.filter((own) => isOf(own, network.network));
     const stable = ofPrefix.find(({ origin }) => origin === 'stable');
     const current = ofPrefix.some((own) => own.origin === 'temporary' && own !== before && own.state !== 'deprecated');
     if (stable === undefined || current) return;
@@ -361,7 +366,7 @@ function isAdvertised(own: OwnAddress): own is OwnAddress & { source: Source } {
 }
 
 /** An address that was made of this prefix. */
-function isOf({ cidr, origin }: OwnAddress, network: Cidr): boolean {
-  if (origin !== 'stable' && origin !== 'temporary') return false;
-  return cidr.prefixLength === network.prefixLength && network.contains(cidr.address);
+function isOf({ cidr, origin }: OwnAddress, { a, b }: AddressWords): boolean {
+  // All of these have 64 bits: see `prefix`.
+  return (origin === 'stable' || origin === 'temporary') && cidr.address.a === a && cidr.address.b === b;
 }

@@ -33,11 +33,14 @@ import { InterfaceAddresses } from './interface-addresses.ts';
 import { StableIdentifiers } from './interface-identifier.ts';
 import { NdpMessages } from './messages.ts';
 import type { DiscoveryOptions } from './options.ts';
+import type { Source } from './known-routers.ts';
 import type { OwnAddress } from './own-address.ts';
 import { RouterSolicitation } from './router-solicitation.ts';
 
 /** As RFC 5227 §1.1 has it for IPv4, in microseconds. */
 const DEFEND_INTERVAL = 10_000_000;
+/** Options of an advertisement that are looked at: more than a packet of 1500 bytes has room for that say anything. */
+const MOST_OPTIONS = 64;
 
 /** Why a message of neighbour discovery had no effect: the names it is counted under. */
 export type NdpDrop =
@@ -301,8 +304,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const { neighbours, counters } = this.#parts;
     const mac = this.#findMac(datagram, NdpOptionType.SOURCE_LINK_ADDRESS);
     neighbours.learn(source, { mac, solicited: false, override: true, create: true, router: true });
-    const advertisement = readRouterAdvertisement(memory.view, start, length);
-    const router = this.#advertised.apply(advertisement, Address.fromWords(source), this.#addresses.sources(), now);
+    const advertisement = readRouterAdvertisement(memory.view, start, length, MOST_OPTIONS + 1);
+    if (advertisement.options.length > MOST_OPTIONS) {
+      advertisement.options.length = MOST_OPTIONS;
+      counters.add('ndp-options-ignored');
+    }
+    const used = (): Source[] => this.#addresses.sources();
+    const router = this.#advertised.apply(advertisement, Address.fromWords(source), used, now);
     const { retransTimer } = this.#advertised.parameters;
     if (retransTimer !== undefined) this.#addresses.retransTimer = retransTimer * 1000;
     for (const option of advertisement.options) {

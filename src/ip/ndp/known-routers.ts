@@ -64,16 +64,23 @@ export function givesWay<Entry extends { readonly source: Source }>(
   entries: readonly Entry[],
   newcomer: Source,
 ): Entry | undefined {
+  // As a rule the new one comes from whoever has filled the table.
+  if (!entries.some(({ source }) => mayGiveWay(source, newcomer))) return undefined;
   newcomer.held = 0;
   for (const { source } of entries) source.held = 0;
   for (const { source } of entries) source.held++;
   let least: Entry | undefined;
   for (const entry of entries) {
     const { standing, held } = entry.source;
-    if (entry.source === newcomer || standing > newcomer.standing) continue;
-    if (standing === newcomer.standing && (standing === Standing.REACHABLE || held <= newcomer.held)) continue;
+    if (!mayGiveWay(entry.source, newcomer)) continue;
+    if (standing === newcomer.standing && held <= newcomer.held) continue;
     if (least === undefined || standing < least.source.standing) least = entry;
     else if (standing === least.source.standing && held >= least.source.held) least = entry;
   }
   return least;
+}
+
+function mayGiveWay(source: Source, newcomer: Source): boolean {
+  if (source === newcomer || source.standing > newcomer.standing) return false;
+  return source.standing < newcomer.standing || source.standing !== Standing.REACHABLE;
 }
