@@ -263,8 +263,8 @@ describe("the program's own addresses", () => {
     start({ addresses: [`${OWN}/64`, '2001:db8::2/64'] });
     host.pass(5);
     host.events.length = 0;
-    const flood = (address: string): void =>
-      host.hear(claim(address), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    const flood = (target: string): void =>
+      host.hear(claim(target), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
     for (let n = 0; n < 100; n++) {
       flood(OWN);
       if (n === 50) flood('2001:db8::2');

@@ -27,6 +27,7 @@ import type { IpOutput } from '../output.ts';
 import type { RoutingTable } from '../routes.ts';
 import { Advertised } from './advertised.ts';
 import { Announcements } from './announcements.ts';
+import { AnycastAnswers } from './anycast-answers.ts';
 import type { Autoconfiguration } from './autoconfiguration.ts';
 import type { DnsConfiguration } from './dns.ts';
 import { InterfaceAddresses } from './interface-addresses.ts';
@@ -48,6 +49,7 @@ export type NdpDrop =
   | 'ndp-fragment'
   | 'ndp-not-our-target'
   | 'ndp-tentative-target'
+  | 'ndp-anycast-queue-full'
   | 'ndp-looped'
   | 'ndp-conflict'
   | 'ndp-router-solicitation-ignored'
@@ -70,6 +72,8 @@ export interface DiscoveryParts {
   readonly output: IpOutput;
   /** The stack passes packets on: it is a router, which learns nothing from other routers. */
   readonly forwarding: () => boolean;
+  /** An address that the interface, being a router's, has in common with other routers (RFC 4291 §2.6.1). */
+  readonly isAnycast: (words: AddressWords) => boolean;
   /** An address has another state; `removed`: its time is over. */
   readonly addressChanged: (own: OwnAddress, removed: boolean) => void;
   /** Somebody else has an address of this interface. @param kept it stays in use here */
@@ -94,6 +98,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   readonly #solicitation: RouterSolicitation;
   readonly #messages: NdpMessages;
   readonly #announcements: Announcements = new Announcements();
+  readonly #anycast: AnycastAnswers;
   readonly #timer: WheelTimer;
   readonly #target: AddressRegister = new AddressRegister();
   readonly #mac: MacRegister = new MacRegister();
@@ -107,6 +112,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#messages = new NdpMessages(parts);
     this.#advertised = new Advertised(parts);
     this.#solicitation = new RouterSolicitation(random);
+    this.#anycast = new AnycastAnswers(random);
     this.#timer = timers.timer((now) => this.#due(now));
     this.#interfaceAddresses = new InterfaceAddresses({
       ...parts,
@@ -232,9 +238,11 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     if (isUnspecified(source)) return this.#probed(datagram, target);
     const own = this.#addresses.find(target);
     if (own !== undefined && !own.usable) return 'ndp-tentative-target';
-    if (!iface.has(target)) return 'ndp-not-our-target';
+    const anycast = own === undefined && this.#parts.isAnycast(target);
+    if (!iface.has(target) && !anycast) return 'ndp-not-our-target';
     const mac = this.#findMac(datagram, NdpOptionType.SOURCE_LINK_ADDRESS);
     if (mac !== undefined) neighbours.learn(source, { mac, solicited: false, override: true, create: true });
+    if (anycast) return this.#anycast.add(target, source, datagram.now) ? undefined : 'ndp-anycast-queue-full';
     this.#messages.advertisement(target, source, forwarding());
     return undefined;
   }
@@ -356,10 +364,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** Nothing is asked while the link is down. */
   #arm(): void {
     if (!this.#up) return this.#timer.cancel();
-    const { deadline } = this.#announcements;
-    this.#timer.arm(
-      Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#solicitation.deadline, deadline),
-    );
+    const news = Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#announcements.deadline);
+    this.#timer.arm(Math.min(news, this.#solicitation.deadline, this.#anycast.deadline));
   }
 
   #due(now: number): void {
@@ -368,6 +374,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#announcements.advance(now, this.#addresses.retransTimer, (address) => this.#announce(address));
     this.#followRouters(now);
     for (const router of this.#advertised.takeWanted(now)) this.solicit(router, undefined, undefined);
+    for (const { target, solicitor } of this.#anycast.take(now)) this.#answerAnycast(target, solicitor);
     // RFC 4861 §6.2.2: what has become a router asks none.
     if (this.#parts.forwarding()) this.#solicitation.stop();
     if (this.#solicitation.advance(now)) this.#solicitRouters();
@@ -389,6 +396,14 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const lost = this.#hadRouter && !has;
     this.#hadRouter = has;
     if (lost && options.routers && !forwarding()) this.#solicitation.resume(now);
+  }
+
+  /** From an address of the interface: the one that was asked for is several's. */
+  #answerAnycast(target: Address, solicitor: Address): void {
+    const source = this.#parts.iface.sourceFor(solicitor);
+    if (source !== undefined && this.#parts.isAnycast(target)) {
+      this.#messages.anycastAdvertisement(source, target, solicitor);
+    }
   }
 
   #solicitRouters(): void {
