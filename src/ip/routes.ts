@@ -198,9 +198,10 @@ export class RoutingTable {
 
   #orSuspect(route: Route | undefined, words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
     const found = route?.interface.up === true ? route : (this.#lookIn(this.#suspects, words, only) ?? route);
+    if (found === undefined) return undefined;
     for (const suspect of this.#suspects) {
-      if (suspect !== found && suspect.prefix.contains(words) && isBetter(suspect, found!))
-        this.#context.avoided?.(suspect);
+      if (suspect === found || (only !== undefined && suspect.interface !== only)) continue;
+      if (suspect.prefix.contains(words) && isBetter(suspect, found)) this.#context.avoided?.(suspect);
     }
     return found;
   }

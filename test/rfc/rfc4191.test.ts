@@ -96,6 +96,9 @@ describe('router preferences and more-specific routes', () => {
       host.pass(1);
     }
     expect(asked()).toEqual([]);
+    // Another interface has no way there, dead routers or not.
+    const lo = host.stack.ip.interfaces.find(({ loopback }) => loopback)!;
+    expect(host.stack.routes.lookup(Address.parse('2001:db8::1'), lo)).toBeUndefined();
     // Without traffic that it would have carried nobody is asked.
     host.pass(200);
     expect(asked()).toEqual([]);
