@@ -197,7 +197,11 @@ export class RoutingTable {
   }
 
   #orSuspect(route: Route | undefined, words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
-    const found = route?.interface.up === true ? route : (this.#lookIn(this.#suspects, words, only) ?? route);
+    let found = route;
+    if (route?.interface.up !== true) {
+      const suspect = this.#lookIn(this.#suspects, words, only);
+      if (route === undefined || (suspect !== undefined && mayStandIn(suspect, route))) found = suspect;
+    }
     if (found === undefined) return undefined;
     for (const suspect of this.#suspects) {
       if (suspect === found || (only !== undefined && suspect.interface !== only)) continue;
@@ -361,6 +365,11 @@ function byRank(x: Route, y: Route): number {
 /** [S-049] RFC 4861 §6.3.6: round robin, so that each is tried. */
 function byTurn(x: Route, y: Route): number {
   return y.prefix.prefixLength - x.prefix.prefixLength || x.turn! - y.turn!;
+}
+
+/** For one whose link is down, as any other of its prefix length might; a shorter one leads elsewhere. */
+function mayStandIn(suspect: Route, { prefix }: Route): boolean {
+  return suspect.interface.up && suspect.prefix.prefixLength >= prefix.prefixLength;
 }
 
 /** RFC 4191 §3.5: it would have been taken, if its router answered; or its router does no more answer than the one taken. */

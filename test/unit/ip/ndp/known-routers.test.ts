@@ -4,6 +4,7 @@ import type { Source } from '../../../../src/ip/ndp/known-routers.ts';
 import type { NdpMessage } from '../../../../src/wire/ndp.ts';
 import { Address } from '../../../../src/wire/address.ts';
 import { EthernetHost, ROUTER, ROUTER_MAC } from '../../../support/ethernet-host.ts';
+import { RawLink } from '../../../support/raw-link.ts';
 import { hex } from '../../../support/wire.ts';
 import { prefix } from './fixture.ts';
 
@@ -139,6 +140,25 @@ describe('routers that somebody made up', () => {
     for (let i = 0; i < 100; i++) host.advertise(forged, {}, madeUp(i));
     host.pass(3);
     expect(host.addresses.filter((text) => text.startsWith('2001:db8:1:'))).toHaveLength(4);
+  });
+
+  it('a dead router stands in for a link that is down where that leads no nearer, else it does not', () => {
+    const host = settled();
+    const link = new RawLink();
+    const other = host.stack.attach(link, { name: 'tun0', addresses: ['2001:db8:2::1/64'] });
+    host.stack.routes.add('::/0', { interface: 'tun0' });
+    host.advertise();
+    use(host);
+    const to = (text: string): string | undefined => host.stack.routes.lookup(Address.parse(text))?.interface.name;
+    expect([to('2001:db8:2::7'), to(FAR)]).toEqual(['tun0', 'tun0']);
+    link.setUp(false);
+    use(host);
+    host.pass(10);
+    expect(host.eth.neighbours.get(ROUTER)?.state).toBe('FAILED');
+    expect(other.up).toBe(false);
+    expect([to('2001:db8:2::7'), to(FAR)]).toEqual(['tun0', 'eth0']);
+    link.setUp(true);
+    expect([to('2001:db8:2::7'), to(FAR)]).toEqual(['tun0', 'tun0']);
   });
 
   it('[S-049] are forgotten with what they have said', () => {
