@@ -58,6 +58,12 @@ const UNSOLICITED_REPORT_INTERVAL = 1_000_000;
 /** RFC 2236 §8.10, RFC 2710 §7.10. */
 const OLDER_UNSOLICITED_REPORT_INTERVAL = 10_000_000;
 
+/**
+ * From one answer about the same to the next, in microseconds. A query may ask for one at once, and anybody may ask a thousand
+ * times a second; honest queriers leave a tenth of a second between two (RFC 3376 §8.8, RFC 3810 §9.8: the shortest Last Member
+ * Query Interval that the field can say).
+ */
+const ANSWER_INTERVAL = 100_000;
 /** Groups that were left and are still to be told of, the most; of the oldest nothing is repeated then. */
 const MOST_LEFT = 64;
 /** RFC 3376 §9.1: sources that queries asked for, the most that are remembered; beyond them the whole group is told. */
@@ -79,6 +85,8 @@ interface Entry {
   readonly again: WheelTimer;
   /** When a query is answered. */
   readonly answer: WheelTimer;
+  /** When the last query was answered. */
+  answered: number;
   /** The sources that it asked for; none for the group as a whole. */
   asked: Map<string, Address> | undefined;
   /** RFC 2236 §6: no other member has reported it since we did. */
@@ -95,6 +103,7 @@ export class GroupMembership {
   /** Those that are kept only until their end is told. */
   readonly #left = new Set<Entry>();
   readonly #answerAll: WheelTimer;
+  #answeredAll: number = -Infinity;
   #reporting: boolean = false;
   #compatibility: Compatibility = 'sources';
   /** Until when queriers of older versions count as present. */
@@ -106,7 +115,10 @@ export class GroupMembership {
 
   constructor(parts: GroupMembershipParts) {
     this.#parts = parts;
-    this.#answerAll = parts.timers.timer(() => this.#parts.reports.report(this.#reported().map(currentState)));
+    this.#answerAll = parts.timers.timer((now) => {
+      this.#answeredAll = now;
+      this.#parts.reports.report(this.#reported().map(currentState));
+    });
   }
 
   /** The groups that are joined, those that are never reported too: a new array. */
@@ -189,7 +201,7 @@ export class GroupMembership {
     // Rule 1: what is to be told of all comes sooner.
     if (this.#answerAll.deadline <= at) return;
     if (query.group !== undefined) return this.#scheduleGroup(query, at);
-    if (this.#reported().length > 0) this.#answerAll.arm(at);
+    if (this.#reported().length > 0) this.#answerAll.arm(this.#notBefore(this.#answeredAll, at));
   }
 
   /** Another member has reported the group in an older version: then we need not (RFC 2236 §3, RFC 2710 §4). */
@@ -226,6 +238,7 @@ export class GroupMembership {
       changed: new Map(),
       again: timers.timer((now) => this.#reportChanges([entry], now)),
       answer: timers.timer((now) => this.#answer(entry, now)),
+      answered: -Infinity,
       asked: undefined,
       lastReporter: false,
     };
@@ -292,7 +305,7 @@ export class GroupMembership {
     if (query.sourceCount === 0) entry.asked = undefined;
     else if (!answer.armed) entry.asked = this.#remember(new Map(), query);
     else if (entry.asked !== undefined) entry.asked = this.#remember(entry.asked, query);
-    if (at < answer.deadline) answer.arm(at);
+    if (at < answer.deadline) answer.arm(this.#notBefore(entry.answered, at));
   }
 
   /** Adds the sources of a query; nothing when they are too many: then the whole group is told. */
@@ -311,13 +324,15 @@ export class GroupMembership {
     for (const entry of this.#reported()) {
       if (group !== undefined && addressKey(entry.group) !== addressKey(group)) continue;
       const { answer } = entry;
-      if (maxResponse < answer.deadline - now) answer.arm(now + this.#within(maxResponse));
+      if (maxResponse >= answer.deadline - now) continue;
+      answer.arm(this.#notBefore(entry.answered, now + this.#within(maxResponse)));
     }
   }
 
   #answer(entry: Entry, now: number): void {
     // The older querier's time may have run out meanwhile.
     if (this.#settle(now) || !isJoined(entry.filter)) return;
+    entry.answered = now;
     if (this.#compatibility !== 'sources') return this.#reportOlder(entry, now);
     const { asked, filter, group } = entry;
     entry.asked = undefined;
@@ -388,6 +403,13 @@ export class GroupMembership {
 
   #reported(): Entry[] {
     return [...this.#groups.values()].filter(({ filter, group }) => isJoined(filter) && isReported(group));
+  }
+
+  /** An answer that is due `at`, the last having been given at `last`. */
+  #notBefore(last: number, at: number): number {
+    const earliest = last + ANSWER_INTERVAL;
+    if (at < earliest) this.#count('answer-put-off');
+    return Math.max(at, earliest);
   }
 
   /** A random time in (0, limit], in microseconds. */

@@ -5,7 +5,7 @@ import type { Datagram } from '../buffer/datagram.ts';
 import { IcmpError } from '../buffer/icmp-error.ts';
 import { allocateMemory } from '../buffer/memory.ts';
 import type { SendOptions } from '../buffer/path.ts';
-import { isUnspecified } from '../wire/address.ts';
+import { isMulticast, isUnspecified } from '../wire/address.ts';
 import { ICMP_HEADER_LENGTH, icmpCode, icmpType } from '../wire/icmp.ts';
 import {
   checkIcmpv6,
@@ -95,7 +95,7 @@ export class Icmpv6 {
     switch (type) {
       case Icmpv6Type.ECHO_REQUEST:
         // [S-047] RFC 4443 §4.2: also one to a group is answered, if the interface is in it.
-        return datagram.group && !this.#parts.memberships.has(datagram.interfaceIndex, destination)
+        return isMulticast(destination) && !this.#parts.memberships.has(datagram.interfaceIndex, destination)
           ? 'icmpv6-group-ignored'
           : this.#answer(datagram);
       case Icmpv6Type.ECHO_REPLY:

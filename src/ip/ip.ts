@@ -35,7 +35,7 @@ import { Ipv4Output } from './ipv4-output.ts';
 import { Ipv6Input } from './ipv6-input.ts';
 import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind, HostModel } from './local-addresses.ts';
-import { LocalAddresses } from './local-addresses.ts';
+import { hasAnycast, LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
@@ -49,6 +49,7 @@ import type { IpPath } from './path.ts';
 import { IcmpRateLimit } from './rate-limit.ts';
 import { Reassembler } from './reassembly.ts';
 import { ReturnWays } from './return-ways.ts';
+import { RouterGroups } from './router-groups.ts';
 import { RoutingTable } from './routes.ts';
 
 export interface IpOptions {
@@ -87,6 +88,7 @@ export class Ip {
   readonly #input: Ipv4Input;
   readonly #input6: Ipv6Input;
   readonly #forwarder: Forwarder;
+  readonly #routerGroups: RouterGroups;
   readonly #reassembler: Reassembler;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
@@ -103,6 +105,7 @@ export class Ip {
       interfaces: { [Symbol.iterator]: () => interfaces.values() },
       local,
       changed: () => host.routesChanged(),
+      avoided: ({ interface: iface, via }) => this.#discoveries.get(iface.index)?.avoided(via!),
     });
     const { routes } = this;
     const ways = new ReturnWays({ routes, local, interfaces });
@@ -135,6 +138,7 @@ export class Ip {
     const drain = (iface: NetworkInterface): void => host.drain(iface);
     const forwarder = new Forwarder({ routes, counters, errors, errors6, drain });
     this.#forwarder = forwarder;
+    this.#routerGroups = new RouterGroups(memberships, forwarder.enabled);
     this.#input = new Ipv4Input({ ...parts, errors, forwarder, icmp: new Icmp(parts), igmp, reassembler });
     const icmp = new Icmpv6({ ...parts6, memberships, discovery: (index) => this.discovery(index) });
     this.#input6 = new Ipv6Input({ ...parts6, errors: errors6, forwarder, icmp, reassembler });
@@ -145,9 +149,17 @@ export class Ip {
     return [...this.#interfaces.values()];
   }
 
-  /** What is passed on from one interface to another. Changed in place. */
-  get forwarding(): Forwarding {
+  /** What is passed on from one interface to another. */
+  get forwarding(): Readonly<Forwarding> {
     return this.#forwarder.enabled;
+  }
+
+  /** Something else is from now on: a router is in other groups, and has other addresses, than a host. */
+  forward(value: Partial<Forwarding>): void {
+    const { enabled } = this.#forwarder;
+    Object.assign(enabled, value);
+    this.local.isRouter6 = enabled.ipv6;
+    for (const iface of this.#interfaces.values()) this.#routerGroups.follow(iface);
   }
 
   /** How much has been: packets, and their bytes. */
@@ -171,6 +183,7 @@ export class Ip {
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
+        if (this.#interfaces.has(iface.index)) this.#routerGroups.follow(iface);
         this.#discoveries.get(iface.index)?.changed();
       },
       transmitted: (sender) => this.#host.transmitted(sender),
@@ -181,6 +194,7 @@ export class Ip {
     this.#interfaces.set(iface.index, iface);
     this.#changed();
     this.memberships.add(iface);
+    this.#routerGroups.follow(iface);
     iface.ethernet?.claimAll();
     if (iface.ethernet !== undefined) this.#discover(iface, iface.ethernet, options.discovery);
     if (iface.up) iface.ethernet?.linkChanged(true);
@@ -226,6 +240,7 @@ export class Ip {
       output: this.#output6,
       taken: (address) => this.#holderBeside(iface, address) !== undefined,
       forwarding: () => this.forwarding.ipv6,
+      isAnycast: (words) => this.forwarding.ipv6 && hasAnycast(iface, words),
       conflict: (address, kept) => host.addressConflict(iface, { address, kept, mac: senderOf(port) }),
       addressChanged: (own, removed) => host.addressChanged(iface, own, removed),
       dnsChanged: (dns) => host.dnsChanged(iface, dns),
@@ -248,6 +263,7 @@ export class Ip {
     if (!this.#interfaces.has(iface.index)) return;
     for (const { address } of iface.addresses) this.#loses(address, iface);
     this.memberships.remove(iface);
+    this.#routerGroups.forget(iface);
     this.#interfaces.delete(iface.index);
     iface.ethernet?.linkChanged(false);
     this.#discoveries.get(iface.index)?.close();

@@ -162,8 +162,7 @@ export class Ipv6Input {
       if (isLoopback(destination)) return 'ipv6-martian-destination';
     }
     const to = local.classify(destination);
-    // A host forwards nothing unless it is told to.
-    if (to === 'other') return 'ipv6-not-for-us';
+    if (to === 'other') return this.#anycastProblem(datagram, iface);
     if (!local.takes(iface, destination)) return 'ipv6-other-interface';
     datagram.group = to !== 'local';
     // As in IPv4 (RFC 1122 §3.3.6): nobody sends so in good faith, and no error may answer it (RFC 4443 §2.4 (e.4)).
@@ -175,6 +174,16 @@ export class Ipv6Input {
     }
     // RFC 4007 §9: a link-local address belongs to one link, however weak the host model is else.
     if (needsZone(destination) && !iface.loopback && !iface.has(destination)) return 'ipv6-not-for-us';
+    return undefined;
+  }
+
+  /** [S-107] RFC 4291 §2.6.1: a router answers for the anycast addresses of its networks; others' packets are for nobody here. */
+  #anycastProblem(datagram: Datagram, iface: NetworkInterface): Ipv6Drop | undefined {
+    // A host forwards nothing unless it is told to.
+    if (!this.#parts.local.isAnycast(iface, datagram.destination)) return 'ipv6-not-for-us';
+    if (datagram.linkGroup) return 'ipv6-unicast-in-group-frame';
+    // Answers come from another address, as those to groups do (RFC 4443 §2.2 (b)).
+    datagram.group = true;
     return undefined;
   }
 

@@ -1,5 +1,6 @@
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isLimitedBroadcast, isLoopback, isMulticast, sameAddress } from '../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, needsZone, sameAddress } from '../wire/address.ts';
+import type { Cidr } from '../wire/cidr.ts';
 import type { NetworkInterface } from './interface.ts';
 
 /** What an address is to this stack; `other` is everything that lives elsewhere, and 0.0.0.0. */
@@ -11,9 +12,21 @@ export type AddressKind = 'local' | 'broadcast' | 'multicast' | 'other';
  */
 export type HostModel = 'weak' | 'strong';
 
+/**
+ * The anycast address of the routers of an IPv6 network ([S-107] RFC 4291 §2.6.1): its first address. Networks of two (RFC 6164
+ * §4) and of one have none.
+ */
+export function subnetRouterAddress({ address, network, prefixLength }: Cidr): Address | undefined {
+  return address.family === 6 && prefixLength <= 126 ? network : undefined;
+}
+
 /** Which addresses are this stack's own. */
 export class LocalAddresses {
   readonly hostModel: HostModel;
+  /** IPv6 is forwarded: the subnet-router anycast addresses of the interfaces' networks are the stack's, too. */
+  isRouter6: boolean = false;
+  /** Bits of the last word that are 0 in all of these. */
+  #anycastZeros: number = -1;
   /** IPv4, keyed by the address as an int32. */
   readonly #ipv4 = new Map<number, 'local' | 'broadcast'>();
   /** The objects themselves, which all that are bound to them share. */
@@ -30,9 +43,14 @@ export class LocalAddresses {
     this.#ipv4.clear();
     this.#own.clear();
     this.#ipv6 = [];
+    this.#anycastZeros = -1;
     this.#interfaces = [...interfaces];
     for (const iface of this.#interfaces) {
-      for (const { address, broadcast } of iface.addresses) {
+      for (const cidr of iface.addresses) {
+        const { address, broadcast } = cidr;
+        if (cidr.prefixLength > 96 && subnetRouterAddress(cidr) !== undefined) {
+          this.#anycastZeros &= ~(-1 << (128 - cidr.prefixLength));
+        }
         if (address.family === 6) this.#ipv6.push(address);
         else {
           this.#ipv4.set(address.d, 'local');
@@ -64,6 +82,18 @@ export class LocalAddresses {
     return isLimitedBroadcast(words) || isMulticast(words) || iface.has(words) || iface.hasBroadcast(words);
   }
 
+  /**
+   * An anycast address of a router's own network, on the link that it is reached by. It is none of the stack's addresses: nobody
+   * can bind it, and nothing is sent from it.
+   */
+  isAnycast(iface: NetworkInterface, words: AddressWords): boolean {
+    // Of packets that are passed on hardly one gets further.
+    if (!this.isRouter6 || (words.d & this.#anycastZeros) !== 0) return false;
+    // RFC 4007 §9: a link-local address belongs to one link.
+    if (this.hostModel === 'strong' || needsZone(words)) return hasAnycast(iface, words);
+    return this.#interfaces.some((one) => hasAnycast(one, words));
+  }
+
   /** One of the stack's own unicast addresses; all of 127.0.0.0/8 is (RFC 1122 §3.2.1.3 (g)). */
   isLocal(words: AddressWords): boolean {
     return this.classify(words) === 'local';
@@ -82,4 +112,13 @@ export class LocalAddresses {
     if (isLoopback(words)) return 'local';
     return isMulticast(words) ? 'multicast' : 'other';
   }
+}
+
+/** One of the interface's own networks has this subnet-router anycast address. */
+export function hasAnycast({ addresses }: NetworkInterface, words: AddressWords): boolean {
+  for (const cidr of addresses) {
+    const address = subnetRouterAddress(cidr);
+    if (address !== undefined && sameAddress(address, words)) return true;
+  }
+  return false;
 }

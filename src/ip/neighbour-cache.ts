@@ -76,7 +76,7 @@ export interface NeighbourCacheParts {
   send(packet: WaitingPacket, neighbour: Neighbour): void;
   /** A packet waited in vain: nobody has answered. */
   unreachable(packet: WaitingPacket): void;
-  /** A neighbour has another state, or said something else of being a router (then `from` is its state). */
+  /** A neighbour has another state; or is new, or said something else of being a router (then `from` is its state). */
   changed?(neighbour: Neighbour, from: NeighbourState): void;
 }
 
@@ -330,7 +330,9 @@ export class NeighbourCache implements NeighbourKeeper {
       this.#parts.counters.add('neighbour-table-full');
       return undefined;
     }
-    return this.#put(words, state, now);
+    const neighbour = this.#put(words, state, now);
+    this.#parts.changed?.(neighbour, state);
+    return neighbour;
   }
 
   #put(words: AddressWords, state: NeighbourState, now: number): Neighbour {

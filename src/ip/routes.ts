@@ -22,6 +22,11 @@ export interface Route {
    * `advertised` ones, and of a `redirect` to a better way to one host.
    */
   readonly origin: 'connected' | 'static' | 'advertised' | 'redirect';
+  /**
+   * Of an advertised route whose router does not answer: such come after all others, those with the lowest number first. It
+   * grows each time that the router is tried.
+   */
+  readonly turn?: number | undefined;
 }
 
 /** What `routes.add` is told of a route; `via` or `interface` or both. */
@@ -44,6 +49,8 @@ export interface RoutingContext {
   readonly local: LocalAddresses;
   /** `generation` has grown. */
   changed(): void;
+  /** What would have gone by this router goes another way, since it does not answer. */
+  avoided?(route: Route): void;
 }
 
 /**
@@ -63,6 +70,9 @@ export class RoutingTable {
   readonly #redirects: Redirects = new Redirects();
   /** All but the redirects in the order they are tried. */
   #routes: Route[] = [];
+  /** Those that lead through routers which don't answer: they are among the others only where there is nothing else. */
+  #suspects: Route[] = [];
+  #turns: number = 0;
   /** The route to the stack's own addresses, and the loopback interface's first connected route. */
   #loopback: Route | undefined;
 
@@ -130,7 +140,12 @@ export class RoutingTable {
 
   /** All routes in the order they are tried: a new array. */
   list(): readonly Route[] {
-    return [...this.#redirects.list(), ...this.#routes];
+    return [...this.#redirects.list(), ...this.#routes, ...this.#suspects];
+  }
+
+  /** A number greater than all before: whoever has it comes after them. */
+  nextTurn(): number {
+    return ++this.#turns;
   }
 
   /** What routers advertise on a link at present: these take the place of those before. */
@@ -175,8 +190,30 @@ export class RoutingTable {
     if (isInterfaceLocal(words)) return this.#loopback;
     const redirect = this.#redirects.find(words);
     if (redirect !== undefined && (only === undefined || redirect.interface === only)) return redirect;
+    const route = this.#lookIn(this.#routes, words, only);
+    // [S-049] RFC 4191 §3.2, RFC 4861 §6.3.6: a router that may answer goes before those that don't, whatever the prefix.
+    const found = this.#suspects.length === 0 ? route : this.#orSuspect(route, words, only);
+    return found ?? this.#groupRoute(words, only);
+  }
+
+  #orSuspect(route: Route | undefined, words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
+    let found = route;
+    if (route?.interface.up !== true) {
+      const suspect = this.#lookIn(this.#suspects, words, only);
+      if (route === undefined || (suspect !== undefined && mayStandIn(suspect, route))) found = suspect;
+    }
+    if (found === undefined) return undefined;
+    for (const suspect of this.#suspects) {
+      if (suspect === found || (only !== undefined && suspect.interface !== only)) continue;
+      if (suspect.prefix.contains(words) && isBetter(suspect, found)) this.#context.avoided?.(suspect);
+    }
+    return found;
+  }
+
+  /** The best route of a list; of those whose links are down the first where there is no other of its prefix length. */
+  #lookIn(routes: readonly Route[], words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
     let fallback: Route | undefined;
-    for (const route of this.#routes) {
+    for (const route of routes) {
       if (only !== undefined && route.interface !== only) continue;
       // [S-023] RFC 1122 §3.3.1.6: of several gateways one behind a working interface is preferred.
       if (fallback !== undefined && route.prefix.prefixLength < fallback.prefix.prefixLength) return fallback;
@@ -184,7 +221,7 @@ export class RoutingTable {
       if (route.interface.up) return route;
       fallback ??= route;
     }
-    return fallback ?? this.#groupRoute(words, only);
+    return fallback;
   }
 
   /**
@@ -195,7 +232,7 @@ export class RoutingTable {
     const best = this.lookup(words);
     if (best === undefined || best === this.#loopback) return undefined;
     const { prefixLength } = best.prefix;
-    const equals = this.#routes.filter(
+    const equals = [...this.#routes, ...this.#suspects].filter(
       ({ prefix, interface: iface }) => prefix.prefixLength === prefixLength && prefix.contains(words) && iface.up,
     );
     const at = equals.findIndex((route) => route.interface === current);
@@ -213,9 +250,9 @@ export class RoutingTable {
     const connected = interfaces.flatMap(connectedRoutes);
     this.#loopback = connected.find((route) => route.interface.loopback);
     // The sort is stable: connected before static before advertised, older before newer.
-    this.#routes = [...connected, ...this.#static, ...this.#advertised]
-      .filter(isCarried)
-      .sort((x, y) => y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric);
+    const carried = [...connected, ...this.#static, ...this.#advertised].filter(isCarried);
+    this.#routes = carried.filter(({ turn }) => turn === undefined).sort(byRank);
+    this.#suspects = carried.filter(({ turn }) => turn !== undefined).sort(byTurn);
     this.generation++;
     this.#context.changed();
   }
@@ -308,16 +345,36 @@ function networkOf(prefix: string | Cidr): Cidr {
 }
 
 function sameKey(route: Route, network: Cidr, via: Address | undefined, iface: NetworkInterface): boolean {
-  return (
-    route.interface === iface &&
-    route.prefix.toString() === network.toString() &&
-    route.via?.toString() === via?.toString()
-  );
+  return route.interface === iface && isSameNetwork(route.prefix, network) && route.via?.toString() === via?.toString();
+}
+
+function isSameNetwork(one: Cidr, other: Cidr): boolean {
+  return one.prefixLength === other.prefixLength && one.network.equals(other.network);
 }
 
 /** Leads the same way by the same rank. */
 function isSame(route: Route, other: Route): boolean {
-  return sameKey(route, other.prefix, other.via, other.interface) && route.metric === other.metric;
+  const { prefix, via, interface: iface, metric, turn } = other;
+  return sameKey(route, prefix, via, iface) && route.metric === metric && route.turn === turn;
+}
+
+function byRank(x: Route, y: Route): number {
+  return y.prefix.prefixLength - x.prefix.prefixLength || x.metric - y.metric;
+}
+
+/** [S-049] RFC 4861 §6.3.6: round robin, so that each is tried. */
+function byTurn(x: Route, y: Route): number {
+  return y.prefix.prefixLength - x.prefix.prefixLength || x.turn! - y.turn!;
+}
+
+/** For one whose link is down, as any other of its prefix length might; a shorter one leads elsewhere. */
+function mayStandIn(suspect: Route, { prefix }: Route): boolean {
+  return suspect.interface.up && suspect.prefix.prefixLength >= prefix.prefixLength;
+}
+
+/** RFC 4191 §3.5: it would have been taken, if its router answered; or its router does no more answer than the one taken. */
+function isBetter(suspect: Route, taken: Route): boolean {
+  return taken.turn !== undefined || byRank(suspect, taken) < 0;
 }
 
 function invalid(message: string): Error {

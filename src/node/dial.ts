@@ -158,7 +158,14 @@ export class Dial implements Dialling {
     const all = either && !localAddress && this.#autoSelect;
     const allFound = lookup === systemLookup ? this.#allFoundBySystem : this.#allFound;
     const args = all ? [{ family, hints, all }, allFound] : [{ family, hints }, this.#found];
-    Reflect.apply(lookup as LookupFunction, undefined, [this.#name, ...args]);
+    let looked = false;
+    try {
+      Reflect.apply(lookup as LookupFunction, undefined, [this.#name, ...args]);
+      looked = true;
+    } finally {
+      // What it throws is thrown by `connect`, and no dial waits for anything.
+      if (!looked) this.#leaveStack?.();
+    }
   }
 
   /** One address was asked for: the steps, and what is thrown where it is no such thing, are those of Node's `lib/net.js`. */

@@ -175,7 +175,7 @@ export class Stack {
   }
 
   set forwarding(value: ForwardingOption) {
-    Object.assign(this.ip.forwarding, toForwarding(value));
+    this.ip.forward(toForwarding(value));
   }
 
   /** The interfaces, `lo` first: a new array. */

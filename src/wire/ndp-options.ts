@@ -108,10 +108,10 @@ export function preferenceBits(preference: RouterPreference): number {
   return { medium: 0, high: 1, low: 3 }[preference] << 3;
 }
 
-/** Reads the options in `[at, end)`, which were checked. Bytes are views. */
-export function parseNdpOptions(view: DataView, at: number, end: number): NdpOption[] {
+/** Reads the options in `[at, end)`, which were checked, but at most so many. Bytes are views. */
+export function parseNdpOptions(view: DataView, at: number, end: number, most: number = Infinity): NdpOption[] {
   const options: NdpOption[] = [];
-  for (let option = at; option < end; option += 8 * view.getUint8(option + 1)) {
+  for (let option = at; option < end && options.length < most; option += 8 * view.getUint8(option + 1)) {
     options.push(parseOption(view, option, 8 * view.getUint8(option + 1)));
   }
   return options;

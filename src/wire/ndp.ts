@@ -242,8 +242,17 @@ function readNdp(view: DataView, offset: number, length: number): NdpMessage {
   }
 }
 
-/** Reads a router advertisement of `length` bytes that has been checked. */
-export function readRouterAdvertisement(view: DataView, offset: number, length: number): RouterAdvertisement {
+/**
+ * Reads a router advertisement of `length` bytes that has been checked.
+ *
+ * @param mostOptions where reading ends
+ */
+export function readRouterAdvertisement(
+  view: DataView,
+  offset: number,
+  length: number,
+  mostOptions: number = Infinity,
+): RouterAdvertisement {
   const flags = view.getUint8(offset + 5);
   const routerLifetime = view.getUint16(offset + 6);
   return {
@@ -256,7 +265,7 @@ export function readRouterAdvertisement(view: DataView, offset: number, length: 
     routerLifetime,
     reachableTime: view.getUint32(offset + 8),
     retransTimer: view.getUint32(offset + 12),
-    options: parseNdpOptions(view, offset + ROUTER_ADVERTISEMENT_LENGTH, offset + length),
+    options: parseNdpOptions(view, offset + ROUTER_ADVERTISEMENT_LENGTH, offset + length, mostOptions),
   };
 }
 

@@ -68,7 +68,7 @@ describe('neighbour discovery by a flood', () => {
       else expect([host.routes, host.addresses]).toEqual([routes, addresses]);
       expect(host.eth.dns).toEqual({ servers: [], searchDomains: [] });
       const { drops } = host;
-      for (const reason of ['ndp-not-our-target', 'ndp-redirect-refused', 'ndp-router-table-full']) {
+      for (const reason of ['ndp-not-our-target', 'ndp-redirect-refused', 'ndp-router-displaced']) {
         expect(drops[reason], reason).toBeGreaterThan(0);
       }
     },

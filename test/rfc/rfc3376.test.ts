@@ -180,6 +180,23 @@ describe('RFC 3376 §3.2, §5.1: changes of interface state', () => {
 });
 
 describe('RFC 3376 §5.2: queries', () => {
+  it('[S-022] §8.8: that leave no time for the answer get one at once, then ten a second, however many there are', () => {
+    const world = joined();
+    world.query4({ ...V3, responseCode: 0 });
+    expect(world.texts(1)).toEqual([`IS_EX(${GROUP})`]);
+    for (let n = 0; n < 1000; n++) {
+      world.query4({ ...V3, responseCode: 0 });
+      world.clock.advance(1000);
+    }
+    expect(world.texts(200)).toHaveLength(11);
+    for (let n = 0; n < 1000; n++) {
+      world.query4({ ...V3, group: GROUP, responseCode: 0 });
+      world.clock.advance(1000);
+    }
+    expect(world.texts(200)).toHaveLength(11);
+    expect(world.stack.statistics().drops['igmp-answer-put-off']).toBeGreaterThan(1000);
+  });
+
   it('[S-022] a general one is answered within the response time, at a random moment, each group once', () => {
     const moments = new Set<number>();
     for (let seed = 1; seed <= 10; seed++) {

@@ -127,6 +127,23 @@ describe('RFC 3810 §6.1: changes of the listening state', () => {
 });
 
 describe('RFC 3810 §6.2: queries', () => {
+  it('[S-022] §9.8: that leave no time for the answer get one at once, then ten a second, however many there are', () => {
+    const world = joined();
+    world.query6({ ...V2, responseCode: 0 });
+    expect(world.texts(1)).toEqual([`IS_EX(${GROUP})`]);
+    for (let n = 0; n < 1000; n++) {
+      world.query6({ ...V2, responseCode: 0 });
+      world.clock.advance(1000);
+    }
+    expect(world.texts(200)).toHaveLength(11);
+    for (let n = 0; n < 1000; n++) {
+      world.query6({ ...V2, group: GROUP, responseCode: 0 });
+      world.clock.advance(1000);
+    }
+    expect(world.texts(200)).toHaveLength(11);
+    expect(world.stack.statistics().drops['mld-answer-put-off']).toBeGreaterThan(1000);
+  });
+
   it('[S-022] a general one is answered within the response delay, once', () => {
     const world = joined();
     world.socket().join(OTHER, ETH0, A);

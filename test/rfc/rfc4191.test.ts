@@ -63,6 +63,62 @@ describe('router preferences and more-specific routes', () => {
     expect(routerTo('2001:db8::1')).toBe(ROUTER);
   });
 
+  it('[S-049] §3.2, §3.5: a dead router is passed over whatever its prefix, and asked once a minute while it is wanted', () => {
+    const [W, Y, Z] = ['fe80::e', 'fe80::f', 'fe80::10'];
+    const lives = { routerLifetime: 0 };
+    host.advertise([route('::/0', 'medium', 3000)], lives, { source: W, mac: '02000000000e' });
+    host.advertise([route('2001:db8::/32', 'high', 3000)], lives, { source: Y, mac: '02000000000f' });
+    host.advertise([route('2001:db8::/32', 'low', 3000)], lives, { source: Z, mac: '020000000010' });
+    const use = (): void => {
+      const socket = host.stack.udp.bind({ address: '::' }, { onMessage: () => {} });
+      socket.send(Uint8Array.of(1), 9, '2001:db8::1');
+      socket.close();
+    };
+    const asked = (): string[] =>
+      host.said('neighbourSolicitation').map(({ ndp }) => (ndp as { target: Address }).target.toString());
+    const dead: string[] = [];
+    for (const next of [Y, Z, W]) {
+      expect(routerTo('2001:db8::1')).toBe(next);
+      use();
+      host.pass(10);
+      dead.push(next);
+      expect(host.eth.neighbours.get(next)?.state).toBe('FAILED');
+    }
+    host.pass(100);
+    asked();
+    // A new one that answers.
+    host.advertise([route('::/0', 'low', 3000)], lives, { source: OTHER, mac: '0200000000bb' });
+    expect(routerTo('2001:db8::1')).toBe(OTHER);
+    host.pass(1);
+    expect(asked().sort()).toEqual([...dead].sort());
+    for (let i = 0; i < 50; i++) {
+      expect(routerTo('2001:db8::1')).toBe(OTHER);
+      host.pass(1);
+    }
+    expect(asked()).toEqual([]);
+    // Another interface has no way there, dead routers or not.
+    const lo = host.stack.ip.interfaces.find(({ loopback }) => loopback)!;
+    expect(host.stack.routes.lookup(Address.parse('2001:db8::1'), lo)).toBeUndefined();
+    // Without traffic that it would have carried nobody is asked.
+    host.pass(200);
+    expect(asked()).toEqual([]);
+    expect(routerTo('2001:db8::1')).toBe(OTHER);
+    host.pass(0);
+    expect(asked()).toHaveLength(3);
+    host.hear(
+      {
+        name: 'neighbourAdvertisement',
+        router: true,
+        solicited: true,
+        override: true,
+        target: Address.parse(Z),
+        options: [{ name: 'targetLinkAddress', bytes: Uint8Array.of(2, 0, 0, 0, 0, 16) }],
+      },
+      { source: Z, destination: host.eth.addresses[0]!.address.toString(), mac: '020000000010' },
+    );
+    expect(routerTo('2001:db8::1')).toBe(Z);
+  });
+
   it('[S-049] a route added by hand goes before', () => {
     host.advertise([], { preference: 'high', routerLifetime: 100 });
     expect(() => host.stack.routes.remove('::/0')).toThrow('a router advertises it');

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Address } from '../../src/wire/address.ts';
 import type { NdpMessage } from '../../src/wire/ndp.ts';
 import { ALL_NODES, EthernetHost, PEER_MAC, ROUTER, ROUTER_MAC } from '../support/ethernet-host.ts';
@@ -256,8 +256,59 @@ describe('router advertisements', () => {
     expect(host.routes.slice(-2)).toEqual(['::/0 fe80::bb advertised', `::/0 ${ROUTER} advertised`]);
     host.sent();
     send(FAR);
-    expect(host.sent()).toMatchObject([{ destinationMac: PEER_MAC }]);
+    expect(host.sent().filter(({ ndp }) => ndp === undefined)).toMatchObject([{ destinationMac: PEER_MAC }]);
     host.advertise([], { preference: 'high' });
+    expect(host.routes.slice(-2)).toEqual([`::/0 ${ROUTER} advertised`, '::/0 fe80::bb advertised']);
+  });
+
+  it('[S-049] §6.3.6: of routers that are all dead each is tried in turn, until one answers', () => {
+    settled();
+    const routers = ['fe80::a1', 'fe80::a2', 'fe80::a3'];
+    for (const source of routers) host.advertise([], {}, { source, mac: `0200000000${source.slice(-2)}` });
+    // Each is used until it has failed.
+    for (let i = 0; i < 3; i++) {
+      send(FAR);
+      host.pass(10);
+    }
+    const states = (): (string | undefined)[] => routers.map((router) => host.eth.neighbours.get(router)?.state);
+    expect(states()).toEqual(['FAILED', 'FAILED', 'FAILED']);
+    // A packet waits for each that is asked; the next one is another's.
+    const turns = Array.from({ length: 3 }, () => {
+      send(FAR);
+      return states().join(' ');
+    });
+    expect(turns).toEqual([
+      'INCOMPLETE FAILED FAILED',
+      'INCOMPLETE INCOMPLETE FAILED',
+      'INCOMPLETE INCOMPLETE INCOMPLETE',
+    ]);
+    host.pass(4);
+    expect(states()).toEqual(['FAILED', 'FAILED', 'FAILED']);
+    for (let i = 0; i < 2; i++) send(FAR);
+    expect(states()).toEqual(['INCOMPLETE', 'INCOMPLETE', 'FAILED']);
+    host.sent();
+    host.hear(advertisement(routers[1]!, 'RSO', '0200000000a2'), { source: routers[1]!, destination: OWN });
+    for (let i = 0; i < 2; i++) send(FAR);
+    const packets = host.sent().filter(({ ndp }) => ndp === undefined);
+    expect(packets.map(({ destinationMac }) => destinationMac)).toEqual(Array(3).fill('0200000000a2'));
+  });
+
+  it('[S-049] §6.3.6: that a router is dead is known though its neighbour entry was given up', () => {
+    settled();
+    host.advertise();
+    host.advertise([], {}, { source: 'fe80::bb', mac: PEER_MAC });
+    send(FAR);
+    host.pass(20);
+    expect(host.routes.slice(-2)).toEqual(['::/0 fe80::bb advertised', `::/0 ${ROUTER} advertised`]);
+    // More neighbours than there is room for.
+    for (let i = 0; i < 1100; i++) {
+      const source = `2001:db8::1:${i.toString(16)}`;
+      host.hear(solicitation(OWN, PEER_MAC), { source, destination: OWN, mac: PEER_MAC });
+    }
+    expect(host.eth.neighbours.get(ROUTER)).toBeUndefined();
+    expect(host.routes.slice(-2)).toEqual(['::/0 fe80::bb advertised', `::/0 ${ROUTER} advertised`]);
+    // It is heard again.
+    host.hear(solicitation(OWN, ROUTER_MAC), { destination: OWN });
     expect(host.routes.slice(-2)).toEqual([`::/0 ${ROUTER} advertised`, '::/0 fe80::bb advertised']);
   });
 
@@ -274,6 +325,35 @@ describe('router advertisements', () => {
     host.advertise([], {}, { source: PEER });
     expect(host.routes).toEqual(ROUTES);
     expect(host.drops).toMatchObject({ 'ndp-bad-hop-limit': 1, 'ndp-bad-source': 1 });
+  });
+
+  it('[S-049] cost little: what is known already changes nothing and is compared as numbers, and 64 options are looked at', () => {
+    settled();
+    const forty = Array.from({ length: 40 }, (_, i) => prefix(`2001:db8:${i + 1}::/64`));
+    host.advertise(forty);
+    host.pass(3);
+    const { routes } = host.stack;
+    const { generation } = routes;
+    const rebuilt = vi.spyOn(routes, 'setAdvertised');
+    const texts = vi.spyOn(Address.prototype, 'toString');
+    const frame: Uint8Array[] = [];
+    const inject = vi.spyOn(host.link, 'inject').mockImplementation((...frames) => void frame.push(...frames));
+    host.advertise(forty);
+    inject.mockRestore();
+    host.sent();
+    texts.mockClear();
+    for (let i = 0; i < 10; i++) host.link.inject(frame[0]!);
+    expect([texts.mock.calls.length, rebuilt.mock.calls.length]).toEqual([0, 0]);
+    expect(routes.generation).toBe(generation);
+    expect(host.sent()).toEqual([]);
+    vi.restoreAllMocks();
+    // 32 prefixes on the link, 15 addresses beside the link-local one: of forty the rest is refused each time.
+    expect(host.drops).toMatchObject({ 'ndp-prefix-table-full': 11 * 8, 'ndp-address-table-full': 11 * 25 });
+    host.pass(5);
+    const many = Array.from({ length: 63 }, () => ({ name: 'mtu' as const, mtu: 1400 }));
+    host.advertise([...many, { name: 'mtu', mtu: 1300 }]);
+    expect(host.stack.ip.path(undefined, address(FAR))).toMatchObject({ mtu: 1400 });
+    expect(host.drops).toMatchObject({ 'ndp-options-ignored': 1 });
   });
 
   it('[S-049] are ignored where they are not wanted, and solicited neither', () => {

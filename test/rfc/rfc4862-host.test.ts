@@ -259,6 +259,23 @@ describe("the program's own addresses", () => {
     expect(host.addresses).toContain(`${OWN}/64`);
   });
 
+  it('RFC 4862 §5.4.4: … once in ten seconds at most for each address, however often somebody claims it', () => {
+    start({ addresses: [`${OWN}/64`, '2001:db8::2/64'] });
+    host.pass(5);
+    host.events.length = 0;
+    const flood = (target: string): void =>
+      host.hear(claim(target), { source: OWN, destination: ALL_NODES, mac: PEER_MAC });
+    for (let n = 0; n < 100; n++) {
+      flood(OWN);
+      if (n === 50) flood('2001:db8::2');
+      host.pass(0.1);
+    }
+    expect(host.events).toEqual([`conflict ${OWN} true`, 'conflict 2001:db8::2 true']);
+    expect(host.drops).toMatchObject({ 'ndp-conflict': 101 });
+    flood(OWN);
+    expect(host.events).toHaveLength(3);
+  });
+
   it('[S-049] RFC 7527: probes and answers that the link brings back mean nothing', () => {
     start({ addresses: [`${OWN}/64`] });
     for (let n = 0; n < 100; n++) {

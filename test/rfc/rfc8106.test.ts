@@ -24,4 +24,26 @@ describe('name servers of routers', () => {
       'dns',
     ]);
   });
+
+  it('[S-049] RFC 4861 §6.2.6: of what changes more often than routers may speak the program is told the last word, in time', () => {
+    const host = new EthernetHost();
+    const server = (last: number): Address => Address.parse(`2001:db8::${last}`);
+    for (let i = 1; i <= 9; i++) {
+      host.advertise([
+        { name: 'rdnss', lifetime: 600, servers: [server(i)] },
+        { name: 'rdnss', lifetime: 0, servers: [server(i - 1)] },
+      ]);
+      host.pass(0.25);
+    }
+    const told = (): string[] => host.events.filter((text) => text.startsWith('dns'));
+    expect(told()).toEqual(['dns 2001:db8::1']);
+    expect(host.eth.dns.servers.map(String)).toEqual(['2001:db8::9']);
+    host.pass(0.74);
+    expect(told()).toHaveLength(1);
+    host.pass(0.01);
+    expect(told()).toEqual(['dns 2001:db8::1', 'dns 2001:db8::9']);
+    expect(host.drops).toMatchObject({ 'ndp-dns-event-delayed': 1 });
+    host.pass(60);
+    expect(told()).toHaveLength(2);
+  });
 });

@@ -4,10 +4,13 @@ import { isLinkLocal, sameAddress } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
 import type { PrefixInformation, SixBytes } from '../../wire/ndp-options.ts';
 import { isNobodysNetwork } from '../special-addresses.ts';
+import { TokenBucket } from '../rate-limit.ts';
 import { AddressLifetimes } from './address-lifetimes.ts';
 import { DuplicateDetection } from './duplicate-detection.ts';
 import type { StableIdentifiers } from './interface-identifier.ts';
 import { eui64Address, IDENTIFIER_BITS, isReservedIdentifier, randomAddress } from './interface-identifier.ts';
+import { givesWay, Standing } from './known-routers.ts';
+import type { Source } from './known-routers.ts';
 import { OwnAddress } from './own-address.ts';
 import type { AddressOrigin, AddressState } from './own-address.ts';
 import { regenAdvance, TEMP_IDGEN_RETRIES, temporaryLifetimes } from './temporary.ts';
@@ -16,6 +19,8 @@ import type { TemporaryLifetimes } from './temporary.ts';
 const LINK_LOCAL = Cidr.parse('fe80::/64');
 /** Addresses of an interface that nobody gave it by hand. Linux: net.ipv6.conf.*.max_addresses. */
 const MOST_ADDRESSES = 16;
+/** One address a second may give way to another, and all of them at once. */
+const CHURN_INTERVAL = 1_000_000;
 /** RFC 7217 §7: how often another identifier is tried, and how long is waited before. */
 const IDGEN_RETRIES = 3;
 const IDGEN_DELAY = 1_000_000;
@@ -27,7 +32,8 @@ export type PrefixDrop =
   | 'ndp-prefix-lifetimes'
   | 'ndp-prefix-length'
   | 'ndp-address-table-full'
-  | 'ndp-address-elsewhere';
+  | 'ndp-address-elsewhere'
+  | 'ndp-address-displaced';
 
 export interface AutoconfigurationParts {
   readonly random: Random;
@@ -62,6 +68,9 @@ export class Autoconfiguration {
   /** RetransTimer, in microseconds. */
   retransTimer: number = 1_000_000;
   readonly #parts: AutoconfigurationParts;
+  readonly #somebody: Source = { standing: Standing.HEARD, held: 0 };
+  /** How often an address may give way to another: each time a probe, and reports of groups, are sent. */
+  readonly #churn: TokenBucket = new TokenBucket(CHURN_INTERVAL, MOST_ADDRESSES, 0);
   #own: OwnAddress[] = [];
   /** Prefixes of which no temporary address could be made: RFC 8981 §3.4, 7. */
   readonly #hopeless = new Set<string>();
@@ -80,6 +89,11 @@ export class Autoconfiguration {
   /** All addresses, used or not: a new array. */
   list(): OwnAddress[] {
     return [...this.#own];
+  }
+
+  /** The routers that have advertised the prefixes of addresses. */
+  sources(): Source[] {
+    return this.#own.flatMap(({ source }) => source ?? []);
   }
 
   find(words: AddressWords): OwnAddress | undefined {
@@ -123,8 +137,8 @@ export class Autoconfiguration {
     if (known !== undefined) this.#drop(known);
   }
 
-  /** A router advertises a prefix: RFC 4862 §5.5.3. */
-  prefix(option: PrefixInformation, now: number): PrefixDrop | undefined {
+  /** A router advertises a prefix: RFC 4862 §5.5.3. @param by the router; default always the same, of which nothing is known */
+  prefix(option: PrefixInformation, now: number, by: Source = this.#somebody): PrefixDrop | undefined {
     const { autonomous, prefixLength, validLifetime, preferredLifetime } = option;
     // (a), (b); a network that is nobody's is refused, and counted, where routes are learnt.
     if (!autonomous || isLinkLocal(option.prefix) || isNobodysNetwork(option)) return undefined;
@@ -132,23 +146,46 @@ export class Autoconfiguration {
     if (preferredLifetime > validLifetime) return 'ndp-prefix-lifetimes';
     // (d): with the identifiers that Ethernet has.
     if (prefixLength !== 128 - IDENTIFIER_BITS) return 'ndp-prefix-length';
-    const network = new Cidr(option.prefix, prefixLength);
-    const known = this.#own.filter((own) => isOf(own, network));
-    for (const own of known) {
+    let isKnown = false;
+    for (const own of this.#own) {
+      if (!isOf(own, option.prefix)) continue;
+      isKnown = true;
       own.lifetimes.refresh(validLifetime, preferredLifetime, now);
+      if (own.source === undefined || by.standing >= own.source.standing) own.source = by;
       if (own.successorAt !== Infinity) own.successorAt = own.lifetimes.preferredUntil - this.#regenAdvance;
       this.#age(own, now);
     }
-    if (known.length > 0) this.#makeTemporary(network, 0, now);
+    const network = new Cidr(option.prefix, prefixLength);
+    if (isKnown) this.#makeTemporary(network, 0, now);
     else if (validLifetime > 0) {
-      if (this.#own.filter(({ origin }) => origin !== 'manual').length >= MOST_ADDRESSES)
-        return 'ndp-address-table-full';
+      const isFull = this.#isFull;
+      if (isFull && !this.#makeRoom(by, now)) return 'ndp-address-table-full';
       const lifetimes = new AddressLifetimes();
       lifetimes.begin(validLifetime, preferredLifetime, now);
-      if (this.#make(network, 'stable', lifetimes, 0, PROBE_DELAY, now) === undefined) return 'ndp-address-elsewhere';
+      const own = this.#make(network, 'stable', lifetimes, 0, PROBE_DELAY, now);
+      if (own === undefined) return 'ndp-address-elsewhere';
+      own.source = by;
       this.#makeTemporary(network, 0, now);
+      if (isFull) return 'ndp-address-displaced';
     }
     return undefined;
+  }
+
+  get #isFull(): boolean {
+    let count = 0;
+    for (const { origin } of this.#own) if (origin !== 'manual') count++;
+    return count >= MOST_ADDRESSES;
+  }
+
+  /** Gives up an address of a router of whom less is known, with those that change from time to time of its prefix. */
+  #makeRoom(newcomer: Source, now: number): boolean {
+    if (this.#own.every(({ source = newcomer }) => source === newcomer)) return false;
+    const displaced = givesWay(this.#own.filter(isAdvertised), newcomer);
+    if (displaced === undefined || !this.#churn.ready(now)) return false;
+    this.#churn.take();
+    const { network } = displaced.cidr;
+    for (const own of this.#own.filter((other) => isOf(other, network))) this.#remove(own);
+    return true;
   }
 
   /**
@@ -251,16 +288,17 @@ export class Autoconfiguration {
   #makeTemporary(network: Cidr, attempt: number, now: number, before?: OwnAddress): void {
     const { temporary, random } = this.#parts;
     if (temporary === undefined || this.#hopeless.has(network.toString())) return;
-    const ofPrefix = this.#own.filter((own) => isOf(own, network));
+    const ofPrefix = this.#own.filter((own) => isOf(own, network.network));
     const stable = ofPrefix.find(({ origin }) => origin === 'stable');
     const current = ofPrefix.some((own) => own.origin === 'temporary' && own !== before && own.state !== 'deprecated');
     if (stable === undefined || current) return;
-    if (this.#own.filter(({ origin }) => origin !== 'manual').length >= MOST_ADDRESSES) return;
+    if (this.#isFull) return;
     const advance = this.#regenAdvance;
     const fraction = random.uint32() / 2 ** 32;
     const lifetimes = temporaryLifetimes(stable.lifetimes, temporary, advance, fraction, now);
     if (lifetimes === undefined) return;
     const own = this.#make(network, 'temporary', lifetimes, attempt, PROBE_DELAY, now);
+    if (own !== undefined) own.source = stable.source;
     if (own !== undefined) own.successorAt = lifetimes.preferredUntil - advance;
   }
 
@@ -294,7 +332,8 @@ export class Autoconfiguration {
     // RFC 4862 §5.4.5: with identifiers made of the hardware address the next would be the same.
     if (this.#parts.identifiers === undefined || attempt >= IDGEN_RETRIES) return;
     this.#drop(own);
-    this.#make(network, origin, lifetimes, attempt + 1, IDGEN_DELAY, now);
+    const next = this.#make(network, origin, lifetimes, attempt + 1, IDGEN_DELAY, now);
+    if (next !== undefined) next.source = own.source;
   }
 
   /** RFC 4862 §5.5.4 */
@@ -322,8 +361,12 @@ export class Autoconfiguration {
   }
 }
 
+function isAdvertised(own: OwnAddress): own is OwnAddress & { source: Source } {
+  return own.origin === 'stable' && own.source !== undefined;
+}
+
 /** An address that was made of this prefix. */
-function isOf({ cidr, origin }: OwnAddress, network: Cidr): boolean {
-  if (origin !== 'stable' && origin !== 'temporary') return false;
-  return cidr.prefixLength === network.prefixLength && network.contains(cidr.address);
+function isOf({ cidr, origin }: OwnAddress, { a, b }: AddressWords): boolean {
+  // All of these have 64 bits: see `prefix`.
+  return (origin === 'stable' || origin === 'temporary') && cidr.address.a === a && cidr.address.b === b;
 }

@@ -27,17 +27,21 @@ import type { IpOutput } from '../output.ts';
 import type { RoutingTable } from '../routes.ts';
 import { Advertised } from './advertised.ts';
 import { Announcements } from './announcements.ts';
+import { AnycastAnswers } from './anycast-answers.ts';
 import type { Autoconfiguration } from './autoconfiguration.ts';
 import type { DnsConfiguration } from './dns.ts';
 import { InterfaceAddresses } from './interface-addresses.ts';
 import { StableIdentifiers } from './interface-identifier.ts';
 import { NdpMessages } from './messages.ts';
 import type { DiscoveryOptions } from './options.ts';
+import type { Source } from './known-routers.ts';
 import type { OwnAddress } from './own-address.ts';
 import { RouterSolicitation } from './router-solicitation.ts';
 
 /** As RFC 5227 §1.1 has it for IPv4, in microseconds. */
 const DEFEND_INTERVAL = 10_000_000;
+/** Options of an advertisement that are looked at: more than a packet of 1500 bytes has room for that say anything. */
+const MOST_OPTIONS = 64;
 
 /** Why a message of neighbour discovery had no effect: the names it is counted under. */
 export type NdpDrop =
@@ -45,6 +49,7 @@ export type NdpDrop =
   | 'ndp-fragment'
   | 'ndp-not-our-target'
   | 'ndp-tentative-target'
+  | 'ndp-anycast-queue-full'
   | 'ndp-looped'
   | 'ndp-conflict'
   | 'ndp-router-solicitation-ignored'
@@ -67,6 +72,8 @@ export interface DiscoveryParts {
   readonly output: IpOutput;
   /** The stack passes packets on: it is a router, which learns nothing from other routers. */
   readonly forwarding: () => boolean;
+  /** An address that the interface, being a router's, has in common with other routers (RFC 4291 §2.6.1). */
+  readonly isAnycast: (words: AddressWords) => boolean;
   /** An address has another state; `removed`: its time is over. */
   readonly addressChanged: (own: OwnAddress, removed: boolean) => void;
   /** Somebody else has an address of this interface. @param kept it stays in use here */
@@ -91,6 +98,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   readonly #solicitation: RouterSolicitation;
   readonly #messages: NdpMessages;
   readonly #announcements: Announcements = new Announcements();
+  readonly #anycast: AnycastAnswers;
   readonly #timer: WheelTimer;
   readonly #target: AddressRegister = new AddressRegister();
   readonly #mac: MacRegister = new MacRegister();
@@ -104,6 +112,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#messages = new NdpMessages(parts);
     this.#advertised = new Advertised(parts);
     this.#solicitation = new RouterSolicitation(random);
+    this.#anycast = new AnycastAnswers(random);
     this.#timer = timers.timer((now) => this.#due(now));
     this.#interfaceAddresses = new InterfaceAddresses({
       ...parts,
@@ -143,6 +152,7 @@ export class NeighbourDiscovery implements NeighbourProtocol {
       this.#up = true;
       if (this.#wasUp) this.#addresses.tryAgain(now);
       this.#wasUp = true;
+      this.#advertised.linkUp();
       if (options.linkLocal) this.#addresses.makeLinkLocal(now);
       if (options.routers && !this.#parts.forwarding()) this.#solicitation.start(now);
     }
@@ -164,12 +174,19 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#timer.cancel();
   }
 
-  /** A neighbour has another state: a router that does not answer comes last (RFC 4861 §6.3.6). */
-  neighbourChanged({ address, state }: Neighbour, from: NeighbourState): void {
+  /** A neighbour has another state, or is new (then `from` is that state too). */
+  neighbourChanged(neighbour: Neighbour, from: NeighbourState): void {
     const { routes, iface } = this.#parts;
-    if (address.family !== 6 || (state === 'FAILED') === (from === 'FAILED')) return;
+    const { address, state } = neighbour;
+    if (address.family !== 6) return;
     if (state === 'FAILED') routes.forgetRedirects(iface, address);
-    this.#advertised.publish();
+    this.#advertised.neighbourChanged(neighbour, from);
+  }
+
+  /** A packet would have gone by this router, if it were not dead. It is asked later: a packet may be under construction. */
+  avoided(router: AddressWords): void {
+    this.#advertised.avoided(router, this.#parts.clock.now());
+    this.#arm();
   }
 
   // RFC 4861 §7.2.2: from the address that has something to send, so that the neighbour can answer at once.
@@ -221,9 +238,11 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     if (isUnspecified(source)) return this.#probed(datagram, target);
     const own = this.#addresses.find(target);
     if (own !== undefined && !own.usable) return 'ndp-tentative-target';
-    if (!iface.has(target)) return 'ndp-not-our-target';
+    const anycast = own === undefined && this.#parts.isAnycast(target);
+    if (!iface.has(target) && !anycast) return 'ndp-not-our-target';
     const mac = this.#findMac(datagram, NdpOptionType.SOURCE_LINK_ADDRESS);
     if (mac !== undefined) neighbours.learn(source, { mac, solicited: false, override: true, create: true });
+    if (anycast) return this.#anycast.add(target, source, datagram.now) ? undefined : 'ndp-anycast-queue-full';
     this.#messages.advertisement(target, source, forwarding());
     return undefined;
   }
@@ -262,7 +281,13 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const router = (flags & NeighbourFlag.ROUTER) !== 0;
     const solicited = (flags & NeighbourFlag.SOLICITED) !== 0;
     const override = (flags & NeighbourFlag.OVERRIDE) !== 0;
-    const neighbour = neighbours.learn(target, { mac, solicited, override, create: false, router });
+    const neighbour = neighbours.learn(target, {
+      mac,
+      solicited,
+      override,
+      create: this.#advertised.isDead(target),
+      router,
+    });
     // RFC 4861 §7.2.5: it has become a host.
     if (wasRouter && neighbour?.isRouter === false) this.#advertised.forget(target);
     return undefined;
@@ -287,13 +312,18 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const { neighbours, counters } = this.#parts;
     const mac = this.#findMac(datagram, NdpOptionType.SOURCE_LINK_ADDRESS);
     neighbours.learn(source, { mac, solicited: false, override: true, create: true, router: true });
-    const advertisement = readRouterAdvertisement(memory.view, start, length);
-    this.#advertised.apply(advertisement, Address.fromWords(source), now);
+    const advertisement = readRouterAdvertisement(memory.view, start, length, MOST_OPTIONS + 1);
+    if (advertisement.options.length > MOST_OPTIONS) {
+      advertisement.options.length = MOST_OPTIONS;
+      counters.add('ndp-options-ignored');
+    }
+    const used = (): Source[] => this.#addresses.sources();
+    const router = this.#advertised.apply(advertisement, Address.fromWords(source), used, now);
     const { retransTimer } = this.#advertised.parameters;
     if (retransTimer !== undefined) this.#addresses.retransTimer = retransTimer * 1000;
     for (const option of advertisement.options) {
       if (option.name !== 'prefixInformation') continue;
-      const drop = this.#addresses.prefix(option, now);
+      const drop = this.#addresses.prefix(option, now, router);
       if (drop !== undefined) counters.add(drop);
     }
     if (advertisement.routerLifetime > 0) this.#solicitation.stop();
@@ -334,10 +364,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   /** Nothing is asked while the link is down. */
   #arm(): void {
     if (!this.#up) return this.#timer.cancel();
-    const { deadline } = this.#announcements;
-    this.#timer.arm(
-      Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#solicitation.deadline, deadline),
-    );
+    const news = Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#announcements.deadline);
+    this.#timer.arm(Math.min(news, this.#solicitation.deadline, this.#anycast.deadline));
   }
 
   #due(now: number): void {
@@ -345,6 +373,8 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#advertised.expire(now);
     this.#announcements.advance(now, this.#addresses.retransTimer, (address) => this.#announce(address));
     this.#followRouters(now);
+    for (const router of this.#advertised.takeWanted(now)) this.solicit(router, undefined, undefined);
+    for (const { target, solicitor } of this.#anycast.take(now)) this.#answerAnycast(target, solicitor);
     // RFC 4861 §6.2.2: what has become a router asks none.
     if (this.#parts.forwarding()) this.#solicitation.stop();
     if (this.#solicitation.advance(now)) this.#solicitRouters();
@@ -366,6 +396,14 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     const lost = this.#hadRouter && !has;
     this.#hadRouter = has;
     if (lost && options.routers && !forwarding()) this.#solicitation.resume(now);
+  }
+
+  /** From an address of the interface: the one that was asked for is several's. */
+  #answerAnycast(target: Address, solicitor: Address): void {
+    const source = this.#parts.iface.sourceFor(solicitor);
+    if (source !== undefined && this.#parts.isAnycast(target)) {
+      this.#messages.anycastAdvertisement(source, target, solicitor);
+    }
   }
 
   #solicitRouters(): void {

@@ -2,6 +2,7 @@ import { Address, isLoopback, isMulticast, isUnspecified, needsZone } from '../.
 import type { NdpOption } from '../../wire/ndp-options.ts';
 import { LearntTable, lifetimeEnd } from './lifetimes.ts';
 import type { LearntChange } from './lifetimes.ts';
+import type { Source } from './known-routers.ts';
 
 /** Servers and domains that are remembered, each. RFC 8106 §5.3.1: three at least. */
 const MOST = 16;
@@ -14,11 +15,17 @@ export interface DnsConfiguration {
   readonly searchDomains: readonly string[];
 }
 
+interface Domain {
+  readonly name: string;
+  /** Names are the same in upper and lower case (RFC 4343 §3). */
+  readonly lower: string;
+}
+
 /** The name servers and search domains that the routers of one link advertise, while they live. */
 export class AdvertisedDns {
   readonly #zone: string;
-  readonly #servers = new LearntTable<Address>(MOST);
-  readonly #domains = new LearntTable<string>(MOST);
+  readonly #servers = new LearntTable<Address>(MOST, (one, other) => one.equals(other));
+  readonly #domains = new LearntTable<Domain>(MOST, (one, other) => one.lower === other.lower);
   /** Something is not as it was when this was last set to false. */
   changed: boolean = false;
 
@@ -32,17 +39,20 @@ export class AdvertisedDns {
   }
 
   /** @returns how many were left out: for want of room, or since they are no server's address */
-  update(options: readonly NdpOption[], now: number): number {
+  update(options: readonly NdpOption[], by: Source, now: number): number {
+    // An advertisement of 64 KB has room for thousands: what could not all be kept need not all be looked at.
+    const taken = { rdnss: 0, dnssl: 0 };
     let ignored = 0;
     for (const option of options) {
       if (option.name === 'rdnss') {
         const until = lifetimeEnd(option.lifetime, now);
-        for (const server of option.servers) if (!this.#server(server, until, now)) ignored++;
+        for (const server of option.servers) {
+          if (taken.rdnss++ >= MOST || !this.#server(server, until, now, by)) ignored++;
+        }
       } else if (option.name === 'dnssl') {
         const until = lifetimeEnd(option.lifetime, now);
-        // Names are the same in upper and lower case (RFC 4343 §3).
         for (const name of option.domains) {
-          if (!this.#note(this.#domains.put(name.toLowerCase(), name, until, now))) ignored++;
+          if (taken.dnssl++ >= MOST || !this.#domain(name, until, now, by)) ignored++;
         }
       }
     }
@@ -63,19 +73,28 @@ export class AdvertisedDns {
   get configuration(): DnsConfiguration {
     return {
       servers: this.#servers.list().map(({ value }) => value),
-      searchDomains: this.#domains.list().map(({ value }) => value),
+      searchDomains: this.#domains.list().map(({ value }) => value.name),
     };
   }
 
-  #server(address: Address, until: number, now: number): boolean {
+  /** Those who have advertised something of this. */
+  sources(): Source[] {
+    return [...this.#servers.list(), ...this.#domains.list()].map(({ source }) => source);
+  }
+
+  #server(address: Address, until: number, now: number, by: Source): boolean {
     // RFC 8106 §5.3.1: unicast addresses.
     if (isMulticast(address) || isUnspecified(address) || isLoopback(address)) return false;
     const server = needsZone(address) ? Address.fromWords(address, this.#zone) : address;
-    return this.#note(this.#servers.put(server.toString(), server, until, now));
+    return this.#note(this.#servers.put(server, until, now, by));
+  }
+
+  #domain(name: string, until: number, now: number, by: Source): boolean {
+    return this.#note(this.#domains.put({ name, lower: name.toLowerCase() }, until, now, by));
   }
 
   #note(change: LearntChange): boolean {
-    if (change === 'added' || change === 'removed') this.changed = true;
+    if (change !== 'kept' && change !== 'full') this.changed = true;
     return change !== 'full';
   }
 }

@@ -1,3 +1,6 @@
+import { givesWay } from './known-routers.ts';
+import type { Source } from './known-routers.ts';
+
 /** The lifetime that never ends (RFC 4861 §4.6.2). */
 const INFINITE = 0xffff_ffff;
 
@@ -11,68 +14,101 @@ export interface Learnt<Value> {
   value: Value;
   /** When it ends, in microseconds; Infinity: never. */
   until: number;
+  /** Who said so: of several the one of whom most is known. */
+  source: Source;
 }
 
-/** What became of something learnt. */
-export type LearntChange = 'added' | 'kept' | 'removed' | 'full';
+/** What became of something learnt; `displaced`: it was added, and something else had to go. */
+export type LearntChange = 'added' | 'displaced' | 'changed' | 'kept' | 'removed' | 'full';
 
 /**
- * Values that each live until a time, at most so many: routers, prefixes, servers. When there is no room for a new one it is
- * left out: whoever floods the link with made-up ones does not drive out those that are in use.
+ * Values that each live until a time, at most so many: routers, prefixes, servers. A few dozen at most, in the order in which
+ * they were learnt. When there is no room for a new one `givesWay` says what goes, or the new one is left out.
  */
 export class LearntTable<Value> {
   readonly #limit: number;
-  readonly #entries = new Map<string, Learnt<Value>>();
+  readonly #isSame: (one: Value, other: Value) => boolean;
+  readonly #equals: (one: Value, other: Value) => boolean;
+  #entries: Learnt<Value>[] = [];
 
-  constructor(limit: number) {
+  /**
+   * @param isSame one takes the place of the other
+   * @param equals nothing in it differs. Default: always so
+   */
+  constructor(
+    limit: number,
+    isSame: (one: Value, other: Value) => boolean,
+    equals: (one: Value, other: Value) => boolean = () => true,
+  ) {
     this.#limit = limit;
+    this.#isSame = isSame;
+    this.#equals = equals;
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#entries.length;
   }
 
   /** When the first ends; Infinity when none does. */
   get deadline(): number {
     let first = Infinity;
-    for (const { until } of this.#entries.values()) if (until < first) first = until;
+    for (const { until } of this.#entries) if (until < first) first = until;
     return first;
   }
 
   /** It lives until then, with this value; what ends now or earlier is removed. */
-  put(key: string, value: Value, until: number, now: number): LearntChange {
-    const known = this.#entries.get(key);
+  put(value: Value, until: number, now: number, source: Source): LearntChange {
+    const known = this.#find(value);
     if (until <= now) {
-      this.#entries.delete(key);
-      return known === undefined ? 'kept' : 'removed';
+      if (known === undefined) return 'kept';
+      this.#entries.splice(this.#entries.indexOf(known), 1);
+      return 'removed';
     }
-    if (known === undefined) {
-      if (this.#entries.size >= this.#limit) return 'full';
-      this.#entries.set(key, { value, until });
-      return 'added';
-    }
+    if (known === undefined) return this.#add({ value, until, source });
+    const same = this.#equals(known.value, value);
     known.value = value;
     known.until = until;
-    return 'kept';
+    if (source.standing >= known.source.standing) known.source = source;
+    return same ? 'kept' : 'changed';
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key);
+  /** Removes values; tells whether there were any. */
+  remove(isMeant: (value: Value) => boolean): boolean {
+    return this.#keep(({ value }) => !isMeant(value));
   }
 
   /** Removes what has ended; tells whether that was anything. */
   expire(now: number): boolean {
-    const { size } = this.#entries;
-    for (const [key, { until }] of this.#entries) if (until <= now) this.#entries.delete(key);
-    return this.#entries.size < size;
+    return this.deadline <= now && this.#keep(({ until }) => until > now);
   }
 
   clear(): void {
-    this.#entries.clear();
+    this.#entries = [];
   }
 
-  /** The values in the order in which they were learnt, with their ends: a new array. */
-  list(): Readonly<Learnt<Value>>[] {
-    return [...this.#entries.values()];
+  /** The values in the order in which they were learnt, with their ends. */
+  list(): readonly Readonly<Learnt<Value>>[] {
+    return this.#entries;
+  }
+
+  #find(value: Value): Learnt<Value> | undefined {
+    for (const entry of this.#entries) if (this.#isSame(entry.value, value)) return entry;
+    return undefined;
+  }
+
+  #add(entry: Learnt<Value>): LearntChange {
+    const entries = this.#entries;
+    const isFull = entries.length >= this.#limit;
+    const least = isFull ? givesWay(entries, entry.source) : undefined;
+    if (isFull && least === undefined) return 'full';
+    if (least !== undefined) entries.splice(entries.indexOf(least), 1);
+    entries.push(entry);
+    return least === undefined ? 'added' : 'displaced';
+  }
+
+  #keep(isMeant: (entry: Learnt<Value>) => boolean): boolean {
+    const { length } = this.#entries;
+    this.#entries = this.#entries.filter(isMeant);
+    return this.#entries.length < length;
   }
 }

@@ -67,6 +67,14 @@ export class NdpMessages {
     );
   }
 
+  /** Tells a solicitor that one of the routers with this anycast address is here: another may be nearer (RFC 4861 §7.2.7). */
+  anycastAdvertisement(source: AddressWords, target: AddressWords, solicitor: AddressWords): void {
+    const flags = NeighbourFlag.ROUTER | NeighbourFlag.SOLICITED;
+    this.#neighbour(source, solicitor, Icmpv6Type.NEIGHBOR_ADVERTISEMENT, flags, target, (view, at) =>
+      this.#writeMac(view, at, NdpOptionType.TARGET_LINK_ADDRESS),
+    );
+  }
+
   #neighbour(
     source: AddressWords,
     destination: AddressWords,

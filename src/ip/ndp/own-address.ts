@@ -1,5 +1,6 @@
 import type { Cidr } from '../../wire/cidr.ts';
 import type { AddressLifetimes } from './address-lifetimes.ts';
+import type { Source } from './known-routers.ts';
 import type { DuplicateDetection } from './duplicate-detection.ts';
 
 /**
@@ -25,6 +26,8 @@ export class OwnAddress {
   /** DAD_Counter: how many before it, of the same prefix, were somebody else's. */
   readonly attempt: number;
   state: AddressState = 'tentative';
+  /** The router that advertises its prefix: of several the one of whom most is known. */
+  source: Source | undefined;
   /** While it goes on. */
   detection: DuplicateDetection | undefined;
   /** A temporary address: when the next is made, in microseconds; Infinity when that was done. */

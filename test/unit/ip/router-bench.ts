@@ -24,7 +24,14 @@ export class RouterBench extends Ip6Bench {
     this.ip.routes.remove('::/0');
     this.ip.routes.add('198.51.100.0/24', { via: '10.1.0.1' });
     this.ip.routes.add('2001:db8:9::/48', { via: 'fd01::1' });
-    Object.assign(this.ip.forwarding, { ipv4: true, ipv6: true });
+    this.ip.forward({ ipv4: true, ipv6: true });
+    this.hush();
+  }
+
+  /** What it has said of the groups of routers is nobody's concern. */
+  hush(): void {
+    for (const iface of this.ip.interfaces) this.sent(iface);
+    this.transmittedOn.length = 0;
   }
 
   /** Why packets were dropped, or what was done about them. */

@@ -17,6 +17,9 @@ describe('forwarding and Ethernet', () => {
     const far = new RawLink();
     stack.attach(far, { addresses: ['10.9.0.1/24'] });
     stack.forwarding = true;
+    // What it says of the groups of routers.
+    clock.advance(SECOND);
+    far.take();
     const packet = rawPacket('10.0.0.66', '10.9.0.7', { udp: UDP });
     const own = MacAddress.fromBytes(iface.link.address!);
     for (const destination of [BROADCAST_MAC, MacAddress.parse('01:00:5e:00:00:01'), own]) {
@@ -33,6 +36,8 @@ describe('forwarding and Ethernet', () => {
     const near = new RawLink();
     stack.attach(near, { addresses: ['10.9.0.1/24'] });
     stack.forwarding = true;
+    clock.advance(SECOND);
+    near.take();
     const packet = rawPacket('10.9.0.7', '10.0.0.77', { udp: UDP });
     near.inject(packet);
     clock.advance(5 * SECOND);

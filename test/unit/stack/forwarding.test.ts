@@ -81,7 +81,10 @@ describe('Stack, forwarding', () => {
     const cut = line({ forwarding: true }, [{ offload: true }, {}]);
     expect(transfer(cut, cut.alice, cut.bob, '10.0.2.1')).toBe(BYTES);
     expect(cut.router.statistics().forwarded.packets).toBeGreaterThan(2 * packets);
-    expect(cut.bob.statistics().drops).toEqual({});
+    // A router tells of the groups that it is in, of IPv6 from `::` where it has no link-local address.
+    const drops = Object.keys(cut.bob.statistics().drops);
+    const others = drops.filter((reason) => !['igmp-report-ignored', 'ipv6-martian-source'].includes(reason));
+    expect(others).toEqual([]);
   });
 
   it('is turned on and off, by version, while packets pass', () => {
