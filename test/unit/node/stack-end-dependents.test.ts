@@ -143,3 +143,13 @@ describe('close() in order', () => {
     expect(bytes).toBe(2_000_000);
   });
 });
+
+it('a lookup that throws out of connect() leaves nothing that waits for the end of the stack', () => {
+  const lookup = (): never => {
+    throw new Error('no names here');
+  };
+  const socket = new net.Socket().on('error', () => {});
+  expect(() => socket.connect({ port: 1, host: 'a.example', lookup })).toThrow('no names here');
+  expect(stack.dependents.size).toBe(0);
+  socket.destroy();
+});
