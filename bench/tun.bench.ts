@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { chart } from './tun/chart.ts';
 import { compare } from './tun/compare.ts';
 import type { Job, WorldName } from './tun/jobs.ts';
 import { JOBS } from './tun/jobs.ts';
@@ -11,7 +12,8 @@ import { compile, measure, missing } from './tun/scene.ts';
  * The stack on a TUN device, with the kernel's TCP and UDP on the other side; beside it a plain C loop that does the same
  * packet work, and Node's own sockets over the kernel's loopback. docs/benchmarks.md says what is measured and how.
  *
- *     npm run bench -- tun [--quick] [--only JOB,…] [--runs N] [--json FILE] [--compare FILE]
+ *     npm run bench -- tun [--quick] [--only JOB,…] [--runs N] [--json FILE] [--compare FILE] [--svg FILE]
+ *     npm run bench -- tun --from FILE [--compare FILE] [--svg FILE]     shows what --json wrote
  */
 const { values: options } = parseArgs({
   options: {
@@ -20,11 +22,13 @@ const { values: options } = parseArgs({
     runs: { type: 'string' },
     json: { type: 'string' },
     compare: { type: 'string' },
+    svg: { type: 'string' },
+    from: { type: 'string' },
   },
 });
 
-/** Seconds of a run before the clock starts, and of what is timed. */
-const [WARM, TIMED] = options.quick ? [0.3, 0.2] : [1, 1];
+/** Seconds of a run before the clock starts, and about as many that are timed. */
+const [WARM, TIMED] = options.quick ? [0.25, 0.15] : [1, 1];
 const RUNS = options.runs === undefined ? (options.quick ? 2 : 5) : Number(options.runs);
 
 function wanted(): readonly Job[] {
@@ -32,7 +36,8 @@ function wanted(): readonly Job[] {
   const names = options.only.split(',');
   const unknown = names.filter((name) => !JOBS.some((job) => job.name === name));
   if (unknown.length > 0) {
-    throw new Error(`no such job: ${unknown.join(' ')} (there are: ${JOBS.map(({ name }) => name).join(' ')})`);
+    console.error(`no such job: ${unknown.join(' ')} (there are: ${JOBS.map(({ name }) => name).join(' ')})`);
+    process.exit(2);
   }
   return JOBS.filter(({ name }) => names.includes(name));
 }
@@ -67,12 +72,7 @@ async function run(job: Job, progress: Progress): Promise<JobResult> {
       const runs = worlds[world]!;
       const where = `${job.name}, ${world}`;
       try {
-        const measured = await measure(
-          job,
-          world,
-          (speed ?? 0) * WARM,
-          speed === undefined ? job.first : speed * TIMED,
-        );
+        const measured = await measure(job, world, WARM, speed === undefined ? job.first : speed * TIMED);
         speeds.set(world, measured.perSecond);
         if (speed === undefined) {
           progress.step(`${where}: a first look`);
@@ -90,15 +90,7 @@ async function run(job: Job, progress: Progress): Promise<JobResult> {
   return result;
 }
 
-async function main(): Promise<void> {
-  const reason = await missing();
-  if (reason !== undefined) {
-    console.log(`skipped: ${reason}`);
-    return;
-  }
-  const jobs = wanted();
-  const before =
-    options.compare === undefined ? undefined : (JSON.parse(readFileSync(options.compare, 'utf8')) as Report);
+async function measureAll(jobs: readonly Job[]): Promise<Report> {
   compile();
   const report = newReport();
   const progress = new Progress(jobs.reduce((sum, { worlds }) => sum + worlds.length * (RUNS + 1), 0));
@@ -106,16 +98,32 @@ async function main(): Promise<void> {
     report.jobs.push(await run(job, progress));
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`);
   }
-  console.log(
-    `${report.machine}, Node ${report.node}, load ${report.load.join(' ')}; medians of ${RUNS} runs (least–most)`,
-  );
-  console.table(rowsOf(report, jobs));
-  if (before !== undefined) {
-    console.log(`since ${before.date} (${before.commit})`);
-    console.table(compare(before, report));
-  }
   const failed = report.jobs.some(({ worlds }) => Object.values(worlds).some(({ failures }) => failures.length > 0));
   if (failed) process.exitCode = 1;
+  return report;
+}
+
+function read(file: string): Report {
+  return JSON.parse(readFileSync(file, 'utf8')) as Report;
+}
+
+function show(report: Report, before: Report | undefined): void {
+  console.log(`${report.machine}, Node ${report.node}, load ${report.load.join(' ')}: medians (least–most)`);
+  console.table(rowsOf(report, JOBS));
+  if (options.svg !== undefined) writeFileSync(options.svg, chart(report));
+  if (before === undefined) return;
+  console.log(`since ${before.date} (${before.commit})`);
+  console.table(compare(before, report));
+}
+
+async function main(): Promise<void> {
+  // What is wrong with the options shows before minutes have passed.
+  const before = options.compare === undefined ? undefined : read(options.compare);
+  const jobs = wanted();
+  if (options.from !== undefined) return show(read(options.from), before);
+  const reason = await missing();
+  if (reason !== undefined) console.log(`skipped: ${reason}`);
+  else show(await measureAll(jobs), before);
 }
 
 // Whatever ends this ends the programs and namespaces that it has made, when the process exits.

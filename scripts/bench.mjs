@@ -16,7 +16,7 @@ function node(args) {
 }
 
 /** What stands behind these is no benchmark's name. */
-const WITH_VALUE = ['--only', '--runs', '--json', '--compare', '--svg'];
+const WITH_VALUE = ['--only', '--runs', '--json', '--compare', '--svg', '--from'];
 
 /** @type {string[]} */
 const options = [];

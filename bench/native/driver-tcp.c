@@ -11,8 +11,11 @@
 
 #include "driver.h"
 
-/* Of a send or receive: as much as stays in the cache. */
-enum { CHUNK = 256 * 1024, MOST_AT_ONCE = 256 };
+enum {
+  CHUNK = 256 * 1024, /* of a send or receive: as much as stays in the cache */
+  MOST_AT_ONCE = 256,
+  LOOKS = 1000,
+};
 
 static char bytes[CHUNK];
 
@@ -34,7 +37,7 @@ static void send_all(int s, uint64_t count) {
 
 result tcp_source(const work *w) {
   int s = dial(w, PORT_DISCARD);
-  send_all(s, w->warm);
+  for (double since = now(); !is_warm(w, since);) send_all(s, CHUNK);
   /* What still waits in the socket is a part of what is timed: the end is when the other side has read everything. */
   int waiting = 0;
   if (ioctl(s, SIOCOUTQ, &waiting) < 0) fail("ioctl(SIOCOUTQ)");
@@ -54,23 +57,39 @@ static void receive_all(int s, uint64_t count) {
   }
 }
 
+/* Looks often before it sleeps: else the sender pays for waking us with each packet. */
+static void sink(int s, uint64_t count) {
+  while (count > 0) {
+    size_t most = count < CHUNK ? count : CHUNK;
+    ssize_t n = -1;
+    for (int i = 0; n < 0 && i < LOOKS; i++) n = recv(s, bytes, most, MSG_DONTWAIT);
+    if (n < 0) n = recv(s, bytes, most, 0);
+    if (n <= 0) fail("recv");
+    count -= (uint64_t)n;
+  }
+}
+
 result tcp_sink(const work *w) {
   int s = dial(w, PORT_CHARGEN);
-  receive_all(s, w->warm);
+  for (double since = now(); !is_warm(w, since);) sink(s, CHUNK);
   double start = now();
-  receive_all(s, w->count);
+  sink(s, w->count);
   return (result){.count = (double)w->count, .seconds = now() - start};
+}
+
+static void ping_pong(const work *w, int s, uint64_t count) {
+  for (; count > 0; count--) {
+    if (send(s, bytes, w->size, 0) != (ssize_t)w->size) fail("send");
+    receive_all(s, w->size);
+  }
 }
 
 result tcp_ping_pong(const work *w) {
   int s = dial(w, PORT_ECHO), on = 1;
   setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  double start = 0;
-  for (uint64_t i = 0; i < w->warm + w->count; i++) {
-    if (i == w->warm) start = now();
-    if (send(s, bytes, w->size, 0) != (ssize_t)w->size) fail("send");
-    receive_all(s, w->size);
-  }
+  for (double since = now(); !is_warm(w, since);) ping_pong(w, s, 10);
+  double start = now();
+  ping_pong(w, s, w->count);
   return (result){.count = (double)w->count, .seconds = now() - start};
 }
 
@@ -123,19 +142,17 @@ static void connect_many(const work *w, int poll, uint64_t count) {
   }
 }
 
+static void connect_in_turn(const work *w, int poll, uint64_t count) {
+  (void)poll;
+  while (count-- > 0) connect_once(w);
+}
+
 result tcp_connect(const work *w) {
   widen_port_range();
-  double start = 0;
-  if (w->window == 1) {
-    for (uint64_t i = 0; i < w->warm + w->count; i++) {
-      if (i == w->warm) start = now();
-      connect_once(w);
-    }
-  } else {
-    int poll = epoll_create1(EPOLL_CLOEXEC);
-    connect_many(w, poll, w->warm);
-    start = now();
-    connect_many(w, poll, w->count);
-  }
+  int poll = epoll_create1(EPOLL_CLOEXEC);
+  void (*run)(const work *, int, uint64_t) = w->window == 1 ? connect_in_turn : connect_many;
+  for (double since = now(); !is_warm(w, since);) run(w, poll, 2 * w->window);
+  double start = now();
+  run(w, poll, w->count);
   return (result){.count = (double)w->count, .seconds = now() - start};
 }

@@ -41,20 +41,20 @@ static uint64_t echo(const work *w, int s, uint64_t count) {
     sends[i].msg_hdr = (struct msghdr){.msg_iov = &from, .msg_iovlen = 1};
     receives[i].msg_hdr = (struct msghdr){.msg_iov = &into[i], .msg_iovlen = 1};
   }
+  static unsigned waiting; /* on their way */
   uint64_t done = 0, lost = 0;
-  for (unsigned free = w->window; done < count;) {
-    int sent = sendmmsg(s, sends, free, 0);
-    if (sent > 0) free -= (unsigned)sent;
+  while (done < count) {
+    int sent = sendmmsg(s, sends, w->window - waiting, 0);
+    if (sent > 0) waiting += (unsigned)sent;
     int n = recvmmsg(s, receives, MOST_AT_ONCE, MSG_WAITFORONE, NULL);
     if (n < 0) {
       if (errno != EAGAIN) fail("recvmmsg");
-      lost += w->window - free;
-      free = w->window;
+      lost += waiting;
+      waiting = 0;
       if (lost > 1000 && lost > done) fail("hardly anything comes back");
     } else {
       done += (uint64_t)n;
-      free += (unsigned)n;
-      if (free > w->window) free = w->window;
+      waiting -= (unsigned)n < waiting ? (unsigned)n : waiting;
     }
   }
   return lost;
@@ -63,7 +63,7 @@ static uint64_t echo(const work *w, int s, uint64_t count) {
 result udp_echo(const work *w) {
   if (w->window > MOST_AT_ONCE || w->size > LARGEST / 32) fail("too large");
   int s = bind_to(w, PORT_ECHO);
-  echo(w, s, w->warm);
+  for (double since = now(); !is_warm(w, since);) echo(w, s, w->window);
   double start = now();
   uint64_t lost = echo(w, s, w->count);
   return (result){.count = (double)w->count, .seconds = now() - start, .lost = lost};
@@ -107,7 +107,7 @@ result udp_sink(const work *w) {
   int s = bind_to(w, PORT_CHARGEN), on = 1;
   if (w->size == 0 || w->window < 2) fail("too small");
   setsockopt(s, SOL_UDP, UDP_GRO, &on, sizeof on);
-  receive(w, s, w->warm);
+  for (double since = now(); !is_warm(w, since);) receive(w, s, w->window);
   double start = now();
   uint64_t lost = receive(w, s, w->count);
   return (result){.count = (double)w->count, .seconds = now() - start, .lost = lost};

@@ -1,5 +1,5 @@
 /*
- * driver JOB ADDRESS [--warm N] [--count N] [--size BYTES] [--window N] [--seconds N]
+ * driver JOB ADDRESS [--warm SECONDS] [--count N] [--size BYTES] [--window N] [--seconds N]
  *
  * JOB: source, sink, ping-pong, connect, udp-echo, udp-sink. Prints one line of JSON. Ends with an error after --seconds.
  */
@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
       {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
   };
   for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;) {
-    if (o == 'w') w.warm = strtoull(optarg, NULL, 10);
+    if (o == 'w') w.warm = strtod(optarg, NULL);
     else if (o == 'c') w.count = strtoull(optarg, NULL, 10);
     else if (o == 's') w.size = (unsigned)strtoul(optarg, NULL, 10);
     else if (o == 'n') w.window = (unsigned)strtoul(optarg, NULL, 10);

@@ -1,6 +1,6 @@
 /*
- * The kernel's side of the benchmarks: a client that uses the kernel's own sockets. Each job does a fixed amount of work
- * without looking at the clock, and then a fixed amount that is timed.
+ * The kernel's side of the benchmarks: a client that uses the kernel's own sockets. Each job works for some time, so
+ * that programs are compiled and windows open, and then does a fixed amount of work that is timed.
  */
 #ifndef USERNET_DRIVER_H
 #define USERNET_DRIVER_H
@@ -12,8 +12,8 @@ enum { PORT_ECHO = 7, PORT_DISCARD = 9, PORT_CHARGEN = 19 };
 
 typedef struct {
   struct in_addr address;
-  uint64_t warm;   /* bytes, rounds, connections or datagrams before the clock starts */
-  uint64_t count;  /* and those that are timed */
+  double warm;     /* seconds before the clock starts */
+  uint64_t count;  /* bytes, rounds, connections or datagrams that are timed */
   unsigned size;   /* bytes of a message or datagram */
   unsigned window; /* connections, or datagrams, at once */
 } work;
@@ -35,6 +35,8 @@ result udp_sink(const work *w);
 
 struct sockaddr_in address_of(const work *w, uint16_t port);
 double now(void);
+/* Do not begin another piece of the warm-up: its time is over. `since` is when it began. */
+static inline int is_warm(const work *w, double since) { return now() - since >= w->warm; }
 /* Says what failed, with errno, and ends. */
 void fail(const char *what) __attribute__((noreturn));
 

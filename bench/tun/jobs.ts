@@ -103,15 +103,16 @@ export const JOBS: readonly Job[] = [
   }),
   job({
     name: 'connect-1',
-    title: 'connect, 1 B each way, close',
+    title: 'connect, 1 B each way, close, one core',
     driver: ['connect'],
     worlds: ALL,
+    oneCore: true,
     target: { of: 'node:net', share: 1 },
     first: 500,
   }),
   job({
     name: 'connect-32',
-    title: 'the same, 32 at once',
+    title: 'connect, 1 B each way, close, 32 at once',
     driver: ['connect', '--window', '32'],
     worlds: ALL,
     target: { of: 'node:net', share: 1 },

@@ -65,8 +65,10 @@ export function digits(value: number): string {
 
 /** A row of the table for each job. */
 export function rowsOf(report: Report, jobs: readonly Job[]): Record<string, string>[] {
-  return report.jobs.map((result) => {
-    const job = jobs.find(({ name }) => name === result.name)!;
+  return report.jobs.flatMap((result): Record<string, string>[] => {
+    const job = jobs.find(({ name }) => name === result.name);
+    // Measured by another version.
+    if (job === undefined) return [];
     const row: Record<string, string> = { job: result.name, unit: result.unit };
     for (const [world, runs] of Object.entries(result.worlds)) {
       const { rates } = runs;
@@ -81,7 +83,7 @@ export function rowsOf(report: Report, jobs: readonly Job[]): Record<string, str
     row['of node:net'] = percent(ratio(result, 'node:net'));
     row['target'] = verdict(ratio(result, job.target.of), job);
     if (job.ceilingShouldGive !== undefined) row['C should give'] = String(job.ceilingShouldGive);
-    return row;
+    return [row];
   });
 }
 

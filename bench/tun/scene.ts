@@ -21,6 +21,13 @@ const PROGRAMS: Record<string, readonly string[]> = {
   ceiling: ['ceiling.c', 'ceiling-device.c', 'ceiling-tcp.c', 'ceiling-udp.c', 'checksum.c'],
 };
 
+/** Servers that run now: they end with this process, whatever ends it. The driver and the C loop see to that themselves. */
+const living = new Set<ChildProcessWithoutNullStreams>();
+
+process.on('exit', () => {
+  for (const server of living) server.kill('SIGKILL');
+});
+
 /** Why nothing can be measured here, in one line, or undefined. */
 export async function missing(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'TUN devices need Linux';
@@ -57,14 +64,19 @@ export interface Measured {
   readonly lost: number;
 }
 
-/** Runs a job once, in a namespace and with a server of its own. Rejects with the reason when it fails. */
+/**
+ * Runs a job once, in a namespace and with a server of its own. Rejects with the reason when it fails.
+ *
+ * @param warm seconds before the clock starts.
+ * @param count what is timed, in the driver's count.
+ */
 export async function measure(job: Job, world: WorldName, warm: number, count: number): Promise<Measured> {
   return withNamespace(async (ns) => {
     await setUp(ns);
     const server = await start(ns, job, world);
     const cores = availableParallelism();
     pin(server, job.oneCore ? 0 : 1 % cores);
-    const counts = ['--warm', String(Math.ceil(warm)), '--count', String(Math.ceil(count))];
+    const counts = ['--warm', String(warm), '--count', String(Math.ceil(count))];
     const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
     const [name, ...options] = job.driver;
     const command = ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...counts];
@@ -87,6 +99,8 @@ async function setUp(ns: Namespace): Promise<void> {
 async function start(ns: Namespace, job: Job, world: WorldName): Promise<ChildProcessWithoutNullStreams> {
   const [program, args] = serverOf(job, world);
   const server = ns.spawn(program, args);
+  living.add(server);
+  server.once('exit', () => living.delete(server));
   let stderr = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   server.stdin.on('error', () => {}); // it may end without reading
