@@ -28,7 +28,7 @@ const { values: options } = parseArgs({
 });
 
 /** Seconds of a run before the clock starts, and about as many that are timed. */
-const [WARM, TIMED] = options.quick ? [0.25, 0.15] : [1, 1];
+const [WARM, TIMED] = options.quick ? [0.6, 0.15] : [1, 1];
 const RUNS = options.runs === undefined ? (options.quick ? 2 : 5) : Number(options.runs);
 
 function wanted(): readonly Job[] {

@@ -22,6 +22,9 @@ enum {
   PORT_ECHO = 7,
   PORT_DISCARD = 9,
   PORT_CHARGEN = 19,
+  /* Over TCP also 1007 … 7007. */
+  ECHO_PORTS = 8,
+  ECHO_STEP = 1000,
 };
 
 typedef struct {

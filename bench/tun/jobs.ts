@@ -117,7 +117,6 @@ export const JOBS: readonly Job[] = [
     worlds: ALL,
     target: { of: 'node:net', share: 1 },
     first: 500,
-    quick: true,
   }),
   job({
     name: 'udp-64',

@@ -46,8 +46,15 @@ function generate(socket: Socket): void {
   push();
 }
 
+/** The driver's connections in TIME-WAIT hold what ports there are to one of these. */
+const ECHO_PORTS = Array.from({ length: 8 }, (_, i) => ECHO + 1000 * i);
+
+function answer(socket: Socket): void {
+  socket.on('data', (data) => socket.write(data));
+}
+
 const SERVICES: readonly [port: number, serve: (socket: Socket) => void][] = [
-  [ECHO, (socket) => socket.on('data', (data) => socket.write(data))],
+  ...ECHO_PORTS.map((port): [number, typeof answer] => [port, answer]),
   [DISCARD, (socket) => socket.on('data', () => {})],
   [CHARGEN, generate],
 ];
