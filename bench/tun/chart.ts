@@ -9,7 +9,7 @@ const GAP = 14;
 const TOP = 54;
 
 /** By who served; one that is not named here is grey. */
-const COLOURS: Record<string, string> = { usernet: '#2f81f7', C: '#8b949e', 'node:net': '#3fb950' };
+const COLOURS: Record<string, string> = { usernet: '#2f81f7', C: '#8b949e', 'node:net': '#3fb950', Linux: '#d29922' };
 const OTHERS = '#b1a28a';
 
 const STYLE = `text{font:12px sans-serif;fill:#1f2328}.small{font-size:11px;fill:#59636e}

@@ -1,5 +1,5 @@
 /** Who serves. */
-export type WorldName = 'usernet' | 'C' | 'node:net';
+export type WorldName = 'usernet' | 'C' | 'node:net' | 'Linux';
 
 /** What is measured, and how. */
 export interface Job {
@@ -50,8 +50,8 @@ function job(parts: Omit<Job, Common> & Partial<Job>): Job {
 }
 
 const BULK = { unit: 'Gbit/s', perUnit: GBIT, ceiling: SPINS, first: 3e7 } as const;
-const ALL = ['usernet', 'C', 'node:net'] as const;
-/** Over the kernel's loopback nothing is cut to 1500 bytes. */
+const ALL = ['usernet', 'C', 'node:net', 'Linux'] as const;
+/** Between the kernel and itself nothing is cut to 1500 bytes. */
 const OVER_TUN = ['usernet', 'C'] as const;
 
 export const JOBS: readonly Job[] = [

@@ -18,6 +18,7 @@ const LONGEST_RUN = 30;
 
 const PROGRAMS: Record<string, readonly string[]> = {
   driver: ['driver.c', 'driver-tcp.c', 'driver-udp.c'],
+  kernel: ['kernel.c'],
   ceiling: ['ceiling.c', 'ceiling-device.c', 'ceiling-tcp.c', 'ceiling-udp.c', 'checksum.c'],
 };
 
@@ -71,22 +72,44 @@ export interface Measured {
  * @param count what is timed, in the driver's count.
  */
 export async function measure(job: Job, world: WorldName, warm: number, count: number): Promise<Measured> {
-  return withNamespace(async (ns) => {
-    await setUp(ns);
-    const server = await start(ns, job, world);
-    const cores = availableParallelism();
-    pin(server, job.oneCore ? 0 : 1 % cores);
-    const counts = ['--warm', String(warm), '--count', String(Math.ceil(count))];
-    const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
-    const [name, ...options] = job.driver;
-    const command = ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...counts];
-    const { status, signal, stdout, stderr } = await ns.run('taskset', [...command, '--seconds', String(LONGEST_RUN)], {
-      timeout: (LONGEST_RUN + 1) * 1000,
-    });
-    if (status !== 0) throw new Error(stderr.trim() || `driver: ${signal ?? status}`);
-    const { count: done, seconds, lost } = JSON.parse(stdout) as { count: number; seconds: number; lost: number };
-    return { perSecond: done / seconds, lost };
-  });
+  if (world !== 'Linux') return withNamespace((ns) => measureIn(ns, ns, job, world, [warm, count]));
+  return withNamespace((ns) =>
+    withNamespace(async (other) => {
+      await ns.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', other.name);
+      for (const [end, address] of [
+        [ns, '10.7.0.1/24'],
+        [other, '10.7.0.2/24'],
+      ] as const) {
+        await end.ip('address', 'add', address, 'dev', 'wire');
+        await end.ip('link', 'set', 'wire', 'up');
+      }
+      return measureIn(ns, other, job, world, [warm, count]);
+    }),
+  );
+}
+
+/** The driver in one namespace, the server in the same or another. */
+async function measureIn(
+  ns: Namespace,
+  servers: Namespace,
+  job: Job,
+  world: WorldName,
+  [warm, count]: [number, number],
+): Promise<Measured> {
+  for (const one of new Set([ns, servers])) await setUp(one);
+  const server = await start(servers, job, world);
+  pin(server, job.oneCore ? 0 : 1 % availableParallelism());
+  const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
+  const [name, ...options] = job.driver;
+  const amount = ['--warm', String(warm), '--count', String(Math.ceil(count)), '--seconds', String(LONGEST_RUN)];
+  const { status, signal, stdout, stderr } = await ns.run(
+    'taskset',
+    ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...amount],
+    { timeout: (LONGEST_RUN + 1) * 1000 },
+  );
+  if (status !== 0) throw new Error(stderr.trim() || `driver: ${signal ?? status}`);
+  const { count: done, seconds, lost } = JSON.parse(stdout) as { count: number; seconds: number; lost: number };
+  return { perSecond: done / seconds, lost };
 }
 
 /** BBR, the default of some machines, paces; on a path without loss Reno is as good as CUBIC, and is always allowed. */
@@ -120,6 +143,7 @@ function serverOf(job: Job, world: WorldName): [program: string, args: string[]]
     const seconds = String(2 * LONGEST_RUN);
     return [`${BINARIES}ceiling`, [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
   }
+  if (world === 'Linux') return [`${BINARIES}kernel`, ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
   const args = world === 'node:net' ? ['node'] : ['stack', job.offload ? 'auto' : 'false'];
   return [process.execPath, [SERVER, ...args]];
 }
