@@ -42,6 +42,11 @@ function wanted(): readonly Job[] {
   return JOBS.filter(({ name }) => names.includes(name));
 }
 
+/** What is only good to know is left out of the short run. */
+function worldsOf({ worlds }: Job): readonly WorldName[] {
+  return worlds.filter((world) => !options.quick || world !== 'Linux');
+}
+
 /** One line for each run, so that one sees how far it is. */
 class Progress {
   #done = 0;
@@ -65,8 +70,7 @@ async function run(job: Job, progress: Progress): Promise<JobResult> {
   const result: JobResult = { name: job.name, title: job.title, unit: job.unit, worlds };
   // The first run only shows how much to do in the others.
   const speeds = new Map<WorldName, number>();
-  // What is only good to know is left out of the short run.
-  const names = job.worlds.filter((world) => !options.quick || world !== 'Linux');
+  const names = worldsOf(job);
   for (const world of names) worlds[world] = { rates: [], lost: 0, failures: [] };
   for (let round = 0; round <= RUNS; round++) {
     for (const world of names) {
@@ -95,7 +99,7 @@ async function run(job: Job, progress: Progress): Promise<JobResult> {
 async function measureAll(jobs: readonly Job[]): Promise<Report> {
   compile();
   const report = newReport();
-  const progress = new Progress(jobs.reduce((sum, { worlds }) => sum + worlds.length * (RUNS + 1), 0));
+  const progress = new Progress(jobs.reduce((sum, job) => sum + worldsOf(job).length * (RUNS + 1), 0));
   for (const job of jobs) {
     report.jobs.push(await run(job, progress));
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 1)}\n`);

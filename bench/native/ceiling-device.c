@@ -78,7 +78,8 @@ void packet_write(ceiling *c, const packet *p) {
   size_t length = p->length + (size_t)(p->ip - from);
   while (write(c->file, from, length) < 0) {
     if (errno == EINTR) continue;
-    c->refused++;
-    return;
+    /* Nothing would send it again. */
+    perror("write");
+    exit(1);
   }
 }

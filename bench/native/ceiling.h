@@ -36,7 +36,6 @@ typedef struct {
   unsigned spin;    /* how often it looks for a packet before it sleeps */
   size_t arena;     /* bytes of packets that are read before they are looked at */
   uint32_t address; /* ours, in network order */
-  uint64_t refused; /* packets that the device did not take */
 } ceiling;
 
 /* A packet that was read, or is to be written. */

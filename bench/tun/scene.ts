@@ -98,15 +98,14 @@ async function measureIn(
 ): Promise<Measured> {
   for (const one of new Set([ns, servers])) await setUp(one);
   const server = await start(servers, job, world);
-  pin(server, job.oneCore ? 0 : 1 % availableParallelism());
+  pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism());
   const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
   const [name, ...options] = job.driver;
   const amount = ['--warm', String(warm), '--count', String(Math.ceil(count)), '--seconds', String(LONGEST_RUN)];
-  const { status, signal, stdout, stderr } = await ns.run(
-    'taskset',
-    ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...amount],
-    { timeout: (LONGEST_RUN + 1) * 1000 },
-  );
+  const driver = ns.run('taskset', ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...amount], {
+    timeout: (LONGEST_RUN + 1) * 1000,
+  });
+  const { status, signal, stdout, stderr } = await Promise.race([driver, server.failed]);
   if (status !== 0) throw new Error(stderr.trim() || `driver: ${signal ?? status}`);
   const { count: done, seconds, lost } = JSON.parse(stdout) as { count: number; seconds: number; lost: number };
   return { perSecond: done / seconds, lost };
@@ -119,23 +118,44 @@ async function setUp(ns: Namespace): Promise<void> {
   if (status !== 0) throw new Error(`${setting}: ${stderr.trim()}`);
 }
 
-async function start(ns: Namespace, job: Job, world: WorldName): Promise<ChildProcessWithoutNullStreams> {
+interface Server {
+  readonly pid: number;
+  /** Rejects when it ends by itself. */
+  readonly failed: Promise<never>;
+}
+
+/** Starts a server and waits until it is ready. */
+async function start(ns: Namespace, job: Job, world: WorldName): Promise<Server> {
   const [program, args] = serverOf(job, world);
   const server = ns.spawn(program, args);
   living.add(server);
-  server.once('exit', () => living.delete(server));
   let stderr = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   server.stdin.on('error', () => {}); // it may end without reading
+  const failed = new Promise<never>((_, reject) => {
+    server.once('close', () => {
+      living.delete(server);
+      reject(new Error(`the server of ${world} ended: ${errorIn(stderr)}`));
+    });
+  });
+  // Every server is ended at last, when nobody waits for it any more.
+  failed.catch(() => {});
   const late = setTimeout(() => server.kill('SIGKILL'), LONGEST_RUN * 1000);
+  const ready = new Promise<void>((resolve) => {
+    createInterface(server.stdout).once('line', () => resolve());
+  });
   try {
-    for await (const line of createInterface(server.stdout)) {
-      if (line === '{"event":"ready"}') return server;
-    }
+    await Promise.race([ready, failed]);
+    return { pid: server.pid!, failed };
   } finally {
     clearTimeout(late);
   }
-  throw new Error(`the server of ${world} ended: ${stderr.trim()}`);
+}
+
+/** Of a stack trace the line that says what happened. */
+function errorIn(text: string): string {
+  const lines = text.trim().split('\n');
+  return lines.find((line) => /Error\b.*: /.test(line)) ?? lines[0]!;
 }
 
 function serverOf(job: Job, world: WorldName): [program: string, args: string[]] {
@@ -149,6 +169,6 @@ function serverOf(job: Job, world: WorldName): [program: string, args: string[]]
 }
 
 /** The thread that works: helpers of Node's, such as those that collect garbage, stay where there is room. */
-function pin({ pid }: ChildProcessWithoutNullStreams, core: number): void {
+function pin(pid: number, core: number): void {
   execFileSync('taskset', ['-cp', String(core), String(pid)], { stdio: 'ignore' });
 }
