@@ -98,7 +98,7 @@ async function run(job: Job, progress: Progress): Promise<JobResult> {
 
 async function measureAll(jobs: readonly Job[]): Promise<Report> {
   compile();
-  const report = newReport();
+  const report = newReport({ warm: WARM, timed: TIMED });
   const progress = new Progress(jobs.reduce((sum, job) => sum + worldsOf(job).length * (RUNS + 1), 0));
   for (const job of jobs) {
     report.jobs.push(await run(job, progress));
@@ -118,6 +118,10 @@ function show(report: Report, before: Report | undefined): void {
   console.table(rowsOf(report, JOBS));
   if (options.svg !== undefined) writeFileSync(options.svg, chart(report));
   if (before === undefined) return;
+  if (before.seconds.warm !== report.seconds.warm || before.seconds.timed !== report.seconds.timed) {
+    console.log('not compared: the runs of one report were longer, so that more of the program was compiled');
+    return;
+  }
   console.log(`since ${before.date} (${before.commit})`);
   console.table(compare(before, report));
 }

@@ -25,12 +25,14 @@ export interface Report {
   readonly commit: string;
   readonly machine: string;
   readonly node: string;
+  /** Of each run: before the clock started, and about as many that were timed. */
+  readonly seconds: { readonly warm: number; readonly timed: number };
   /** Load averages at the start: what else the machine did. */
   readonly load: readonly number[];
   readonly jobs: JobResult[];
 }
 
-export function newReport(): Report {
+export function newReport(seconds: Report['seconds']): Report {
   const processors = cpus();
   return {
     version: 1,
@@ -38,6 +40,7 @@ export function newReport(): Report {
     commit: commit(),
     machine: `${processors.length} × ${processors[0]?.model ?? 'unknown'}, Linux ${release()}`,
     node: process.version,
+    seconds,
     load: loadavg().map((load) => Math.round(load * 100) / 100),
     jobs: [],
   };
