@@ -1,7 +1,7 @@
 // @ts-check
 // Compiles bench/*.ts with the sources they measure and runs them one after the other, each in a process of its own.
 //
-//   node scripts/bench.mjs [names…] [-- options for the benchmarks, such as --quick]
+//   node scripts/bench.mjs [names…] [options for the benchmarks: --quick; of `tun`, see there]
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,8 +15,19 @@ function node(args) {
   return status ?? 1;
 }
 
-const options = process.argv.slice(2).filter((arg) => arg.startsWith('-') && arg !== '--');
-const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
+/** What stands behind these is no benchmark's name. */
+const WITH_VALUE = ['--only', '--runs', '--json', '--compare', '--svg', '--from'];
+
+/** @type {string[]} */
+const options = [];
+/** @type {string[]} */
+const wanted = [];
+const args = process.argv.slice(2);
+for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
+  if (WITH_VALUE.includes(arg)) options.push(`${arg}=${args.shift() ?? ''}`);
+  else if (arg.startsWith('-')) options.push(arg);
+  else wanted.push(arg);
+}
 const all = readdirSync(join(root, 'bench'))
   .filter((file) => file.endsWith('.bench.ts'))
   .map((file) => file.slice(0, -'.bench.ts'.length));
@@ -26,10 +37,13 @@ if (unknown.length > 0) {
   console.error(`no such benchmark: ${unknown.join(' ')} (there are: ${all.join(' ')})`);
   process.exit(2);
 }
+const names = wanted.length > 0 ? wanted : all;
 if (node(['node_modules/typescript/bin/tsc', '-p', 'bench']) !== 0) process.exit(1);
+// Its server uses the package as users get it.
+if (names.includes('tun') && node(['scripts/build.mjs']) !== 0) process.exit(1);
 
 let failed = 0;
-for (const name of wanted.length > 0 ? wanted : all) {
+for (const name of names) {
   console.log(`\n# ${name}`);
   if (node([join('build/bench', `${name}.bench.js`), ...options]) !== 0) failed++;
 }

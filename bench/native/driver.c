@@ -1,0 +1,69 @@
+/*
+ * driver JOB ADDRESS [--warm SECONDS] [--count N] [--size BYTES] [--window N] [--seconds N]
+ *
+ * JOB: source, sink, ping-pong, connect, udp-echo, udp-sink. Prints one line of JSON. Ends with an error after --seconds.
+ */
+#include "driver.h"
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+double now(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+void fail(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+struct sockaddr_in address_of(const work *w, uint16_t port) {
+  return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = w->address};
+}
+
+static const struct {
+  const char *name;
+  result (*run)(const work *w);
+} JOBS[] = {
+    {"source", tcp_source},   {"sink", tcp_sink},     {"ping-pong", tcp_ping_pong},
+    {"connect", tcp_connect}, {"udp-echo", udp_echo}, {"udp-sink", udp_sink},
+};
+
+int main(int argc, char **argv) {
+  work w = {.size = 64, .window = 1, .count = 1};
+  unsigned seconds = 60;
+  static const struct option known[] = {
+      {"warm", required_argument, NULL, 'w'},   {"count", required_argument, NULL, 'c'},
+      {"size", required_argument, NULL, 's'},   {"window", required_argument, NULL, 'n'},
+      {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
+  };
+  for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+    if (o == 'w') w.warm = strtod(optarg, NULL);
+    else if (o == 'c') w.count = strtoull(optarg, NULL, 10);
+    else if (o == 's') w.size = (unsigned)strtoul(optarg, NULL, 10);
+    else if (o == 'n') w.window = (unsigned)strtoul(optarg, NULL, 10);
+    else if (o == 't') seconds = (unsigned)strtoul(optarg, NULL, 10);
+    else return 2;
+  }
+  if (argc - optind != 2 || inet_pton(AF_INET, argv[optind + 1], &w.address) != 1) return 2;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  signal(SIGPIPE, SIG_IGN);
+  alarm(seconds);
+  for (size_t i = 0; i < sizeof JOBS / sizeof *JOBS; i++) {
+    if (strcmp(JOBS[i].name, argv[optind]) != 0) continue;
+    result r = JOBS[i].run(&w);
+    printf("{\"count\":%.0f,\"seconds\":%.6f,\"lost\":%llu}\n", r.count, r.seconds, (unsigned long long)r.lost);
+    return 0;
+  }
+  return 2;
+}

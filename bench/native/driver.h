@@ -1,0 +1,50 @@
+/*
+ * The kernel's side of the benchmarks: a client that uses the kernel's own sockets. Each job works for some time, so
+ * that programs are compiled and windows open, and then does a fixed amount of work that is timed.
+ */
+#ifndef USERNET_DRIVER_H
+#define USERNET_DRIVER_H
+#include <netinet/in.h>
+#include <stdint.h>
+
+/* RFC 862, 863, 864. */
+enum {
+  PORT_ECHO = 7,
+  PORT_DISCARD = 9,
+  PORT_CHARGEN = 19,
+  /* Echo over TCP is at 7, 1007 … 7007: connections in TIME-WAIT hold what ports there are to one of these. */
+  ECHO_PORTS = 8,
+  ECHO_STEP = 1000,
+};
+
+typedef struct {
+  struct in_addr address;
+  double warm;     /* seconds before the clock starts */
+  uint64_t count;  /* bytes, rounds, connections or datagrams that are timed */
+  unsigned size;   /* bytes of a message or datagram */
+  unsigned window; /* connections, or datagrams, at once */
+} work;
+
+typedef struct {
+  double count; /* what was done in the time, exactly */
+  double seconds;
+  uint64_t lost; /* datagrams that did not come back */
+} result;
+
+/* Each ends the program when it can't. driver-tcp.c: */
+result tcp_source(const work *w);    /* the kernel sends; in bytes */
+result tcp_sink(const work *w);      /* the kernel receives; in bytes */
+result tcp_ping_pong(const work *w); /* in round trips */
+result tcp_connect(const work *w);   /* connect, a byte each way, close; in connections */
+/* driver-udp.c, in datagrams: */
+result udp_echo(const work *w);
+result udp_sink(const work *w);
+
+struct sockaddr_in address_of(const work *w, uint16_t port);
+double now(void);
+/* Do not begin another piece of the warm-up: its time is over. `since` is when it began. */
+static inline int is_warm(const work *w, double since) { return now() - since >= w->warm; }
+/* Says what failed, with errno, and ends. */
+void fail(const char *what) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,101 @@
+/**
+ * Serves the jobs of the benchmark over TUN, as any program would: 'data', `write` and `end` of sockets, options as they
+ * are by default. With `stack` the sockets are ours, at 10.7.0.2 on a TUN device; with `node` they are Node's own over the
+ * kernel's loopback. Runs in a namespace, until its input ends.
+ *
+ *     node serve.js stack|node [auto|false]
+ */
+import nodeDgram from 'node:dgram';
+import type { Socket as DatagramSocket } from 'node:dgram';
+import { once } from 'node:events';
+import nodeNet from 'node:net';
+import type { Socket } from 'node:net';
+import { Stack } from 'usernet';
+import { createDgram, createNet } from 'usernet/node';
+import { openTun } from 'usernet/tun';
+
+/** RFC 862, 863, 864. */
+const ECHO = 7;
+const DISCARD = 9;
+const CHARGEN = 19;
+const CHUNK = 64 * 1024;
+
+interface World {
+  readonly net: typeof nodeNet;
+  readonly dgram: typeof nodeDgram;
+  readonly address: string;
+}
+
+async function onTun(offload: 'auto' | false): Promise<World> {
+  const stack = new Stack();
+  const link = await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'], offload });
+  await stack.attach(link, { addresses: ['10.7.0.2/24'] }).ready;
+  // What is used here is the same in both.
+  const net: unknown = createNet(stack);
+  const dgram: unknown = createDgram(stack);
+  return { net: net as typeof nodeNet, dgram: dgram as typeof nodeDgram, address: '10.7.0.2' };
+}
+
+/** Writes as long as the socket takes it. */
+function generate(socket: Socket): void {
+  const chunk = Buffer.alloc(CHUNK, 'x');
+  const push = (): void => {
+    while (!socket.destroyed && socket.write(chunk));
+  };
+  socket.on('drain', push).resume();
+  push();
+}
+
+/** The driver's connections in TIME-WAIT hold what ports there are to one of these. */
+const ECHO_PORTS = Array.from({ length: 8 }, (_, i) => ECHO + 1000 * i);
+
+function answer(socket: Socket): void {
+  socket.on('data', (data) => socket.write(data));
+}
+
+const SERVICES: readonly [port: number, serve: (socket: Socket) => void][] = [
+  ...ECHO_PORTS.map((port): [number, typeof answer] => [port, answer]),
+  [DISCARD, (socket) => socket.on('data', () => {})],
+  [CHARGEN, generate],
+];
+
+async function serveTcp({ net, address }: World): Promise<void> {
+  for (const [port, serve] of SERVICES) {
+    const server = net.createServer((socket) => {
+      // The client hangs up while there is more.
+      socket.on('error', () => {});
+      serve(socket);
+    });
+    await once(server.listen(port, address, 4096), 'listening');
+  }
+}
+
+async function bind({ dgram, address }: World, port: number): Promise<DatagramSocket> {
+  const socket = dgram.createSocket('udp4').bind(port, address);
+  await once(socket, 'listening');
+  return socket;
+}
+
+async function serveUdp(world: World): Promise<void> {
+  const echo = await bind(world, ECHO);
+  echo.on('message', (message, { port, address }) => echo.send(message, port, address));
+  const chargen = await bind(world, CHARGEN);
+  const bytes = Buffer.alloc(CHUNK, 'x');
+  // The request says how many datagrams, and of how many bytes each.
+  chargen.on('message', (request, { port, address }) => {
+    const datagram = bytes.subarray(0, request.readUInt32BE(4));
+    for (let left = request.readUInt32BE(0); left > 0; left--) chargen.send(datagram, port, address);
+  });
+}
+
+const [where, offload] = process.argv.slice(2);
+const world: World =
+  where === 'node'
+    ? { net: nodeNet, dgram: nodeDgram, address: '127.0.0.1' }
+    : await onTun(offload === 'false' ? false : 'auto');
+await serveTcp(world);
+await serveUdp(world);
+// Nobody waits longer than that for a run.
+setTimeout(() => process.exit(1), 120_000).unref();
+process.stdin.on('end', () => process.exit()).resume();
+process.stdout.write('{"event":"ready"}\n');
