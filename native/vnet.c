@@ -31,6 +31,7 @@ typedef struct {
   size_t end;
   bool tcp;
   bool ipv6;
+  bool extended; /* behind extension headers of IPv6 */
 } transport;
 
 static unsigned word(const uint8_t *at) {
@@ -50,8 +51,7 @@ static size_t find_ip(const uint8_t *frame, size_t length) {
 
 /* What follows IPv4's header: its protocol, or -1. `at` is moved to it. */
 static int skip_ipv4(const uint8_t *packet, size_t length, size_t *at) {
-  if (length - *at < IPV4_HEADER) return -1;
-  const uint8_t *ip = packet + *at;
+  const uint8_t *ip = packet + *at; /* one byte at least */
   size_t header = (size_t)(ip[0] & 15) * 4;
   if (header < IPV4_HEADER || header > length - *at || (word(ip + 6) & 0x1fff) != 0) return -1;
   *at += header;
@@ -77,7 +77,7 @@ static int skip_ipv6(const uint8_t *packet, size_t length, size_t *at) {
 }
 
 static bool find_transport(const uint8_t *packet, size_t length, bool ethernet, transport *found) {
-  size_t at = ethernet ? find_ip(packet, length) : 0;
+  size_t at = ethernet ? find_ip(packet, length) : 0, ip = at;
   if (at >= length) return false;
   unsigned version = packet[at] >> 4;
   int protocol = version == 4 ? skip_ipv4(packet, length, &at) : version == 6 ? skip_ipv6(packet, length, &at) : -1;
@@ -95,6 +95,7 @@ static bool find_transport(const uint8_t *packet, size_t length, bool ethernet, 
       .end = at + header,
       .tcp = tcp,
       .ipv6 = version == 6,
+      .extended = version == 6 && at > ip + IPV6_HEADER,
   };
   return true;
 }
@@ -132,13 +133,15 @@ bool vnet_read(const vnet_header *header, uint8_t *packet, size_t length, bool e
   }
   size_t start = header->csum_start, field = start + header->csum_offset;
   if (field + 2 > length) return false;
-  transport expected;
-  if (find_transport(packet, length, ethernet, &expected) && expected.at == start &&
-      expected.checksum == header->csum_offset) {
+  bool many = marks->segment_size != 0;
+  transport t;
+  bool usual = find_transport(packet, length, ethernet, &t) && t.at == start && t.checksum == header->csum_offset;
+  /* Not everybody who finishes checksums on the way looks for them behind extension headers. */
+  if (usual && (many || !t.extended)) {
     marks->checksum = CHECKSUM_PARTIAL;
     return true;
   }
-  if (marks->segment_size != 0) return false;
+  if (many) return false;
   finish_checksum(packet, length, start, field);
   marks->checksum = CHECKSUM_NONE;
   return true;
