@@ -11,7 +11,7 @@ import { canUseTun } from '../support/namespace.ts';
 
 // native/vnet.c, compiled with the sanitizers of addresses and of undefined behaviour, without a device.
 
-const unavailable = canUseTun('gcc');
+const unavailable = canUseTun('cc');
 
 const NEEDS_CSUM = 1;
 const DATA_VALID = 2;
@@ -33,7 +33,7 @@ beforeAll(() => {
   const source = fileURLToPath(new URL('fixtures/vnet.c', import.meta.url));
   const sanitize = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
   const { status, stderr } = spawnSync(
-    'gcc',
+    'cc',
     ['-std=gnu11', '-g', '-O1', '-Wall', ...sanitize, '-o', program, source, native('vnet.c')],
     { encoding: 'utf8' },
   );
