@@ -101,7 +101,13 @@ static pump *new_pump(napi_env env, napi_value name) {
   return NULL;
 }
 
-/* { device, name } of a pump whose device is open; an exception, and no pump, when that failed. */
+static void set_boolean(napi_env env, napi_value object, const char *name, bool value) {
+  napi_value boolean;
+  napi_get_boolean(env, value, &boolean);
+  napi_set_named_property(env, object, name, boolean);
+}
+
+/* { device, name, checksum, tso, uso } of a pump whose device is open; an exception, and no pump, when that failed. */
 static napi_value opened(napi_env env, pump *p, const char *step) {
   if (step != NULL) {
     int error = errno;
@@ -114,30 +120,30 @@ static napi_value opened(napi_env env, pump *p, const char *step) {
   napi_set_named_property(env, result, "device", value);
   napi_create_string_utf8(env, p->device.name, NAPI_AUTO_LENGTH, &value);
   napi_set_named_property(env, result, "name", value);
+  set_boolean(env, result, "checksum", p->device.checksum);
+  set_boolean(env, result, "tso", p->device.tso);
+  set_boolean(env, result, "uso", p->device.uso);
   return result;
 }
 
-/* create(name, tap): { device, name, created } */
+/* create(name, tap, offload): { device, name, checksum, tso, uso, created } */
 static napi_value js_create(napi_env env, napi_callback_info info) {
-  size_t argc = 2;
-  napi_value argv[2];
-  bool tap = false, created = false;
-  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 2 ||
-      napi_get_value_bool(env, argv[1], &tap) != napi_ok) {
+  size_t argc = 3;
+  napi_value argv[3];
+  bool tap = false, offload = false, created = false;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 3 ||
+      napi_get_value_bool(env, argv[1], &tap) != napi_ok || napi_get_value_bool(env, argv[2], &offload) != napi_ok) {
     wrong_arguments(env);
     return NULL;
   }
   pump *p = new_pump(env, argv[0]);
   if (p == NULL) return NULL;
-  napi_value result = opened(env, p, tun_open(&p->device, tap, &created));
-  if (result == NULL) return NULL;
-  napi_value value;
-  napi_get_boolean(env, created, &value);
-  napi_set_named_property(env, result, "created", value);
+  napi_value result = opened(env, p, tun_open(&p->device, tap, offload, &created));
+  if (result != NULL) set_boolean(env, result, "created", created);
   return result;
 }
 
-/* openPacketSocket(name): { device, name } */
+/* openPacketSocket(name): { device, name, checksum, tso, uso } */
 static napi_value js_open_packet_socket(napi_env env, napi_callback_info info) {
   size_t argc = 1;
   napi_value argv[1];
@@ -205,8 +211,7 @@ static napi_value js_state(napi_env env, napi_callback_info info) {
   if (error != 0) return fail(env, error, "ioctl(SIOCGIFFLAGS)");
   napi_value result, value;
   napi_create_object(env, &result);
-  napi_get_boolean(env, p->device.up, &value);
-  napi_set_named_property(env, result, "up", value);
+  set_boolean(env, result, "up", p->device.up);
   napi_create_uint32(env, p->device.mtu, &value);
   napi_set_named_property(env, result, "mtu", value);
   return result;
@@ -220,26 +225,34 @@ static napi_value js_start(napi_env env, napi_callback_info info) {
   return done(env, pump_start(p, argv[1], argv + 2));
 }
 
-/* send(device, bytes, offsets, lengths, first, count): packets taken. All packets lie in the one memory `bytes`. */
+/* A column of a batch; `rows` becomes the length of the shortest. */
+static void *column(napi_env env, napi_value array, size_t *rows) {
+  void *values = NULL;
+  size_t length = 0;
+  napi_get_typedarray_info(env, array, NULL, &length, &values, NULL, NULL);
+  if (length < *rows) *rows = length;
+  return values;
+}
+
+/*
+ * send(device, bytes, offsets, lengths, checksums, segmentSizes, first, count): packets taken. All packets lie in the one
+ * memory `bytes`.
+ */
 static napi_value js_send(napi_env env, napi_callback_info info) {
-  napi_value argv[6], result;
-  pump *p = arguments(env, info, 6, argv);
+  napi_value argv[8], result;
+  pump *p = arguments(env, info, 8, argv);
   if (p == NULL) return NULL;
-  void *bytes = NULL, *offsets = NULL, *lengths = NULL;
-  size_t size = 0, rows_of_offsets = 0, rows_of_lengths = 0;
+  void *bytes = NULL;
   uint32_t first = 0, count = 0;
-  napi_get_typedarray_info(env, argv[1], NULL, &size, &bytes, NULL, NULL);
-  napi_get_typedarray_info(env, argv[2], NULL, &rows_of_offsets, &offsets, NULL, NULL);
-  napi_get_typedarray_info(env, argv[3], NULL, &rows_of_lengths, &lengths, NULL, NULL);
-  napi_get_value_uint32(env, argv[4], &first);
-  napi_get_value_uint32(env, argv[5], &count);
-  const rows from = {
-      .bytes = bytes,
-      .size = size,
-      .offsets = offsets,
-      .lengths = lengths,
-      .rows = rows_of_offsets < rows_of_lengths ? rows_of_offsets : rows_of_lengths,
-  };
+  rows from = {.rows = SIZE_MAX};
+  napi_get_typedarray_info(env, argv[1], NULL, &from.size, &bytes, NULL, NULL);
+  from.bytes = bytes;
+  from.offsets = column(env, argv[2], &from.rows);
+  from.lengths = column(env, argv[3], &from.rows);
+  from.checksums = column(env, argv[4], &from.rows);
+  from.segment_sizes = column(env, argv[5], &from.rows);
+  napi_get_value_uint32(env, argv[6], &first);
+  napi_get_value_uint32(env, argv[7], &count);
   napi_create_uint32(env, pump_send(p, &from, first, count), &result);
   return result;
 }

@@ -41,6 +41,10 @@ struct device {
   int netlink; /* lives as long as `file`; for settings and for news of the device's state */
   char name[IFNAMSIZ];
   int index;
+  bool ethernet; /* its packets are frames */
+  bool vnet;     /* in front of each stands a virtio_net_hdr (vnet.h) */
+  /* What may be sent: unfinished checksums, super-segments of TCP, of UDP. */
+  bool checksum, tso, uso;
   bool up;
   uint32_t mtu;
   uint64_t counters[COUNTERS];

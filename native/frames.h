@@ -27,6 +27,8 @@ enum counter {
   DROPPED_REFUSED,
   DROPPED_FULL,
   DROPPED_UNREADABLE,
+  RECEIVED_SUPER_SEGMENTS,
+  SENT_SUPER_SEGMENTS,
   COUNTERS
 };
 
@@ -46,6 +48,8 @@ typedef struct {
   size_t size;
   const int32_t *offsets;
   const int32_t *lengths;
+  const uint8_t *checksums;
+  const uint16_t *segment_sizes;
   size_t rows;
 } rows;
 

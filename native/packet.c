@@ -1,6 +1,7 @@
 /*
  * In front of each frame, both ways, stands a virtio_net_hdr: it says which checksum is unfinished, as it is on frames
- * that were never on a wire (a veth's), and of how many segments a frame longer than the MTU was merged (GRO).
+ * that were never on a wire (a veth's), and of how many segments a frame longer than the MTU was merged (GRO). What is sent
+ * so the card completes and cuts, or the kernel before it.
  */
 #define _GNU_SOURCE /* recvmmsg, sendmmsg */
 #include "packet.h"
@@ -10,23 +11,20 @@
 #include <linux/filter.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/virtio_net.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* Of Linux 4.20 and 6.2, for older headers. */
+#include "vnet.h"
+
+/* Of Linux 4.20, for older headers. */
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
-#endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
 #endif
 
 enum {
   /* Of one system call. */
   MAX_FRAMES = 64,
-  HEADER = sizeof(struct virtio_net_hdr),
   ADDRESSES = 12,
   TAG = 4,
   /*
@@ -55,36 +53,24 @@ static bool stripped_tag(struct msghdr *message, uint8_t tag[TAG]) {
   return false;
 }
 
-static uint16_t segment_size(const struct virtio_net_hdr *header) {
-  switch (header->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
-    case VIRTIO_NET_HDR_GSO_TCPV4:
-    case VIRTIO_NET_HDR_GSO_TCPV6:
-    case VIRTIO_NET_HDR_GSO_UDP_L4: return header->gso_size;
-    default: return 0;
-  }
-}
-
-static uint8_t checksum_mark(const struct virtio_net_hdr *header) {
-  if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) return CHECKSUM_PARTIAL;
-  return header->flags & VIRTIO_NET_HDR_F_DATA_VALID ? CHECKSUM_VALID : CHECKSUM_NONE;
-}
-
 /* Makes row `row` of what lies in `slot`. Returns false when nothing can be made of it. */
 static bool take(const arrivals *into, uint32_t row, uint8_t *slot, struct msghdr *message, size_t length) {
-  if (message->msg_flags & MSG_TRUNC || length < HEADER + ETH_HLEN) return false;
-  struct virtio_net_hdr header;
-  memcpy(&header, slot, HEADER);
-  size_t front = HEADER;
+  if (message->msg_flags & MSG_TRUNC || length < VNET_HEADER + ETH_HLEN) return false;
+  vnet_header header;
+  vnet_marks marks;
+  memcpy(&header, slot, VNET_HEADER);
+  size_t front = VNET_HEADER;
+  if (!vnet_read(&header, slot + front, length - front, true, &marks)) return false;
   uint8_t tag[TAG];
   if (stripped_tag(message, tag)) {
     front -= TAG;
-    memmove(slot + front, slot + HEADER, ADDRESSES);
+    memmove(slot + front, slot + VNET_HEADER, ADDRESSES);
     memcpy(slot + front + ADDRESSES, tag, TAG);
   }
   into->offsets[row] = (int32_t)(slot + front - into->packets);
   into->lengths[row] = (int32_t)(length - front);
-  into->segment_sizes[row] = segment_size(&header);
-  into->checksums[row] = checksum_mark(&header);
+  into->segment_sizes[row] = marks.segment_size;
+  into->checksums[row] = marks.checksum;
   return true;
 }
 
@@ -115,6 +101,7 @@ static uint32_t packet_receive(device *d, const arrivals *into, int *error) {
   for (int i = 0; i < n; i++) {
     if (take(into, count, places[i].iov_base, &messages[i].msg_hdr, messages[i].msg_len)) {
       d->counters[RECEIVED_BYTES] += (uint64_t)into->lengths[count];
+      if (into->segment_sizes[count] != 0) d->counters[RECEIVED_SUPER_SEGMENTS]++;
       count++;
     } else {
       d->counters[DROPPED_UNREADABLE]++;
@@ -135,22 +122,23 @@ static bool refused(device *d, int error) {
 }
 
 static uint32_t packet_send(device *d, const rows *from, uint32_t first, uint32_t count, bool *full) {
-  static const struct virtio_net_hdr PLAIN = {0};
   struct mmsghdr messages[MAX_FRAMES];
   struct iovec parts[MAX_FRAMES][2];
+  vnet_header headers[MAX_FRAMES];
   uint32_t taken = 0;
   while (taken < count && (size_t)first + taken < from->rows) {
     unsigned ready = 0;
     while (ready < MAX_FRAMES && taken + ready < count && (size_t)first + taken + ready < from->rows) {
-      size_t length = 0;
-      const uint8_t *frame = row_bytes(from, (size_t)first + taken + ready, &length);
-      if (frame == NULL) break;
-      parts[ready][0] = (struct iovec){.iov_base = (void *)&PLAIN, .iov_len = HEADER};
+      size_t row = (size_t)first + taken + ready, length = 0;
+      const uint8_t *frame = row_bytes(from, row, &length);
+      const vnet_marks marks = {.segment_size = from->segment_sizes[row], .checksum = from->checksums[row]};
+      if (frame == NULL || !vnet_write(&headers[ready], frame, length, true, marks)) break;
+      parts[ready][0] = (struct iovec){.iov_base = &headers[ready], .iov_len = VNET_HEADER};
       parts[ready][1] = (struct iovec){.iov_base = (void *)frame, .iov_len = length};
       messages[ready] = (struct mmsghdr){.msg_hdr = {.msg_iov = parts[ready], .msg_iovlen = 2}};
       ready++;
     }
-    if (ready == 0) { /* a row outside of the memory */
+    if (ready == 0) { /* a row outside of the memory, or that is not what it says */
       d->counters[DROPPED_REFUSED]++;
       taken++;
       continue;
@@ -165,7 +153,10 @@ static uint32_t packet_send(device *d, const rows *from, uint32_t first, uint32_
       taken++;
       continue;
     }
-    for (int i = 0; i < n; i++) d->counters[SENT_BYTES] += parts[i][1].iov_len;
+    for (int i = 0; i < n; i++) {
+      d->counters[SENT_BYTES] += parts[i][1].iov_len;
+      if (from->segment_sizes[first + taken + (uint32_t)i] != 0) d->counters[SENT_SUPER_SEGMENTS]++;
+    }
     d->counters[SENT] += (uint64_t)n;
     taken += (uint32_t)n;
   }
@@ -241,6 +232,7 @@ static const char *acquire(device *d) {
 const char *packet_open(device *d) {
   d->kind = &PACKET_KIND;
   d->file = d->netlink = -1;
+  d->ethernet = d->vnet = d->checksum = d->tso = true;
   const char *step = acquire(d);
   return step == NULL ? NULL : device_abandon(d, step);
 }

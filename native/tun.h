@@ -3,7 +3,10 @@
 #define USERNET_TUN_H
 #include "device.h"
 
-/* Makes or takes the device called `name`, and sets `created`. Returns a step; nothing is open when it failed. */
-const char *tun_open(device *d, bool tap, bool *created);
+/*
+ * Makes or takes the device called `name`, and sets `created`. With `offload` the kernel is asked for as much of it as it
+ * has. Returns a step; nothing is open when it failed.
+ */
+const char *tun_open(device *d, bool tap, bool offload, bool *created);
 
 #endif

@@ -7,12 +7,21 @@ import { usageError } from '../errors.ts';
 /** A device of the addon's: opaque. */
 export type NativeDevice = object & { readonly __nativeDevice?: never };
 
+/** A device that was opened, and what it takes: partial checksums, super-segments of TCP and of UDP. */
+export interface OpenedDevice {
+  device: NativeDevice;
+  name: string;
+  checksum: boolean;
+  tso: boolean;
+  uso: boolean;
+}
+
 /** What native/addon.c exports. Calls that fail throw a `NativeFailure`. */
 export interface NativeAddon {
   /** Makes the device, or takes an existing one (`created: false`). `name` may hold `%d`, which the kernel replaces. */
-  create(name: string, tap: boolean): { device: NativeDevice; name: string; created: boolean };
+  create(name: string, tap: boolean, offload: boolean): OpenedDevice & { created: boolean };
   /** A packet socket on an Ethernet device that exists. It takes no frame before `start`. */
-  openPacketSocket(name: string): { device: NativeDevice; name: string };
+  openPacketSocket(name: string): OpenedDevice;
   /** The address of a TAP device's kernel side, or of a packet socket's card: fills in its 6 bytes. */
   readAddress(device: NativeDevice, into: Uint8Array): void;
   /** A packet socket takes frames to this address and to groups only, or, promiscuous, all; once, before `start`. */
@@ -31,18 +40,23 @@ export interface NativeAddon {
     onChanged: (up: boolean, mtu: number) => void,
     onClosed: (errno: number) => void,
   ): void;
-  /** Sends rows `first … first + count − 1`, all in `bytes`, and returns how many it took. */
+  /**
+   * Sends rows `first … first + count − 1`, all in `bytes`, and returns how many it took. Marks that the device has no offload
+   * for, or that the packet doesn't fit, are refused.
+   */
   send(
     device: NativeDevice,
     bytes: Uint8Array,
     offset: Int32Array,
     length: Int32Array,
+    checksum: Uint8Array,
+    segmentSize: Uint16Array,
     first: number,
     count: number,
   ): number;
   /**
    * Fills in: received, bytes of these, sent, bytes of these; dropped because the device was down, because the kernel
-   * refused it, because a packet socket was full, because a frame could not be read.
+   * refused it, because a packet socket was full, because a packet could not be read; super-segments received, and sent.
    */
   counters(device: NativeDevice, into: Float64Array): void;
   close(device: NativeDevice): void;

@@ -5,13 +5,16 @@ import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
-import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
+import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
 
 /** Packets of one wake-up at most, and the bytes of a row of the tables in front of them: as in native/frames.h. */
 const MAX_PACKETS = 256;
 const TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1);
 
-/** What a device has carried since it was opened. */
+/** The longest IP packet, and so the longest super-segment. */
+const LONGEST = 65_535;
+
+/** What a device has carried since it was opened. A super-segment is one packet. */
 export interface DeviceCounters {
   /** Packets and bytes from the kernel. */
   received: number;
@@ -23,13 +26,31 @@ export interface DeviceCounters {
   droppedDown: number;
   /** Packets that the kernel refused: malformed, too long, or it had no room. */
   droppedRefused: number;
+  /** Packets from the kernel that were longer than 64 KB, or had been merged in a way that can't be told. */
+  droppedUnreadable: number;
+  /** Packets from the kernel, and to it, that stand for many segments of TCP or datagrams of UDP. */
+  receivedSuperSegments: number;
+  sentSuperSegments: number;
 }
+
+/** In the addon's order. */
+const COUNTERS = [
+  'received',
+  'receivedBytes',
+  'sent',
+  'sentBytes',
+  'droppedDown',
+  'droppedRefused',
+  'droppedFull',
+  'droppedUnreadable',
+  'receivedSuperSegments',
+  'sentSuperSegments',
+] as const;
 
 /** What a kind of device is, to its link. */
 export interface DeviceParts {
   readonly addon: NativeAddon;
-  readonly device: NativeDevice;
-  readonly name: string;
+  readonly opened: OpenedDevice;
   /** On Ethernet. */
   readonly address?: Uint8Array | undefined;
   /** Room for the packets of one wake-up, in bytes. */
@@ -43,7 +64,7 @@ export class DeviceLink implements Link {
   readonly medium: 'ip' | 'ethernet';
   /** Our card's address, on Ethernet. */
   declare readonly address?: Uint8Array;
-  readonly offload: LinkOffload = NO_OFFLOAD;
+  readonly offload: LinkOffload;
   /** The device's name when it was opened. */
   readonly name: string;
   readonly #parts: DeviceParts;
@@ -56,12 +77,13 @@ export class DeviceLink implements Link {
 
   /** @internal */
   constructor(parts: DeviceParts) {
-    const { addon, device, name, address } = parts;
+    const { addon, opened, address } = parts;
     this.#parts = parts;
-    this.name = name;
+    this.name = opened.name;
+    this.offload = offloadOf(opened);
     this.medium = address === undefined ? 'ip' : 'ethernet';
     if (address !== undefined) this.address = address;
-    const { up, mtu } = addon.state(device);
+    const { up, mtu } = addon.state(opened.device);
     this.#up = up;
     this.#mtu = mtu;
   }
@@ -78,7 +100,8 @@ export class DeviceLink implements Link {
     if (this.#state !== 'acquired') {
       throw usageError('ERR_INVALID_STATE', `${this.name} was ${this.#state} already: a link is opened once`, Error);
     }
-    const { addon, device, arena, explain } = this.#parts;
+    const { addon, opened, arena, explain } = this.#parts;
+    const { device } = opened;
     const batch = this.#batch;
     const region = new ArrayBuffer(TABLE_BYTES + arena);
     // The addon writes the rows of the batch itself, each time anew: the host may have marked them.
@@ -119,18 +142,19 @@ export class DeviceLink implements Link {
   }
 
   send(batch: Batch): number {
-    const { count, memory, offset, length } = batch;
+    const { count, memory, offset, length, checksum, segmentSize } = batch;
     if (this.#state !== 'open' || !this.#up) {
       this.#droppedClosed += count;
       return count;
     }
-    const { addon, device } = this.#parts;
+    const { addon, opened } = this.#parts;
+    const { device } = opened;
     let row = 0;
     while (row < count) {
       const bytes = memory[row]!;
       let end = row + 1;
       while (end < count && memory[end] === bytes) end++;
-      row += addon.send(device, bytes.bytes, offset, length, row, end - row);
+      row += addon.send(device, bytes.bytes, offset, length, checksum, segmentSize, row, end - row);
       if (row < end) {
         this.#blocked = true;
         return row;
@@ -141,23 +165,26 @@ export class DeviceLink implements Link {
 
   close(): void {
     this.#state = 'closed';
-    const { addon, device } = this.#parts;
-    addon.close(device);
+    const { addon, opened } = this.#parts;
+    addon.close(opened.device);
   }
 
   /** What it has carried so far. */
   counters(): DeviceCounters {
-    const [received, receivedBytes, sent, sentBytes, down, droppedRefused] = this.values();
-    const droppedDown = down + this.#droppedClosed;
-    return { received, receivedBytes, sent, sentBytes, droppedDown, droppedRefused };
+    const { droppedFull: _ofPacketSockets, ...all } = this.values();
+    return { ...all, droppedDown: all.droppedDown + this.#droppedClosed };
   }
 
-  /** The addon's counters, in its order. */
-  protected values(): [number, number, number, number, number, number, number, number] {
-    const values = new Float64Array(8);
-    this.#parts.addon.counters(this.#parts.device, values);
-    return [...values] as ReturnType<typeof this.values>;
+  /** The addon's counters. */
+  protected values(): Record<(typeof COUNTERS)[number], number> {
+    const values = new Float64Array(COUNTERS.length);
+    this.#parts.addon.counters(this.#parts.opened.device, values);
+    return Object.fromEntries(COUNTERS.map((name, i) => [name, values[i]!])) as ReturnType<typeof this.values>;
   }
+}
+
+function offloadOf({ checksum, tso, uso }: OpenedDevice): LinkOffload {
+  return checksum ? { checksum, tso: tso ? LONGEST : 0, uso: uso ? LONGEST : 0 } : NO_OFFLOAD;
 }
 
 export function codeOf(errno: number): ErrorCode {

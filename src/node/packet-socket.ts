@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../errors.ts';
 import { requireOptions } from '../errors.ts';
 import { MAC_LENGTH } from '../wire/mac.ts';
-import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
+import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import type { CardAddress } from './card-address.ts';
 import { cardAddress } from '../link/carrier-options.ts';
@@ -51,8 +51,6 @@ const ARENA_BYTES = 64 * 65_600;
 export interface PacketCounters extends DeviceCounters {
   /** Frames that the kernel dropped because `receiveBuffer` was full. */
   droppedFull: number;
-  /** Frames that were longer than 64 KB, or had been merged in a way that can't be told. */
-  droppedUnreadable: number;
 }
 
 /**
@@ -61,7 +59,8 @@ export interface PacketCounters extends DeviceCounters {
  * send out of it. It needs CAP_NET_RAW.
  *
  * VLAN tags that the kernel took out of frames are put back. Checksums that were left to hardware arrive marked `partial`,
- * and segments that the kernel or the card has merged (GRO) as super-segments. The link is down while the device is, or
+ * and segments that the kernel or the card has merged (GRO) as super-segments. Checksums and super-segments of TCP that are
+ * sent so are completed and cut by the card or the kernel. The link is down while the device is, or
  * has no carrier; it is closed with ENODEV when the device is deleted.
  *
  * Rejects with a system error that says which step failed and what to do (`EPERM`, `ENODEV`, `EINVAL` for a device that is
@@ -80,18 +79,19 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
   if (typeof promiscuous !== 'boolean') throw wrongType('promiscuous', 'a boolean', promiscuous);
   checkInteger('receiveBuffer', receiveBuffer, SMALLEST_RECEIVE_BUFFER, LARGEST_RECEIVE_BUFFER);
   const addon = loadAddon();
-  let device: NativeDevice;
+  let opened: OpenedDevice;
   try {
-    ({ device } = addon.openPacketSocket(name));
+    opened = addon.openPacketSocket(name);
   } catch (error) {
     throw packetError(error as NativeFailure, name);
   }
+  const { device } = opened;
   try {
     const ours = wanted === 'device' ? new Uint8Array(MAC_LENGTH) : (wanted ?? randomCardAddress());
     if (wanted === 'device') addon.readAddress(device, ours);
     addon.listen(device, ours, promiscuous);
     addon.set(device, 'buffer', receiveBuffer);
-    return new PacketLink(addon, device, name, ours);
+    return new PacketLink(addon, opened, ours);
   } catch (error) {
     addon.close(device);
     throw packetError(error as NativeFailure, name);
@@ -101,14 +101,13 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
 /** A packet socket on a device; made by `openPacketSocket`. */
 export class PacketLink extends DeviceLink {
   /** @internal */
-  constructor(addon: NativeAddon, device: NativeDevice, name: string, address: Uint8Array) {
-    super({ addon, device, name, address, arena: ARENA_BYTES, explain: (failure) => packetError(failure, name) });
+  constructor(addon: NativeAddon, opened: OpenedDevice, address: Uint8Array) {
+    super({ addon, opened, address, arena: ARENA_BYTES, explain: (failure) => packetError(failure, opened.name) });
   }
 
   /** What it has carried so far. */
   override counters(): PacketCounters {
-    const [, , , , , , droppedFull, droppedUnreadable] = this.values();
-    return { ...super.counters(), droppedFull, droppedUnreadable };
+    return { ...super.counters(), droppedFull: this.values().droppedFull };
   }
 }
 

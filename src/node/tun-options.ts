@@ -33,8 +33,10 @@ export interface TunOptions {
   /** Brings the device up, or takes it down. Default: a new one is brought up, an existing one is left as it is. */
   up?: boolean;
   /**
-   * Whether the link may carry super-segments and unfinished checksums where the kernel can. This version has no
-   * offload: both values give a link without.
+   * Whether packets pass as super-segments (many segments of TCP, or datagrams of UDP, in one packet of up to 64 KB) and with
+   * unfinished checksums: less work on both sides. `'auto'`: as much of it as the kernel has; `link.offload` says what was
+   * agreed on, nothing with a kernel that has none of it. `false`: each packet is complete, and no longer than the MTU.
+   * Default: `'auto'`.
    */
   offload?: 'auto' | false;
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
-import type { NativeAddon, NativeDevice, NativeFailure } from './addon.ts';
+import type { NativeAddon, NativeDevice, NativeFailure, OpenedDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import { randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
@@ -47,14 +47,14 @@ export async function openTun(options: TunOptions = {}): Promise<TunLink> {
   const wanted = name ?? `${mode}%d`;
   let made: ReturnType<NativeAddon['create']>;
   try {
-    made = addon.create(wanted, mode === 'tap');
+    made = addon.create(wanted, mode === 'tap', options.offload !== false);
   } catch (error) {
     throw tunError(error as NativeFailure, wanted, mode);
   }
   try {
     if (address !== undefined) refuseKernels(addon, made, address);
     await configure(addon, made, options, addresses);
-    return new TunLink(addon, made.device, made.name, mode, address);
+    return new TunLink(addon, made, mode, address);
   } catch (error) {
     addon.close(made.device);
     throw tunError(error as NativeFailure, made.name, mode);
@@ -131,18 +131,16 @@ export class TunLink extends DeviceLink {
   /** @internal */
   constructor(
     addon: NativeAddon,
-    device: NativeDevice,
-    name: string,
+    opened: OpenedDevice,
     mode: 'tun' | 'tap',
     address: Uint8Array = randomCardAddress(),
   ) {
     super({
       addon,
-      device,
-      name,
+      opened,
       address: mode === 'tap' ? address : undefined,
       arena: ARENA_BYTES,
-      explain: (failure) => tunError(failure, name, mode),
+      explain: (failure) => tunError(failure, opened.name, mode),
     });
   }
 }

@@ -144,7 +144,7 @@ describe.skipIf(unavailable !== undefined).each([TUN, TAP, PACKET])('a $kind lin
     withNamespace(async (ns) => {
       await prepare(ns, kind);
       // A device is hardly ever full: the tracer makes the third call fail with EAGAIN, once.
-      const call = kind.kind === 'packet' ? 'sendmmsg' : 'write';
+      const call = kind.kind === 'packet' ? 'sendmmsg' : 'writev';
       const where = kind.kind === 'packet' ? [] : ['-P', '/dev/net/tun'];
       const tracer = ['strace', '-qq', '-o', '/dev/null', ...where, '-e', `trace=${call}`];
       const fixture = await startLink(ns, kind, {}, [...tracer, '-e', `inject=${call}:error=EAGAIN:when=3`]);

@@ -7,9 +7,9 @@ import type { Fixture, Namespace } from './namespace.ts';
 
 export const KERNEL_ADDRESSES: readonly string[] = ['10.7.0.1/24', 'fd07::1/64'];
 
-/** Packets of one wake-up at most, and the bytes that they share, each on an 8-byte boundary, the last 65,550 free. */
+/** Packets of one wake-up at most, and the bytes that they share, each on an 8-byte boundary, the last 65,560 free. */
 const TUN_ROWS = 256;
-const TUN_BYTES = 256 * 1024 - 65_550;
+const TUN_BYTES = 256 * 1024 - 65_560;
 
 export interface DeviceKind {
   readonly kind: 'tun' | 'tap' | 'packet';

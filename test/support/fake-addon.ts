@@ -1,7 +1,7 @@
 import type { Batch } from '../../src/buffer/batch.ts';
 import { Checksum } from '../../src/buffer/batch.ts';
 import type { LinkHost } from '../../src/link/link.ts';
-import type { NativeAddon, NativeDevice } from '../../src/node/addon.ts';
+import type { NativeAddon, NativeDevice, OpenedDevice } from '../../src/node/addon.ts';
 import { TunLink } from '../../src/node/tun.ts';
 import { seededRandom } from '../../src/time/seeded-random.ts';
 import { VirtualClock } from '../../src/time/virtual-clock.ts';
@@ -11,6 +11,9 @@ export class FakeAddon implements NativeAddon {
   readonly device: NativeDevice = {};
   /** `[row, row, …]` of each send, and the memory it came from. */
   readonly sends: { bytes: Uint8Array; rows: number[] }[] = [];
+  /** `[checksum, segment size]` of each packet sent. */
+  readonly marks: [number, number][] = [];
+  offload = { checksum: false, tso: false, uso: false };
   /** Packets it takes before it is full. */
   room = Infinity;
   closings = 0;
@@ -21,12 +24,12 @@ export class FakeAddon implements NativeAddon {
   onChanged: (up: boolean, mtu: number) => void = () => {};
   onClosed: (errno: number) => void = () => {};
 
-  create(name: string): { device: NativeDevice; name: string; created: boolean } {
-    return { device: this.device, name, created: true };
+  create(name: string): OpenedDevice & { created: boolean } {
+    return { ...this.openPacketSocket(name), created: true };
   }
 
-  openPacketSocket(name: string): { device: NativeDevice; name: string } {
-    return { device: this.device, name };
+  openPacketSocket(name: string): OpenedDevice {
+    return { device: this.device, name, ...this.offload };
   }
 
   readAddress(): void {}
@@ -45,15 +48,16 @@ export class FakeAddon implements NativeAddon {
     Object.assign(this, { region, onReceive, onWritable, onChanged, onClosed });
   }
 
-  send(...[, bytes, , , first, count]: Parameters<NativeAddon['send']>): number {
+  send(...[, bytes, , , checksum, segmentSize, first, count]: Parameters<NativeAddon['send']>): number {
     const taken = Math.min(count, this.room);
     this.room -= taken;
+    for (let row = first; row < first + taken; row++) this.marks.push([checksum[row]!, segmentSize[row]!]);
     this.sends.push({ bytes, rows: Array.from({ length: taken }, (_, i) => first + i) });
     return taken;
   }
 
   counters(_: NativeDevice, into: Float64Array): void {
-    into.set([1, 2, 3, 4, 5, 6, 7, 8]);
+    into.set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
   }
 
   close(): void {
@@ -83,9 +87,10 @@ export class FakeAddon implements NativeAddon {
 }
 
 /** An open link on a fake addon, and what its host hears. */
-export function openLink(mode: 'tun' | 'tap' = 'tun') {
+export function openLink(mode: 'tun' | 'tap' = 'tun', offload: Partial<FakeAddon['offload']> = {}) {
   const addon = new FakeAddon();
-  const link = new TunLink(addon, addon.device, 'tun0', mode);
+  Object.assign(addon.offload, offload);
+  const link = new TunLink(addon, addon.create('tun0'), mode);
   const heard: string[] = [];
   const batches: Batch[] = [];
   const errors: (Error | undefined)[] = [];

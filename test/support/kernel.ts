@@ -41,6 +41,10 @@ export interface SceneOptions {
   ipv6?: boolean;
   /** Of the device, in bytes; 1500 by default. */
   mtu?: number;
+  /** Of a TUN or TAP device; `'auto'` by default. */
+  offload?: 'auto' | false;
+  /** On Ethernet the VLAN that the stack is in. */
+  vlan?: number;
   /** Options of all the stack's connections. */
   tcp?: ConnectionOptions;
   /** What happens to packets between device and stack; nothing by default. */

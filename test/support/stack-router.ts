@@ -21,6 +21,8 @@ export interface StackRouterScene {
   router: Fixture;
   /** Starts the program of test/interop/fixtures/server.mjs on the server's kernel. */
   startServer(): Promise<Fixture>;
+  /** The same on the client's. */
+  startClient(): Promise<Fixture>;
 }
 
 /** Reasons of drops that any test may see: the kernel asks for routers on the devices. */
@@ -35,12 +37,18 @@ const SIDES = [
 /**
  * @param options.mtu of the way to the client and of that to the server, in bytes
  * @param options.mode of the devices
+ * @param options.offload of the device to the client and of that to the server
  */
 export async function withStackRouter(
   play: (scene: StackRouterScene) => Promise<void>,
-  options: { mtu?: readonly [number, number]; mode?: 'tun' | 'tap'; drops?: readonly string[] } = {},
+  options: {
+    mtu?: readonly [number, number];
+    mode?: 'tun' | 'tap';
+    offload?: readonly ['auto' | false, 'auto' | false];
+    drops?: readonly string[];
+  } = {},
 ): Promise<void> {
-  const { drops = [], mtu, mode } = options;
+  const { drops = [], mtu, mode, offload } = options;
   await withNamespace((client) =>
     withNamespace((server) =>
       withNamespace(async (middle) => {
@@ -54,16 +62,27 @@ export async function withStackRouter(
           '10.2.0.0/24': '10.9.0.1',
           'fd02::/64': 'fd09::1',
         };
-        const router = await middle.start('router.mjs', [JSON.stringify({ routes, mtu, mode })]);
+        const router = await middle.start('router.mjs', [JSON.stringify({ routes, mtu, mode, offload })]);
         expect(router.ready).toEqual({ event: 'ready' });
         for (const [i, far] of [client, server].entries()) {
           await setSysctl(far, noDad);
           await join(middle, far, SIDES[i]!);
         }
-        let program: Fixture | undefined;
-        const startServer = async (): Promise<Fixture> => (program = await startSide(server, 'kernel'));
-        await play({ client, server, middle, router, startServer });
-        if (program !== undefined) expect([await program.stop(), program.stderr]).toEqual([0, '']);
+        const programs: Fixture[] = [];
+        const start = async (where: Namespace): Promise<Fixture> => {
+          const program = await startSide(where, 'kernel');
+          programs.push(program);
+          return program;
+        };
+        await play({
+          client,
+          server,
+          middle,
+          router,
+          startServer: () => start(server),
+          startClient: () => start(client),
+        });
+        for (const program of programs) expect([await program.stop(), program.stderr]).toEqual([0, '']);
         expectNoDrops(await router.ask({ do: 'statistics' }), drops);
         expect([await router.stop(), router.stderr]).toEqual([0, '']);
       }),

@@ -43,7 +43,7 @@ describe('PacketLink', () => {
 
   it('describes itself', () => {
     const addon = new FakeAddon();
-    const link = new PacketLink(addon, addon.device, 'veth0', address);
+    const link = new PacketLink(addon, addon.openPacketSocket('veth0'), address);
     expect(link).toMatchObject({ medium: 'ethernet', mtu: 1500, up: false, name: 'veth0', address });
     expect(link.offload).toEqual({ checksum: false, tso: 0, uso: 0 });
     link.open(openLink().host);
@@ -52,7 +52,7 @@ describe('PacketLink', () => {
 
   it('counts what the kernel dropped, too', () => {
     const addon = new FakeAddon();
-    const link = new PacketLink(addon, addon.device, 'veth0', address);
+    const link = new PacketLink(addon, addon.openPacketSocket('veth0'), address);
     link.send(batchOf([new Uint8Array(20), new Uint8Array(20)]));
     expect(link.counters()).toEqual({
       received: 1,
@@ -63,6 +63,8 @@ describe('PacketLink', () => {
       droppedRefused: 6,
       droppedFull: 7,
       droppedUnreadable: 8,
+      receivedSuperSegments: 9,
+      sentSuperSegments: 10,
     });
   });
 
@@ -71,7 +73,7 @@ describe('PacketLink', () => {
     addon.start = () => {
       throw Object.assign(new Error('bind'), { errno: 19, step: 'bind' });
     };
-    const link = new PacketLink(addon, addon.device, 'veth0', address);
+    const link = new PacketLink(addon, addon.openPacketSocket('veth0'), address);
     expect(() => link.open(openLink().host)).toThrow(/^bind ENODEV veth0: there is no such device here/);
     expect(addon.closings).toBe(1);
   });

@@ -131,6 +131,36 @@ describe('TunLink', () => {
     expect([...batch.segmentSize.subarray(0, 2)]).toEqual([0, 0]);
   });
 
+  it.each([
+    [
+      { checksum: true, tso: true, uso: true },
+      { checksum: true, tso: 65_535, uso: 65_535 },
+    ],
+    [
+      { checksum: true, tso: true },
+      { checksum: true, tso: 65_535, uso: 0 },
+    ],
+    [{ checksum: true }, { checksum: true, tso: 0, uso: 0 }],
+    [{}, { checksum: false, tso: 0, uso: 0 }],
+  ])('presents the offload that the kernel has agreed to: %j', (agreed, offload) => {
+    expect(openLink('tun', agreed).link.offload).toEqual(offload);
+  });
+
+  it('hands the marks of what it sends to the addon', () => {
+    const { addon, link } = openLink('tun', { checksum: true, tso: true });
+    const memory = memoryOf(new Uint8Array(100));
+    const batch = batchOf([]);
+    batch.push(memory, 0, 90, Checksum.partial, 20);
+    batch.push(memory, 0, 40);
+    batch.push(memory, 0, 40, Checksum.valid);
+    expect(link.send(batch)).toBe(3);
+    expect(addon.marks).toEqual([
+      [Checksum.partial, 20],
+      [Checksum.none, 0],
+      [Checksum.valid, 0],
+    ]);
+  });
+
   it('sends each run of packets in one memory with one call', () => {
     const { addon, link } = openLink();
     const [x, y] = [memoryOf(new Uint8Array(100)), memoryOf(new Uint8Array(100))];
@@ -177,7 +207,7 @@ describe('TunLink', () => {
 
   it('has the state of the moment it was opened', () => {
     const addon = new FakeAddon();
-    const link = new TunLink(addon, addon.device, 'tun0', 'tun');
+    const link = new TunLink(addon, addon.create('tun0'), 'tun');
     expect(link.up).toBe(false);
     addon.now = { up: true, mtu: 9000 };
     link.open(openLink().host);
@@ -201,7 +231,7 @@ describe('TunLink', () => {
 
   it('takes and drops everything before open and after close', () => {
     const addon = new FakeAddon();
-    const link = new TunLink(addon, addon.device, 'tun0', 'tun');
+    const link = new TunLink(addon, addon.create('tun0'), 'tun');
     const batch = batchOf([new Uint8Array(20)]);
     expect(link.send(batch)).toBe(1);
     link.open(openLink().host);
@@ -223,7 +253,7 @@ describe('TunLink', () => {
     addon.start = () => {
       throw Object.assign(new Error('uv_poll_init'), { errno: 1, step: 'uv_poll_init' });
     };
-    const link = new TunLink(addon, addon.device, 'tun0', 'tun');
+    const link = new TunLink(addon, addon.create('tun0'), 'tun');
     expect(() => link.open(openLink().host)).toThrow(/uv_poll_init EPERM tun0/);
     expect(addon.closings).toBe(1);
     expect(link.up).toBe(false);
