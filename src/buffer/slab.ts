@@ -1,6 +1,7 @@
+import { hostMemory } from '../time/host.ts';
 import { copyBytes } from './copy.ts';
 import type { Memory } from './memory.ts';
-import { allocateMemory } from './memory.ts';
+import { memoryOf } from './memory.ts';
 
 /** Bytes somewhere in a memory. */
 export interface Extent {
@@ -11,7 +12,7 @@ export interface Extent {
 
 export const SLAB_SIZE: number = 0x4_0000;
 
-const NO_MEMORY = allocateMemory(0);
+const NO_MEMORY = memoryOf(new Uint8Array(0));
 
 /**
  * Gives out user memory: ordinary collected ArrayBuffers, filled from front to back, written once and never reused.
@@ -32,17 +33,17 @@ export class SlabAllocator {
   }
 
   /**
-   * Allocates `n` bytes; where is told in `memory` and `offset` (no object is made). What is larger than a slab gets a
-   * memory of its own. Successive allocations are adjacent as long as a slab lasts.
+   * Allocates `n` bytes, which hold whatever was there; where is told in `memory` and `offset` (no object is made). What is
+   * larger than a slab gets a memory of its own. Successive allocations are adjacent as long as a slab lasts.
    */
   allocate(n: number): void {
     if (n > this.#size) {
-      this.memory = allocateMemory(n);
+      this.memory = memoryOf(hostMemory(n));
       this.offset = 0;
       return;
     }
     if (this.#used + n > this.#slab.bytes.length) {
-      this.#slab = allocateMemory(this.#size);
+      this.#slab = memoryOf(hostMemory(this.#size));
       this.#used = 0;
     }
     this.memory = this.#slab;

@@ -1,5 +1,5 @@
 /**
- * The one file that touches the host's clock, timers and randomness. It asks for nothing but what browsers, Node,
+ * The one file that touches the host's clock, timers, randomness and memory. It asks for nothing but what browsers, Node,
  * Deno and Bun have on `globalThis`.
  */
 
@@ -32,6 +32,7 @@ interface HostGlobals {
   setTimeout(fn: () => void, ms: number): TimeoutHandle;
   clearTimeout(handle: TimeoutHandle | string | undefined): void;
   setImmediate?(fn: () => void): unknown;
+  readonly Buffer?: { allocUnsafeSlow(size: number): Uint8Array<ArrayBuffer> };
   readonly MessageChannel?: new () => { port1: HostPort; port2: HostPort };
 }
 
@@ -299,6 +300,15 @@ export function hostClock(): Clock {
 export function hostRandom(): Random {
   sharedRandom ??= createHostRandom((bytes) => host.crypto.getRandomValues(bytes));
   return sharedRandom;
+}
+
+/**
+ * `size` bytes of ordinary collected memory that hold whatever was there, where the runtime has such: clearing memory costs
+ * as much as filling it. For those who write each byte before anybody reads it.
+ */
+export function hostMemory(size: number): Uint8Array {
+  const node = host.Buffer;
+  return node === undefined ? new Uint8Array(size) : new Uint8Array(node.allocUnsafeSlow(size).buffer, 0, size);
 }
 
 let macrotask: ((fn: () => void) => void) | undefined;

@@ -2,7 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/time/clock.ts';
 import type { HostFunctions, TimeoutHandle } from '../../../src/time/host.ts';
-import { createHostClock, createHostRandom, hostClock, hostMacrotask, hostRandom } from '../../../src/time/host.ts';
+import {
+  createHostClock,
+  createHostRandom,
+  hostClock,
+  hostMacrotask,
+  hostMemory,
+  hostRandom,
+} from '../../../src/time/host.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -446,5 +453,14 @@ describe('this host', () => {
     const numbers = Array.from({ length: 3000 }, () => random.uint32());
     expect(new Set(numbers).size).toBeGreaterThan(2990);
     expect(numbers.every((number) => Number.isInteger(number) && number >= 0 && number < 2 ** 32)).toBe(true);
+  });
+});
+
+describe('memory of the host', () => {
+  it('is of the length asked for, and a buffer of its own', () => {
+    const [one, other] = [hostMemory(1000), hostMemory(1000)];
+    expect([one.length, one.byteOffset, one.buffer.byteLength, hostMemory(0).length]).toEqual([1000, 0, 1000, 0]);
+    expect(one.buffer).not.toBe(other.buffer);
+    expect(Object.getPrototypeOf(one)).toBe(Uint8Array.prototype);
   });
 });
