@@ -199,7 +199,7 @@ static napi_value js_add_address(napi_env env, napi_callback_info info) {
   uint32_t prefix = 0;
   napi_get_value_string_utf8(env, argv[1], text, sizeof text, NULL);
   napi_get_value_uint32(env, argv[2], &prefix);
-  return done(env, netlink_add_address(p->device.netlink, p->device.index, text, prefix));
+  return done(env, netlink_add_address(p->device.index, text, prefix));
 }
 
 /* state(device): { up, mtu } */

@@ -46,7 +46,7 @@ static int answer(int fd, uint32_t sequence) {
   }
 }
 
-const char *netlink_add_address(int fd, int index, const char *text, uint32_t prefix) {
+const char *netlink_add_address(int index, const char *text, uint32_t prefix) {
   uint8_t address[16];
   int family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
   size_t size = family == AF_INET ? 4 : 16;
@@ -77,8 +77,10 @@ const char *netlink_add_address(int fd, int index, const char *text, uint32_t pr
     memcpy(RTA_DATA(attribute), address, size);
     message.header.nlmsg_len = NLMSG_ALIGN(message.header.nlmsg_len) + RTA_ALIGN(attribute->rta_len);
   }
-  if (send(fd, &message, message.header.nlmsg_len, 0) < 0) return "netlink(RTM_NEWADDR)";
-  int error = answer(fd, 1);
+  int fd = netlink_open();
+  if (fd < 0) return "socket(AF_NETLINK)";
+  int error = send(fd, &message, message.header.nlmsg_len, 0) < 0 ? errno : answer(fd, 1);
+  close(fd);
   if (error == 0 || error == EEXIST) return NULL;
   errno = error;
   return "netlink(RTM_NEWADDR)";
@@ -89,7 +91,7 @@ int netlink_subscribe(int fd) {
   return setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group);
 }
 
-bool netlink_read_news(int fd, int index) {
+bool netlink_read_news(int fd, int index, unsigned up_flags, bool *was_down) {
   _Alignas(struct nlmsghdr) uint8_t buffer[16384];
   bool ours = false;
   for (;;) {
@@ -104,7 +106,10 @@ bool netlink_read_news(int fd, int index) {
     for (unsigned left = (unsigned)n; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
       if (message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) continue;
       if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg))) continue;
-      if (((struct ifinfomsg *)NLMSG_DATA(message))->ifi_index == index) ours = true;
+      struct ifinfomsg *link = NLMSG_DATA(message);
+      if (link->ifi_index != index) continue;
+      ours = true;
+      if ((link->ifi_flags & up_flags) != up_flags) *was_down = true;
     }
   }
 }

@@ -157,6 +157,16 @@ uint32_t pump_send(pump *p, const rows *from, uint32_t first, uint32_t count) {
 
 /* ---- the device's state ---- */
 
+static void changed(pump *p) {
+  napi_handle_scope scope;
+  napi_open_handle_scope(p->env, &scope);
+  napi_value argv[2];
+  napi_get_boolean(p->env, p->device.up, &argv[0]);
+  napi_create_uint32(p->env, p->device.mtu, &argv[1]);
+  call(p, ON_CHANGED, 2, argv);
+  napi_close_handle_scope(p->env, scope);
+}
+
 /* Something was said about the device: asks what is, and tells JavaScript what is new. */
 static void refresh(pump *p) {
   device *d = &p->device;
@@ -164,20 +174,20 @@ static void refresh(pump *p) {
   uint32_t mtu = d->mtu;
   int error = device_refresh(d);
   if (error != 0) return lost(p, error);
-  if (d->up == was_up && d->mtu == mtu) return;
-  napi_handle_scope scope;
-  napi_open_handle_scope(p->env, &scope);
-  napi_value argv[2];
-  napi_get_boolean(p->env, d->up, &argv[0]);
-  napi_create_uint32(p->env, d->mtu, &argv[1]);
-  call(p, ON_CHANGED, 2, argv);
-  napi_close_handle_scope(p->env, scope);
+  if (d->up != was_up || d->mtu != mtu) changed(p);
 }
 
 static void on_news(uv_poll_t *handle, int status, int events) {
   pump *p = handle->data;
   (void)events;
-  bool ours = netlink_read_news(p->device.netlink, p->device.index);
+  device *d = &p->device;
+  bool was_down = false;
+  bool ours = netlink_read_news(d->netlink, d->index, (unsigned)d->kind->up_flags, &was_down);
+  if (was_down && d->up) { /* perhaps it is up again: the kernel has taken its IPv6 addresses away meanwhile */
+    d->up = false;
+    changed(p);
+    if (d->file < 0) return;
+  }
   if (ours || status < 0) refresh(p);
 }
 

@@ -5,6 +5,7 @@ import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
 
 /** Packets of one wake-up at most, and the bytes of a row of the tables in front of them: as in native/frames.h. */
@@ -57,6 +58,8 @@ export interface DeviceParts {
   readonly arena: number;
   /** Makes the addon's failure an error that says what to do. */
   readonly explain: (failure: NativeFailure) => Error;
+  /** The kernel may have taken the device's IPv6 addresses away, and lets it have some again. */
+  readonly renewed?: () => void;
 }
 
 /** A device of the kernel's as a link: what the kinds share. */
@@ -121,8 +124,10 @@ export class DeviceLink implements Link {
       host.writable();
     };
     const onChanged = (up: boolean, mtu: number): void => {
+      const regained = up && mtu >= IPV6_MINIMUM_MTU && !(this.#up && this.#mtu >= IPV6_MINIMUM_MTU);
       this.#up = up;
       this.#mtu = mtu;
+      if (regained) this.#parts.renewed?.();
       host.changed();
       // A device that is down takes everything.
       if (!up && this.#state === 'open') onWritable();
@@ -202,7 +207,7 @@ export function deviceError(
   hint: (code: ErrorCode, step: string) => string | undefined,
 ): Error {
   const { errno, step } = failure;
-  if (errno === undefined) return failure;
+  if (step === undefined) return failure;
   const code = codeOf(errno);
   const error: SystemError = systemError(code, step, { address: place(step), hint: hint(code, step) });
   error.errno = -errno;

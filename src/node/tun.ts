@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
+import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
 import type { NativeAddon, NativeDevice, NativeFailure, OpenedDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
@@ -54,7 +57,7 @@ export async function openTun(options: TunOptions = {}): Promise<TunLink> {
   try {
     if (address !== undefined) refuseKernels(addon, made, address);
     await configure(addon, made, options, addresses);
-    return new TunLink(addon, made, mode, address);
+    return new TunLink(addon, made, mode, address, addresses);
   } catch (error) {
     addon.close(made.device);
     throw tunError(error as NativeFailure, made.name, mode);
@@ -99,7 +102,15 @@ async function addAddress(
   try {
     addon.addAddress(device, wanted.address, wanted.prefix);
   } catch (error) {
-    if (codeOf((error as NativeFailure).errno) !== 'EPERM' || !(await hasAddress(name, wanted))) throw error;
+    const code = codeOf((error as NativeFailure).errno);
+    if (code === 'EINVAL' && isIPv6(wanted.address) && addon.state(device).mtu < IPV6_MINIMUM_MTU) {
+      throw deviceError(
+        error as NativeFailure,
+        () => name,
+        () => SMALL_MTU,
+      );
+    }
+    if (code !== 'EPERM' || !(await hasAddress(name, wanted))) throw error;
   }
 }
 
@@ -114,6 +125,15 @@ async function hasAddress(name: string, { address, prefix }: KernelAddress): Pro
     if (shown.some(({ cidr }) => cidr !== null && Cidr.tryParse(cidr)?.toString() === wanted)) return true;
     if (waited >= LINKWATCH) return false;
     await setTimeout(LOOK_EVERY);
+  }
+}
+
+/** Nobody waits to hear of it: who may use a device may not always change it, and it may have gone down again. */
+function tryAddAddress(addon: NativeAddon, device: NativeDevice, { address, prefix }: KernelAddress): void {
+  try {
+    addon.addAddress(device, address, prefix);
+  } catch {
+    // The device stays as it is.
   }
 }
 
@@ -134,14 +154,30 @@ export class TunLink extends DeviceLink {
     opened: OpenedDevice,
     mode: 'tun' | 'tap',
     address: Uint8Array = randomCardAddress(),
+    kernelAddresses: readonly KernelAddress[] = [],
   ) {
+    const ofIpv6 = kernelAddresses.filter((wanted) => isIPv6(wanted.address));
     super({
       addon,
       opened,
       address: mode === 'tap' ? address : undefined,
       arena: ARENA_BYTES,
       explain: (failure) => tunError(failure, opened.name, mode),
+      renewed: () => {
+        for (const wanted of ofIpv6) tryAddAddress(addon, opened.device, wanted);
+      },
     });
+  }
+}
+
+/** Is there a device of this name, whoever may use it? The kernel refuses both with the same error. */
+function exists(name: string): boolean {
+  try {
+    return readFileSync('/proc/net/dev', 'latin1')
+      .split('\n')
+      .some((line) => line.trimStart().startsWith(`${name}:`));
+  } catch {
+    return false;
   }
 }
 
@@ -156,6 +192,8 @@ function tunError(failure: NativeFailure, name: string, mode: 'tun' | 'tap'): Er
   );
 }
 
+/** [S-046] RFC 8200 §5; Linux keeps no IPv6 on a device with less. */
+const SMALL_MTU = `IPv6 needs an MTU of at least ${IPV6_MINIMUM_MTU} bytes`;
 const NO_TUN = 'this system has no TUN driver; try `modprobe tun`, and start a container with `--device /dev/net/tun`';
 const NO_RIGHT = 'run as root or with CAP_NET_ADMIN (a container: `--cap-add NET_ADMIN`)';
 
@@ -169,6 +207,9 @@ function hintFor(code: ErrorCode, step: string, name: string, mode: string): str
     if (code === 'EPERM') return 'the container may not use it: start it with `--device /dev/net/tun`';
   }
   if (code === 'EPERM') {
+    if (step === 'ioctl(TUNSETIFF)' && exists(name)) {
+      return `the device exists and belongs to somebody else: choose another name, or ${NO_RIGHT}`;
+    }
     return step === 'ioctl(TUNSETIFF)'
       ? `making a device needs a right: ${NO_RIGHT}, or let root make it: ` +
           `\`ip tuntap add ${name.replace('%d', '0')} mode ${mode} user $USER\``

@@ -31,6 +31,45 @@ describe.skipIf(!available).each([TUN, TAP])('a new $kind device', (kind) => {
       expect(await fixture.stop()).toBe(0);
     }));
 
+  it('has the kernel’s IPv6 addresses back when it comes up again', () =>
+    withNamespace(async (ns) => {
+      const fixture = await startLink(ns, kind);
+      const { device } = kind;
+      const shown = (): Promise<string> => ns.ip('address', 'show', 'dev', device);
+      await ns.ip('link', 'set', device, 'down');
+      expect(await fixture.next('changed')).toMatchObject({ up: false });
+      expect(await shown()).not.toContain('fd07::1');
+      await ns.ip('link', 'set', device, 'up');
+      expect(await fixture.next('changed')).toMatchObject({ up: true });
+      expect(await shown()).toContain('inet6 fd07::1/64 ');
+      expect((await ns.run('ping', ['-c', '1', '-W', '5', 'fd07::2'])).status).toBe(0);
+      // Too fast for the program to see it down.
+      fixture.signal('SIGSTOP');
+      await ns.ip('link', 'set', device, 'down');
+      await ns.ip('link', 'set', device, 'up');
+      expect(await shown()).not.toContain('fd07::1');
+      fixture.signal('SIGCONT');
+      expect(await fixture.next('changed')).toMatchObject({ up: false });
+      expect(await fixture.next('changed')).toMatchObject({ up: true });
+      expect(await shown()).toContain('inet6 fd07::1/64 ');
+      // The kernel gives up IPv6 where the MTU is too small for it.
+      await ns.ip('link', 'set', device, 'mtu', '1000');
+      expect(await fixture.next('changed')).toMatchObject({ up: true, mtu: 1000 });
+      expect(await shown()).not.toContain('fd07::1');
+      await ns.ip('link', 'set', device, 'mtu', '1500');
+      expect(await fixture.next('changed')).toMatchObject({ up: true, mtu: 1500 });
+      expect(await shown()).toContain('inet6 fd07::1/64 ');
+      expect(await fixture.stop()).toBe(0);
+    }));
+
+  it('says that IPv6 needs an MTU of 1280', () =>
+    withNamespace(async (ns) => {
+      const fixture = await startLink(ns, kind, { mtu: 1000 });
+      const message = `netlink(RTM_NEWADDR) EINVAL ${kind.device}: IPv6 needs an MTU of at least 1280 bytes`;
+      expect(fixture.ready).toMatchObject({ event: 'failed', code: 'EINVAL', errno: -22, message });
+      expect(await fixture.end()).toBe(1);
+    }));
+
   it('tells of changes without an address of its kernel side', () =>
     withNamespace(async (ns) => {
       const fixture = await startLink(ns, kind, { kernelAddresses: [] });
@@ -116,6 +155,15 @@ describe.skipIf(!available).each([TUN, TAP])('without rights, $kind', (kind) => 
           `ioctl(TUNSETIFF) EPERM ${device}: making a device needs a right: run as root or with CAP_NET_ADMIN ` +
           `(a container: \`--cap-add NET_ADMIN\`), or let root make it: \`ip tuntap add ${device} mode ${kind.kind} user $USER\``,
       });
+      expect(await fixture.end()).toBe(1);
+    }));
+
+  it('EPERM for a device that belongs to somebody else', () =>
+    withNamespace(async (ns) => {
+      await ns.ip('tuntap', 'add', device, 'mode', kind.kind, 'user', '7');
+      const fixture = await startLink(ns, kind, {}, powerless);
+      expect(fixture.ready).toMatchObject({ event: 'failed', code: 'EPERM', syscall: 'ioctl(TUNSETIFF)' });
+      expect(fixture.ready['message']).toContain(`EPERM ${device}: the device exists and belongs to somebody else: `);
       expect(await fixture.end()).toBe(1);
     }));
 

@@ -38,7 +38,7 @@ export class FakeAddon implements NativeAddon {
 
   set(): void {}
 
-  addAddress(): void {}
+  addAddress: NativeAddon['addAddress'] = () => {};
 
   state(): { up: boolean; mtu: number } {
     return this.now;

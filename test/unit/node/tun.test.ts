@@ -214,6 +214,25 @@ describe('TunLink', () => {
     expect(link).toMatchObject({ up: true, mtu: 9000 });
   });
 
+  it('gives the kernel its IPv6 addresses back where it may, and goes on where it may not', () => {
+    const { addon, heard, host } = openLink();
+    const asked: string[] = [];
+    addon.addAddress = (_device: unknown, address: string) => {
+      asked.push(address);
+      throw Object.assign(new Error('netlink(RTM_NEWADDR)'), { errno: 1, step: 'netlink(RTM_NEWADDR)' });
+    };
+    const kernelAddresses = ['10.0.0.1', 'fd00::1', 'fd01::1'].map((address) => ({ address, prefix: 24 }));
+    new TunLink(addon, addon.create('tun0'), 'tun', undefined, kernelAddresses).open(host);
+    addon.onChanged(true, 9000);
+    expect(asked).toEqual([]);
+    addon.onChanged(false, 9000);
+    addon.onChanged(true, 1000);
+    expect(asked).toEqual([]);
+    addon.onChanged(true, 1280);
+    expect(asked).toEqual(['fd00::1', 'fd01::1']);
+    expect(heard).toHaveLength(4);
+  });
+
   it('says that the device was deleted, and sends nothing any more', () => {
     const { addon, link, heard, errors } = openLink();
     addon.onClosed(19);
