@@ -371,8 +371,20 @@ export class Ip {
   deviceIndex(name: string, syscall: string): number {
     const iface = this.#ways.byName(name);
     if (iface !== undefined) return iface.index;
-    const names = this.interfaces.map((known) => known.name).join(', ');
-    throw systemError('ENODEV', syscall, { hint: `there is no interface ${name}; there are ${names}` });
+    throw systemError('ENODEV', syscall, { hint: this.#noInterface(name) });
+  }
+
+  #noInterface(name: string): string {
+    return `there is no interface ${name}; there are ${this.interfaces.map((known) => known.name).join(', ')}`;
+  }
+
+  /** What to do about an error of `path` or `connectionPath`, for its message. */
+  wayHint(code: ErrorCode, remote: Address): string | undefined {
+    if (code === 'ENETUNREACH') return 'no route: add one with stack.routes.add';
+    const { zone } = remote;
+    if (code !== 'EINVAL' || !(needsZone(remote) || (isMulticast(remote) && zone !== undefined))) return undefined;
+    if (zone === undefined) return 'a link-local address takes the name of an interface: fe80::1%tun0';
+    return this.#ways.byZone(zone) === undefined ? this.#noInterface(zone) : undefined;
   }
 
   /**

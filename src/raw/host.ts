@@ -32,6 +32,8 @@ export interface RawHost {
    * `deviceIndex` it leads out of that interface, by its routes only.
    */
   path(local: Address | undefined, remote: Address, deviceIndex?: number): Path | ErrorCode;
+  /** What to do about an error of `path`, for its message. */
+  wayHint(code: ErrorCode, remote: Address): string | undefined;
   readonly groups: GroupMembers;
   /**
    * Index of the interface that the zone of `own` or of the group names, or with this address of its own; undefined or

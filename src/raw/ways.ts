@@ -8,7 +8,6 @@ import type { RawHost } from './host.ts';
 
 /** What to do about an error, for its message. */
 const HINTS: { readonly [Code in ErrorCode]?: string } = {
-  ENETUNREACH: 'no route: add one with stack.routes.add',
   EAFNOSUPPORT: 'the socket is of the other family',
   EACCES: 'set the option broadcast to send to a broadcast address',
 };
@@ -65,8 +64,12 @@ export class Ways {
     throw this.refused('EMSGSIZE', remote, `at most ${most - header} bytes${where}`);
   }
 
-  refused(code: ErrorCode, address: Address, hint: string | undefined = HINTS[code]): SystemError {
+  refused(code: ErrorCode, address: Address, hint: string | undefined = this.#hint(code, address)): SystemError {
     return systemError(code, this.#init.syscall, { address: address.toString(), hint });
+  }
+
+  #hint(code: ErrorCode, address: Address): string | undefined {
+    return HINTS[code] ?? this.#init.host.wayHint(code, address);
   }
 
   /** The path of the last time, if it is as good as then. */

@@ -222,6 +222,7 @@ export class StackRaw {
       random,
       budget,
       now: () => clock.now(),
+      wayHint: (code, remote) => ip.wayHint(code, remote),
       path: (local, remote, deviceIndex) => ip.path(local, remote, undefined, deviceIndex),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       interfaceName: (index) => ip.interface(index)?.name ?? '',

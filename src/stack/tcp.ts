@@ -316,7 +316,7 @@ export class StackTcp {
     if (path === 'EADDRNOTAVAIL' && local !== undefined) {
       throw systemError(path, 'connect', { ...place, hint: `${local} is not an address of this stack` });
     }
-    throw systemError(path, 'connect', { ...place, hint: wayHint(path, peer) });
+    throw systemError(path, 'connect', { ...place, hint: this.#ip.wayHint(path, peer) });
   }
 
   #deviceIndex({ device }: Readonly<ResolvedConnectionOptions>, syscall: string): number | undefined {
@@ -427,12 +427,6 @@ function toFastOpenLimit(value: number | boolean, backlog: number): number {
   if (typeof value === 'boolean') return value ? Math.max(1, backlog) : 0;
   requireInteger('fastOpen', value, 0, 0x7fff_ffff);
   return value;
-}
-
-/** What to do about an error, for its message. */
-function wayHint(code: ErrorCode, peer: Address): string | undefined {
-  if (code === 'EINVAL' && needsZone(peer)) return 'a link-local address takes the name of an interface: fe80::1%tun0';
-  return code === 'ENETUNREACH' ? 'no route: add one with stack.routes.add' : undefined;
 }
 
 function toAddress(address: string | Address): Address {

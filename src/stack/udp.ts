@@ -147,6 +147,7 @@ export class StackUdp {
       lookupGroup: (local, localPort, remote, remotePort, interfaceIndex) =>
         this.#lookupGroup(local, localPort, remote, remotePort, interfaceIndex),
       groups: new Groups((index, group, filter) => ip.memberships.listen(index, group, filter)),
+      wayHint: (code, remote) => ip.wayHint(code, remote),
       path: (local, remote, interfaceIndex, device) => ip.path(local, remote, interfaceIndex, device),
       staysInside: (index) => ip.interface(index)?.loopback === true,
       groupInterface: (group, own) => ip.groupInterface(group, own),

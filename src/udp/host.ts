@@ -42,6 +42,8 @@ export interface UdpHost {
    * `interfaceIndex` it leads out of that interface, whatever the routes say; with `deviceIndex`, by its routes only.
    */
   path(local: Address | undefined, remote: Address, interfaceIndex?: number, deviceIndex?: number): Path | ErrorCode;
+  /** What to do about an error of `path`, for its message. */
+  wayHint(code: ErrorCode, remote: Address): string | undefined;
   /** Is this the loopback interface? */
   staysInside(interfaceIndex: number): boolean;
   /**

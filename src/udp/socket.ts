@@ -34,7 +34,6 @@ export interface UdpSocketInit {
 
 /** What to do about an error, for its message. */
 const HINTS: { readonly [Code in ErrorCode]?: string } = {
-  ENETUNREACH: 'no route: add one with stack.routes.add',
   EAFNOSUPPORT: 'the socket is of the other family: bind one to :: for both',
 };
 
@@ -214,7 +213,7 @@ export class UdpSocket {
       throw systemError('EACCES', 'connect', place);
     }
     const path = this.#findPath(address);
-    if (typeof path === 'string') throw systemError(path, 'connect', { ...place, hint: HINTS[path] });
+    if (typeof path === 'string') throw systemError(path, 'connect', { ...place, hint: this.#hint(path, address) });
     if (this.#localPort === 0) this.#takePort('connect');
     this.#path = path;
     this.#remoteAddress = path.remote;
@@ -496,7 +495,16 @@ export class UdpSocket {
     });
   }
 
-  #refused(code: ErrorCode, address: Address, port: number, hint: string | undefined = HINTS[code]): SystemError {
+  #hint(code: ErrorCode, address: Address): string | undefined {
+    return HINTS[code] ?? this.#host.wayHint(code, address);
+  }
+
+  #refused(
+    code: ErrorCode,
+    address: Address,
+    port: number,
+    hint: string | undefined = this.#hint(code, address),
+  ): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
 }

@@ -1,5 +1,6 @@
 import { usageError } from '../errors.ts';
 import { readIpv4Text, readIpv6Text, writeIpv4Text, writeIpv6Text } from './address-text.ts';
+import { showText } from './inspect.ts';
 
 /**
  * An address as four int32 words in network order, so that the data path compares and hashes plain numbers.
@@ -31,6 +32,10 @@ const ZONE = /^[^\s%/]+$/;
  * Address.parse('10.0.0.1').equals(Address.fromIpv4(0x0a000001)); // true
  */
 export class Address implements AddressWords {
+  static {
+    showText(this.prototype, 'Address');
+  }
+
   readonly family: 4 | 6;
   readonly a: number;
   readonly b: number;

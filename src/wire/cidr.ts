@@ -1,6 +1,7 @@
 import { usageError } from '../errors.ts';
 import { Address } from './address.ts';
 import type { AddressWords } from './address.ts';
+import { showText } from './inspect.ts';
 
 const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
 
@@ -13,6 +14,10 @@ const PREFIX_LENGTH = /^(?:0|[1-9]\d{0,2})$/;
  * cidr.contains(Address.parse('10.0.0.77')); // true
  */
 export class Cidr {
+  static {
+    showText(this.prototype, 'Cidr');
+  }
+
   /** The address as given, host bits included. */
   readonly address: Address;
   /** 0 to 32 for IPv4, 0 to 128 for IPv6. */

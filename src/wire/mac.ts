@@ -1,4 +1,5 @@
 import { usageError } from '../errors.ts';
+import { showText } from './inspect.ts';
 
 /** A hardware address as two numbers, so that the data path compares and writes them without an object. */
 export interface MacWords {
@@ -20,6 +21,10 @@ const TEXT = /^[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}$/i;
  * MacAddress.parse('02-00-00-00-00-0A').toString(); // '02:00:00:00:00:0a'
  */
 export class MacAddress implements MacWords {
+  static {
+    showText(this.prototype, 'MacAddress');
+  }
+
   readonly high: number;
   readonly low: number;
 

@@ -135,6 +135,25 @@ describe.skipIf(unavailable)('npm start -- --tun', () => {
     });
   });
 
+  it('serves ping, HTTP and echo over IPv6, too', async () => {
+    await withNamespace(async (ns) => {
+      const demo = await startDemo(ns, '--address', 'fd00::2/64', '--kernel-address', 'fd00::1/64');
+      expect(demo.text).toContain("curl 'http://[fd00::2]/'");
+      expect((await ns.run('ping', ['-c', '1', '-w', '10', '-i', '0.1', 'fd00::2'])).status).toBe(0);
+      expect((await ns.run('curl', ['-sSf', 'http://[fd00::2]/'])).stdout).toContain('You are fd00::1 port');
+      const input = Buffer.from('hello\n');
+      expect((await ns.run('nc', ['-N', 'fd00::2', '7'], { input })).stdout).toBe('hello\n');
+      const nc = ns.spawn('nc', ['-u', 'fd00::2', '7']);
+      nc.stdin.write('hello\n');
+      expect(String(await once(nc.stdout, 'data'))).toBe('hello\n');
+      const gone = once(nc, 'close');
+      nc.kill();
+      await gone;
+      demo.npm.kill('SIGTERM');
+      await expectGone(ns, demo);
+    });
+  });
+
   it('a second time: a sentence and exit code 1, and the first goes on', async () => {
     await withNamespace(async (ns) => {
       const demo = await startDemo(ns);

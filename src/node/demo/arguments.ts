@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { usageError } from '../../errors.ts';
 import type { Address } from '../../wire/address.ts';
-import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified } from '../../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, needsZone } from '../../wire/address.ts';
 import { Cidr } from '../../wire/cidr.ts';
 import { checkTunOptions } from '../tun-options.ts';
 
@@ -23,8 +23,8 @@ export type Wish = { run: 'memory' | 'help' } | { run: 'tun'; options: TunDemoOp
 export const usage = `npm start                 a web page over two stacks in this process; needs nothing
 npm start -- --tun        a web server that the Linux kernel can reach; needs root
 
-  --address CIDR          the stack's address (10.7.0.2/24)
-  --kernel-address CIDR   the kernel's address at the other end (10.7.0.1/24)
+  --address CIDR          the stack's address, IPv4 or IPv6 (10.7.0.2/24)
+  --kernel-address CIDR   the kernel's at the other end, in the same network (10.7.0.1/24)
   --name NAME             the device's name (the first free of tun0, tun1, …)
   --mtu BYTES             its largest packet (1500)
   --help                  this text`;
@@ -61,7 +61,6 @@ function checkDevice({ name, mtu }: TunDemoOptions): void {
 function checkAddresses(address: string, kernelAddress: string): void {
   const { address: own } = Cidr.parse(address);
   const kernel = Cidr.parse(kernelAddress);
-  if (own.family === 6 || kernel.address.family === 6) throw wrong('addresses are IPv4: there is no IPv6 yet');
   checkHost('--address', own);
   checkHost('--kernel-address', kernel.address);
   if (kernel.address.equals(own)) throw wrong(`the stack and the kernel cannot both be ${own}`);
@@ -75,6 +74,7 @@ function checkHost(flag: string, address: Address): void {
     { is: isMulticast, called: 'a multicast address' },
     { is: isLimitedBroadcast, called: 'the broadcast address' },
     { is: isUnspecified, called: 'no address' },
+    { is: needsZone, called: 'a link-local address' },
   ];
   const kind = kinds.find(({ is }) => is(address));
   if (kind !== undefined) throw wrong(`${flag} must be one host's: ${address} is ${kind.called}`);

@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { usageError } from '../../errors.ts';
 import { Stack } from '../../stack/stack.ts';
+import { Address } from '../../wire/address.ts';
+import { Cidr } from '../../wire/cidr.ts';
 import { serve } from '../http.ts';
 import type { Net } from '../net.ts';
 import { createNet } from '../net.ts';
@@ -59,9 +61,9 @@ export function checkFree(
   name: string | undefined,
   devices: ReturnType<typeof networkInterfaces> = networkInterfaces(),
 ): void {
-  const [host] = wanted.split('/', 1);
+  const { address: host } = Cidr.parse(wanted);
   for (const [device, addresses = []] of Object.entries(devices)) {
-    if (device === name || !addresses.some(({ address }) => address === host)) continue;
+    if (device === name || !addresses.some(({ address }) => Address.tryParse(address)?.equals(host))) continue;
     const advice = 'take others with --address and --kernel-address (does this demo run already?)';
     throw usageError('ERR_INVALID_STATE', `the kernel has ${host} on ${device} already: ${advice}`, Error);
   }
@@ -83,7 +85,7 @@ function echoTcp(net: Net): { close(): unknown } {
 
 function echoUdp(stack: Stack): void {
   stack.udp.bind(
-    { port: ECHO_PORT },
+    { address: '::', port: ECHO_PORT },
     {
       onMessage: (bytes, { remoteAddress, remotePort }, socket) => {
         // Two echo services would talk to each other for ever.
@@ -99,12 +101,15 @@ function echoUdp(stack: Stack): void {
 }
 
 function invitation(address: string, kernelAddress: string, name: string, mtu: number): string {
-  const [host] = address.split('/', 1);
+  const { address: host } = Cidr.parse(address);
+  const site = host.family === 4 ? `http://${host}` : `http://[${host}]`;
+  // Brackets mean something to shells.
+  const url = (path: string): string => (host.family === 4 ? `${site}${path}` : `'${site}${path}'`);
   const commands = [
     [`ping ${host}`, ''],
-    [`curl http://${host}/`, 'a page'],
-    [`curl http://${host}/bytes/1000000 | sha256sum`, 'the same as its header x-sha256 says'],
-    [`curl --data-binary @FILE http://${host}/hash`, 'the sha256 of FILE'],
+    [`curl ${url('/')}`, 'a page'],
+    [`curl ${url('/bytes/1000000')} | sha256sum`, 'the same as its header x-sha256 says'],
+    [`curl --data-binary @FILE ${url('/hash')}`, 'the sha256 of FILE'],
     [`nc ${host} ${ECHO_PORT}`, 'echo over TCP'],
     [`nc -u ${host} ${ECHO_PORT}`, 'echo over UDP'],
   ];
@@ -112,5 +117,5 @@ function invitation(address: string, kernelAddress: string, name: string, mtu: n
 
 ${commands.map(([command = '', gives]) => `  ${command.padEnd(50)} ${gives}`.trimEnd()).join('\n')}
 
-ready: http://${host}/ until Ctrl-C`;
+ready: ${site}/ until Ctrl-C`;
 }

@@ -266,6 +266,29 @@ describe('texts that are no address', () => {
     );
     stack.assertQuiescent();
   });
+
+  it('a zone that there is not says which there are', async () => {
+    const { stack } = alone();
+    const hint = 'there is no interface eth9; there are lo, eth0';
+    const remoteAddress = 'fe80::1%eth9';
+    expect(thrown(() => stack.tcp.connect({ remoteAddress, remotePort: 9 }, {})).message).toBe(
+      `connect EINVAL ${remoteAddress}:9: ${hint}`,
+    );
+    const socket = stack.udp.bind({ address: '::' }, handler);
+    const send = thrown(() => socket.send(new Uint8Array(1), 9, remoteAddress));
+    expect(send.message).toBe(`send EINVAL ${remoteAddress}:9: ${hint}`);
+    expect(thrown(() => socket.connect(remoteAddress, 9)).message).toBe(`connect EINVAL ${remoteAddress}:9: ${hint}`);
+    expect(thrown(() => socket.send(new Uint8Array(1), 9, 'ff02::1%eth9')).message).toContain(`: ${hint}`);
+    expect(thrown(() => socket.send(new Uint8Array(1), 9, 'fe80::1')).message).toContain(
+      ': a link-local address takes',
+    );
+    socket.close();
+    await expect(stack.ping(remoteAddress)).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: `ping EINVAL ${remoteAddress}: ${hint}`,
+    });
+    stack.assertQuiescent();
+  });
 });
 
 describe('what attach refuses', () => {

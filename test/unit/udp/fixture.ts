@@ -69,6 +69,10 @@ export class UdpBench extends IpBench implements UdpHost {
     return this.ip.interface(interfaceIndex)?.loopback === true;
   }
 
+  wayHint(code: ErrorCode, remote: Address): string | undefined {
+    return this.ip.wayHint(code, remote);
+  }
+
   groupInterface(group: Address, own: Address | undefined): number | undefined {
     return this.ip.groupInterface(group, own);
   }

@@ -1,8 +1,10 @@
 import { BlockList } from 'node:net';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Address } from '../../../src/wire/address.ts';
 import { Cidr } from '../../../src/wire/cidr.ts';
+import { MacAddress } from '../../../src/wire/mac.ts';
 
 /** An address of a family, and a second one that shares some of its first bits. */
 function neighbours(text: fc.Arbitrary<string>): fc.Arbitrary<[Address, Address]> {
@@ -62,6 +64,15 @@ describe('Cidr', () => {
       expect(() => Cidr.parse(text)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }));
     },
   );
+
+  it('is shown by Node as its text, and so are addresses', () => {
+    const shown = inspect([
+      Cidr.parse('10.0.0.2/24'),
+      Address.parse('fe80::1%eth0'),
+      MacAddress.parse('02:00:00:00:00:0a'),
+    ]);
+    expect(shown).toBe('[\n  Cidr 10.0.0.2/24,\n  Address fe80::1%eth0,\n  MacAddress 02:00:00:00:00:0a\n]');
+  });
 
   it('says what to do about a wrong text or length', () => {
     expect(() => Cidr.parse('10.0.0.1')).toThrow('append the prefix length (/32 for this address alone)');

@@ -16,14 +16,22 @@ describe('the demo’s command line', () => {
     });
   });
 
+  it('takes addresses of IPv6', () => {
+    expect(read('--tun --address fd00::2/64 --kernel-address fd00::1/64')).toMatchObject({
+      options: { address: 'fd00::2/64', kernelAddress: 'fd00::1/64' },
+    });
+  });
+
   it.each([
     ['--tap', "Unknown option '--tap'"],
     ['tun', "Unexpected argument 'tun'"],
     ['--mtu 1500', '--mtu is for --tun'],
     ['--tun --mtu 1.5', "--mtu takes a number of bytes, not '1.5'"],
     ['--tun --name', "Option '--name <value>' argument missing"],
-    ['--tun --address fd00::2/64', 'addresses are IPv4: there is no IPv6 yet'],
-    ['--tun --kernel-address fd00::1/64', 'addresses are IPv4: there is no IPv6 yet'],
+    ['--tun --address fd00::2/64', "--address fd00::2 is not in the kernel's network 10.7.0.1/24"],
+    ['--tun --kernel-address fd00::1/64', "--address 10.7.0.2 is not in the kernel's network fd00::1/64"],
+    ['--tun --address ::1/128', "--address must be one host's: ::1 is a loopback address"],
+    ['--tun --address fe80::2/64', "--address must be one host's: fe80::2 is a link-local address"],
     ['--tun --mtu 67', '--mtu must be an integer from 68 to 65535, not 67'],
     ['--tun --name a/b', "--name must be a device name of 1 to 15 bytes without '/', ':', '%' and space, not \"a/b\""],
     ['--tun --address 127.0.0.2/8', "--address must be one host's: 127.0.0.2 is a loopback address"],

@@ -22,6 +22,11 @@ describe('the demo’s addresses', () => {
     expect(() => checkFree('10.7.0.1/16', 'tun1', devices)).toThrow(refusal);
   });
 
+  it('may be written in other ways', () => {
+    const ipv6 = { ...entry, family: 'IPv6', scopeid: 0, address: 'fd00::1', cidr: 'fd00::1/64' } as const;
+    expect(() => checkFree('FD00:0::1/64', undefined, { tun0: [ipv6] })).toThrow(/^the kernel has fd00::1 on tun0/);
+  });
+
   it('may be on the device that is asked for, or nowhere', () => {
     expect(() => checkFree('10.7.0.1/24', 'tun0', devices)).not.toThrow();
     expect(() => checkFree('10.7.0.11/24', undefined, devices)).not.toThrow();
