@@ -1,8 +1,8 @@
 /**
  * usernet: a TCP/IP stack that runs inside a JavaScript program, in any runtime.
  *
- * Subpaths add a runtime: `usernet/node` (sockets like node:net and node:dgram), `usernet/tun` (Linux TUN devices),
- * `usernet/sim` (virtual time), `usernet/link-suite` (the rules that every link must pass).
+ * Subpaths add a runtime: `usernet/node` (sockets like node:net and node:dgram), `usernet/register` (puts them in the place
+ * of Node's own), `usernet/tun` (Linux TUN devices), `usernet/sim` (virtual time), `usernet/link-suite` (the rules that every link must pass).
  */
 export { Stack } from './stack/stack.ts';
 export type { ForwardingOption, StackOptions } from './stack/stack.ts';

@@ -13,7 +13,8 @@ export interface WebSocketLike {
   binaryType: string;
   readonly readyState: number;
   readonly bufferedAmount: number;
-  send(data: Uint8Array<ArrayBuffer>): void;
+  // In these words for TypeScript before 5.7, too, which does not know `Uint8Array<ArrayBuffer>`.
+  send(data: Uint8Array & { readonly buffer: ArrayBuffer }): void;
   close(code?: number): void;
   addEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: WebSocketEvent) => void): void;
   removeEventListener(type: 'open' | 'message' | 'close' | 'error', listener: (event: WebSocketEvent) => void): void;

@@ -77,7 +77,8 @@ export class Interface {
   readonly link: Link;
   /**
    * The link is open and the addresses are usable; rejects with the link's error, or with EADDRINUSE when
-   * `conflictDetection` has found another station with one of them (the others are usable then).
+   * `conflictDetection` has found another station with one of them (the others are usable then). It does not wait for addresses
+   * that the stack makes itself: the link-local one is tried for a second first (`ipv6Addresses`, the event `address`).
    */
   readonly ready: Promise<void>;
   /** On Ethernet the neighbours with their hardware addresses. */

@@ -2,9 +2,9 @@
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 /** Objects with this prototype are shown as their class and their text: `Address 10.0.0.1`. */
-export function showText(prototype: object, className: string): void {
-  const value = function (this: object): string {
-    return `${className} ${String(this)}`;
+export function showText(prototype: { toString(): string }, className: string): void {
+  const value = function (this: { toString(): string }): string {
+    return `${className} ${this.toString()}`;
   };
   Object.defineProperty(prototype, INSPECT, { value, writable: true, configurable: true });
 }

@@ -4,6 +4,7 @@
  */
 import process from 'node:process';
 import { registerFromEnvironment } from './configuration.ts';
+import { endWith } from './end.ts';
 import { isNamedBy } from './named.ts';
 
 export * from './index.ts';
@@ -19,8 +20,6 @@ async function preload(): Promise<void> {
       void stack.destroy();
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`usernet/register: ${reason.replaceAll(/\s*\n\s*/g, ' ')}\n`);
-    process.exit(1);
+    endWith(error);
   }
 }
