@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { AttachOptions } from '../../src/stack/interface.ts';
 import { Address } from '../../src/wire/address.ts';
 import type { NdpMessage } from '../../src/wire/ndp.ts';
-import { ALL_NODES, EthernetHost, PEER_MAC, ROUTER } from '../support/ethernet-host.ts';
+import { ALL_NODES, EthernetHost, PEER_MAC } from '../support/ethernet-host.ts';
+import { RawLink } from '../support/raw-link.ts';
 import { hex } from '../support/wire.ts';
 import { prefix } from '../unit/ip/ndp/fixture.ts';
 
@@ -346,12 +347,64 @@ describe('the link', () => {
     host.pass(1);
     expect(host.said('routerSolicitation')).toHaveLength(1);
     expect([host.addresses, host.routes]).toEqual([addresses, routes]);
-    // What ended meanwhile does so now.
+  });
+
+  it.each([
+    ['is down', (): void => host.link.setUp(false)],
+    [
+      'has too small an MTU for IPv6',
+      (): void => {
+        Object.assign(host.link, { mtu: 1000 });
+        host.link.host?.changed();
+      },
+    ],
+  ])(
+    '[S-049] §5.5.4, RFC 4861 §6.3.5, RFC 8106 §5.3.1: while it %s lifetimes run on, and nothing is sent',
+    (_, goDown) => {
+      start();
+      host.pass(5);
+      const lifetimes = { validLifetime: 100, preferredLifetime: 50 };
+      const servers = [address('2001:db8::53')];
+      host.advertise([prefix('2001:db8::/64', lifetimes), { name: 'rdnss', lifetime: 60, servers }], {
+        routerLifetime: 80,
+      });
+      host.pass(5);
+      const stable = host.eth.ipv6Addresses.find(({ origin }) => origin === 'stable')!.address;
+      host.sent();
+      goDown();
+      const state = (): unknown => [
+        host.eth.ipv6Addresses.find((own) => own.address === stable)?.state,
+        host.eth.dns.servers.length,
+      ];
+      host.pass(40);
+      expect(state()).toEqual(['preferred', 1]);
+      host.events.length = 0;
+      host.pass(20);
+      expect(state()).toEqual(['deprecated', 0]);
+      expect(host.events).toEqual([`deprecated stable ${stable}`, 'dns']);
+      host.pass(40);
+      expect(state()).toEqual([undefined, 0]);
+      expect(host.addresses).not.toContain(stable);
+      expect(host.routes.filter((text) => text.endsWith('advertised'))).toEqual([]);
+      host.pass(5000);
+      expect(host.sent()).toEqual([]);
+    },
+  );
+
+  it('[S-049] RFC 4861 §6.3.5: a route that has ended on it while it is down leads nobody there', () => {
+    start();
+    const link = new RawLink();
+    host.stack.attach(link, { name: 'tun0', addresses: ['2001:db8:2::1/64'] });
+    host.stack.routes.add('::/0', { interface: 'tun0' });
+    host.pass(5);
+    host.advertise([prefix('2001:db8::/64', { validLifetime: 100 })]);
+    const to = (): string | undefined => host.stack.routes.lookup(address('2001:db8::77'))?.interface.name;
     host.link.setUp(false);
-    host.pass(2000);
-    host.link.setUp(true);
-    host.pass(0);
-    expect(host.routes.some((text) => text.includes(ROUTER))).toBe(false);
+    host.pass(90);
+    // As with any other route: a longer prefix goes first, also where the link is down.
+    expect(to()).toBe('eth0');
+    host.pass(20);
+    expect(to()).toBe('tun0');
   });
 
   /** The probes, and the announcements, for an address, in the order they were sent. */

@@ -45,10 +45,14 @@ export class Advertised {
     this.dns = new AdvertisedDns(parts.iface.name);
   }
 
-  /** When something ends next, or is to be done, in microseconds. */
-  get deadline(): number {
-    const wanted = this.#known.list().some((router) => router.wanted) ? 0 : Infinity;
-    return Math.min(wanted, this.#routes.deadline, this.dns.deadline, this.dns.changed ? this.#dnsFrom : Infinity);
+  /** When something ends next, or the program is to be told of it, in microseconds. */
+  get expiry(): number {
+    return Math.min(this.#routes.deadline, this.dns.deadline, this.dns.changed ? this.#dnsFrom : Infinity);
+  }
+
+  /** When a router is to be asked, in microseconds. */
+  get wantedAt(): number {
+    return this.#known.list().some((router) => router.wanted) ? 0 : Infinity;
   }
 
   /** There is a default router, whether it answers or not. */

@@ -86,6 +86,13 @@ export class Autoconfiguration {
     return first;
   }
 
+  /** When `expire` wants to be called, in microseconds. */
+  get expiry(): number {
+    let first = Infinity;
+    for (const own of this.#own) if (own.expiry < first) first = own.expiry;
+    return first;
+  }
+
   /** All addresses, used or not: a new array. */
   list(): OwnAddress[] {
     return [...this.#own];
@@ -227,6 +234,11 @@ export class Autoconfiguration {
       own.successorAt = Infinity;
       this.#makeTemporary(new Cidr(own.cidr.network, own.cidr.prefixLength), 0, now, own);
     }
+  }
+
+  /** Does of what is due that for which nothing is sent: lifetimes end also while the link is down. */
+  expire(now: number): void {
+    for (const own of this.list()) this.#age(own, now);
   }
 
   #make(

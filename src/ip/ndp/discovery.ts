@@ -361,16 +361,24 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     return isStationMac(this.#mac) ? this.#mac : undefined;
   }
 
-  /** Nothing is asked while the link is down. */
+  /** Nothing is asked while the link is down; what was learnt ends all the same (RFC 4861 §6.3.5, RFC 4862 §5.5.4). */
   #arm(): void {
-    if (!this.#up) return this.#timer.cancel();
-    const news = Math.min(this.#addresses.deadline, this.#advertised.deadline, this.#announcements.deadline);
-    this.#timer.arm(Math.min(news, this.#solicitation.deadline, this.#anycast.deadline));
+    const expiry = Math.min(this.#addresses.expiry, this.#advertised.expiry);
+    if (!this.#up) return this.#timer.arm(expiry);
+    const news = Math.min(this.#addresses.deadline, this.#advertised.wantedAt, this.#announcements.deadline);
+    this.#timer.arm(Math.min(expiry, news, this.#solicitation.deadline, this.#anycast.deadline));
   }
 
   #due(now: number): void {
-    this.#addresses.advance(now);
     this.#advertised.expire(now);
+    if (this.#up) this.#act(now);
+    else this.#addresses.expire(now);
+    this.#arm();
+  }
+
+  /** What the link must be up for. */
+  #act(now: number): void {
+    this.#addresses.advance(now);
     this.#announcements.advance(now, this.#addresses.retransTimer, (address) => this.#announce(address));
     this.#followRouters(now);
     for (const router of this.#advertised.takeWanted(now)) this.solicit(router, undefined, undefined);
@@ -378,7 +386,6 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     // RFC 4861 §6.2.2: what has become a router asks none.
     if (this.#parts.forwarding()) this.#solicitation.stop();
     if (this.#solicitation.advance(now)) this.#solicitRouters();
-    this.#arm();
   }
 
   /** False: it is not in use any more. */

@@ -58,8 +58,12 @@ export class OwnAddress {
 
   /** When something is to be done, in microseconds. */
   get deadline(): number {
+    return Math.min(this.expiry, this.detection?.deadline ?? Infinity, this.successorAt);
+  }
+
+  /** When it is deprecated, or gone, in microseconds. */
+  get expiry(): number {
     const { validUntil, preferredUntil } = this.lifetimes;
-    const lifetime = this.state === 'preferred' ? preferredUntil : validUntil;
-    return Math.min(lifetime, this.detection?.deadline ?? Infinity, this.successorAt);
+    return this.state === 'preferred' ? preferredUntil : validUntil;
   }
 }
