@@ -1,5 +1,5 @@
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isLimitedBroadcast, isLoopback, isMulticast, needsZone, sameAddress } from '../wire/address.ts';
+import { isLimitedBroadcast, isLoopback, isMulticast, isUnspecified, needsZone, sameAddress } from '../wire/address.ts';
 import type { Cidr } from '../wire/cidr.ts';
 import type { NetworkInterface } from './interface.ts';
 
@@ -14,10 +14,10 @@ export type HostModel = 'weak' | 'strong';
 
 /**
  * The anycast address of the routers of an IPv6 network ([S-107] RFC 4291 §2.6.1): its first address. Networks of two (RFC 6164
- * §4) and of one have none.
+ * §4) and of one have none; nor have those that begin with ::, which is nobody's (RFC 4291 §2.5.2).
  */
 export function subnetRouterAddress({ address, network, prefixLength }: Cidr): Address | undefined {
-  return address.family === 6 && prefixLength <= 126 ? network : undefined;
+  return address.family === 6 && prefixLength <= 126 && !isUnspecified(network) ? network : undefined;
 }
 
 /** Which addresses are this stack's own. */

@@ -122,6 +122,16 @@ describe('RFC 4291 §2.6.1: the subnet-router anycast address', () => {
     ]);
   });
 
+  it.each([0, 1, 2])(
+    '[S-107] RFC 4291 §2.5.2: the address :: is nobody’s, also not of a network of %i bits',
+    (length) => {
+      const host = router([`${OWN}/${length}`]);
+      host.eth.neighbours.set(PEER, '02:00:00:00:00:bb');
+      host.frame(icmp6Packet({}, { source: PEER, destination: '::' }), PEER_MAC);
+      expect(host.sent().filter(({ destination }) => destination === PEER)).toEqual([]);
+    },
+  );
+
   it('[S-107] is nothing to connect to, to bind, or to send from; datagrams for it are heard', async () => {
     const host = router();
     const { stack } = host;
