@@ -196,6 +196,11 @@ export class RoutingTable {
     return found ?? this.#groupRoute(words, only);
   }
 
+  /** A router that was avoided may be back: paths look again, and tell what they avoid ([S-049] RFC 4191 §3.5). */
+  lookAgain(): void {
+    this.generation++;
+  }
+
   #orSuspect(route: Route | undefined, words: AddressWords, only: NetworkInterface | undefined): Route | undefined {
     let found = route;
     if (route?.interface.up !== true) {

@@ -119,6 +119,31 @@ describe('router preferences and more-specific routes', () => {
     expect(routerTo('2001:db8::1')).toBe(Z);
   });
 
+  it('[S-049] §3.5: … also for a socket that goes on sending, and only while it does', () => {
+    host.advertise([], { preference: 'high', routerLifetime: 3000 });
+    host.advertise([], { routerLifetime: 3000 }, { source: OTHER, mac: '0200000000bb' });
+    host.eth.neighbours.set(OTHER, '02:00:00:00:00:bb');
+    const socket = host.stack.udp.bind({ address: '::' }, { onMessage: () => {} });
+    const asked = (): number =>
+      host.said('neighbourSolicitation').filter(({ ndp }) => ndp.target.toString() === ROUTER).length;
+    const send = (seconds: number): void => {
+      for (let i = 0; i < seconds; i++) {
+        socket.send(Uint8Array.of(1), 9, '2001:db8::1');
+        host.pass(1);
+      }
+    };
+    // The same path all the time.
+    send(30);
+    expect(host.eth.neighbours.get(ROUTER)?.state).toBe('FAILED');
+    asked();
+    send(300);
+    expect(asked()).toBe(5);
+    host.pass(300);
+    expect(asked()).toBe(0);
+    socket.close();
+    host.eth.neighbours.delete(OTHER);
+  });
+
   it('[S-049] a route added by hand goes before', () => {
     host.advertise([], { preference: 'high', routerLifetime: 100 });
     expect(() => host.stack.routes.remove('::/0')).toThrow('a router advertises it');

@@ -39,6 +39,8 @@ export class Advertised {
   readonly #known: KnownRouters = new KnownRouters();
   /** When the program may be told of name servers again. */
   #dnsFrom: number = -Infinity;
+  /** When a router that was asked for its own sake may be asked again. */
+  #lookAgainAt: number = Infinity;
 
   constructor(parts: AdvertisedParts) {
     this.#parts = parts;
@@ -50,9 +52,9 @@ export class Advertised {
     return Math.min(this.#routes.deadline, this.dns.deadline, this.dns.changed ? this.#dnsFrom : Infinity);
   }
 
-  /** When a router is to be asked, in microseconds. */
+  /** When a router is to be asked, or may be again, in microseconds. */
   get wantedAt(): number {
-    return this.#known.list().some((router) => router.wanted) ? 0 : Infinity;
+    return this.#known.list().some((router) => router.wanted) ? 0 : this.#lookAgainAt;
   }
 
   /** There is a default router, whether it answers or not. */
@@ -130,9 +132,17 @@ export class Advertised {
     router.wanted = true;
   }
 
-  /** The routers that are to be asked now. */
+  /**
+   * The routers that are to be asked now. A path remembers its route: a minute after one was asked all look again, and whatever
+   * is still sent has it asked again. So nothing is done for each packet, and nothing when none is sent.
+   */
   takeWanted(now: number): readonly Address[] {
+    if (now >= this.#lookAgainAt) {
+      this.#lookAgainAt = Infinity;
+      this.#parts.routes.lookAgain();
+    }
     const wanted = this.#known.list().filter((router) => router.wanted);
+    if (wanted.length > 0) this.#lookAgainAt = Math.min(this.#lookAgainAt, now + PROBE_INTERVAL);
     for (const router of wanted) {
       router.wanted = false;
       router.probed = now;
