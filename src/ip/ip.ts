@@ -157,9 +157,12 @@ export class Ip {
   /** Something else is from now on: a router is in other groups, and has other addresses, than a host. */
   forward(value: Partial<Forwarding>): void {
     const { enabled } = this.#forwarder;
+    const was6 = enabled.ipv6;
     Object.assign(enabled, value);
     this.local.isRouter6 = enabled.ipv6;
     for (const iface of this.#interfaces.values()) this.#routerGroups.follow(iface);
+    if (enabled.ipv6 === was6) return;
+    for (const discovery of this.#discoveries.values()) discovery.forwardingChanged();
   }
 
   /** How much has been: packets, and their bytes. */

@@ -389,6 +389,24 @@ describe('a stack that forwards IPv6', () => {
     expect(host.said('neighbourAdvertisement')).toMatchObject([{ ndp: { router: true } }]);
   });
 
+  it('[S-049] §6.2.2, §6.3.7: leaves what routers have said behind, and asks anew when it is a host again', () => {
+    settled();
+    host.advertise([prefix('2001:db8:5::/64')], { routerLifetime: 65_535 });
+    const advertised = (): string[] => host.routes.filter((text) => text.endsWith('advertised'));
+    expect(advertised()).toHaveLength(2);
+    host.stack.forwarding = { ipv6: true };
+    expect(advertised()).toEqual(['2001:db8:5::/64 on link advertised']);
+    host.pass(100);
+    expect(host.said('routerSolicitation')).toEqual([]);
+    host.stack.forwarding = { ipv4: true };
+    host.pass(60);
+    expect(host.said('routerSolicitation').length).toBeGreaterThan(2);
+    host.advertise();
+    host.stack.forwarding = false;
+    host.pass(60);
+    expect(host.said('routerSolicitation')).toEqual([]);
+  });
+
   it('[S-049] from one moment to the next: what it has begun to ask it asks no more', () => {
     host = new EthernetHost();
     host.stack.forwarding = true;

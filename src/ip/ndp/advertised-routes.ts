@@ -87,6 +87,11 @@ export class AdvertisedRoutes {
     for (const table of [this.#routers, this.#routes]) if (table.remove(isMeant)) this.changed = true;
   }
 
+  /** No route leads through any router any more; prefixes on the link stay, as addresses do. */
+  forgetRouters(): void {
+    for (const table of [this.#routers, this.#routes]) if (table.remove(() => true)) this.changed = true;
+  }
+
   /** There is a default router. */
   get hasRouter(): boolean {
     return this.#routers.size > 0;

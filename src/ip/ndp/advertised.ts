@@ -93,6 +93,12 @@ export class Advertised {
     if (this.#routes.changed) this.#publish();
   }
 
+  /** The stack is a router itself from now on, and can't be told any more that they have gone. Linux: rt6_purge_dflt_routers. */
+  forgetRouters(): void {
+    this.#routes.forgetRouters();
+    if (this.#routes.changed) this.#publish();
+  }
+
   expire(now: number): void {
     this.#routes.expire(now);
     this.dns.expire(now);

@@ -161,6 +161,20 @@ export class NeighbourDiscovery implements NeighbourProtocol {
     this.#arm();
   }
 
+  /** The stack has become a router, or a host again. */
+  forwardingChanged(): void {
+    const { options, forwarding, clock } = this.#parts;
+    if (forwarding()) {
+      this.#solicitation.stop();
+      this.#hadRouter = false;
+      this.#advertised.forgetRouters();
+    } else if (this.#up && options.routers) {
+      // [S-049] RFC 4861 §6.3.7: as when the link comes up.
+      this.#solicitation.start(clock.now());
+    }
+    this.#arm();
+  }
+
   /** [S-049] RFC 4861 §7.2.6: the hardware address is another, so neighbours are told. */
   hardwareChanged(): void {
     if (!this.#up) return;
