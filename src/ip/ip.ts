@@ -252,7 +252,7 @@ export class Ip {
     });
     this.#discoveries.set(iface.index, discovery);
     port.neighbourDiscovery = discovery;
-    port.neighbourChanged = (neighbour, from) => discovery.neighbourChanged(neighbour, from);
+    port.neighbourChanged = (neighbour) => discovery.neighbourChanged(neighbour);
     port.hardwareChanged = () => discovery.hardwareChanged();
   }
 

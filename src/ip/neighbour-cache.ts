@@ -178,7 +178,7 @@ export class NeighbourCache implements NeighbourKeeper {
         return neighbour;
       }
       if (differs) this.#moved(neighbour, mac, now);
-      if (solicited) this.#reached(neighbour, now);
+      if (solicited) this.#reached(neighbour, neighbour.probes > 0, now);
       else if (differs) this.#enter(neighbour, 'STALE', now);
     }
     this.#noteRouter(neighbour, router);
@@ -195,7 +195,7 @@ export class NeighbourCache implements NeighbourKeeper {
     const last = this.#last;
     const neighbour = last !== undefined && sameAddress(last.address, words) ? last : this.#table.find(words);
     if (neighbour === undefined || !neighbour.known || neighbour.state === 'PERMANENT') return;
-    this.#reached(neighbour, now);
+    this.#reached(neighbour, neighbour.state !== 'STALE', now);
   }
 
   /** Puts in a neighbour for good, or gives one another address. */
@@ -257,7 +257,7 @@ export class NeighbourCache implements NeighbourKeeper {
   /** The address that packets wait for. */
   #answered(neighbour: Neighbour, mac: MacWords, solicited: boolean, now: number): void {
     neighbour.mac.set(mac);
-    if (solicited) this.#reached(neighbour, now);
+    if (solicited) this.#reached(neighbour, neighbour.probes > 0, now);
     else this.#enter(neighbour, 'STALE', now);
     this.#release(neighbour);
   }
@@ -267,10 +267,12 @@ export class NeighbourCache implements NeighbourKeeper {
     neighbour.since = now;
   }
 
-  #reached(neighbour: Neighbour, now: number): void {
+  /** @param proven false: an answer to nothing that was asked, which anybody can send blindly */
+  #reached(neighbour: Neighbour, proven: boolean, now: number): void {
     neighbour.confirmed = now;
     // The timer looks at `confirmed` when it is due.
     if (neighbour.state === 'REACHABLE') return;
+    neighbour.proven = proven;
     const { baseReachableTime } = this.times[neighbour.address.family];
     // RFC 4861 §6.3.2: hosts that began together are not to ask together.
     const factor = MIN_RANDOM_FACTOR + (RANDOM_RANGE * this.#parts.random.uint32()) / UINT32_RANGE;

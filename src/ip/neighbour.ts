@@ -43,6 +43,8 @@ export class Neighbour implements TimerOwner {
   waitingBytes: number = 0;
   /** The next in the same bucket of the table. */
   next: Neighbour | undefined;
+  /** When it was last found to be reachable: by an answer to a question, or by upper layers. */
+  proven: boolean = false;
   /** Those beside it of the same kind. */
   older: Neighbour | undefined;
   younger: Neighbour | undefined;

@@ -3,7 +3,7 @@ import type { Address, AddressWords } from '../../wire/address.ts';
 import type { RouterAdvertisement } from '../../wire/ndp.ts';
 import type { RouterPreference } from '../../wire/ndp-options.ts';
 import type { NetworkInterface } from '../interface.ts';
-import type { Neighbour, NeighbourState } from '../neighbour.ts';
+import type { Neighbour } from '../neighbour.ts';
 import type { NeighbourCache } from '../neighbour-cache.ts';
 import type { RoutingTable } from '../routes.ts';
 import { AdvertisedRoutes } from './advertised-routes.ts';
@@ -110,7 +110,7 @@ export class Advertised {
    * A neighbour has another state, or is new. Of a router it is noted here, too, since its entry may be given up: [S-049] RFC 4861
    * §6.3.6: dead ones come last, and each time that one of these is tried the next time is another's turn.
    */
-  neighbourChanged({ address, state }: Neighbour, from: NeighbourState): void {
+  neighbourChanged({ address, state, proven }: Neighbour): void {
     const router = this.#known.find(address);
     if (router === undefined) return;
     const wasDead = router.standing === Standing.DEAD;
@@ -119,8 +119,7 @@ export class Advertised {
       router.turn = this.#parts.routes.nextTurn();
       return this.#publish();
     }
-    // An answer that nobody asked for proves nothing: it finds a neighbour that is not in use.
-    if (state === 'REACHABLE' && from !== 'STALE') router.standing = Standing.REACHABLE;
+    if (state === 'REACHABLE' && proven) router.standing = Standing.REACHABLE;
     else if (wasDead && state !== 'INCOMPLETE') router.standing = Standing.HEARD;
     if (wasDead) this.#publish();
   }
@@ -166,7 +165,8 @@ export class Advertised {
       this.#known.keep(new Set([...this.#routes.sources(), ...this.dns.sources(), ...used()]));
     }
     const neighbour = this.#parts.neighbours.find(address);
-    const answered = neighbour !== undefined && (neighbour.state === 'REACHABLE' || neighbour.state === 'PERMANENT');
+    const { state, proven } = neighbour ?? {};
+    const answered = state === 'PERMANENT' || (state === 'REACHABLE' && proven);
     return this.#known.add(address, answered ? Standing.REACHABLE : Standing.HEARD);
   }
 

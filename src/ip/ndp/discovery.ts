@@ -22,7 +22,7 @@ import { findNdpOption, NDP_SHORT_OPTION, NdpOptionType } from '../../wire/ndp-o
 import type { NetworkInterface } from '../interface.ts';
 import type { LocalAddresses } from '../local-addresses.ts';
 import type { NeighbourCache, NeighbourProtocol } from '../neighbour-cache.ts';
-import type { Neighbour, NeighbourState } from '../neighbour.ts';
+import type { Neighbour } from '../neighbour.ts';
 import type { IpOutput } from '../output.ts';
 import type { RoutingTable } from '../routes.ts';
 import { Advertised } from './advertised.ts';
@@ -189,12 +189,12 @@ export class NeighbourDiscovery implements NeighbourProtocol {
   }
 
   /** A neighbour has another state, or is new (then `from` is that state too). */
-  neighbourChanged(neighbour: Neighbour, from: NeighbourState): void {
+  neighbourChanged(neighbour: Neighbour): void {
     const { routes, iface } = this.#parts;
     const { address, state } = neighbour;
     if (address.family !== 6) return;
     if (state === 'FAILED') routes.forgetRedirects(iface, address);
-    this.#advertised.neighbourChanged(neighbour, from);
+    this.#advertised.neighbourChanged(neighbour);
   }
 
   /** A packet would have gone by this router, if it were not dead. It is asked later: a packet may be under construction. */

@@ -107,6 +107,22 @@ describe('routers that somebody made up', () => {
     expect(defaults(host)).toContain(ROUTER);
   });
 
+  it('[S-049] … also not one that comes while something is sent to them, before they are asked', () => {
+    const host = settled();
+    const socket = host.stack.udp.bind({ address: '::' }, { onMessage: () => {} });
+    for (let i = 0; i < 8; i++) {
+      const { source } = madeUp(i);
+      host.advertise([], {}, madeUp(i));
+      socket.send(Uint8Array.of(1), 9, `${source}%eth0`);
+      host.pass(0);
+      expect(host.eth.neighbours.get(source)?.state).toBe('DELAY');
+      host.hear(answer(source, madeUp(i).mac), { ...madeUp(i), destination: OWN });
+    }
+    socket.close();
+    host.advertise();
+    expect(defaults(host)).toContain(ROUTER);
+  });
+
   it('[S-049] RFC 4862 §5.5.3: sixteen prefixes of one leave room for half that of another', () => {
     const host = settled();
     const forged = Array.from({ length: 40 }, (_, i) => prefix(`2001:db8:bad:${i.toString(16)}::/64`));
