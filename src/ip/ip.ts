@@ -37,6 +37,7 @@ import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind, HostModel } from './local-addresses.ts';
 import { hasAnycast, LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
+import { waitingShare } from './neighbour-waiting.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
 import { NeighbourDiscovery } from './ndp/discovery.ts';
@@ -90,6 +91,8 @@ export class Ip {
   readonly #forwarder: Forwarder;
   readonly #routerGroups: RouterGroups;
   readonly #reassembler: Reassembler;
+  /** What waits for neighbours on all interfaces. */
+  readonly #waitingShare: MemoryBudget;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
@@ -98,6 +101,7 @@ export class Ip {
     const { clock, random, counters, budget, host, timers } = options;
     this.#host = host;
     this.#options = options;
+    this.#waitingShare = waitingShare(budget);
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
@@ -210,6 +214,7 @@ export class Ip {
       timers,
       counters,
       budget,
+      waitingShare: this.#waitingShare,
       classify: (words: AddressWords) => this.local.classify(words),
       unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
