@@ -183,7 +183,7 @@ export class Ip {
     }
     const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
       claim: (address) => this.#claim(address, iface),
-      losesAddress: (address) => this.#loses(address, iface),
+      losesAddress: (address) => this.#host.losesAddress(address, iface),
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
@@ -266,7 +266,7 @@ export class Ip {
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
     if (!this.#interfaces.has(iface.index)) return;
-    for (const { address } of iface.addresses) this.#loses(address, iface);
+    for (const { address } of iface.addresses) this.#host.losesAddress(address, iface);
     this.memberships.remove(iface);
     this.#routerGroups.forget(iface);
     this.#interfaces.delete(iface.index);
@@ -405,6 +405,11 @@ export class Ip {
     return this.#ways.zoneOf(words, interfaceIndex);
   }
 
+  /** Index of the interface that a link-local address or group is bound to with its zone; nothing for others. */
+  zoneIndex(address: Address): number | undefined {
+    return address.zone === undefined || !isLinkScoped(address) ? undefined : this.#ways.byZone(address.zone)?.index;
+  }
+
   /**
    * Why a socket can't be bound so: `EADDRNOTAVAIL`, or `EINVAL` where a link-local address has no zone or one that there is
    * not, or a mapped one is to be for IPv6 only (as Linux).
@@ -457,12 +462,6 @@ export class Ip {
       if (this.#discoveries.get(other.index)?.tries(address) === true) return other;
     }
     return undefined;
-  }
-
-  /** Sockets depend on the address, unless another interface has it, too: link-local ones are each link's own. */
-  #loses(address: Address, iface: NetworkInterface): void {
-    const stays = !needsZone(address) && this.interfaces.some((other) => other !== iface && other.has(address));
-    if (!stays) this.#host.losesAddress(address, iface);
   }
 
   /** Lets go of what waits to be complete: the stack has ended. */

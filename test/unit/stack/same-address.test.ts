@@ -175,4 +175,34 @@ describe('two interfaces with one hardware address', () => {
     expect(errors).toEqual(['9 EADDRNOTAVAIL', '10 EADDRNOTAVAIL']);
     for (const socket of sockets) socket.close();
   });
+
+  it('RFC 4007 §6: sockets in both zones share a port, and each hears its own link (Linux: inet6_bind)', () => {
+    const both = [1, 2].map(() => attach({ autoconfiguration: { identifiers: 'eui64' } }));
+    clock.advance(5 * SECOND);
+    const heard: string[] = [];
+    for (const [address, group] of [
+      ['fe80::ff:fe00:1', false],
+      ['ff02::99', true],
+    ] as const) {
+      const target = Address.parse(address);
+      const sockets = both.map(({ name }) => {
+        const onMessage = (): void => void heard.push(`${address}%${name}`);
+        const socket = stack.udp.bind({ address: `${address}%${name}`, port: 9 }, { onMessage });
+        if (group) for (const other of both) socket.join(`${address}%${other.name}`);
+        return socket;
+      });
+      const payload = formatUdp({ sourcePort: 1, destinationPort: 9, payload: new Uint8Array(1) }, ROUTER, target);
+      for (const link of links) {
+        hear(link, ROUTER, target, 17, payload);
+        heard.push('|');
+      }
+      expect(heard.splice(0)).toEqual([`${address}%eth0`, '|', `${address}%eth1`, '|']);
+      for (const socket of sockets) socket.close();
+    }
+    const listeners = both.map(({ name }) =>
+      stack.tcp.listen({ address: `fe80::ff:fe00:1%${name}`, port: 9 }, () => {}),
+    );
+    expect(() => stack.tcp.listen({ address: 'fe80::ff:fe00:1%eth1', port: 9 }, () => {})).toThrow(/EADDRINUSE/);
+    for (const listener of listeners) listener.close();
+  });
 });
