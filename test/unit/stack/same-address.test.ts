@@ -205,4 +205,25 @@ describe('two interfaces with one hardware address', () => {
     expect(() => stack.tcp.listen({ address: 'fe80::ff:fe00:1%eth1', port: 9 }, () => {})).toThrow(/EADDRINUSE/);
     for (const listener of listeners) listener.close();
   });
+
+  it('RFC 4007 §6: a ping takes the answer of the link that it went out by', () => {
+    const [one] = [1, 2].map(() => attach({ autoconfiguration: { identifiers: 'eui64' } }));
+    one!.neighbours.set('fe80::aa', '02:00:00:00:00:aa');
+    clock.advance(5 * SECOND);
+    let replies = 0;
+    const socket = stack.raw.openPing({ remoteAddress: 'fe80::aa%eth0' }, { onReply: () => replies++ });
+    for (const link of links) link.take();
+    socket.send(new Uint8Array(8));
+    clock.advance(0);
+    const reply = links[0]!.take()[0]!.slice(54);
+    // The answer differs in its type alone, and so does the checksum (RFC 1624).
+    reply[0] = 129;
+    reply[2]! -= 1;
+    for (const link of links.toReversed()) {
+      hear(link, ROUTER, Address.parse('fe80::ff:fe00:1'), 58, reply);
+      expect(replies).toBe(link === links[0] ? 1 : 0);
+    }
+    expect(socket.counters).toMatchObject({ received: 1, late: 1 });
+    socket.close();
+  });
 });
