@@ -449,7 +449,8 @@ export class Ip {
 
   /** @throws ERR_INVALID_ARG_VALUE when another interface has the address, or tries it */
   #claim(address: Address, claimant: NetworkInterface): void {
-    const holder = this.#holderBeside(claimant, address);
+    // RFC 4007 §4: a link-local address is each link's own.
+    const holder = needsZone(address) ? undefined : this.#holderBeside(claimant, address);
     if (holder === undefined) return;
     throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
   }

@@ -227,3 +227,29 @@ describe('two interfaces with one hardware address', () => {
     socket.close();
   });
 });
+
+describe('RFC 4007 §4: link-local addresses that are given by hand', () => {
+  it('may be the same on two interfaces, and a gateway may have that of another interface', () => {
+    const options = { addresses: ['fe80::1/64'], autoconfiguration: { linkLocal: false } };
+    const one = attach(options);
+    const other = attach({ ...options, addresses: ['fe80::2/64'] });
+    other.addAddress('fe80::1/64');
+    expect(() => stack.routes.add('2001:db8::/32', { via: 'fe80::1%eth0' })).toThrow(/cannot be a gateway/);
+    stack.routes.add('2001:db8::/32', { via: 'fe80::2%eth0' });
+    one.neighbours.set('fe80::2', '02:00:00:00:00:aa');
+    one.addAddress('2001:db8:1::1/64');
+    clock.advance(5 * SECOND);
+    for (const link of links) link.take();
+    const socket = stack.udp.bind({ address: '::', port: 9 }, { onMessage: () => {} });
+    socket.send(new Uint8Array(1), 9, '2001:db8:2::1');
+    clock.advance(0);
+    expect(links.map((link) => link.take().length)).toEqual([1, 0]);
+    // Taken from one it is the other's alone.
+    one.removeAddress('fe80::1');
+    const connect = (zone: string) => () =>
+      stack.tcp.connect({ localAddress: `fe80::1%${zone}`, remoteAddress: `fe80::9%${zone}`, remotePort: 9 }, {});
+    expect(connect('eth0')).toThrow(/EADDRNOTAVAIL/);
+    expect(connect('eth1')().interfaceIndex).toBe(other.network.index);
+    socket.close();
+  });
+});
