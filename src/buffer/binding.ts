@@ -1,5 +1,8 @@
 import type { Address, AddressWords } from '../wire/address.ts';
-import { isUnspecified, sameAddress } from '../wire/address.ts';
+import { isMulticast, isUnspecified, sameAddress } from '../wire/address.ts';
+
+/** The loopback interface is the first of each stack. */
+const LOOPBACK_INDEX = 1;
 
 /**
  * What a socket is bound to. One of IPv6 that is bound to `::` takes IPv4 as well, unless it is `ipv6Only`; one that is
@@ -13,12 +16,15 @@ export class Binding {
   readonly ipv6Only: boolean;
   /** Index of the interface that packets must come by. Linux: SO_BINDTODEVICE. */
   readonly device: number | undefined;
+  /** Index of the interface of a link-local address's zone (Linux, inet6_bind: sk_bound_dev_if), else `device`. */
+  readonly #link: number | undefined;
 
-  constructor(given: Address, ipv6Only: boolean, device?: number) {
+  constructor(given: Address, ipv6Only: boolean, device?: number, zone?: number) {
     this.given = given;
     this.address = given.unmapped();
     this.ipv6Only = ipv6Only;
     this.device = device;
+    this.#link = device ?? zone;
   }
 
   /** Takes packets for any address of both families. */
@@ -33,10 +39,12 @@ export class Binding {
    * @param interfaceIndex the interface that a packet came by; undefined where that does not matter
    */
   fit(local: AddressWords, interfaceIndex?: number): number {
-    const { device } = this;
+    const link = this.#link;
     const fit = this.#fit(local);
-    if (device === undefined || fit === 0) return fit;
-    return interfaceIndex === undefined || interfaceIndex === device ? fit + 0.5 : 0;
+    if (link === undefined || fit === 0) return fit;
+    if (interfaceIndex === undefined || interfaceIndex === link) return fit + 0.5;
+    // What the stack sends to an address of its own comes by the loopback interface, whatever link that is of.
+    return this.device === undefined && interfaceIndex === LOOPBACK_INDEX && !isMulticast(local) ? fit : 0;
   }
 
   #fit(local: AddressWords): 0 | 1 | 2 | 3 {
@@ -51,7 +59,8 @@ export class Binding {
    * meets `::`, unless that is for IPv6 only. Bindings to two interfaces never meet (inet_csk_bind_conflict).
    */
   overlaps(other: Binding): boolean {
-    if (this.device !== undefined && other.device !== undefined && this.device !== other.device) return false;
+    const [one, two] = [this.#link, other.#link];
+    if (one !== undefined && two !== undefined && one !== two) return false;
     return this.#covers(other) || other.#covers(this);
   }
 

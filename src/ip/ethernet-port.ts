@@ -49,6 +49,8 @@ export interface EthernetPortParts {
   readonly timers: TimerWheel;
   readonly counters: Counters;
   readonly budget: MemoryBudget;
+  /** What waits for neighbours on any interface of the stack counts here. */
+  readonly waitingShare: MemoryBudget;
   /** What an address is to the stack. */
   classify(words: AddressWords): AddressKind;
   /** A packet of this host waited in vain for its neighbour. */
@@ -85,7 +87,7 @@ export class EthernetPort implements ArpPort {
   readonly #source: AddressRegister = new AddressRegister();
 
   constructor(iface: NetworkInterface, options: EthernetOptions, parts: EthernetPortParts) {
-    const { clock, random, timers, counters, budget } = parts;
+    const { clock, random, timers, counters, budget, waitingShare } = parts;
     this.#iface = iface;
     this.#parts = parts;
     this.#vlan = options.vlan;
@@ -102,6 +104,7 @@ export class EthernetPort implements ArpPort {
       timers,
       counters,
       budget,
+      waitingShare,
       protocols: { 4: arp, 6: neighbourDiscovery },
       send: (packet, neighbour) => this.#sendWaiting(packet, neighbour),
       unreachable: (packet) => parts.unreachable(packet),

@@ -37,6 +37,7 @@ import { Ipv6Output } from './ipv6-output.ts';
 import type { AddressKind, HostModel } from './local-addresses.ts';
 import { hasAnycast, LocalAddresses } from './local-addresses.ts';
 import { Memberships } from './memberships.ts';
+import { waitingShare } from './neighbour-waiting.ts';
 import type { WaitingPacket } from './neighbour-waiting.ts';
 import { NeighbourFailure } from './neighbour-failure.ts';
 import { NeighbourDiscovery } from './ndp/discovery.ts';
@@ -90,6 +91,8 @@ export class Ip {
   readonly #forwarder: Forwarder;
   readonly #routerGroups: RouterGroups;
   readonly #reassembler: Reassembler;
+  /** What waits for neighbours on all interfaces. */
+  readonly #waitingShare: MemoryBudget;
   /** The one description of an arrived packet, rewritten for each. */
   readonly #datagram: Datagram = new Datagram(allocateMemory(0));
   #lastIndex: number = 0;
@@ -98,6 +101,7 @@ export class Ip {
     const { clock, random, counters, budget, host, timers } = options;
     this.#host = host;
     this.#options = options;
+    this.#waitingShare = waitingShare(budget);
     const local = new LocalAddresses(options.hostModel);
     this.local = local;
     const interfaces = this.#interfaces;
@@ -182,7 +186,7 @@ export class Ip {
     }
     const iface: NetworkInterface = new NetworkInterface(++this.#lastIndex, options, {
       claim: (address) => this.#claim(address, iface),
-      losesAddress: (address) => this.#loses(address, iface),
+      losesAddress: (address) => this.#host.losesAddress(address, iface),
       changed: () => {
         this.#changed();
         this.memberships.changed(iface);
@@ -213,6 +217,7 @@ export class Ip {
       timers,
       counters,
       budget,
+      waitingShare: this.#waitingShare,
       classify: (words: AddressWords) => this.local.classify(words),
       unreachable: (packet: WaitingPacket) => this.#failure.report(packet, clock.now()),
       conflict: (where: NetworkInterface, conflict: AddressConflict) => {
@@ -264,7 +269,7 @@ export class Ip {
   /** Forgets an interface with its addresses, routes and groups; harmless when it is gone. */
   removeInterface(iface: NetworkInterface): void {
     if (!this.#interfaces.has(iface.index)) return;
-    for (const { address } of iface.addresses) this.#loses(address, iface);
+    for (const { address } of iface.addresses) this.#host.losesAddress(address, iface);
     this.memberships.remove(iface);
     this.#routerGroups.forget(iface);
     this.#interfaces.delete(iface.index);
@@ -403,6 +408,11 @@ export class Ip {
     return this.#ways.zoneOf(words, interfaceIndex);
   }
 
+  /** Index of the interface that a link-local address or group is bound to with its zone; nothing for others. */
+  zoneIndex(address: Address): number | undefined {
+    return address.zone === undefined || !isLinkScoped(address) ? undefined : this.#ways.byZone(address.zone)?.index;
+  }
+
   /**
    * Why a socket can't be bound so: `EADDRNOTAVAIL`, or `EINVAL` where a link-local address has no zone or one that there is
    * not, or a mapped one is to be for IPv6 only (as Linux).
@@ -442,7 +452,8 @@ export class Ip {
 
   /** @throws ERR_INVALID_ARG_VALUE when another interface has the address, or tries it */
   #claim(address: Address, claimant: NetworkInterface): void {
-    const holder = this.#holderBeside(claimant, address);
+    // RFC 4007 §4: a link-local address is each link's own.
+    const holder = needsZone(address) ? undefined : this.#holderBeside(claimant, address);
     if (holder === undefined) return;
     throw usageError('ERR_INVALID_ARG_VALUE', `the interface ${holder.name} has the address ${address} already`);
   }
@@ -455,12 +466,6 @@ export class Ip {
       if (this.#discoveries.get(other.index)?.tries(address) === true) return other;
     }
     return undefined;
-  }
-
-  /** Sockets depend on the address, unless another interface has it, too: link-local ones are each link's own. */
-  #loses(address: Address, iface: NetworkInterface): void {
-    const stays = !needsZone(address) && this.interfaces.some((other) => other !== iface && other.has(address));
-    if (!stays) this.#host.losesAddress(address, iface);
   }
 
   /** Lets go of what waits to be complete: the stack has ended. */

@@ -70,6 +70,8 @@ export interface NeighbourCacheParts {
   readonly counters: Counters;
   /** What waits counts here. */
   readonly budget: MemoryBudget;
+  /** And here, with what waits on the other interfaces of the stack. */
+  readonly waitingShare: MemoryBudget;
   /** How neighbours of a family are asked; without one they can only be set. */
   readonly protocols: Readonly<Partial<Record<4 | 6, NeighbourProtocol>>>;
   /** Sends a packet that waited: `neighbour.usable` is true. */
@@ -108,7 +110,7 @@ export class NeighbourCache implements NeighbourKeeper {
   constructor(parts: NeighbourCacheParts) {
     this.#parts = parts;
     this.#table = new NeighbourTable(parts.random);
-    this.#waiting = new WaitingPackets(parts.counters, parts.budget);
+    this.#waiting = new WaitingPackets(parts.counters, parts.budget, parts.waitingShare);
   }
 
   /** Neighbours that were learnt and are remembered. */

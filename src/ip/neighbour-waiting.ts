@@ -1,6 +1,6 @@
 import type { ChecksumMark } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
-import type { MemoryBudget } from '../buffer/memory-budget.ts';
+import { MemoryBudget } from '../buffer/memory-budget.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { memoryOf } from '../buffer/memory.ts';
 import type { Packet } from '../buffer/packet.ts';
@@ -10,7 +10,7 @@ import type { Neighbour } from './neighbour.ts';
 const ENTRY_LIMIT = 212_992;
 /** And for all neighbours of an interface. */
 const TOTAL_LIMIT = 0x40_0000;
-/** Of a stack with little memory no more than this part of it, as with fragments. */
+/** And for those of all interfaces of a stack no more than this part of its memory, as with fragments. */
 const SHARE = 1 / 4;
 /** What keeping a packet costs besides its bytes. */
 const OVERHEAD = 256;
@@ -22,8 +22,13 @@ export interface WaitingPacket {
   readonly segmentSize: number;
 }
 
+/** How much may wait on all interfaces of a stack together. */
+export function waitingShare({ limit }: MemoryBudget): MemoryBudget {
+  return new MemoryBudget(limit * SHARE);
+}
+
 /**
- * The packets that wait for neighbours, bounded for each and for all together. RFC 1122 §2.3.2.2: at least the latest
+ * The packets that wait for neighbours, bounded for each, for all of an interface and for all of the stack. RFC 1122 §2.3.2.2: at least the latest
  * should be kept; so the oldest go first, as in Linux. They count in the stack's memory budget, and where that is used up
  * older ones to the same neighbour give way, then what comes is dropped.
  */
@@ -32,19 +37,20 @@ export class WaitingPackets {
   bytes: number = 0;
   readonly #counters: Counters;
   readonly #budget: MemoryBudget;
-  readonly #limit: number;
+  readonly #share: MemoryBudget;
 
-  constructor(counters: Counters, budget: MemoryBudget) {
+  /** @param share what `waitingShare` gives, the same for all interfaces of a stack */
+  constructor(counters: Counters, budget: MemoryBudget, share: MemoryBudget) {
     this.#counters = counters;
     this.#budget = budget;
-    this.#limit = Math.min(TOTAL_LIMIT, budget.limit * SHARE);
+    this.#share = share;
   }
 
   /** Keeps a copy of the packet. */
   add(neighbour: Neighbour, packet: Packet): void {
     const cost = packet.length + OVERHEAD;
     const { waiting } = neighbour;
-    while (neighbour.waitingBytes + cost > ENTRY_LIMIT || this.bytes + cost > this.#limit) {
+    while (neighbour.waitingBytes + cost > ENTRY_LIMIT || this.bytes + cost > TOTAL_LIMIT || !this.#share.fits(cost)) {
       if (waiting.length === 0) return this.#counters.add('neighbour-queue-full');
       this.#drop(neighbour, 'neighbour-queue-full');
     }
@@ -78,5 +84,6 @@ export class WaitingPackets {
     neighbour.waitingBytes += cost;
     this.bytes += cost;
     this.#budget.adjust(cost);
+    this.#share.adjust(cost);
   }
 }

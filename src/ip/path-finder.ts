@@ -34,6 +34,8 @@ export class PathFinder {
     const peer = isUnspecified(remote) ? thisHost(bound, remote.family) : remote;
     const zone = this.#zone(bound, peer, device);
     if (zone === 'EINVAL') return zone;
+    // RFC 4007 §6: another interface's link-local address is none of this one.
+    if (bound !== undefined && needsZone(bound) && zone?.has(bound) === false) return 'EADDRNOTAVAIL';
     if (isMulticast(peer)) {
       const chosen = device ?? zone ?? (interfaceIndex === undefined ? undefined : interfaces.get(interfaceIndex));
       if (chosen !== undefined) return this.#pinned(bound, peer, chosen, device);

@@ -102,10 +102,12 @@ export class RoutingTable {
     if (source !== undefined && !this.#context.local.isLocal(source)) {
       throw invalid(`source ${source} is not an address of this stack`);
     }
-    if (via !== undefined && this.#context.local.classify(via) !== 'other') {
-      throw invalid(`via ${via} cannot be a gateway: it must be another host's unicast address`);
-    }
+    const noGateway = `via ${via} cannot be a gateway: it must be another host's unicast address`;
+    const isLinkLocal = via !== undefined && needsZone(via);
+    if (via !== undefined && !isLinkLocal && this.#context.local.classify(via) !== 'other') throw invalid(noGateway);
     const iface = this.#interfaceOf(network, via, options.interface);
+    // RFC 4007 §6: what is another interface's there is another host's here.
+    if (isLinkLocal && iface.has(via)) throw invalid(noGateway);
     const twin = this.#static.find((route) => sameKey(route, network, via, iface) && route.metric === metric);
     if (twin !== undefined) throw invalid(`there is a route to ${network} like this already`);
     this.#static.push({ prefix: network, interface: iface, via, metric, source, origin: 'static' });

@@ -104,6 +104,8 @@ export class PingSocket {
   readonly #outstanding = new Map<number, Outstanding>();
   #sequence: number = 0;
   #localAddress: Address;
+  /** The interface that the last request left by. */
+  #interfaceIndex: number;
 
   /** @throws `ENETUNREACH`, `EADDRNOTAVAIL`, `ENETDOWN`, `EACCES`, … when there is no way to the remote address */
   constructor(init: PingSocketInit) {
@@ -116,6 +118,7 @@ export class PingSocket {
     const path = this.#ways.to(init.remoteAddress, init.options.broadcast);
     this.remoteAddress = path.remote;
     this.#localAddress = path.local;
+    this.#interfaceIndex = path.interfaceIndex;
     const kind = init.host.classify(this.remoteAddress);
     this.#group = kind === 'broadcast' || kind === 'multicast';
     this.#mailbox = this.#makeMailbox();
@@ -152,6 +155,7 @@ export class PingSocket {
     if (this.closed) throw systemError('EBADF', 'ping', { hint: 'the socket is closed' });
     const path = this.#ways.to(this.remoteAddress, this.#options.broadcast);
     this.#localAddress = path.local;
+    this.#interfaceIndex = path.interfaceIndex;
     const length = ICMP_HEADER_LENGTH + lengthOf(data);
     this.#ways.requireFit(path, length, ICMP_HEADER_LENGTH, this.#options.dontFragment);
     const sequence = (this.#sequence + 1) & 0xffff;
@@ -194,7 +198,7 @@ export class PingSocket {
     const { memory, start, packetEnd, source, destination, now, interfaceIndex } = datagram;
     const sequence = icmpSequence(memory.view, start);
     const request = this.#outstanding.get(sequence);
-    if (request === undefined || !this.#isFrom(source)) {
+    if (request === undefined || !this.#isFrom(source, interfaceIndex)) {
       this.counters.late++;
       return false;
     }
@@ -296,7 +300,9 @@ export class PingSocket {
   }
 
   /** A host answers from the address that was asked (RFC 1122 §3.2.2.6, RFC 4443 §4.2), of a group each from its own. */
-  #isFrom(source: AddressWords): boolean {
+  #isFrom(source: AddressWords, interfaceIndex: number): boolean {
+    // RFC 4007 §6: the same link-local address on another link is another host.
+    if (needsZone(source) && interfaceIndex !== this.#interfaceIndex) return false;
     return this.#group || sameAddress(source, this.remoteAddress);
   }
 

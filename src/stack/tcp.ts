@@ -209,7 +209,7 @@ export class StackTcp {
     const fastOpenLimit = toFastOpenLimit(fastOpen, backlog);
     const resolved = resolveOptions(others, this.#defaults);
     const address = options.address === undefined ? ANY : toAddress(options.address);
-    const binding = new Binding(address, ipv6Only, this.#deviceIndex(resolved, 'listen'));
+    const binding = new Binding(address, ipv6Only, this.#deviceIndex(resolved, 'listen'), this.#ip.zoneIndex(address));
     const place = { address: binding.given.toString(), port };
     const problem = this.#listeningProblem(binding);
     if (problem !== undefined) throw systemError(problem, 'listen', place);
@@ -326,7 +326,8 @@ export class StackTcp {
   #portFor(path: Path, remotePort: number, wanted: number): number {
     const isFree = (port: number): boolean =>
       this.#table.find(path.local, port, path.remote, remotePort) === undefined &&
-      (port === wanted || !this.#listening(new Binding(path.local, true, path.deviceIndex), port));
+      (port === wanted ||
+        !this.#listening(new Binding(path.local, true, path.deviceIndex, this.#ip.zoneIndex(path.local)), port));
     const place = { address: path.remote.toString(), port: remotePort };
     if (wanted !== 0) {
       if (isFree(wanted)) return wanted;

@@ -92,7 +92,8 @@ export class StackUdp {
     const { ip } = this.#host;
     const { device } = resolved;
     const deviceIndex = device === undefined ? undefined : ip.deviceIndex(device, 'bind');
-    const binding = new Binding(localAddress, resolved.ipv6Only, deviceIndex);
+    const zoneIndex = ip.zoneIndex(localAddress);
+    const binding = new Binding(localAddress, resolved.ipv6Only, deviceIndex, zoneIndex);
     const problem = ip.bindingProblem(binding, (own) => ip.classify(own) !== 'other');
     if (problem !== undefined) throw systemError(problem, 'bind', place);
     const chosen = port === 0 ? this.#freePort() : port;
@@ -106,6 +107,7 @@ export class StackUdp {
       options: resolved,
       handler,
       deviceIndex,
+      zoneIndex,
     });
     this.#turns.set(socket, new SocketTurn(socket));
     this.#addToPort(socket, chosen);

@@ -30,6 +30,8 @@ export interface UdpSocketInit {
   handler: UdpHandler;
   /** Index of the interface that `options.device` names. */
   deviceIndex?: number | undefined;
+  /** Index of the interface that the zone of `localAddress` names. */
+  zoneIndex?: number | undefined;
 }
 
 /** What to do about an error, for its message. */
@@ -88,7 +90,7 @@ export class UdpSocket {
     this.#host = init.host;
     this.#handler = init.handler;
     this.boundAddress = init.localAddress;
-    this.binding = new Binding(init.localAddress, init.options.ipv6Only, init.deviceIndex);
+    this.binding = new Binding(init.localAddress, init.options.ipv6Only, init.deviceIndex, init.zoneIndex);
     this.#localPort = init.localPort;
     this.#options = { ...init.options };
     this.options = this.#options;

@@ -115,7 +115,8 @@ export class Autoconfiguration {
 
   /**
    * The link is there again, and perhaps another (RFC 4862 §5.3, §5.4): all addresses are tried, as if they were new. What is in
-   * use stays so meanwhile, as connections would else wait for nothing; what was somebody else's may be free here.
+   * use stays so meanwhile, as connections would else wait for nothing; what was made here and was somebody else's may be free,
+   * and is made again. An address of the program's that was somebody else's is given up: the program may give it again.
    */
   tryAgain(now: number): void {
     this.#hopeless.clear();

@@ -3,6 +3,7 @@ import { MemoryBudget } from '../../../src/buffer/memory-budget.ts';
 import { memoryOf } from '../../../src/buffer/memory.ts';
 import { Packet } from '../../../src/buffer/packet.ts';
 import { NeighbourCache } from '../../../src/ip/neighbour-cache.ts';
+import { waitingShare } from '../../../src/ip/neighbour-waiting.ts';
 import type { NeighbourNews, NeighbourProtocol } from '../../../src/ip/neighbour-cache.ts';
 import type { NeighbourState } from '../../../src/ip/neighbour.ts';
 import { seededRandom } from '../../../src/time/seeded-random.ts';
@@ -48,6 +49,7 @@ export class NeighbourBench {
       timers: this.timers,
       counters: this.counters,
       budget: this.budget,
+      waitingShare: waitingShare(this.budget),
       protocols: { 4: { solicit }, 6: { solicit } },
       send: ({ memory }, { mac, usable }) => {
         if (!usable) throw new Error('sent to a neighbour that cannot be used');

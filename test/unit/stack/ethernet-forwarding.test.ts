@@ -79,3 +79,39 @@ describe('a router between two Ethernet links', () => {
     expect(router.statistics().drops).toEqual({ 'neighbour-unreachable': 1, 'icmp-error-sent': 1 });
   });
 });
+
+describe('a router with little memory', () => {
+  it('keeps three quarters of it for its sockets while all its links are scanned through it', async () => {
+    const clock = new VirtualClock();
+    const router = new Stack({ clock, random: seededRandom(1), forwarding: true, memory: 1 << 20 });
+    const links = [0, 1, 2, 3, 4, 5].map((n) => {
+      const link = new RawEthernet();
+      router.attach(link, { addresses: [`10.${n}.0.1/16`], autoconfiguration: false });
+      return link;
+    });
+    const near = links[0]!;
+    router.interfaces.find(({ link }) => link === near)!.neighbours.set('10.0.0.9', EVE_MAC);
+    clock.advance(5e6);
+    let heard = 0;
+    router.udp.bind({ port: 7 }, { onMessage: () => heard++ });
+    const payload = new Uint8Array(1400);
+    const own = rawPacket('10.0.0.9', '10.0.0.1', { udp: { sourcePort: 5, destinationPort: 7, payload } });
+    for (let host = 2; host < 252; host++) {
+      for (let n = 1; n < links.length; n++) {
+        const udp = { sourcePort: 5, destinationPort: 9, payload };
+        near.injectFrame({ payload: rawPacket('10.0.0.9', `10.${n}.0.${host}`, { udp }) });
+      }
+      near.injectFrame({ payload: own });
+      clock.advance(0);
+    }
+    expect(router.statistics().memory.used).toBeLessThanOrEqual(1 << 18);
+    expect(router.statistics().memory.used).toBeGreaterThan((1 << 18) - 2000);
+    expect(heard).toBe(250);
+    // What waited in vain leaves room for others.
+    clock.advance(3e6);
+    expect(router.statistics().memory.used).toBe(0);
+    const ended = router.destroy();
+    clock.advance(0);
+    await ended;
+  });
+});

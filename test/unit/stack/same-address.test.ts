@@ -175,4 +175,81 @@ describe('two interfaces with one hardware address', () => {
     expect(errors).toEqual(['9 EADDRNOTAVAIL', '10 EADDRNOTAVAIL']);
     for (const socket of sockets) socket.close();
   });
+
+  it('RFC 4007 §6: sockets in both zones share a port, and each hears its own link (Linux: inet6_bind)', () => {
+    const both = [1, 2].map(() => attach({ autoconfiguration: { identifiers: 'eui64' } }));
+    clock.advance(5 * SECOND);
+    const heard: string[] = [];
+    for (const [address, group] of [
+      ['fe80::ff:fe00:1', false],
+      ['ff02::99', true],
+    ] as const) {
+      const target = Address.parse(address);
+      const sockets = both.map(({ name }) => {
+        const onMessage = (): void => void heard.push(`${address}%${name}`);
+        const socket = stack.udp.bind({ address: `${address}%${name}`, port: 9 }, { onMessage });
+        if (group) for (const other of both) socket.join(`${address}%${other.name}`);
+        return socket;
+      });
+      const payload = formatUdp({ sourcePort: 1, destinationPort: 9, payload: new Uint8Array(1) }, ROUTER, target);
+      for (const link of links) {
+        hear(link, ROUTER, target, 17, payload);
+        heard.push('|');
+      }
+      expect(heard.splice(0)).toEqual([`${address}%eth0`, '|', `${address}%eth1`, '|']);
+      for (const socket of sockets) socket.close();
+    }
+    const listeners = both.map(({ name }) =>
+      stack.tcp.listen({ address: `fe80::ff:fe00:1%${name}`, port: 9 }, () => {}),
+    );
+    expect(() => stack.tcp.listen({ address: 'fe80::ff:fe00:1%eth1', port: 9 }, () => {})).toThrow(/EADDRINUSE/);
+    for (const listener of listeners) listener.close();
+  });
+
+  it('RFC 4007 §6: a ping takes the answer of the link that it went out by', () => {
+    const [one] = [1, 2].map(() => attach({ autoconfiguration: { identifiers: 'eui64' } }));
+    one!.neighbours.set('fe80::aa', '02:00:00:00:00:aa');
+    clock.advance(5 * SECOND);
+    let replies = 0;
+    const socket = stack.raw.openPing({ remoteAddress: 'fe80::aa%eth0' }, { onReply: () => replies++ });
+    for (const link of links) link.take();
+    socket.send(new Uint8Array(8));
+    clock.advance(0);
+    const reply = links[0]!.take()[0]!.slice(54);
+    // The answer differs in its type alone, and so does the checksum (RFC 1624).
+    reply[0] = 129;
+    reply[2]! -= 1;
+    for (const link of links.toReversed()) {
+      hear(link, ROUTER, Address.parse('fe80::ff:fe00:1'), 58, reply);
+      expect(replies).toBe(link === links[0] ? 1 : 0);
+    }
+    expect(socket.counters).toMatchObject({ received: 1, late: 1 });
+    socket.close();
+  });
+});
+
+describe('RFC 4007 §4: link-local addresses that are given by hand', () => {
+  it('may be the same on two interfaces, and a gateway may have that of another interface', () => {
+    const options = { addresses: ['fe80::1/64'], autoconfiguration: { linkLocal: false } };
+    const one = attach(options);
+    const other = attach({ ...options, addresses: ['fe80::2/64'] });
+    other.addAddress('fe80::1/64');
+    expect(() => stack.routes.add('2001:db8::/32', { via: 'fe80::1%eth0' })).toThrow(/cannot be a gateway/);
+    stack.routes.add('2001:db8::/32', { via: 'fe80::2%eth0' });
+    one.neighbours.set('fe80::2', '02:00:00:00:00:aa');
+    one.addAddress('2001:db8:1::1/64');
+    clock.advance(5 * SECOND);
+    for (const link of links) link.take();
+    const socket = stack.udp.bind({ address: '::', port: 9 }, { onMessage: () => {} });
+    socket.send(new Uint8Array(1), 9, '2001:db8:2::1');
+    clock.advance(0);
+    expect(links.map((link) => link.take().length)).toEqual([1, 0]);
+    // Taken from one it is the other's alone.
+    one.removeAddress('fe80::1');
+    const connect = (zone: string) => () =>
+      stack.tcp.connect({ localAddress: `fe80::1%${zone}`, remoteAddress: `fe80::9%${zone}`, remotePort: 9 }, {});
+    expect(connect('eth0')).toThrow(/EADDRNOTAVAIL/);
+    expect(connect('eth1')().interfaceIndex).toBe(other.network.index);
+    socket.close();
+  });
 });
