@@ -184,6 +184,9 @@ class NodeConnection {
   /** The system has it already. */
   sendNow(): void {}
 
+  /** The stack has this one as a dependent. */
+  keepUnread(): void {}
+
   abort(): void {
     this.#socket.resetAndDestroy();
   }

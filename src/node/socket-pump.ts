@@ -171,6 +171,8 @@ export class SocketPump<Stream> implements ConnectionHandler {
 
   onEnd(): void {
     this.#peerEnded = true;
+    // Whoever reads the stream may be behind for ever: the connection goes with the stream.
+    this.connection.keepUnread();
     this.#hold();
     this.#endWaits = !this.#flowing || this.#waiting;
     if (!this.#endWaits) this.#context.runInAsyncScope(() => this.#owner.ended(this.#stream));
@@ -227,8 +229,10 @@ export class SocketPump<Stream> implements ConnectionHandler {
   }
 
   onClose(): void {
-    // The stack is closing, and nobody has read on.
-    if (this.#kept) return this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, this.#errorWaits));
+    // The stack is closing, and nobody has read on, or the error was none for one that has read to the end.
+    if (this.#kept || (this.#broken !== undefined && this.connection.state === 'CLOSED')) {
+      return this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream, this.#errorWaits));
+    }
     this.#closeWaits = this.#waiting;
     // After the peer's FIN the stream ends itself, once its reader has come to the end.
     if (!this.#closeWaits && !this.#peerEnded) this.#context.runInAsyncScope(() => this.#owner.destroy(this.#stream));

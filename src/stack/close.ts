@@ -2,8 +2,8 @@ import { systemError } from '../errors.ts';
 import type { Stack } from './stack.ts';
 
 /**
- * Stops listeners and sockets of messages, sends FINs, and resolves when all connections have theirs acknowledged; at the
- * time-out, and with 0 at once, the rest is reset.
+ * Stops listeners and sockets of messages, sends FINs, and resolves when all connections have theirs acknowledged and their
+ * owners have read to the end; at the time-out, and with 0 at once, the rest is reset.
  */
 export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
   for (const listener of stack.tcp.listeners) {
@@ -16,8 +16,9 @@ export function shutDown(stack: Stack, timeoutUs: number): Promise<void> {
     stack.clock.defer(() => socket.tellClosed(error));
   }
   if (timeoutUs > 0) stack.dependents.finish();
-  const unfinished = new Set(stack.tcp.connections);
-  for (const connection of unfinished) {
+  const connections = stack.tcp.connections;
+  const unfinished = new Set([...connections, ...stack.tcp.unread]);
+  for (const connection of connections) {
     if (timeoutUs <= 0 || connection.handler.onClosing === undefined) connection.shutdown();
     else stack.clock.defer(() => connection.handler.onClosing?.(connection));
   }

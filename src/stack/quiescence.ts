@@ -9,6 +9,9 @@ export function findUnrest(stack: Stack, timeWaitAllowed: boolean): string[] {
     const { localAddress, localPort, remoteAddress, remotePort, state } = connection;
     unrest.push(`connection ${localAddress}:${localPort} → ${remoteAddress}:${remotePort} is in ${state}`);
   }
+  for (const { localAddress, localPort, remoteAddress, remotePort } of stack.tcp.unread) {
+    unrest.push(`connection ${localAddress}:${localPort} → ${remoteAddress}:${remotePort} has ended unread`);
+  }
   for (const { address, port } of stack.tcp.listeners) unrest.push(`a listener is open on ${address}:${port}`);
   for (const socket of stack.udp.sockets)
     unrest.push(`a UDP socket is open on ${socket.localAddress}:${socket.localPort}`);

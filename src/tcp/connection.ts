@@ -5,7 +5,7 @@ import type { Address } from '../wire/address.ts';
 import type { ControlBlock } from './control-block.ts';
 import { becomeOrphan, fail, release, settleOrphan } from './ending.ts';
 import { Notice } from './notice.ts';
-import { deliver, dueNotices, endUnread } from './deliver.ts';
+import { awaitsReader, deliver, dueNotices } from './deliver.ts';
 import { openEarly } from './fast-open-server.ts';
 import { CONNECTION_CALLBACKS } from './handler.ts';
 import type { ConnectionHandler } from './handler.ts';
@@ -247,6 +247,7 @@ export class Connection {
   close(): void {
     const tcb = this.#tcb;
     if (tcb.orphan) return;
+    tcb.unreadKept = false;
     if (tcb.state === 'CLOSED') return this.#discardUnread();
     if (tcb.options.linger === 0 && tcb.state !== 'TIME_WAIT') return this.abort();
     // [SHLD-3] [MAY-1] RFC 9293 §3.6.1, [S-102] RFC 2525 §2.17: unread data was lost.
@@ -269,11 +270,14 @@ export class Connection {
     this.output(this.#tcb.host.clock.now());
   }
 
-  /** @internal Called from `onError`: what came before it can still be read, and `onClose` waits for `close()`. */
+  /**
+   * @internal Called from `onEnd` and `onError` by an owner whose own reader may be behind: `onClose` waits for `close()`,
+   * and what came before an error can still be read.
+   */
   keepUnread(): void {
     const tcb = this.#tcb;
     tcb.unreadKept = true;
-    tcb.host.keepsUnread(tcb, true);
+    if (tcb.state === 'CLOSED') tcb.host.keepsUnread(tcb, true);
   }
 
   /**
@@ -305,10 +309,7 @@ export class Connection {
     const tcb = this.#tcb;
     tcb.receiveQueue.clear();
     tcb.endDelivered = true;
-    if (tcb.unreadKept) {
-      tcb.unreadKept = false;
-      tcb.host.keepsUnread(tcb, false);
-    }
+    tcb.unreadKept = false;
     tcb.account();
     tcb.touch();
   }
@@ -393,18 +394,25 @@ export class Connection {
     return tcb.snd.nxt;
   }
 
-  /** @internal Everything written and our FIN are acknowledged, and the owner knows of the peer's; or it has ended. */
+  /** @internal Everything written and our FIN are acknowledged, or it has ended; and the owner knows of the peer's end. */
   get finished(): boolean {
-    return this.#tcb.state === 'CLOSED' || (this.#tcb.finAcked && !endUnread(this.#tcb));
+    return (this.#tcb.state === 'CLOSED' || this.#tcb.finAcked) && !awaitsReader(this.#tcb);
   }
 
   /** @internal Ends with an error, and a RST where the peer knows of us: the stack is closing. */
   cut(code: ErrorCode): void {
     const tcb = this.#tcb;
-    if (tcb.unreadKept) return this.#discardUnread();
-    if (tcb.state === 'TIME_WAIT') return endUnread(tcb) ? fail(tcb, code) : release(tcb, 'end');
-    this.#reset();
-    fail(tcb, code);
+    const awaited = awaitsReader(tcb);
+    if (tcb.state === 'TIME_WAIT' && !awaited) return release(tcb, 'end');
+    if (awaited) this.#discardUnread();
+    if (tcb.state !== 'CLOSED') {
+      this.#reset();
+      return fail(tcb, code);
+    }
+    // Of one error at most is told.
+    if (!awaited || tcb.error !== undefined) return;
+    tcb.error = tcb.errorOf(code);
+    tcb.notify(Notice.error);
   }
 
   /** @internal A segment for this connection. */

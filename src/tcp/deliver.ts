@@ -13,19 +13,19 @@ export function deliver(tcb: ControlBlock): void {
   }
 }
 
-/**
- * What may be told now. Nothing follows `onClose`, which itself waits until the owner has read up to the peer's FIN; behind
- * an error it waits for an owner that wants to read on.
- */
+/** What may be told now. Nothing follows `onClose`, which itself waits for whoever reads. */
 export function dueNotices(tcb: ControlBlock): number {
   if (tcb.closeDelivered) tcb.notices = 0;
-  const unread = tcb.error === undefined ? endUnread(tcb) : tcb.unreadKept;
-  return unread ? tcb.notices & ~Notice.close : tcb.notices;
+  return awaitsReader(tcb) ? tcb.notices & ~Notice.close : tcb.notices;
 }
 
-/** The peer has sent FIN, and the owner has not read so far. */
-export function endUnread(tcb: ControlBlock): boolean {
-  return tcb.endReceived && !tcb.endDelivered && !tcb.orphan;
+/**
+ * The owner has not read up to the peer's FIN, or its own reader has not; behind an error that counts only where the owner
+ * wants to read on.
+ */
+export function awaitsReader(tcb: ControlBlock): boolean {
+  if (tcb.unreadKept) return true;
+  return tcb.error === undefined && tcb.endReceived && !tcb.endDelivered && !tcb.orphan;
 }
 
 function tell(tcb: ControlBlock, notice: number): void {
@@ -63,6 +63,7 @@ function tell(tcb: ControlBlock, notice: number): void {
 function close(tcb: ControlBlock): void {
   const { connection } = tcb;
   tcb.closeDelivered = true;
+  tcb.host.keepsUnread(tcb, false);
   try {
     connection.handler.onClose?.(connection);
   } finally {

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../errors.ts';
 import type { ControlBlock } from './control-block.ts';
+import { awaitsReader } from './deliver.ts';
 import { Notice } from './notice.ts';
 import type { StateEvent } from './states.ts';
 
@@ -53,6 +54,7 @@ export function release(tcb: ControlBlock, event: StateEvent): void {
   tcb.setReferenced(false);
   tcb.listener?.forget(tcb);
   tcb.host.released(tcb);
+  if (awaitsReader(tcb)) tcb.host.keepsUnread(tcb, true);
 }
 
 /** TIME-WAIT: the owner is done, the ports stay taken for 2 MSL. [MUST-13] RFC 9293 §3.6.1 */

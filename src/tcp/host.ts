@@ -39,7 +39,7 @@ export interface TcpHost {
   lingers(tcb: ControlBlock): void;
   /** The connection is CLOSED: its ports are free. */
   released(tcb: ControlBlock): void;
-  /** The connection has ended, and its owner still reads what had come before; or it does so no more. */
+  /** The connection is CLOSED, and its owner still reads what had come before; or it does so no more. */
   keepsUnread(tcb: ControlBlock, keeps: boolean): void;
   /** A socket that keeps the process alive came (+1) or went (−1). */
   keepAlive(change: 1 | -1): void;

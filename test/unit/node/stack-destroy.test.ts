@@ -105,6 +105,52 @@ describe.each(WAYS)('%s ends with ECONNABORTED and close', (name, way) => {
     expect(entries).toEqual(['error ECONNRESET', 'close true']);
   });
 
+  describe.each(['', 'unread'])('when both sides have ended, and %j waits', (text) => {
+    it.each(['CLOSED', 'TIME_WAIT'])('a socket that nobody reads, in %s, and its server', async (state) => {
+      const paused: Socket[] = [];
+      const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => paused.push(socket));
+      server.listen(8);
+      const listenerEntries = journal(server);
+      const far = createNet(other).connect({ port: 8, host: '10.0.0.1', allowHalfOpen: true }).resume();
+      await clock.run({ until: () => paused.length > 0, limit: 1000 });
+      const socket = paused[0]!;
+      const entries = journal(socket);
+      const steps = [() => far.end(text), () => socket.end()];
+      if (state === 'TIME_WAIT') steps.reverse();
+      for (const step of steps) {
+        step();
+        await clock.run({ for: 50 });
+      }
+      expect([entries, socket.tcp?.state]).toEqual([['finish'], state]);
+      await end(way);
+      expect([entries, listenerEntries]).toEqual([['finish', ...ABORTED], ['close']]);
+    });
+  });
+
+  it('a socket that has come to the end of its connection, which nobody reads from the stream', async () => {
+    const socket = await opened();
+    const entries = journal(socket);
+    taken[0]!.end('unread');
+    socket.end();
+    taken[0]!.resume();
+    await clock.run({ for: 50 });
+    expect([entries, socket.readableLength]).toEqual([['finish'], 6]);
+    await end(way);
+    expect(entries).toEqual(['finish', ...ABORTED]);
+  });
+
+  it('a half-open socket that has read to the end, and was reset then', async () => {
+    const socket = await opened({ allowHalfOpen: true });
+    const entries = journal(socket.resume());
+    taken[0]!.end();
+    await clock.run({ for: 20 });
+    taken[0]!.resetAndDestroy();
+    await clock.run({ for: 20 });
+    expect([entries, socket.tcp?.state]).toEqual([['end'], 'CLOSED']);
+    await end(way);
+    expect(entries).toEqual(['end', 'error ECONNRESET', 'close true']);
+  });
+
   it('a socket that has ended its side', async () => {
     const socket = await opened({ allowHalfOpen: true });
     const entries = journal(socket.resume());
@@ -169,4 +215,24 @@ describe.each(WAYS)('%s ends with ECONNABORTED and close', (name, way) => {
     expect(quiet.listenerCount('error')).toBe(0);
     expect(() => bound.address()).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_DGRAM_NOT_RUNNING' }));
   });
+});
+
+it('close() waits for whoever has not read to the end of a connection that has ended', async () => {
+  const socket = await opened({ allowHalfOpen: true });
+  const entries = journal(socket.pause());
+  taken[0]!.end('unread');
+  await clock.run({ for: 20 });
+  socket.end();
+  taken[0]!.resume();
+  await clock.run({ for: 50 });
+  expect(socket.tcp?.state).toBe('CLOSED');
+  expect(() => stack.assertQuiescent()).toThrow('has ended unread');
+  const closed = stack.close({ timeout: 10_000 }).then(() => socket.destroyed);
+  await clock.run({ for: 1000 });
+  expect(entries).toEqual(['finish']);
+  socket.resume();
+  await clock.run({ for: 10 });
+  expect(await closed).toBe(true);
+  expect(entries).toEqual(['finish', 'end', 'close false']);
+  stack.assertQuiescent();
 });
