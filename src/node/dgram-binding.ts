@@ -43,7 +43,7 @@ export class DgramBinding {
     const callback = args.at(-1);
     if (typeof callback === 'function') callWhenBound(this.#socket, callback as () => void);
     const leaveStack = this.#handle.endWithStack();
-    this.#handle.lookup(address || this.#everyAddress, (error, ip) => {
+    const found = (error: Error | null, ip: string): void => {
       if (!leaveStack() || this.#handle.closed) return;
       if (error) return this.#failed(error);
       try {
@@ -53,7 +53,15 @@ export class DgramBinding {
       }
       this.#receive();
       this.#socket.emit('listening');
-    });
+    };
+    let looked = false;
+    try {
+      this.#handle.lookup(address || this.#everyAddress, found);
+      looked = true;
+    } finally {
+      // As in Node what it throws leaves the socket neither bound nor free to be.
+      if (!looked) leaveStack();
+    }
   }
 
   /** `socket.bindSync`: to a literal address, at once; 'listening' follows all the same. */

@@ -58,6 +58,8 @@ export class DgramHandle {
   #receiving: boolean = false;
   #referenced: boolean = true;
   #closed: boolean = false;
+  /** While a name is looked up for the bind. */
+  #leaveStack: (() => boolean) | undefined;
 
   constructor(stack: Stack, type: SocketType, lookup: Lookup, listener: HandleListener, udp: DgramUdpOptions = {}) {
     this.#stack = stack;
@@ -112,7 +114,8 @@ export class DgramHandle {
     const cut = (inOrder: boolean): void => {
       this.#listener.onClose(inOrder ? undefined : systemError('ECONNABORTED', 'bind'));
     };
-    return this.#stack.dependents.add({ cut });
+    this.#leaveStack = this.#stack.dependents.add({ cut });
+    return this.#leaveStack;
   }
 
   /** From here on messages go to the listener, and the handle keeps the process alive unless told otherwise. */
@@ -146,6 +149,7 @@ export class DgramHandle {
   /** Messages not yet sent fail with ECANCELED. */
   close(): void {
     this.#closed = true;
+    this.#leaveStack?.();
     this.#outgoing.cancel();
     this.#core?.close();
     this.#portless?.close();

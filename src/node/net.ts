@@ -122,7 +122,8 @@ export function createNet(stack: Stack, options: NetOptions = {}): Net {
   acceptInstances([BoundServer, NetServer], nodeNet.Server);
   function connect(...args: unknown[]): Socket {
     const [connectOptions, listener] = normalizeArguments<NetConnectOptions>(args);
-    if (connectOptions.path) return connectLocally(stack, connectOptions, listener);
+    // One of ours says that the stack has ended.
+    if (connectOptions.path && !stack.closing) return connectLocally(stack, connectOptions, listener);
     const socket = new BoundSocket(connectOptions);
     // Later versions do it in `socket.connect`.
     if (!IS_22_OR_NEWER && dialled.hasSubscribers) dialled.publish({ socket });

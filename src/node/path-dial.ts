@@ -5,6 +5,7 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import { checkString } from './arguments.ts';
 import { currentContext } from './async-context.ts';
 import type { DialOwner, Dialling } from './dial.ts';
+import { asError } from './net-errors.ts';
 import { connectToPath } from './node-connection.ts';
 
 /** A `socket.connect()` to a Unix-domain socket or a pipe: a stack has no paths, so a socket of Node's own stands beneath. */
@@ -39,7 +40,12 @@ export class PathDial implements Dialling {
       onClosing: () => attempt.runInAsyncScope(() => this.#owner.finish()),
       onError: (error) => attempt.runInAsyncScope(() => this.#failed(error)),
     };
-    this.#connection = connectToPath(this.#path, handler, this.#stack);
+    try {
+      this.#stack.assertOpen();
+      this.#connection = connectToPath(this.#path, handler, this.#stack);
+    } catch (error) {
+      process.nextTick(() => attempt.runInAsyncScope(() => this.#failed(asError(error))));
+    }
   }
 
   cancel(): void {

@@ -198,11 +198,17 @@ export class Server extends EmitterBase {
     }
     // An address, too, takes this way, so that a server with a host never listens before the call returns.
     this.#endWithStack();
-    lookUp(host, (error, address) => {
-      if (attempt !== this.#attempt || this.#leaveStack?.() === false) return;
-      if (error) this.emit('error', error);
-      else this.#listen(port, address, options.ipv6Only === true, backlog);
-    });
+    let looked = false;
+    try {
+      lookUp(host, (error, address) => {
+        if (attempt !== this.#attempt || this.#leaveStack?.() === false) return;
+        if (error) this.emit('error', error);
+        else this.#listen(port, address, options.ipv6Only === true, backlog);
+      });
+      looked = true;
+    } finally {
+      if (!looked) this.#leaveStack?.();
+    }
     return this;
   }
 
@@ -298,6 +304,12 @@ export class Server extends EmitterBase {
 
   /** A stack has no paths: Node's own module listens there. */
   #listenLocally(options: ListenOptions): this {
+    try {
+      this.#host.stack.assertOpen();
+    } catch (error) {
+      process.nextTick(() => this.emit('error', error));
+      return this;
+    }
     const { allowHalfOpen, pauseOnConnect, highWaterMark } = this;
     const local = nodeNet.createServer({ allowHalfOpen, pauseOnConnect, highWaterMark });
     local.on('connection', (socket) => this.#acceptLocally(socket));

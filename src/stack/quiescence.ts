@@ -21,6 +21,7 @@ export function findUnrest(stack: Stack, timeWaitAllowed: boolean): string[] {
   for (const { name, network } of stack.interfaces) {
     if (!network.queue.empty) unrest.push(`${network.queue.batch.count} packets wait on ${name}`);
   }
+  if (stack.dependents.size > 0) unrest.push(`${stack.dependents.size} sockets outside the stack depend on it`);
   if (stack.turn.waiting > 0) unrest.push(`${stack.turn.waiting} sockets wait for a turn`);
   const timers = stack.wheel.count - (connections.length - open.length);
   if (timers > 0) unrest.push(`${timers} timers are armed`);

@@ -195,7 +195,7 @@ export class Stack {
    * ERR_OUT_OF_RANGE for a VLAN that there is not, ERR_INVALID_STATE on a closed stack or for a link that was attached before
    */
   attach(link: Link, options: AttachOptions = {}): Interface {
-    this.#assertOpen();
+    this.assertOpen();
     requireLink(link);
     requireOptions('stack.attach', options, ['addresses', 'name', 'vlan', 'conflictDetection', 'autoconfiguration']);
     const { addresses = [], name = linkName(link) ?? this.#freeName(), vlan = 0, conflictDetection = false } = options;
@@ -235,7 +235,7 @@ export class Stack {
    * const { time, ttl } = await stack.ping('10.0.0.1'); // milliseconds
    */
   ping(address: string | Address, options?: PingOptions): Promise<PingResult> {
-    this.#assertOpen();
+    this.assertOpen();
     return ping(this, address, options);
   }
 
@@ -322,7 +322,8 @@ export class Stack {
   }
 
   /** A stack that is closing takes nothing new. */
-  #assertOpen(): void {
+  /** @internal @throws ERR_INVALID_STATE when the stack is closing */
+  assertOpen(): void {
     if (this.closing) throw usageError('ERR_INVALID_STATE', 'The stack is closed: make a new one', Error);
   }
 
@@ -399,7 +400,7 @@ export class Stack {
       counters,
       receiveMemory: new ReceiveMemory(),
       chunks: new ChunkPool(),
-      assertOpen: () => this.#assertOpen(),
+      assertOpen: () => this.assertOpen(),
       touch: (tcb) => this.turn.touch(tcb.connection),
       blocked: (tcb) => void this.#blocked.add(tcb),
       broken: (_tcb, error) => this.#broken(error),
@@ -418,7 +419,7 @@ export class Stack {
       budget,
       ip,
       turn,
-      assertOpen: () => this.#assertOpen(),
+      assertOpen: () => this.assertOpen(),
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),
     };
@@ -433,7 +434,7 @@ export class Stack {
       budget,
       ip,
       turn,
-      assertOpen: () => this.#assertOpen(),
+      assertOpen: () => this.assertOpen(),
       groups: this.udp.groups,
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),

@@ -32,7 +32,6 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await stack.destroy();
   stack.assertQuiescent();
-  expect(stack.dependents.size).toBe(0);
   await rm(folder, { recursive: true });
 });
 
@@ -152,4 +151,47 @@ it('a lookup that throws out of connect() leaves nothing that waits for the end 
   expect(() => socket.connect({ port: 1, host: 'a.example', lookup })).toThrow('no names here');
   expect(stack.dependents.size).toBe(0);
   socket.destroy();
+});
+
+describe('what is given up before its name is found depends on the stack no more', () => {
+  it('a datagram socket that is closed, or aborted', async () => {
+    const dgram = createDgram(stack);
+    const aborter = new AbortController();
+    const closed = dgram.createSocket({ type: 'udp4', lookup: never });
+    const aborted = dgram.createSocket({ type: 'udp4', lookup: never, signal: aborter.signal });
+    closed.bind(0, 'name');
+    aborted.bind(0, 'name');
+    expect(() => stack.assertQuiescent()).toThrow('2 sockets outside the stack depend on it');
+    closed.close();
+    aborter.abort();
+    await Promise.all([once(closed, 'close'), once(aborted, 'close')]);
+    stack.assertQuiescent();
+  });
+
+  it('a datagram socket and a server whose lookups throw', () => {
+    const thrower = (): never => {
+      throw new Error('no lookup');
+    };
+    const socket = createDgram(stack).createSocket({ type: 'udp4', lookup: thrower });
+    expect(() => socket.bind(0, 'name')).toThrow('no lookup');
+    stack.assertQuiescent();
+    vi.spyOn(dns, 'lookup').mockImplementation(thrower as never);
+    expect(() => net.createServer().listen(0, 'name')).toThrow('no lookup');
+    stack.assertQuiescent();
+  });
+});
+
+it('on a stack that has ended nobody listens on a path, or connects to one', async () => {
+  const there = nodeNet.createServer((socket) => socket.end()).listen(path);
+  await once(there, 'listening');
+  await stack.destroy();
+  const server = net.createServer();
+  server.listen(join(folder, 'other'));
+  const [refused] = (await once(server, 'error')) as [Error];
+  const socket = net.connect(path);
+  const entries = journal(socket, 'connect', 'error', 'close');
+  await closing(socket);
+  there.close();
+  expect(refused).toMatchObject({ code: 'ERR_INVALID_STATE' });
+  expect([server.listening, entries]).toEqual([false, ['error ERR_INVALID_STATE', 'close true']]);
 });
