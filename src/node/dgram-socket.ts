@@ -479,6 +479,9 @@ function checkOptions(options: DgramOptions): void {
   if (udp !== undefined) {
     requireOptions('options.udp', udp, UDP_OPTIONS);
     resolveUdpOptions(udp);
+    if (type === 'udp6' && udp.ipOptions !== undefined) {
+      throw usageError('ERR_INVALID_ARG_VALUE', "options.udp.ipOptions are of IPv4: a socket of type 'udp6' has none");
+    }
   }
   if (type === 'udp4' || type === 'udp6') return;
   throw usageError('ERR_SOCKET_BAD_TYPE', 'Bad socket type specified. Valid types are: udp4, udp6');

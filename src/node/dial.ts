@@ -215,7 +215,9 @@ export class Dial implements Dialling {
   };
 
   #unusable({ address, family }: Found): Error {
-    if (typeof address !== 'string' || isIP(address) === 0) return invalidIpAddress(address);
+    // Before Node 22 a list of one reads as an address, too.
+    const isText = typeof address === 'string' || (!IS_22_OR_NEWER && family !== 4 && family !== 6);
+    if (!isText || isIP(address as string) === 0) return invalidIpAddress(address);
     const { host, port } = this.#options;
     return invalidFamily(family, host, port);
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type nodeNet from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { IS_22_OR_NEWER } from '../../src/node/node-features.ts';
 import { closed, closing, gone, journal, listening, portOf, seen, settled } from './helpers.ts';
 import { MODULES } from './modules.ts';
 import type { Modules } from './modules.ts';
@@ -65,6 +66,11 @@ describe.each(MODULES)('$name: a lookup of the program’s own', ({ make }) => {
     ['a list, as for all', [[{ address: HOST, family: 4 }], 4], () => badAddress('[ [Object] ]')],
     ['an object', [{ address: HOST, family: 4 }, 4], () => badAddress(`{ address: '${HOST}', family: 4 }`)],
     ['no family', [HOST], () => badFamily('undefined')],
+    [
+      'a list of one text, and no family',
+      [[HOST]],
+      () => (IS_22_OR_NEWER ? badAddress(`[ '${HOST}' ]`) : badFamily('undefined')),
+    ],
     ['a family that there is not', [HOST, 100], () => badFamily('100')],
     ['a family in words', [HOST, 'IPv4'], () => badFamily('IPv4')],
   ])('that was asked for one address, and gives %s, is refused', async (_name, answer, expected) => {

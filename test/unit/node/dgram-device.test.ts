@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
+import { Stack } from '../../../src/index.ts';
 import { createDgram } from '../../../src/node/index.ts';
 import { parsePacket } from '../../../src/wire/packet.ts';
 import { rawPacket } from '../../support/raw-peer.ts';
@@ -75,4 +76,13 @@ it('udp: ENODEV at the bind, and wrong options at once', async () => {
     'ERR_INVALID_ARG_VALUE',
     'ERR_OUT_OF_RANGE',
   ]);
+});
+
+it('udp.ipOptions are refused for udp6, which has none', () => {
+  const { createSocket } = createDgram(new Stack());
+  const ipOptions = Uint8Array.of(0x94, 4, 0, 0);
+  expect(() => createSocket({ type: 'udp6', udp: { ipOptions } })).toThrow(
+    expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }),
+  );
+  createSocket({ type: 'udp4', udp: { ipOptions } }).close();
 });
