@@ -12,8 +12,6 @@ export const LEFT_OUT: Readonly<Record<string, string>> = {
   'test/rfc/rfc1191.test.ts': 'path MTU discovery of IPv4: IPv6 has rfc8201.test.ts',
   'test/rfc/rfc8201.test.ts': 'of IPv6 by itself',
   'test/rfc/rfc5927-forged.test.ts': 'of both by itself',
-  'test/sim/goodput.test.ts':
-    'takes long; goodput-short.test.ts, grid.test.ts and path.test.ts measure paths over IPv6',
 };
 
 /** The test files that stand on `support/family.ts`, through whatever they import of `test/`. */
