@@ -12,8 +12,11 @@ interface Tier {
    * rfc). Only where a test leaves nothing behind in the process, and finds there nothing of another's.
    */
   shared?: boolean;
-  /** The files share the machine's network devices, so they run one by one, after the pure tiers. */
-  serial?: boolean;
+  /**
+   * The files start programs and wait for them, in namespaces of their own: two at a time, after the pure tiers, which need the
+   * processors.
+   */
+  programs?: boolean;
 }
 
 const tiers: Tier[] = [
@@ -22,8 +25,8 @@ const tiers: Tier[] = [
   { name: 'node-api', timeout: 60_000 },
   { name: 'sim', timeout: 120_000 },
   { name: 'fuzz', timeout: 120_000 },
-  { name: 'interop', timeout: 180_000, serial: true },
-  { name: 'apps', timeout: 180_000, serial: true },
+  { name: 'interop', timeout: 180_000, programs: true },
+  { name: 'apps', timeout: 180_000, programs: true },
 ];
 
 const budgetMinutes = Number(process.env['USERNET_BUDGET_MINUTES'] ?? 15);
@@ -31,7 +34,7 @@ const budgetMinutes = Number(process.env['USERNET_BUDGET_MINUTES'] ?? 15);
 export default defineConfig({
   test: {
     projects: [
-      ...tiers.map(({ name, timeout, shared = false, serial = false }) => ({
+      ...tiers.map(({ name, timeout, shared = false, programs = false }) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],
@@ -39,9 +42,8 @@ export default defineConfig({
           testTimeout: timeout,
           hookTimeout: timeout,
           isolate: !shared,
-          fileParallelism: !serial,
-          maxWorkers: serial ? 1 : '100%',
-          sequence: { groupOrder: serial ? 1 : 0 },
+          maxWorkers: programs ? 2 : '100%',
+          sequence: { groupOrder: programs ? 1 : 0 },
         },
       })),
       {
