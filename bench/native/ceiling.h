@@ -13,18 +13,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "ports.h"
+
 enum {
   LARGEST_PACKET = 65535,
   IP_HEADER = 20,
   TCP_HEADER = 20,
   UDP_HEADER = 8,
-  /* RFC 862, 863, 864. */
-  PORT_ECHO = 7,
-  PORT_DISCARD = 9,
-  PORT_CHARGEN = 19,
-  /* Over TCP also 1007 … 7007. */
-  ECHO_PORTS = 8,
-  ECHO_STEP = 1000,
 };
 
 typedef struct {

@@ -7,15 +7,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 
-/* RFC 862, 863, 864. */
-enum {
-  PORT_ECHO = 7,
-  PORT_DISCARD = 9,
-  PORT_CHARGEN = 19,
-  /* Echo over TCP is at 7, 1007 … 7007: connections in TIME-WAIT hold what ports there are to one of these. */
-  ECHO_PORTS = 8,
-  ECHO_STEP = 1000,
-};
+#include "ports.h"
 
 typedef struct {
   struct in_addr address;
