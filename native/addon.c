@@ -3,13 +3,13 @@
  * and exceptions; the work is done in the other files. What is policy (defaults, messages, what is
  * tolerated) stands in TypeScript. JavaScript's `device` is a pump.
  *
- * The memory lent to start() ("region") is one ArrayBuffer, laid out so, with MAX_PACKETS = 256:
+ * What a wake-up brings goes to two ArrayBuffers. The tables lent to start() are laid out so, with MAX_PACKETS = 256 and the
+ * values of a Batch (src/buffer/batch.ts):
  *
- *   | Int32 offset[MAX_PACKETS] | Int32 length[MAX_PACKETS] | Uint16 segmentSize[MAX_PACKETS] |
- *   | Uint8 checksum[MAX_PACKETS] | packets ... |
+ *   | Int32 offset[MAX_PACKETS] | Int32 length[MAX_PACKETS] | Uint16 segmentSize[MAX_PACKETS] | Uint8 checksum[MAX_PACKETS] |
  *
- * with offsets counted from the place behind the tables, and the values of a Batch (src/buffer/batch.ts). It is looked up anew at each wake-up: a buffer that somebody
- * has transferred away is noticed, never written to.
+ * The packets themselves lie in the room lent to lend(), from a place on that is said there; offsets count from its beginning.
+ * Both are looked up anew at each wake-up: a buffer that somebody has transferred away is noticed, never written to.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "packet.h"
 #include "pump.h"
 #include "tun.h"
+#include "user_memory.h"
 
 /* ---- errors and arguments ---- */
 
@@ -217,7 +218,32 @@ static napi_value js_state(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* start(device, region, onReceive, onWritable, onChanged, onClosed): once; polling does not keep the process alive */
+/* lend(device, room, from): the packets of the next wake-ups go to this ArrayBuffer, from byte `from` on; before start, too */
+static napi_value js_lend(napi_env env, napi_callback_info info) {
+  napi_value argv[3];
+  pump *p = arguments(env, info, 3, argv);
+  if (p == NULL) return NULL;
+  uint32_t from = 0;
+  napi_get_value_uint32(env, argv[2], &from);
+  pump_lend(p, argv[1], from);
+  return NULL;
+}
+
+/* userMemoryMade(buffer): a new ArrayBuffer that will hold received bytes (user_memory.c) */
+static napi_value js_made(napi_env env, napi_callback_info info) {
+  size_t argc = 1, size = 0;
+  napi_value argv[1];
+  void *bytes;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 1 ||
+      napi_get_arraybuffer_info(env, argv[0], &bytes, &size) != napi_ok) {
+    wrong_arguments(env);
+    return NULL;
+  }
+  user_memory_made(env, argv[0], size);
+  return NULL;
+}
+
+/* start(device, tables, onReceive, onNext, onWritable, onChanged, onClosed): once; polling does not keep the process alive */
 static napi_value js_start(napi_env env, napi_callback_info info) {
   napi_value argv[2 + HANDLERS];
   pump *p = live(env, info, 2 + HANDLERS, argv);
@@ -287,6 +313,8 @@ NAPI_MODULE_INIT() {
       {"set", NULL, js_set, NULL, NULL, NULL, napi_enumerable, NULL},
       {"addAddress", NULL, js_add_address, NULL, NULL, NULL, napi_enumerable, NULL},
       {"state", NULL, js_state, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"lend", NULL, js_lend, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"userMemoryMade", NULL, js_made, NULL, NULL, NULL, napi_enumerable, NULL},
       {"start", NULL, js_start, NULL, NULL, NULL, napi_enumerable, NULL},
       {"send", NULL, js_send, NULL, NULL, NULL, napi_enumerable, NULL},
       {"counters", NULL, js_counters, NULL, NULL, NULL, napi_enumerable, NULL},

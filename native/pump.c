@@ -39,9 +39,11 @@ static void halt(pump *p) {
 
 /* Lets go of everything of JavaScript's. Idempotent. */
 static void release(pump *p) {
+  if (p->room != NULL) napi_delete_reference(p->env, p->room);
+  p->room = NULL;
   if (p->resource == NULL) return;
   for (int i = 0; i < HANDLERS; i++) napi_delete_reference(p->env, p->handlers[i]);
-  napi_delete_reference(p->env, p->region);
+  napi_delete_reference(p->env, p->tables);
   napi_delete_reference(p->env, p->resource);
   napi_async_destroy(p->env, p->context);
   p->resource = NULL;
@@ -68,17 +70,22 @@ static void on_teardown(napi_async_cleanup_hook_handle hook, void *data) {
 
 /*
  * Calls a handler with its nextTicks and microtasks. What it throws becomes an uncaught exception, as from any callback
- * of Node's own; when the program survives that, the link does too.
+ * of Node's own; when the program survives that, the link does too. Returns what the handler returned: false unless that
+ * was true, and true where it threw.
  */
-static void call(pump *p, enum handler which, size_t argc, const napi_value *argv) {
+static bool call(pump *p, enum handler which, size_t argc, const napi_value *argv) {
   napi_env env = p->env;
-  napi_value handler, resource, error;
-  if (napi_get_reference_value(env, p->handlers[which], &handler) != napi_ok) return;
-  if (napi_get_reference_value(env, p->resource, &resource) != napi_ok) return;
-  napi_make_callback(env, p->context, resource, handler, argc, argv, NULL);
-  bool thrown = false;
-  if (napi_is_exception_pending(env, &thrown) != napi_ok || !thrown) return;
-  if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  napi_value handler, resource, error, result = NULL;
+  if (p->resource == NULL) return false; /* it was closed by what was called before */
+  if (napi_get_reference_value(env, p->handlers[which], &handler) != napi_ok) return false;
+  if (napi_get_reference_value(env, p->resource, &resource) != napi_ok) return false;
+  napi_make_callback(env, p->context, resource, handler, argc, argv, &result);
+  bool thrown = false, more = true;
+  if (napi_is_exception_pending(env, &thrown) == napi_ok && thrown) {
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+    return true;
+  }
+  return result != NULL && napi_get_value_bool(env, result, &more) == napi_ok && more;
 }
 
 /* The device is gone: everything is closed, then JavaScript hears of it once. */
@@ -96,36 +103,62 @@ static void lost(pump *p, int error) {
 
 /* ---- packets ---- */
 
-/* The tables and the room that make up a region (its layout: addon.c). */
-static arrivals lay_out(uint8_t *region, size_t size) {
-  arrivals into = {.offsets = (int32_t *)region};
-  into.lengths = into.offsets + MAX_PACKETS;
-  into.segment_sizes = (uint16_t *)(into.lengths + MAX_PACKETS);
-  into.checksums = (uint8_t *)(into.segment_sizes + MAX_PACKETS);
-  into.packets = region + TABLE_BYTES;
-  into.capacity = size - TABLE_BYTES;
-  return into;
+void pump_lend(pump *p, napi_value room, size_t from) {
+  if (p->room != NULL) napi_delete_reference(p->env, p->room);
+  p->room = NULL;
+  napi_create_reference(p->env, room, 1, &p->room);
+  p->from = from;
+}
+
+/* Makes `into` of the tables and of the room behind `from`. Returns false when one was transferred away or is too small. */
+static bool lay_out(pump *p, arrivals *into) {
+  napi_value buffer;
+  void *tables = NULL, *room = NULL;
+  size_t table_size = 0, size = 0;
+  if (napi_get_reference_value(p->env, p->tables, &buffer) != napi_ok) return false;
+  if (napi_get_arraybuffer_info(p->env, buffer, &tables, &table_size) != napi_ok || table_size < TABLE_BYTES) return false;
+  if (p->room == NULL || napi_get_reference_value(p->env, p->room, &buffer) != napi_ok) return false;
+  if (napi_get_arraybuffer_info(p->env, buffer, &room, &size) != napi_ok) return false;
+  if (size < p->from || size - p->from < p->device.kind->room) return false;
+  *into = (arrivals){.offsets = tables, .packets = (uint8_t *)room + p->from, .capacity = size - p->from};
+  into->lengths = into->offsets + MAX_PACKETS;
+  into->segment_sizes = (uint16_t *)(into->lengths + MAX_PACKETS);
+  into->checksums = (uint8_t *)(into->segment_sizes + MAX_PACKETS);
+  return true;
+}
+
+enum {
+  /* Calls of one wake-up at most: timers and other sockets wait meanwhile. */
+  MOST_CALLS = 64,
+};
+
+/*
+ * What the batch has brought about and waits for a call of its own: after each Node runs the ticks and promises that it left,
+ * since no JavaScript is beneath it, and nothing goes through the loop.
+ */
+static void call_next(pump *p) {
+  bool more = true;
+  for (int calls = 1; more && calls <= MOST_CALLS; calls++) {
+    napi_value last;
+    napi_get_boolean(p->env, calls == MOST_CALLS, &last);
+    more = call(p, ON_NEXT, 1, &last);
+  }
 }
 
 static void receive(pump *p) {
   napi_handle_scope scope;
   napi_open_handle_scope(p->env, &scope);
-  napi_value region;
-  void *bytes = NULL;
-  size_t size = 0;
   int error = 0;
-  napi_get_reference_value(p->env, p->region, &region);
-  napi_get_arraybuffer_info(p->env, region, &bytes, &size);
-  const device_kind *kind = p->device.kind;
-  if (size < TABLE_BYTES + kind->room) {
-    error = EFAULT; /* transferred away by somebody */
+  arrivals into;
+  if (!lay_out(p, &into)) {
+    error = EFAULT;
   } else {
-    arrivals into = lay_out(bytes, size);
-    uint32_t count = kind->receive(&p->device, &into, &error);
+    uint32_t count = p->device.kind->receive(&p->device, &into, &error);
+    for (uint32_t row = 0; row < count; row++) into.offsets[row] += (int32_t)p->from;
     if (count > 0) {
       napi_value argument;
       napi_create_uint32(p->env, count, &argument);
-      call(p, ON_RECEIVE, 1, &argument);
+      if (call(p, ON_RECEIVE, 1, &argument)) call_next(p);
     }
   }
   napi_close_handle_scope(p->env, scope);
@@ -207,7 +240,7 @@ static void on_packets(uv_poll_t *handle, int status, int events) {
 
 /* ---- the start ---- */
 
-const char *pump_start(pump *p, napi_value region, const napi_value handlers[HANDLERS]) {
+const char *pump_start(pump *p, napi_value tables, const napi_value handlers[HANDLERS]) {
   napi_env env = p->env;
   if (p->resource != NULL) {
     errno = EALREADY;
@@ -239,7 +272,7 @@ const char *pump_start(pump *p, napi_value region, const napi_value handlers[HAN
   napi_create_object(env, &resource);
   napi_create_reference(env, resource, 1, &p->resource);
   napi_async_init(env, resource, name, &p->context);
-  napi_create_reference(env, region, 1, &p->region);
+  napi_create_reference(env, tables, 1, &p->tables);
   for (int i = 0; i < HANDLERS; i++) napi_create_reference(env, handlers[i], 1, &p->handlers[i]);
   uv_poll_start(&p->news, UV_READABLE, on_news);
   poll_packets(p);

@@ -12,7 +12,7 @@
 
 #include "device.h"
 
-enum handler { ON_RECEIVE, ON_WRITABLE, ON_CHANGED, ON_CLOSED, HANDLERS };
+enum handler { ON_RECEIVE, ON_NEXT, ON_WRITABLE, ON_CHANGED, ON_CLOSED, HANDLERS };
 
 typedef struct {
   napi_env env;
@@ -27,12 +27,17 @@ typedef struct {
   napi_async_context context;
   napi_async_cleanup_hook_handle cleanup;
   napi_ref resource;
-  napi_ref region;
+  napi_ref tables;
+  napi_ref room;
+  size_t from; /* where in the room the packets of the next wake-up go */
   napi_ref handlers[HANDLERS];
 } pump;
 
-/* Begins to poll, once. Returns the name of the step that failed (errno is set), or NULL. */
-const char *pump_start(pump *p, napi_value region, const napi_value handlers[HANDLERS]);
+/* Begins to poll, once; `tables` and the room that was lent: addon.c. Returns the name of the step that failed (errno is set), or NULL. */
+const char *pump_start(pump *p, napi_value tables, const napi_value handlers[HANDLERS]);
+
+/* The packets of the next wake-ups go to this ArrayBuffer, from byte `from` on. */
+void pump_lend(pump *p, napi_value room, size_t from);
 
 /*
  * Sends rows `first … first + count − 1`. Returns how many were taken: packets that the device refuses are taken and

@@ -4,7 +4,7 @@ import { memoryOf } from './memory.ts';
 import { SlabAllocator } from './slab.ts';
 
 /** From this many bytes on a piece is handed out as a slice of a big slab, below it never: see `ReceiveMemory`. */
-const SLICE = 4096;
+export const SLICE = 4096;
 /** From this many bytes on an extent is handed out alone instead of being copied together with its neighbours. */
 const ALONE = 16_384;
 /** Extents are copied together up to this many bytes. */

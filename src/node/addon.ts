@@ -31,11 +31,19 @@ export interface NativeAddon {
   /** An address that is there already is fine. */
   addAddress(device: NativeDevice, address: string, prefix: number): void;
   state(device: NativeDevice): { up: boolean; mtu: number };
-  /** Starts to poll; once. `region` is laid out as native/addon.c says: tables with the rows of a batch, then the packets. */
+  /** The packets of the next wake-ups go to this memory, from byte `from` on; first before `start`. */
+  lend(device: NativeDevice, room: ArrayBuffer, from: number): void;
+  /** A new buffer will hold received bytes: V8 is told to let it die young (native/user_memory.c). */
+  userMemoryMade(buffer: ArrayBuffer): void;
+  /**
+   * Starts to poll; once. `tables` take the rows of a batch and are laid out as native/addon.c says. Where `onReceive` returns true,
+   * and as long as `onNext` does, `onNext` is called again, each time with its own ticks and promises, at last with `last`.
+   */
   start(
     device: NativeDevice,
-    region: ArrayBuffer,
-    onReceive: (count: number) => void,
+    tables: ArrayBuffer,
+    onReceive: (count: number) => boolean,
+    onNext: (last: boolean) => boolean,
     onWritable: () => void,
     onChanged: (up: boolean, mtu: number) => void,
     onClosed: (errno: number) => void,

@@ -1,14 +1,15 @@
 import { getSystemErrorName } from 'node:util';
 import { Batch } from '../buffer/batch.ts';
-import { memoryOf } from '../buffer/memory.ts';
 import type { ErrorCode, SystemError } from '../errors.ts';
 import { systemError, usageError } from '../errors.ts';
 import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
+import { beginWakeUp, callbacksWait, nextCallback } from './macrotask.ts';
+import { ReceiveRoom } from './receive-room.ts';
 
-/** Packets of one wake-up at most, and the bytes of a row of the tables in front of them: as in native/frames.h. */
+/** Packets of one wake-up at most, and the bytes of the tables that describe them: as in native/frames.h. */
 const MAX_PACKETS = 256;
 const TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1);
 
@@ -54,8 +55,10 @@ export interface DeviceParts {
   readonly opened: OpenedDevice;
   /** On Ethernet. */
   readonly address?: Uint8Array | undefined;
-  /** Room for the packets of one wake-up, in bytes. */
-  readonly arena: number;
+  /** Bytes of room for the packets of a wake-up. */
+  readonly room: number;
+  /** Super-segments may come: they are read into memory that is never rewritten, so that nobody need copy them. */
+  readonly retains: boolean;
   /** Makes the addon's failure an error that says what to do. */
   readonly explain: (failure: NativeFailure) => Error;
   /** The kernel may have taken the device's IPv6 addresses away, and lets it have some again. */
@@ -103,20 +106,26 @@ export class DeviceLink implements Link {
     if (this.#state !== 'acquired') {
       throw usageError('ERR_INVALID_STATE', `${this.name} was ${this.#state} already: a link is opened once`, Error);
     }
-    const { addon, opened, arena, explain } = this.#parts;
+    const { addon, opened, room, retains, explain } = this.#parts;
     const { device } = opened;
     const batch = this.#batch;
-    const region = new ArrayBuffer(TABLE_BYTES + arena);
+    const tables = new ArrayBuffer(TABLE_BYTES);
     // The addon writes the rows of the batch itself, each time anew: the host may have marked them.
-    batch.offset = new Int32Array(region, 0, MAX_PACKETS);
-    batch.length = new Int32Array(region, MAX_PACKETS * 4, MAX_PACKETS);
-    batch.segmentSize = new Uint16Array(region, MAX_PACKETS * 8, MAX_PACKETS);
-    batch.checksum = new Uint8Array(region, MAX_PACKETS * 10, MAX_PACKETS);
-    const memory = memoryOf(new Uint8Array(region, TABLE_BYTES));
-    const onReceive = (count: number): void => {
-      for (let row = 0; row < count; row++) batch.memory[row] = memory;
+    batch.offset = new Int32Array(tables, 0, MAX_PACKETS);
+    batch.length = new Int32Array(tables, MAX_PACKETS * 4, MAX_PACKETS);
+    batch.segmentSize = new Uint16Array(tables, MAX_PACKETS * 8, MAX_PACKETS);
+    batch.checksum = new Uint8Array(tables, MAX_PACKETS * 10, MAX_PACKETS);
+    const arrivals = new ReceiveRoom(addon, device, { bytes: room, retains });
+    const onReceive = (count: number): boolean => {
       batch.count = count;
-      host.receive(batch);
+      arrivals.hold(batch);
+      beginWakeUp();
+      try {
+        host.receive(batch);
+      } finally {
+        callbacksWait();
+      }
+      return callbacksWait();
     };
     const onWritable = (): void => {
       if (!this.#blocked) return;
@@ -137,7 +146,8 @@ export class DeviceLink implements Link {
       host.closed(systemError(codeOf(errno), 'read', { address: this.name, hint: closedHint(errno) }));
     };
     try {
-      addon.start(device, region, onReceive, onWritable, onChanged, onClosed);
+      arrivals.lend();
+      addon.start(device, tables, onReceive, nextCallback, onWritable, onChanged, onClosed);
       ({ up: this.#up, mtu: this.#mtu } = addon.state(device));
     } catch (error) {
       this.close();

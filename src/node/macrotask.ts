@@ -8,3 +8,47 @@ export function inMacrotask(clock: Clock, fn: () => void): void {
   clock.defer(NOTHING);
   setImmediate(fn);
 }
+
+/** What waits for a callback of its own while a device's wake-up lasts, and the clocks of those who wait. */
+const waiting: { clock: Clock; fn: () => void }[] = [];
+let wakeUps = 0;
+
+/**
+ * The same for what a packet has brought, which a device's addon can call from outside JavaScript itself, as libuv calls
+ * Node's sockets: the ticks and promises of each call run before the next, and no turn of the event loop lies in between.
+ * The function looks after its asynchronous context itself.
+ */
+export function inCallback(clock: Clock, fn: () => void): void {
+  if (wakeUps === 0) return inMacrotask(clock, fn);
+  waiting.push({ clock, fn });
+}
+
+/** A device's wake-up begins: whoever says so calls `nextCallback` until nothing waits. */
+export function beginWakeUp(): void {
+  wakeUps = 1;
+}
+
+/** Is there more to call? */
+export function callbacksWait(): boolean {
+  if (waiting.length === 0) wakeUps = 0;
+  return wakeUps > 0;
+}
+
+/**
+ * Calls the function that has waited longest; called from outside JavaScript. Returns whether more wait.
+ *
+ * @param last the wake-up has lasted long enough: the others get macrotasks.
+ */
+export function nextCallback(last: boolean): boolean {
+  const next = waiting.shift();
+  if (last) {
+    wakeUps = 0;
+    for (const { clock, fn } of waiting.splice(0)) inMacrotask(clock, fn);
+  }
+  try {
+    next?.fn();
+  } finally {
+    callbacksWait();
+  }
+  return wakeUps > 0;
+}

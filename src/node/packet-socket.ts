@@ -45,7 +45,7 @@ const SMALLEST_RECEIVE_BUFFER = 4096;
 const LARGEST_RECEIVE_BUFFER = 1024 * 1024 * 1024;
 
 /** 64 frames of up to 64 KB, each in a place of its own (native/packet.c); what is never written to takes no memory. */
-const ARENA_BYTES = 64 * 65_600;
+const ROOM_BYTES = 64 * 65_600;
 
 /** What a packet socket has carried since it was opened. */
 export interface PacketCounters extends DeviceCounters {
@@ -102,7 +102,14 @@ export async function openPacketSocket(options: PacketSocketOptions): Promise<Pa
 export class PacketLink extends DeviceLink {
   /** @internal */
   constructor(addon: NativeAddon, opened: OpenedDevice, address: Uint8Array) {
-    super({ addon, opened, address, arena: ARENA_BYTES, explain: (failure) => packetError(failure, opened.name) });
+    super({
+      addon,
+      opened,
+      address,
+      room: ROOM_BYTES,
+      retains: false,
+      explain: (failure) => packetError(failure, opened.name),
+    });
   }
 
   /** What it has carried so far. */

@@ -9,7 +9,7 @@ import { IS_22_OR_NEWER, RESET_IS_END } from './node-features.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
-  /** Calls the function in a macrotask of its own, before virtual time moves on. */
+  /** Calls the function behind the ticks and promises of what is called now, before virtual time moves on. */
   later(stream: Stream, fn: () => void): void;
   /** Takes bytes; false: no more for now. */
   push(stream: Stream, chunk: Buffer): boolean;
@@ -245,7 +245,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #beginSoon(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#context.runInAsyncScope(() => this.#owner.later(this.#stream, this.#begin));
+    this.#owner.later(this.#stream, this.#begin);
   }
 
   readonly #begin = (): void => {

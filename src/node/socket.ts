@@ -16,7 +16,7 @@ import { HeldWrite } from './held-write.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { applyKeepAlive, toInitialDelay, toKeepAlive } from './keep-alive.ts';
 import type { KeepAlive, KeepAliveOptions } from './keep-alive.ts';
-import { inMacrotask } from './macrotask.ts';
+import { inCallback } from './macrotask.ts';
 import { hasMissedHandle, missHandle } from './missed-handle.ts';
 import { endedByPeer, invalidArgType, socketClosed } from './net-errors.ts';
 import { FINISHES_UNCONNECTED, HAS_BLOCK_LISTS, HAS_TYPE_OF_SERVICE, IS_22_OR_NEWER } from './node-features.ts';
@@ -469,7 +469,7 @@ export class Socket extends DuplexBase {
   }
 
   static readonly #PUMPED: PumpOwner<Socket> = {
-    later: (socket, fn) => inMacrotask(socket.#host.stack.clock, fn),
+    later: (socket, fn) => inCallback(socket.#host.stack.clock, fn),
     push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
     room: (socket) => socket.#userBuffer?.size ?? socket.#roomLeft(),
     active: (socket) => socket.#idle?.touch(),

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
+import { LARGEST_READ } from './receive-room.ts';
 import type { NativeAddon, NativeDevice, NativeFailure, OpenedDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
 import { randomCardAddress } from './card-address.ts';
@@ -20,8 +21,8 @@ export { openPacketSocket, PacketLink } from './packet-socket.ts';
 export type { PacketCounters, PacketSocketOptions } from './packet-socket.ts';
 export type { TunOptions } from './tun-options.ts';
 
-/** Room for the packets of one wake-up: 256 KB stay in the processor's cache. The addon leaves the last 64 KB free. */
-const ARENA_BYTES = 256 * 1024;
+/** Room for the packets of one wake-up: four of the longest, of which the addon keeps one free. */
+const ROOM_BYTES = 4 * LARGEST_READ;
 
 const DEFAULT_QUEUE = 4096;
 
@@ -161,7 +162,8 @@ export class TunLink extends DeviceLink {
       addon,
       opened,
       address: mode === 'tap' ? address : undefined,
-      arena: ARENA_BYTES,
+      room: ROOM_BYTES,
+      retains: opened.tso,
       explain: (failure) => tunError(failure, opened.name, mode),
       renewed: () => {
         for (const wanted of ofIpv6) tryAddAddress(addon, opened.device, wanted);

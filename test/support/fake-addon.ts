@@ -18,8 +18,13 @@ export class FakeAddon implements NativeAddon {
   room = Infinity;
   closings = 0;
   now = { up: true, mtu: 1500 };
-  region = new ArrayBuffer(0);
-  onReceive: (count: number) => void = () => {};
+  tables = new ArrayBuffer(0);
+  /** Where packets go, and from where on, each time that it was said. */
+  readonly lent: { room: ArrayBuffer; from: number }[] = [];
+  /** Buffers that are the program's. */
+  readonly userMemory: ArrayBuffer[] = [];
+  onReceive: (count: number) => boolean = () => false;
+  onNext: (last: boolean) => boolean = () => false;
   onWritable: () => void = () => {};
   onChanged: (up: boolean, mtu: number) => void = () => {};
   onClosed: (errno: number) => void = () => {};
@@ -44,8 +49,16 @@ export class FakeAddon implements NativeAddon {
     return this.now;
   }
 
-  start(...[, region, onReceive, onWritable, onChanged, onClosed]: Parameters<NativeAddon['start']>): void {
-    Object.assign(this, { region, onReceive, onWritable, onChanged, onClosed });
+  lend(_device: NativeDevice, room: ArrayBuffer, from: number): void {
+    this.lent.push({ room, from });
+  }
+
+  userMemoryMade(buffer: ArrayBuffer): void {
+    this.userMemory.push(buffer);
+  }
+
+  start(...[, tables, onReceive, onNext, onWritable, onChanged, onClosed]: Parameters<NativeAddon['start']>): void {
+    Object.assign(this, { tables, onReceive, onNext, onWritable, onChanged, onClosed });
   }
 
   send(...[, bytes, , , checksum, segmentSize, first, count]: Parameters<NativeAddon['send']>): number {
@@ -70,19 +83,22 @@ export class FakeAddon implements NativeAddon {
   }
 
   arriveMarked(packets: { bytes: number[]; checksum: number; segmentSize: number }[]): void {
-    const offset = new Int32Array(this.region, 0, 256);
-    const length = new Int32Array(this.region, 1024, 256);
-    const segmentSizes = new Uint16Array(this.region, 2048, 256);
-    const checksums = new Uint8Array(this.region, 2560, 256);
-    const arena = new Uint8Array(this.region, 2816);
+    const { room, from } = this.lent.at(-1)!;
+    const offset = new Int32Array(this.tables, 0, 256);
+    const length = new Int32Array(this.tables, 1024, 256);
+    const segmentSizes = new Uint16Array(this.tables, 2048, 256);
+    const checksums = new Uint8Array(this.tables, 2560, 256);
+    let at = from;
     for (const [i, { bytes, checksum, segmentSize }] of packets.entries()) {
-      offset[i] = i * 100;
+      offset[i] = at;
       length[i] = bytes.length;
       segmentSizes[i] = segmentSize;
       checksums[i] = checksum;
-      arena.set(bytes, i * 100);
+      new Uint8Array(room).set(bytes, at);
+      at += Math.max(100, bytes.length);
     }
-    this.onReceive(packets.length);
+    let more = this.onReceive(packets.length);
+    while (more) more = this.onNext(false);
   }
 }
 

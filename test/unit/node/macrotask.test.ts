@@ -1,0 +1,58 @@
+import { afterEach, expect, it } from 'vitest';
+import { beginWakeUp, callbacksWait, inCallback, nextCallback } from '../../../src/node/macrotask.ts';
+import { hostClock } from '../../../src/time/host.ts';
+
+const clock = hostClock();
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+afterEach(() => {
+  expect(callbacksWait()).toBe(false);
+});
+
+it('outside of a wake-up it is a macrotask', async () => {
+  const calls: string[] = [];
+  inCallback(clock, () => calls.push('called'));
+  expect(callbacksWait()).toBe(false);
+  await Promise.resolve();
+  expect(calls).toEqual([]);
+  await turn();
+  expect(calls).toEqual(['called']);
+});
+
+it('inside of one they are called in order, also those that come meanwhile, one a call', () => {
+  const calls: string[] = [];
+  beginWakeUp();
+  inCallback(clock, () => {
+    calls.push('a');
+    inCallback(clock, () => calls.push('c'));
+  });
+  inCallback(clock, () => calls.push('b'));
+  expect(callbacksWait()).toBe(true);
+  const more = [nextCallback(false), nextCallback(false), nextCallback(false)];
+  expect([calls, more]).toEqual([
+    ['a', 'b', 'c'],
+    [true, true, false],
+  ]);
+});
+
+it('at the last call of a wake-up the others get macrotasks', async () => {
+  const calls: string[] = [];
+  beginWakeUp();
+  for (const name of ['a', 'b', 'c']) inCallback(clock, () => calls.push(name));
+  expect([nextCallback(true), calls]).toEqual([false, ['a']]);
+  await turn();
+  expect(calls).toEqual(['a', 'b', 'c']);
+});
+
+it('one that throws takes nobody else the call', () => {
+  const calls: string[] = [];
+  beginWakeUp();
+  inCallback(clock, () => {
+    throw new Error('of the program');
+  });
+  inCallback(clock, () => calls.push('b'));
+  expect(() => nextCallback(false)).toThrow('of the program');
+  expect(callbacksWait()).toBe(true);
+  expect(nextCallback(false)).toBe(false);
+  expect(calls).toEqual(['b']);
+});
