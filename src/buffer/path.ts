@@ -40,6 +40,10 @@ export interface Path {
   readonly checksumOffload: boolean;
   /** Largest TCP super-segment the link takes, IP header included, in bytes; 0 for none. */
   readonly tso: number;
+  /** The same for UDP: datagrams of one length, the last of which may be shorter, in one packet. */
+  readonly uso: number;
+  /** The number of the packet that was reserved last, for `extend`. */
+  readonly reservation: number;
   /** Follows changed routes and addresses; returns why the peer can't be reached now, or nothing. Cheap when nothing changed. */
   refresh(): ErrorCode | undefined;
   /**
@@ -73,6 +77,15 @@ export interface Path {
    * than `mtu`, the checksum must be complete.
    */
   reserveMessage(length: number, header: number): Packet | undefined;
+  /**
+   * Makes a queued packet without IP options a super-segment, or a longer one: room for `length` bytes at its end, and its IP header
+   * says so. Nothing when it is not the last in its queue (any more), or when there is no room.
+   *
+   * @param reservation its number
+   * @param transport where its transport header begins in its memory
+   * @param segmentSize bytes of payload of each segment
+   */
+  extend(reservation: number, transport: number, length: number, segmentSize: number): Packet | undefined;
   /** Writes the IP header in front and queues the packet for the next flush. */
   send(packet: Packet, protocol: number, options: SendOptions): void;
   /** Queues a packet that has its IP header already. */

@@ -8,6 +8,9 @@ import { HEADROOM, Packet } from './packet.ts';
 const LARGEST_PAYLOAD = 0x1_0000;
 const SMALLEST_CHUNK = HEADROOM + LARGEST_PAYLOAD;
 
+/** Reservations of all queues are counted together, so that no number means two packets. */
+let nextReservation = 1;
+
 export interface TransmitQueueOptions {
   /** Bytes of memory that waiting packets may occupy, headroom included. Default 1 MiB. */
   limit?: number;
@@ -37,6 +40,8 @@ export class TransmitQueue {
   bytes: number = 0;
   /** Reservations refused because the limit was reached. */
   refused: number = 0;
+  /** The number of the reservation that was made last. */
+  reservation: number = 0;
 
   readonly #chunkSize: number;
   /** A ring of chunks; `#head` holds the oldest packet, `#tail` is being filled. */
@@ -51,6 +56,8 @@ export class TransmitQueue {
   /** The slot of the reservation under way; `#slotEnd` is 0 when there is none. */
   #slotStart: number = 0;
   #slotEnd: number = 0;
+  /** The reservation of the last packet in `batch`, while nothing was taken since. */
+  #last: number = 0;
 
   constructor(options: TransmitQueueOptions = {}) {
     const { limit = 0x10_0000, chunk = 0x4_0000 } = options;
@@ -87,6 +94,7 @@ export class TransmitQueue {
    */
   reserve(payloadLength: number, admitted: boolean = false): Packet | undefined {
     if (this.#slotEnd !== 0) throw new Error('reserve before the last packet was committed or cancelled');
+    this.reservation = nextReservation++;
     if (payloadLength > LARGEST_PAYLOAD) throw new Error(`a packet of ${payloadLength} bytes cannot be reserved`);
     const size = HEADROOM + payloadLength;
     // A queue that is empty takes a packet whatever its limit: otherwise the packet could never go.
@@ -117,6 +125,29 @@ export class TransmitQueue {
     this.bytes += packet.end - this.#tailEnd;
     this.#tailEnd = packet.end;
     this.#slotEnd = 0;
+    this.#last = this.reservation;
+  }
+
+  /**
+   * Makes the packet of this reservation a super-segment, or one that is longer by `length` bytes. Returns `[start, end)`, room for
+   * these; nothing when it is not, or not any more, the last in `batch`, or there is no room.
+   *
+   * @param segmentSize bytes of payload of each segment
+   */
+  extend(reservation: number, length: number, segmentSize: number): Packet | undefined {
+    if (reservation !== this.#last || reservation !== this.reservation) return undefined;
+    if (this.#tailEnd + length > this.#chunkSize || this.bytes + length > this.limit) return undefined;
+    const { batch } = this;
+    const packet = this.#packet;
+    const row = batch.count - 1;
+    batch.length[row]! += length;
+    batch.segmentSize[row] = segmentSize;
+    this.bytes += length;
+    packet.memory = batch.memory[row]!;
+    packet.start = this.#tailEnd;
+    this.#tailEnd += length;
+    packet.end = this.#tailEnd;
+    return packet;
   }
 
   /** Gives up the packet under construction; harmless when there is none. */
@@ -128,6 +159,7 @@ export class TransmitQueue {
   taken(n: number): void {
     const { batch } = this;
     if (n < 0 || n > batch.count) throw new Error(`${n} packets taken of ${batch.count}`);
+    this.#last = 0;
     if (n === batch.count && this.#slotEnd === 0) return this.clear();
     for (let row = 0; row < n; row++) {
       if (batch.memory[row] !== this.#chunks[this.#head]) {
@@ -144,6 +176,7 @@ export class TransmitQueue {
   /** Forgets all committed packets, as when the link has gone. */
   clear(): void {
     this.batch.clear();
+    this.#last = 0;
     this.bytes = 0;
     this.#slotEnd = 0;
     this.#head = this.#tail = 0;

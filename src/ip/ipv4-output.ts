@@ -2,7 +2,7 @@ import type { Packet } from '../buffer/packet.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
 import { paddedLength, writeIpv4Options } from '../wire/ipv4-options.ts';
-import { IPV4_HEADER_LENGTH, writeIpv4Header } from '../wire/ipv4.ts';
+import { IPV4_HEADER_LENGTH, setIpv4TotalLength, writeIpv4Checksum, writeIpv4Header } from '../wire/ipv4.ts';
 import type { FragmentIdentifications } from './fragment-identification.ts';
 import type { FragmentOutput } from './fragment-output.ts';
 import type { NetworkInterface } from './interface.ts';
@@ -21,6 +21,11 @@ export class Ipv4Output implements IpOutput {
   reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined {
     if (IPV4_HEADER_LENGTH + length <= mtu) return iface.queue.reserve(length);
     return this.#fragments.reserve(iface, length, mtu, 4);
+  }
+
+  lengthen(view: DataView, start: number, length: number): void {
+    setIpv4TotalLength(view, start, length);
+    writeIpv4Checksum(view, start, IPV4_HEADER_LENGTH);
   }
 
   send(

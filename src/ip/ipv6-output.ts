@@ -1,7 +1,7 @@
 import type { Packet } from '../buffer/packet.ts';
 import type { SendOptions } from '../buffer/path.ts';
 import type { AddressWords } from '../wire/address.ts';
-import { IPV6_HEADER_LENGTH, writeIpv6Header } from '../wire/ipv6.ts';
+import { IPV6_HEADER_LENGTH, setIpv6PayloadLength, writeIpv6Header } from '../wire/ipv6.ts';
 import type { FragmentOutput } from './fragment-output.ts';
 import type { NetworkInterface } from './interface.ts';
 import type { IpOutput } from './output.ts';
@@ -17,6 +17,10 @@ export class Ipv6Output implements IpOutput {
   reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined {
     if (IPV6_HEADER_LENGTH + length <= mtu) return iface.queue.reserve(length);
     return this.#fragments.reserve(iface, length, mtu, 6);
+  }
+
+  lengthen(view: DataView, start: number, length: number): void {
+    setIpv6PayloadLength(view, start, length - IPV6_HEADER_LENGTH);
   }
 
   send(

@@ -11,6 +11,8 @@ export interface IpOutput {
    * @param mtu largest packet, in bytes
    */
   reserve(iface: NetworkInterface, length: number, mtu: number): Packet | undefined;
+  /** A packet without options has become longer: its header, at `start`, says `length`. */
+  lengthen(view: DataView, start: number, length: number): void;
   /**
    * Sends the packet that `reserve` or `iface.queue.reserve` gave: header in front, and on to the neighbour.
    *

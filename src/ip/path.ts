@@ -131,6 +131,14 @@ export class IpPath implements Path {
     return this.#interface.offload.tso;
   }
 
+  get uso(): number {
+    return this.#interface.offload.uso;
+  }
+
+  get reservation(): number {
+    return this.#interface.queue.reservation;
+  }
+
   /**
    * `ENETUNREACH` without a route and `EADDRNOTAVAIL` when the local address has been taken away, as Linux says it.
    * `ENETDOWN` when there is a route but its link is down: Linux's word for a device that cannot send. It passes, and
@@ -185,6 +193,14 @@ export class IpPath implements Path {
       options,
       this.#flowLabel(),
     );
+  }
+
+  extend(reservation: number, transport: number, length: number, segmentSize: number): Packet | undefined {
+    const packet = this.#interface.queue.extend(reservation, length, segmentSize);
+    if (packet === undefined) return undefined;
+    const start = transport - this.headerLength;
+    this.#output.lengthen(packet.memory.view, start, packet.end - start);
+    return packet;
   }
 
   /** RFC 6437 §3: all packets of a flow have one label, and nobody can guess that of another. Drawn when it is needed. */

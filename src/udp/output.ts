@@ -3,12 +3,14 @@ import { copyPieces } from '../buffer/copy.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import { checksumFold, pseudoHeaderSum, transportChecksum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
+import type { DatagramRun } from './datagram-run.ts';
 import { setUdpChecksum, UDP_HEADER_LENGTH, writeUdpHeader } from '../wire/udp.ts';
 
 /**
  * Builds a datagram in the path's queue and sends it.
  *
  * @param length bytes in all pieces together
+ * @param run what the socket has sent before, where this one may follow in the same packet
  * @returns false when the queue is full; nothing was taken then
  */
 export function sendMessage(
@@ -18,7 +20,9 @@ export function sendMessage(
   message: Uint8Array | readonly Uint8Array[],
   length: number,
   options: SendOptions,
+  run: DatagramRun,
 ): boolean {
+  if (run.append(path, sourcePort, destinationPort, message, length, options)) return true;
   const packet = path.reserveMessage(length, UDP_HEADER_LENGTH);
   if (packet === undefined) return false;
   const { bytes, view } = packet.memory;
@@ -34,6 +38,11 @@ export function sendMessage(
   } else {
     setUdpChecksum(view, start, transportChecksum(view, start, total, local, remote, Protocol.UDP));
   }
+  const { checksum } = packet;
+  const { reservation } = path;
   path.send(packet, Protocol.UDP, options);
+  if (checksum === Checksum.partial) {
+    run.begin(path, sourcePort, destinationPort, reservation, start, length, options);
+  }
   return true;
 }

@@ -17,6 +17,7 @@ import type { UdpHost } from './host.ts';
 import type { ResolvedUdpOptions, UdpTunables } from './options.ts';
 import { checkTunable, kept, requireUdpOptionName } from './options.ts';
 import { sendMessage } from './output.ts';
+import { DatagramRun } from './datagram-run.ts';
 import { deliverOwnCopy } from './own-copy.ts';
 
 /** What a socket is made of; the stack has chosen the port and checked the address. */
@@ -73,6 +74,8 @@ export class UdpSocket {
   readonly #paths: PathCache = new PathCache();
   readonly #mailbox: Mailbox<UdpMessageInfo>;
   readonly #sendOptions: SendOptions = { ttl: 64, trafficClass: 0 };
+  /** Made with the first message. */
+  #run: DatagramRun | undefined;
   /** The path to the peer of a connected socket. */
   #path: Path | undefined;
   #remoteAddress: Address | undefined;
@@ -173,7 +176,7 @@ export class UdpSocket {
     const confined = options.ttl === 0 || isInterfaceLocal(path.remote);
     const leaves = !this.#host.staysInside(path.interfaceIndex);
     if (this.#localPort === 0) this.#takePort('send');
-    if (!(confined && leaves) && !sendMessage(path, this.#localPort, port, bytes, length, options)) {
+    if (!(confined && leaves) && !this.#sends(path, port, bytes, length)) {
       this.#host.blocked(this);
       return false;
     }
@@ -182,6 +185,11 @@ export class UdpSocket {
     if (comesBack && leaves) deliverOwnCopy(this.#host, path, this.#localPort, port, bytes, options);
     this.counters.sent++;
     return true;
+  }
+
+  #sends(path: Path, port: number, bytes: Uint8Array | readonly Uint8Array[], length: number): boolean {
+    const run = (this.#run ??= new DatagramRun());
+    return sendMessage(path, this.#localPort, port, bytes, length, this.#sendOptions, run);
   }
 
   /** [S-032] RFC 1122 §4.1.3.2. What has options must fit in one packet with them. */

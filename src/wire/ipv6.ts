@@ -64,6 +64,11 @@ export function ipv6DestinationAt(offset: number): number {
   return offset + 24;
 }
 
+/** Changes a field of a header; extension headers count. */
+export function setIpv6PayloadLength(view: DataView, offset: number, payloadLength: number): void {
+  view.setUint16(offset + IPV6_PAYLOAD_LENGTH, payloadLength);
+}
+
 /** Writes a fixed header. `payloadLength` counts extension headers. */
 export function writeIpv6Header(
   view: DataView,

@@ -65,6 +65,11 @@ export function writeUdpHeader(
   view.setUint16(offset + 6, 0);
 }
 
+/** Changes a field of a header: bytes of header and payload. */
+export function setUdpLength(view: DataView, offset: number, length: number): void {
+  view.setUint16(offset + 4, length);
+}
+
 /** Writes the checksum field: a finished checksum, or for a partial one the folded sum of the pseudo header. */
 export function setUdpChecksum(view: DataView, offset: number, checksum: number): void {
   // [S-034] RFC 768: a computed zero is sent as all ones.

@@ -84,7 +84,7 @@ describe.skipIf(!available).each(['tun', 'tap'] as const)('offload on a %s devic
       async ({ ns, stack }) => {
         await echoSegmented(ns, host, 1000, 40);
         await echoSegmented(ns, host, 2, 50);
-        expect(await stack.ask({ do: 'segments' })).toMatchObject({ received: [1000, 2] });
+        expect(await stack.ask({ do: 'segments' })).toMatchObject({ sent: [1000, 2], received: [1000, 2] });
       },
       { device },
     ),
