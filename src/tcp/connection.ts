@@ -14,7 +14,7 @@ import type { ConnectionInfo } from './info.ts';
 import { connectionInfo } from './info.ts';
 import { segmentArrives } from './input.ts';
 import type { ConnectionOptions } from './options.ts';
-import { FIXED_OPTIONS, checkOption, requireOptionName } from './options.ts';
+import { FIXED_OPTIONS, checkOption, requireOptionName, withOption } from './options.ts';
 import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
@@ -53,9 +53,10 @@ const RESET_BY_ABORT: ReadonlySet<State> = new Set([
 
 /**
  * Bytes that a connection may queue whatever others hold of the memory budget: so each of them gets on, and an ACK of
- * its own tells each that waits for room. Linux: net.ipv4.tcp_wmem, the first value.
+ * its own tells each that waits for room. Two full segments, which are acknowledged at once, where one alone would wait for
+ * the delayed ACK. Linux: net.ipv4.tcp_wmem, the first value.
  */
-const SEND_FLOOR = 2048;
+const SEND_FLOOR = 4096;
 
 /**
  * A TCP connection: the core socket that every adapter stands on. Callbacks, no promises, no runtime.
@@ -152,9 +153,12 @@ export class Connection {
 
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
-    const { sendQueue, sendBufferSize, host } = this.#tcb;
-    const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
-    return Math.max(0, Math.min(sendBufferSize - sendQueue.length, memory));
+    const { sendQueue, sendBufferSize, options, host } = this.#tcb;
+    const { length } = sendQueue;
+    const { room, share } = host.budget;
+    // A size that the user has chosen stays.
+    const fair = options.sendBuffer === 'auto' ? Math.min(room, share - length) : room;
+    return Math.max(0, Math.min(sendBufferSize - length, Math.max(fair, SEND_FLOOR - length)));
   }
 
   /** Bytes written and not yet acknowledged. */
@@ -332,7 +336,7 @@ export class Connection {
     }
     const tcb = this.#tcb;
     // Those of other connections, that began with the same ones, stay.
-    if (tcb.options[name] !== value) tcb.options = { ...tcb.options, [name]: value };
+    if (tcb.options[name] !== value) tcb.options = withOption(tcb.options, name, value);
     if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
     if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
     if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();
