@@ -1,5 +1,7 @@
 import type { Chunk, ChunkList, ChunkPool } from './chunk-pool.ts';
 import { copyBytes } from './copy.ts';
+import type { Memory } from './memory.ts';
+import { copyMemory, copySumMemory, sumMemory } from './stack-memory.ts';
 
 /** The list of every empty queue: nothing is ever put into it. */
 const NONE: ChunkList = { chunks: [], head: 0, cursor: 0, allocated: 0 };
@@ -11,7 +13,7 @@ const NONE: ChunkList = { chunks: [], head: 0, cursor: 0, allocated: 0 };
  * @example
  * const queue = new ByteQueue(pool);
  * queue.append(bytes);
- * queue.copyTo(0, 1460, packet.memory.bytes, packet.start);
+ * queue.copyTo(0, 1460, packet.memory, packet.start);
  * queue.drop(1460);
  */
 export class ByteQueue {
@@ -49,10 +51,8 @@ export class ByteQueue {
   }
 
   /** Copies `length` bytes from `position` (counted from the head) to `target`; consumes nothing. */
-  copyTo(position: number, length: number, target: Uint8Array, targetOffset: number): void {
-    if (position < 0 || length < 0 || position + length > this.length) {
-      throw new Error(`copyTo of ${length} bytes at ${position} of ${this.length}`);
-    }
+  copyTo(position: number, length: number, target: Memory, targetOffset: number): void {
+    this.#check('copyTo', position, length);
     let from = this.#list.head + position;
     let to = targetOffset;
     const end = targetOffset + length;
@@ -60,10 +60,27 @@ export class ByteQueue {
       const chunk = this.#find(from);
       const at = from - chunk.base;
       const n = Math.min(end - to, chunk.bytes.length - at);
-      copyBytes(target, to, chunk.bytes, at, n);
+      copyMemory(target, to, chunk.memory, at, n);
       from += n;
       to += n;
     }
+  }
+
+  /** The same, and returns `sum` with the copied bytes' (`checksumAdd`). */
+  copySumTo(sum: number, position: number, length: number, target: Memory, targetOffset: number): number {
+    this.#check('copySumTo', position, length);
+    const first = this.#list.head + position;
+    const chunk = this.#find(first);
+    const at = first - chunk.base;
+    if (at + length <= chunk.bytes.length) return copySumMemory(sum, target, targetOffset, chunk.memory, at, length);
+    // Over the border of two chunks, which may be at an odd place: seldom.
+    this.copyTo(position, length, target, targetOffset);
+    return sumMemory(sum, target, targetOffset, length);
+  }
+
+  #check(what: string, position: number, length: number): void {
+    if (position >= 0 && length >= 0 && position + length <= this.length) return;
+    throw new Error(`${what} of ${length} bytes at ${position} of ${this.length}`);
   }
 
   /** Consumes `n` bytes from the head. */

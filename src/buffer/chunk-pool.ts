@@ -1,6 +1,11 @@
+import type { Memory } from './memory.ts';
+import { allocateStackMemory } from './stack-memory.ts';
+
 /** A piece of stack memory that a byte queue holds. */
 export interface Chunk {
-  bytes: Uint8Array;
+  readonly memory: Memory;
+  /** Those of `memory`. */
+  readonly bytes: Uint8Array;
   /** Stream position of the first byte, set by the queue that holds the chunk. */
   base: number;
 }
@@ -29,6 +34,11 @@ function sizeClass(bytes: number): number {
   return bytes <= SIZES[3] ? 2 : 3;
 }
 
+function newChunk(size: number): Chunk {
+  const memory = allocateStackMemory(size);
+  return { memory, bytes: memory.bytes, base: 0 };
+}
+
 export interface ChunkPoolOptions {
   /** Bytes of returned chunks kept for reuse; beyond it they go to the collector. Default 4 MiB. */
   keep?: number;
@@ -53,7 +63,7 @@ export class ChunkPool {
   take(bytes: number): Chunk {
     const size = sizeClass(bytes);
     let chunk = this.#free[size]!.pop();
-    if (chunk === undefined) chunk = { bytes: new Uint8Array(SIZES[size]!), base: 0 };
+    if (chunk === undefined) chunk = newChunk(SIZES[size]!);
     else this.idle -= chunk.bytes.length;
     this.allocated += chunk.bytes.length;
     return chunk;

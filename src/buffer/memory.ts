@@ -5,11 +5,13 @@
 export interface Memory {
   bytes: Uint8Array;
   view: DataView;
+  /** Where it begins in the memory of `stack-memory.ts`; −1 when it lies elsewhere. */
+  base: number;
 }
 
-/** Wraps existing bytes (their whole extent; offsets count from their first byte). */
-export function memoryOf(bytes: Uint8Array): Memory {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+/** Wraps existing bytes (their whole extent; offsets count from their first byte). `base` is for stack memory. */
+export function memoryOf(bytes: Uint8Array, base: number = -1): Memory {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), base };
 }
 
 /** Allocates `size` zeroed bytes of ordinary collected memory. */

@@ -1,8 +1,8 @@
 import { usageError } from '../errors.ts';
 import { Batch, Checksum } from './batch.ts';
 import type { Memory } from './memory.ts';
-import { allocateMemory } from './memory.ts';
 import { HEADROOM, Packet } from './packet.ts';
+import { allocateStackMemory } from './stack-memory.ts';
 
 /** The largest payload that can be reserved: an IP packet's 65,535 bytes and room to spare. */
 const LARGEST_PAYLOAD = 0x1_0000;
@@ -67,7 +67,7 @@ export class TransmitQueue {
     }
     this.limit = limit;
     this.#chunkSize = chunk;
-    this.#chunks = [allocateMemory(chunk)];
+    this.#chunks = [allocateStackMemory(chunk)];
     this.#packet = new Packet(this.#chunks[0]!);
   }
 
@@ -192,7 +192,7 @@ export class TransmitQueue {
     let next = this.#after(this.#tail);
     if (next === this.#head) {
       next = this.#tail + 1;
-      this.#chunks.splice(next, 0, allocateMemory(this.#chunkSize));
+      this.#chunks.splice(next, 0, allocateStackMemory(this.#chunkSize));
       if (this.#head >= next) this.#head++;
     }
     this.#tail = next;

@@ -2,6 +2,7 @@ import { Batch, Checksum } from '../buffer/batch.ts';
 import type { Counters } from '../buffer/counters.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { SlabAllocator } from '../buffer/slab.ts';
+import { allocateStackMemory, copyMemory } from '../buffer/stack-memory.ts';
 import { requireType, usageError } from '../errors.ts';
 import type { Link, LinkHost } from './link.ts';
 
@@ -39,9 +40,43 @@ export type LaneSender = Pick<LinkHost, 'clock' | 'writable'>;
 /** Who gets the packets of a lane. */
 export type LaneReceiver = Pick<LinkHost, 'clock' | 'receive'>;
 
+/** From this many bytes on a packet is worth keeping without a copy: others are copied by whoever keeps them. */
+const LARGE = 4096;
+const ARENA_PIECE = 0x1_0000;
+
+/** Packets on their way, and memory of the lane's own that the small ones lie in: it is written anew for each batch. */
+class Delivery {
+  readonly batch: Batch = new Batch();
+  bytes: number = 0;
+  readonly #arena: Memory[] = [];
+  /** How many pieces of the arena are in use, and how much of the last. */
+  #pieces: number = 0;
+  #used: number = ARENA_PIECE;
+
+  /** Copies a packet of at most `LARGE` bytes to the arena. */
+  copy(memory: Memory, offset: number, length: number, checksum: number, segmentSize: number): void {
+    if (this.#used + length > ARENA_PIECE) {
+      if (this.#pieces === this.#arena.length) this.#arena.push(allocateStackMemory(ARENA_PIECE));
+      this.#pieces++;
+      this.#used = 0;
+    }
+    const place = this.#arena[this.#pieces - 1]!;
+    copyMemory(place, this.#used, memory, offset, length);
+    this.batch.push(place, this.#used, length, checksum, segmentSize);
+    this.#used += length;
+  }
+
+  clear(): void {
+    this.batch.clear();
+    this.bytes = 0;
+    this.#pieces = 0;
+    this.#used = ARENA_PIECE;
+  }
+}
+
 /**
- * One direction of a link in memory. Sent bytes are copied once, into memory that is never rewritten, and delivered as
- * one retained batch from the receiver's clock: never from inside `send`. No object is made per packet.
+ * One direction of a link in memory. Sent bytes are copied once, and delivered as one batch from the receiver's clock: never from
+ * inside `send`. Where the first packet of a batch is large, its memory is never rewritten. No object is made per packet.
  */
 export class Lane {
   /** Who is told that there is room again; undefined when it doesn't want to know any more. */
@@ -51,9 +86,8 @@ export class Lane {
   readonly #limit: number;
   readonly #limitBytes: number;
   readonly #slabs: SlabAllocator = new SlabAllocator();
-  #filling: Batch = new Batch();
-  #delivering: Batch = new Batch();
-  #bytes: number = 0;
+  #filling: Delivery = new Delivery();
+  #delivering: Delivery = new Delivery();
   #scheduled: boolean = false;
   #blocked: boolean = false;
 
@@ -61,8 +95,6 @@ export class Lane {
     const { queue, queueBytes } = checkLimits(limits);
     this.#limit = queue;
     this.#limitBytes = queueBytes;
-    this.#filling.retained = true;
-    this.#delivering.retained = true;
   }
 
   /** Takes packet `row` of `batch`, with this checksum mark; false when the lane is full, and then the sender will be told of room. */
@@ -72,9 +104,7 @@ export class Lane {
       this.#blocked = true;
       return false;
     }
-    const slabs = this.#slabs;
-    slabs.copy(batch.memory[row]!, batch.offset[row]!, length);
-    this.#push(slabs.memory, slabs.offset, length, checksum, batch.segmentSize[row]!);
+    this.#add(batch.memory[row]!, batch.offset[row]!, length, checksum, batch.segmentSize[row]!);
     return true;
   }
 
@@ -87,31 +117,50 @@ export class Lane {
 
   /** Takes a packet that stands in no batch, from memory that is never rewritten: `hasRoom` was asked before. */
   keep(memory: Memory, offset: number, length: number, checksum: number = Checksum.none): void {
-    this.#push(memory, offset, length, checksum, 0);
+    const { batch } = this.#begin(true);
+    batch.push(memory, offset, length, checksum, 0);
+    this.#added(length);
   }
 
   /** The same from memory that is lent for the call. */
   copy(memory: Memory, offset: number, length: number, checksum: number): void {
-    this.#slabs.copy(memory, offset, length);
-    this.keep(this.#slabs.memory, this.#slabs.offset, length, checksum);
+    this.#add(memory, offset, length, checksum, 0);
   }
 
   /** The receiver has closed: what is under way is lost, and a waiting sender need not wait any longer. */
   cut(): void {
     this.receiver = undefined;
     this.#filling.clear();
-    this.#bytes = 0;
     this.#unblock();
   }
 
   #fits(length: number): boolean {
-    const { count } = this.#filling;
-    return count === 0 || (count < this.#limit && this.#bytes + length <= this.#limitBytes);
+    const { batch, bytes } = this.#filling;
+    return batch.count === 0 || (batch.count < this.#limit && bytes + length <= this.#limitBytes);
   }
 
-  #push(memory: Memory, offset: number, length: number, checksum: number, segmentSize: number): void {
-    this.#filling.push(memory, offset, length, checksum, segmentSize);
-    this.#bytes += length;
+  #add(memory: Memory, offset: number, length: number, checksum: number, segmentSize: number): void {
+    const filling = this.#begin(length >= LARGE);
+    const { batch } = filling;
+    if (batch.retained || length >= LARGE) {
+      const slabs = this.#slabs;
+      slabs.copy(memory, offset, length);
+      batch.push(slabs.memory, slabs.offset, length, checksum, segmentSize);
+    } else {
+      filling.copy(memory, offset, length, checksum, segmentSize);
+    }
+    this.#added(length);
+  }
+
+  /** @param retained of the first packet, whether its memory is never rewritten: it decides for the batch. */
+  #begin(retained: boolean): Delivery {
+    const filling = this.#filling;
+    if (filling.batch.count === 0) filling.batch.retained = retained;
+    return filling;
+  }
+
+  #added(length: number): void {
+    this.#filling.bytes += length;
     this.#schedule();
   }
 
@@ -123,16 +172,15 @@ export class Lane {
 
   readonly #deliver = (): void => {
     this.#scheduled = false;
-    const batch = this.#filling;
-    if (batch.count === 0) return;
+    const delivered = this.#filling;
+    if (delivered.batch.count === 0) return;
     this.#filling = this.#delivering;
-    this.#delivering = batch;
-    this.#bytes = 0;
+    this.#delivering = delivered;
     this.#unblock();
     try {
-      this.receiver?.receive(batch);
+      this.receiver?.receive(delivered.batch);
     } finally {
-      batch.clear();
+      delivered.clear();
     }
   };
 

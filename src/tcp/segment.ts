@@ -2,7 +2,8 @@ import type { Datagram } from '../buffer/datagram.ts';
 import type { Memory } from '../buffer/memory.ts';
 import { Checksum } from '../buffer/batch.ts';
 import { seqAdd } from '../buffer/seq.ts';
-import { transportChecksum } from '../wire/checksum.ts';
+import { sumMemory } from '../buffer/stack-memory.ts';
+import { checksumFinish, pseudoHeaderSum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { TcpFlaw } from '../wire/tcp.ts';
 import * as tcp from '../wire/tcp.ts';
@@ -80,8 +81,9 @@ export class Segment {
     if (flaw !== undefined) return flaw;
     // [MUST-3] RFC 9293 §3.1: verified, unless the link vouches for the bytes.
     if (datagram.checksum === Checksum.none) {
-      const sum = transportChecksum(view, start, length, datagram.source, datagram.destination, Protocol.TCP);
-      if (sum !== 0) return 'tcp-bad-checksum';
+      const { source, destination, memory } = datagram;
+      const sum = sumMemory(pseudoHeaderSum(source, destination, Protocol.TCP, length), memory, start, length);
+      if (checksumFinish(sum) !== 0) return 'tcp-bad-checksum';
     }
     this.sourcePort = tcp.tcpSourcePort(view, start);
     this.destinationPort = tcp.tcpDestinationPort(view, start);

@@ -2,7 +2,8 @@ import { Checksum } from '../buffer/batch.ts';
 import type { Packet } from '../buffer/packet.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
 import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
-import { checksumAdd, checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
+import { sumMemory } from '../buffer/stack-memory.ts';
+import { checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
 import { TCP_HEADER_LENGTH, TcpFlag, changeTcpHeader, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
 import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-options.ts';
@@ -30,15 +31,33 @@ const sending: SendOptions = { ttl: 64, trafficClass: 0 };
  * the pseudo-header's sum. [MUST-2] RFC 9293 §3.1
  */
 export function finishSegment(path: Path, packet: Packet, tcpStart: number): void {
-  const { view } = packet.memory;
-  const length = packet.end - tcpStart;
-  const sum = pseudoHeaderSum(path.local, path.remote, Protocol.TCP, length);
+  finishWith(path, packet, tcpStart, packet.end, 0);
+}
+
+/** The same where `payloadSum` is that of the octets from `payload` on. */
+function finishWith(path: Path, packet: Packet, tcpStart: number, payload: number, payloadSum: number): void {
+  const { memory } = packet;
+  const sum = pseudoHeaderSum(path.local, path.remote, Protocol.TCP, packet.end - tcpStart);
   if (path.checksumOffload) {
-    setTcpChecksum(view, tcpStart, checksumFold(sum));
+    setTcpChecksum(memory.view, tcpStart, checksumFold(sum));
     packet.checksum = Checksum.partial;
   } else {
-    setTcpChecksum(view, tcpStart, checksumFinish(checksumAdd(sum, view, tcpStart, length)));
+    const whole = sumMemory(sum + payloadSum, memory, tcpStart, payload - tcpStart);
+    setTcpChecksum(memory.view, tcpStart, checksumFinish(whole));
   }
+}
+
+/** Copies octets of the send queue to `at`; returns their sum where nobody else makes the checksum. */
+function copyPayload(
+  { path, sendQueue }: ControlBlock,
+  position: number,
+  length: number,
+  packet: Packet,
+  at: number,
+): number {
+  if (!path.checksumOffload) return sendQueue.copySumTo(0, position, length, packet.memory, at);
+  sendQueue.copyTo(position, length, packet.memory, at);
+  return 0;
 }
 
 /**
@@ -62,7 +81,8 @@ function transmit(
     return false;
   }
   const { memory } = packet;
-  if (length > 0) tcb.sendQueue.copyTo(seqDiff(seq, tcb.dataStart), length, memory.bytes, packet.start);
+  const payload = packet.start;
+  const sum = length > 0 ? copyPayload(tcb, seqDiff(seq, tcb.dataStart), length, packet, payload) : 0;
   if (length > segment) packet.segmentSize = segment;
   const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, length);
   const start = packet.prepend(headerLength);
@@ -73,7 +93,7 @@ function transmit(
   const flags = control | ecn.flags(fresh) | (up > 0 ? TcpFlag.URG : 0);
   writeTcpHeader(memory.view, start, tcb.localPort, tcb.remotePort, seq, rcv.nxt, flags, window, up, headerLength);
   writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
-  finishSegment(path, packet, start);
+  finishWith(path, packet, start, payload, sum);
   sending.ttl = options.ttl;
   sending.trafficClass = (options.dscp << 2) | ecn.codepoint(fresh);
   path.send(packet, Protocol.TCP, sending);
@@ -91,7 +111,7 @@ function transmit(
  * @param control flags of the last one; the others have ACK alone
  */
 function transmitPieces(tcb: ControlBlock, seq: number, length: number, control: number, segment: number): number {
-  const { path, rcv, options, ecn, sendQueue, localPort, remotePort } = tcb;
+  const { path, rcv, options, ecn, localPort, remotePort } = tcb;
   const position = seqDiff(seq, tcb.dataStart);
   // SACK blocks and the like take nothing from full segments.
   const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, segment);
@@ -107,21 +127,22 @@ function transmitPieces(tcb: ControlBlock, seq: number, length: number, control:
       tcb.host.blocked(tcb);
       break;
     }
-    const { bytes, view } = packet.memory;
-    sendQueue.copyTo(position + done, segment, bytes, packet.end - segment);
-    const start = packet.end - segment - headerLength;
+    const { view } = packet.memory;
+    const payload = packet.end - segment;
+    const sum = copyPayload(tcb, position + done, segment, packet, payload);
+    const start = payload - headerLength;
     const at = seqAdd(seq, done);
     done += segment;
     const flags = done === length ? common | control : common;
     if (alike) {
       changeTcpHeader(view, start, at, flags);
-      finishSegment(path, packet, start);
+      finishWith(path, packet, start, payload, sum);
       path.sendAgain();
     } else {
       packet.prepend(headerLength);
       writeTcpHeader(view, start, localPort, remotePort, at, rcv.nxt, flags, window, 0, headerLength);
       writeSegmentOptions(tcb, view, start + TCP_HEADER_LENGTH);
-      finishSegment(path, packet, start);
+      finishWith(path, packet, start, payload, sum);
       alike = path.send(packet, Protocol.TCP, sending);
     }
     tcb.segmentsSent++;
@@ -282,7 +303,7 @@ export function sendSyn(tcb: ControlBlock, now: number): boolean {
   const optionsLength = writeSynOptions(tcb, view, packet.start, fastOpen?.cookie);
   packet.end = packet.start + optionsLength;
   const data = fastOpen === undefined ? 0 : synDataLength(tcb, optionsLength);
-  if (data > 0) tcb.sendQueue.copyTo(0, data, packet.memory.bytes, packet.end);
+  if (data > 0) tcb.sendQueue.copyTo(0, data, packet.memory, packet.end);
   packet.end += data;
   const start = packet.prepend(TCP_HEADER_LENGTH);
   const control = answer ? TcpFlag.SYN | TcpFlag.ACK : TcpFlag.SYN;

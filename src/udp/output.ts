@@ -1,7 +1,8 @@
 import { Checksum } from '../buffer/batch.ts';
 import { copyPieces } from '../buffer/copy.ts';
 import type { Path, SendOptions } from '../buffer/path.ts';
-import { checksumFold, pseudoHeaderSum, transportChecksum } from '../wire/checksum.ts';
+import { sumMemory } from '../buffer/stack-memory.ts';
+import { checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
 import type { DatagramRun } from './datagram-run.ts';
 import { setUdpChecksum, UDP_HEADER_LENGTH, writeUdpHeader } from '../wire/udp.ts';
@@ -36,7 +37,8 @@ export function sendMessage(
     setUdpChecksum(view, start, checksumFold(pseudoHeaderSum(local, remote, Protocol.UDP, total)));
     packet.checksum = Checksum.partial;
   } else {
-    setUdpChecksum(view, start, transportChecksum(view, start, total, local, remote, Protocol.UDP));
+    const sum = sumMemory(pseudoHeaderSum(local, remote, Protocol.UDP, total), packet.memory, start, total);
+    setUdpChecksum(view, start, checksumFinish(sum));
   }
   const { checksum } = packet;
   const { reservation } = path;

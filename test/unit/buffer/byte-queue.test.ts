@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ByteQueue } from '../../../src/buffer/byte-queue.ts';
 import { ChunkPool } from '../../../src/buffer/chunk-pool.ts';
+import { memoryOf } from '../../../src/buffer/memory.ts';
 
 function pattern(length: number, seed: number): Uint8Array {
   return Uint8Array.from({ length }, (_, i) => (seed + i * 7 + (i >>> 8)) & 0xff);
@@ -9,7 +10,7 @@ function pattern(length: number, seed: number): Uint8Array {
 
 function peek(queue: ByteQueue, position: number, length: number): Uint8Array {
   const target = new Uint8Array(length + 6).fill(0xaa);
-  queue.copyTo(position, length, target, 3);
+  queue.copyTo(position, length, memoryOf(target), 3);
   expect([...target.subarray(0, 3), ...target.subarray(length + 3)]).toEqual(Array.from({ length: 6 }, () => 0xaa));
   return target.subarray(3, length + 3);
 }
@@ -123,8 +124,8 @@ describe('ByteQueue', () => {
   it('throws when it is read, dropped or filled beyond what is there', () => {
     const queue = new ByteQueue(new ChunkPool());
     queue.append(new Uint8Array(10));
-    expect(() => queue.copyTo(5, 6, new Uint8Array(10), 0)).toThrow('copyTo');
-    expect(() => queue.copyTo(-1, 2, new Uint8Array(10), 0)).toThrow('copyTo');
+    expect(() => queue.copyTo(5, 6, memoryOf(new Uint8Array(10)), 0)).toThrow('copyTo');
+    expect(() => queue.copyTo(-1, 2, memoryOf(new Uint8Array(10)), 0)).toThrow('copyTo');
     expect(() => queue.drop(11)).toThrow('drop');
     expect(() => queue.append(new Uint8Array(4), 2, 3)).toThrow('append');
   });
