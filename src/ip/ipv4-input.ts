@@ -28,6 +28,7 @@ import type { IcmpErrors } from './icmp-errors.ts';
 import type { Icmp } from './icmp.ts';
 import type { Igmp } from './igmp.ts';
 import type { NetworkInterface } from './interface.ts';
+import { KnownPair } from './known-pair.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { isReserved, isThisNetwork } from './special-addresses.ts';
 import { Fragment } from './reassembly-datagram.ts';
@@ -59,6 +60,7 @@ export class Ipv4Input {
   readonly #parts: Ipv4InputParts;
   /** The fragment at hand. */
   readonly #fragment: Fragment = new Fragment();
+  readonly #known: KnownPair = new KnownPair();
 
   constructor(parts: Ipv4InputParts) {
     this.#parts = parts;
@@ -117,6 +119,10 @@ export class Ipv4Input {
   #addressProblem(datagram: Datagram, iface: NetworkInterface): Ipv4Drop | undefined {
     const { local } = this.#parts;
     const { source, destination } = datagram;
+    if (!datagram.linkGroup && this.#known.is(iface, source, destination, local.generation)) {
+      datagram.group = false;
+      return undefined;
+    }
     const from = local.classify(source);
     // [S-006] [S-036] RFC 1122 §3.2.1.3: a source is one host's address.
     if (from === 'broadcast' || from === 'multicast' || isReserved(source)) return 'ipv4-martian-source';
@@ -134,6 +140,10 @@ export class Ipv4Input {
     datagram.group = to !== 'local';
     // [S-028] RFC 1122 §3.3.6: what all stations got is for all, or it is in error.
     if (datagram.linkGroup && to === 'local') return 'ipv4-unicast-in-group-frame';
+    // What else a packet says doesn't matter for these.
+    if (to === 'local' && from === 'other' && !isThisNetwork(source)) {
+      this.#known.learn(iface, source, destination, local.generation);
+    }
     return undefined;
   }
 }

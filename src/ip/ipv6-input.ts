@@ -29,6 +29,7 @@ import type { IpHost } from './host.ts';
 import type { Icmpv6Errors } from './icmpv6-errors.ts';
 import type { Icmpv6 } from './icmpv6.ts';
 import type { NetworkInterface } from './interface.ts';
+import { KnownPair } from './known-pair.ts';
 import type { LocalAddresses } from './local-addresses.ts';
 import { Fragment } from './reassembly-datagram.ts';
 import type { FragmentFlaw } from './reassembly-datagram.ts';
@@ -65,6 +66,7 @@ export class Ipv6Input {
   readonly #chain: ExtensionChain = new ExtensionChain();
   /** The fragment at hand. */
   readonly #fragment: Fragment = new Fragment();
+  readonly #known: KnownPair = new KnownPair();
 
   constructor(parts: Ipv6InputParts) {
     this.#parts = parts;
@@ -147,6 +149,10 @@ export class Ipv6Input {
   #addressProblem(datagram: Datagram, iface: NetworkInterface): Ipv6Drop | undefined {
     const { local } = this.#parts;
     const { source, destination } = datagram;
+    if (!datagram.linkGroup && this.#known.is(iface, source, destination, local.generation)) {
+      datagram.group = false;
+      return undefined;
+    }
     // [S-046] RFC 8200 §5
     if (!iface.carries(6)) return 'ipv6-link-mtu';
     const from = local.classify(source);
@@ -174,6 +180,8 @@ export class Ipv6Input {
     }
     // RFC 4007 §9: a link-local address belongs to one link, however weak the host model is else.
     if (needsZone(destination) && !iface.loopback && !iface.has(destination)) return 'ipv6-not-for-us';
+    // What else a packet says doesn't matter for these.
+    if (from === 'other' && !isUnspecified(source)) this.#known.learn(iface, source, destination, local.generation);
     return undefined;
   }
 

@@ -25,6 +25,8 @@ export class LocalAddresses {
   readonly hostModel: HostModel;
   /** IPv6 is forwarded: the subnet-router anycast addresses of the interfaces' networks are the stack's, too. */
   isRouter6: boolean = false;
+  /** Changes whenever what is said of an address may change. */
+  generation: number = 0;
   /** Bits of the last word that are 0 in all of these. */
   #anycastZeros: number = -1;
   /** IPv4, keyed by the address as an int32. */
@@ -40,6 +42,7 @@ export class LocalAddresses {
 
   /** Learns all addresses anew. */
   rebuild(interfaces: Iterable<NetworkInterface>): void {
+    this.generation++;
     this.#ipv4.clear();
     this.#own.clear();
     this.#ipv6 = [];

@@ -22,6 +22,8 @@ export class ConnectionTable<Entry extends FourTuple> {
   /** Hashes of the entries in their slots; an empty slot's value means nothing. */
   #hashes: Int32Array = new Int32Array(FIRST_CAPACITY);
   #entries: (Entry | undefined)[] = new Array<Entry | undefined>(FIRST_CAPACITY).fill(undefined);
+  /** The one that was found last. */
+  #last: Entry | undefined = undefined;
   readonly #key0: number;
   readonly #key1: number;
 
@@ -35,14 +37,18 @@ export class ConnectionTable<Entry extends FourTuple> {
   }
 
   find(local: AddressWords, localPort: number, remote: AddressWords, remotePort: number): Entry | undefined {
+    // The packets of a batch mostly belong to few connections, and come in runs.
+    const last = this.#last;
+    if (last !== undefined && last.remotePort === remotePort && isOf(last, local, localPort, remote)) return last;
     const hash = this.#hash(local, localPort, remote, remotePort);
     const mask = this.#entries.length - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const entry = this.#entries[slot];
       if (entry === undefined) return undefined;
       if (this.#hashes[slot] !== hash) continue;
-      if (entry.localPort !== localPort || entry.remotePort !== remotePort) continue;
-      if (sameAddress(entry.remoteAddress, remote) && sameAddress(entry.localAddress, local)) return entry;
+      if (entry.remotePort !== remotePort || !isOf(entry, local, localPort, remote)) continue;
+      this.#last = entry;
+      return entry;
     }
   }
 
@@ -55,6 +61,7 @@ export class ConnectionTable<Entry extends FourTuple> {
 
   /** Removes an entry; harmless when it is not there. */
   delete(entry: Entry): void {
+    if (entry === this.#last) this.#last = undefined;
     const mask = this.#entries.length - 1;
     let slot = this.#hashOf(entry) & mask;
     while (this.#entries[slot] !== entry) {
@@ -113,4 +120,12 @@ export class ConnectionTable<Entry extends FourTuple> {
     const ports = (localPort << 16) | remotePort;
     return tupleHash(this.#key0, this.#key1, l.a, l.b, l.c, l.d, r.a, r.b, r.c, r.d, ports) | 0;
   }
+}
+
+function isOf(entry: FourTuple, local: AddressWords, localPort: number, remote: AddressWords): boolean {
+  return (
+    entry.localPort === localPort &&
+    sameAddress(entry.remoteAddress, remote) &&
+    sameAddress(entry.localAddress, local)
+  );
 }

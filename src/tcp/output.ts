@@ -10,7 +10,7 @@ import { followPathMtu, sizeProbeDue, sizeProbeSent } from './segment-size.ts';
 import { isSynchronized, maySend } from './states.ts';
 import { TailLossProbe } from './tail-loss-probe.ts';
 import { resume } from './timers.ts';
-import { largestPayload, sendAck, sendData, sendSyn } from './transmit.ts';
+import { largestPayload, sendAck, sendData, sendSyn, wholeSegments } from './transmit.ts';
 
 /**
  * Sends what may be sent: SYN, lost segments, new data, FIN, and last an ACK if none of them carried it. Called once
@@ -154,7 +154,7 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   // [SHLD-28] RFC 9293 §3.9.1.2: segments of the full size wherever possible.
   if (length > snd.mss && length < available) length -= length % snd.mss;
   if (length <= 0) return stop(tcb, usable <= 0 ? 'receive-window' : 'congestion-window');
-  if (length > snd.mss && !tailMayGo(tcb)) length -= length % snd.mss;
+  if (length > snd.mss) length = tailMayGo(tcb) ? wholeSegments(tcb, length) : length - (length % snd.mss);
   if (length < snd.mss && !smallMayGo(tcb, length, available, usable, congested)) {
     if (length === available) return stop(tcb, 'application');
     return stop(tcb, usable < congested ? 'receive-window' : 'congestion-window');
@@ -163,9 +163,10 @@ function sendNew(tcb: ControlBlock, now: number): boolean {
   if (pace === 0) return stop(tcb, 'pacing');
   if (pace < length && length > snd.mss) length = Math.max(snd.mss, pace - (pace % snd.mss));
   const fin = finDue && length === available && usable > length;
-  if (!sendData(tcb, snd.nxt, length, fin, now)) return false;
-  tcb.frtoCredit = Math.max(0, tcb.frtoCredit - length);
-  return true;
+  const from = snd.nxt;
+  const sent = sendData(tcb, from, length, fin, now);
+  if (tcb.frtoCredit > 0) tcb.frtoCredit = Math.max(0, tcb.frtoCredit - seqDiff(snd.nxt, from));
+  return sent;
 }
 
 function stop(tcb: ControlBlock, limit: FlowLimit): false {

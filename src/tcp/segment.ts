@@ -63,7 +63,8 @@ export class Segment {
 
   /** SEG.WND in bytes. [S-063] RFC 7323 §2.2: the window of a segment with SYN is never scaled. */
   window(scale: number): number {
-    return this.synchronizes ? this.wnd : this.wnd * 2 ** scale;
+    // At most 65,535 · 2¹⁴: a shift of 32 bits has room for it.
+    return this.synchronizes ? this.wnd : this.wnd << scale;
   }
 
   has(flag: number): boolean {

@@ -67,7 +67,7 @@ function transmit(
   const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, length);
   const start = packet.prepend(headerLength);
   // [MUST-1] RFC 9293 §3.1, RFC 7323 §2.3: the window right-shifted by what was agreed.
-  const window = Math.min(advertisedWindow(tcb) / 2 ** rcv.scale, 0xffff);
+  const window = Math.min(advertisedWindow(tcb) >>> rcv.scale, 0xffff);
   // [MUST-62] RFC 9293 §3.8.5: in all segments, also without data, as long as urgent data is outstanding.
   const up = tcb.urgentOut === undefined ? 0 : urgentPointer(tcb, seq);
   const flags = control | ecn.flags(fresh) | (up > 0 ? TcpFlag.URG : 0);
@@ -79,10 +79,54 @@ function transmit(
   path.send(packet, Protocol.TCP, sending);
   if (fresh) ecn.cwrDue = false;
   tcb.segmentsSent++;
-  rcv.acked = rcv.nxt;
+  acknowledged(tcb);
+  return true;
+}
+
+/**
+ * The same for a super-segment of new data that the link doesn't cut: software GSO. All that its segments have in common is
+ * found out once. Returns how many octets went out: less than `length` when the interface's queue is full.
+ *
+ * @param length a multiple of `segment`
+ * @param control flags of the last one; the others have ACK alone
+ */
+function transmitPieces(tcb: ControlBlock, seq: number, length: number, control: number, segment: number): number {
+  const { path, rcv, options, ecn, sendQueue, localPort, remotePort } = tcb;
+  const position = seqDiff(seq, tcb.dataStart);
+  // SACK blocks and the like take nothing from full segments.
+  const headerLength = TCP_HEADER_LENGTH + chooseSegmentOptions(tcb, segment);
+  const window = Math.min(advertisedWindow(tcb) >>> rcv.scale, 0xffff);
+  const common = ecn.flags(true) | TcpFlag.ACK;
+  sending.ttl = options.ttl;
+  sending.trafficClass = (options.dscp << 2) | ecn.codepoint(true);
+  let done = 0;
+  while (done < length) {
+    const packet = path.reserve(segment);
+    if (packet === undefined) {
+      tcb.host.blocked(tcb);
+      break;
+    }
+    const { memory } = packet;
+    sendQueue.copyTo(position + done, segment, memory.bytes, packet.start);
+    const start = packet.prepend(headerLength);
+    const at = seqAdd(seq, done);
+    done += segment;
+    const flags = done === length ? common | control : common;
+    writeTcpHeader(memory.view, start, localPort, remotePort, at, rcv.nxt, flags, window, 0, headerLength);
+    writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
+    finishSegment(path, packet, start);
+    path.send(packet, Protocol.TCP, sending);
+    tcb.segmentsSent++;
+  }
+  if (done > 0) acknowledged(tcb);
+  return done;
+}
+
+/** A segment has gone out: what had come in order is acknowledged by it. */
+function acknowledged(tcb: ControlBlock): void {
+  tcb.rcv.acked = tcb.rcv.nxt;
   tcb.acker.sent();
   if (tcb.sackBlocks !== undefined) settleSackBlocks(tcb, tcb.sackBlocks);
-  return true;
 }
 
 /** The urgent pointer of a segment at `seq`; 0 for none. */
@@ -135,7 +179,7 @@ export function challenge(tcb: ControlBlock, now: number): void {
 
 /**
  * Sends octets `[seq, seq + length)` and, where the range reaches them, PSH and FIN. `snd.nxt` and the scoreboard
- * follow. Returns false when nothing could be sent.
+ * follow. Returns false when not all of it could be sent: of new data that is cut here a part may have gone.
  *
  * @param segment bytes of payload that one packet carries
  */
@@ -148,13 +192,31 @@ export function sendData(
   segment: number = tcb.snd.mss,
 ): boolean {
   const { snd } = tcb;
-  const end = seqAdd(seq, length + (fin ? 1 : 0));
   let flags: number = TcpFlag.ACK;
   // [MUST-61] [SHLD-27] RFC 9293 §3.9.1.2: the last buffered segment says so.
   if (length > 0 && seqAdd(seq, length) === tcb.dataEnd) flags |= TcpFlag.PSH;
   if (fin) flags |= TcpFlag.FIN;
+  if (length > segment && !linkCuts(tcb)) {
+    const done = transmitPieces(tcb, seq, length, flags, segment);
+    if (done > 0) dataSent(tcb, seq, done, fin && done === length, now, segment);
+    return done === length;
+  }
   if (!transmit(tcb, seq, length, flags, segment, length > 0 && seq === snd.nxt)) return false;
-  const { scoreboard, rate, congestion } = tcb;
+  dataSent(tcb, seq, length, fin, now, segment);
+  return true;
+}
+
+/** `snd.nxt`, the scoreboard and all that measures follow what has gone out. */
+function dataSent(
+  tcb: ControlBlock,
+  seq: number,
+  length: number,
+  fin: boolean,
+  now: number,
+  segment: number,
+): void {
+  const { snd, scoreboard, rate, congestion } = tcb;
+  const end = seqAdd(seq, length + (fin ? 1 : 0));
   const idle = snd.una === snd.nxt;
   rate.onSend(now, idle);
   congestion?.onSend?.(now, tcb.recovery.pipe(snd.una, snd.nxt), idle && rate.isAppLimited);
@@ -171,7 +233,6 @@ export function sendData(
     scoreboard.markRetransmitted(seq, end, now, rate);
     noteRetransmission(tcb, seq, end);
   }
-  return true;
 }
 
 /** `[seq, end)` was sent again. */
@@ -270,14 +331,32 @@ export function sendReset(tcb: ControlBlock, seq: number): void {
   tcb.segmentsSent++;
 }
 
+/** Bytes of a super-segment with its headers, at most `longest`, that are there for payload. */
+function superRoom({ path, timestamps }: ControlBlock, longest: number): number {
+  return Math.min(longest, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - timestamps.length;
+}
+
+/** The link cuts super-segments; else they are cut here. */
+function linkCuts(tcb: ControlBlock): boolean {
+  return superRoom(tcb, tcb.path.tso) >= 2 * tcb.snd.mss;
+}
+
 /**
- * The largest payload that one packet to this peer may carry: many segments where the link cuts them, else one. Data that
+ * The largest payload to be sent in one step, of many segments: where the link cuts them it is that of one packet. Data that
  * says CWR goes alone: not every link puts the bit on the first segment only (Linux: TUN_F_TSO_ECN).
  */
 export function largestPayload(tcb: ControlBlock): number {
   const { path, snd, ecn } = tcb;
-  const room = Math.min(path.tso, MAX_PACKET) - path.headerLength - TCP_HEADER_LENGTH - tcb.timestamps.length;
   // The link would copy one urgent pointer into every piece.
-  if (tcb.urgentOut !== undefined && tcb.urgentOut.ahead(snd.nxt) > 0) return snd.mss;
-  return room < 2 * snd.mss || ecn.cwrDue ? snd.mss : room - (room % snd.mss);
+  if (ecn.cwrDue || (tcb.urgentOut !== undefined && tcb.urgentOut.ahead(snd.nxt) > 0)) return snd.mss;
+  const cuts = linkCuts(tcb);
+  // What looks for a larger size may want to send a probe behind each segment.
+  if (!cuts && tcb.pathMtu.search.active) return snd.mss;
+  const room = superRoom(tcb, cuts ? path.tso : MAX_PACKET);
+  return Math.max(snd.mss, room - (room % snd.mss));
+}
+
+/** What of `length` bytes, more than a segment, goes in one step: where the link doesn't cut it, whole segments. */
+export function wholeSegments(tcb: ControlBlock, length: number): number {
+  return linkCuts(tcb) ? length : length - (length % tcb.snd.mss);
 }
