@@ -124,8 +124,6 @@ export class ConnectionTable<Entry extends FourTuple> {
 
 function isOf(entry: FourTuple, local: AddressWords, localPort: number, remote: AddressWords): boolean {
   return (
-    entry.localPort === localPort &&
-    sameAddress(entry.remoteAddress, remote) &&
-    sameAddress(entry.localAddress, local)
+    entry.localPort === localPort && sameAddress(entry.remoteAddress, remote) && sameAddress(entry.localAddress, local)
   );
 }

@@ -168,7 +168,7 @@ function repeatsUna(tcb: ControlBlock, segment: Segment): boolean {
  * "The send window should be updated": SND.WL1 and SND.WL2 keep old segments from doing it. A segment that acknowledges
  * something new is none, though its text may have been sent before (Linux: tcp_may_update_window).
  */
-function updateWindow(tcb: ControlBlock, segment: Segment, advanced: boolean): void {
+export function updateWindow(tcb: ControlBlock, segment: Segment, advanced: boolean): void {
   const { snd } = tcb;
   if (seqLt(segment.ack, snd.una)) return;
   const newer = advanced || seqLt(snd.wl1, segment.seq) || (snd.wl1 === segment.seq && !seqLt(segment.ack, snd.wl2));

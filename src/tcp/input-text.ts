@@ -122,7 +122,7 @@ function refuseText(tcb: ControlBlock): void {
 }
 
 /** The next octets expected: to the receive queue, with whatever waited behind them. */
-function takeInOrder(tcb: ControlBlock, segment: Segment): void {
+export function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   const { rcv } = tcb;
   if (!admit(tcb, segment.payloadLength)) {
     const floor = RECEIVE_FLOOR - tcb.receiveQueue.length;

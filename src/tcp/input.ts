@@ -4,6 +4,7 @@ import { refuse } from './closed.ts';
 import type { ControlBlock } from './control-block.ts';
 import { TIME_WAIT_US, fail, release } from './ending.ts';
 import { established } from './handshake.ts';
+import { takePredicted } from './header-prediction.ts';
 import { processAck } from './input-ack.ts';
 import { synSentArrives } from './input-syn-sent.ts';
 import { checkUrgent, noteDuplicate, processFin, processText, takeSynText, trimToWindow } from './input-text.ts';
@@ -17,6 +18,7 @@ import { challenge, sendAck } from './transmit.ts';
 export function segmentArrives(tcb: ControlBlock, segment: Segment): void {
   tcb.segmentsReceived++;
   tcb.timestamps.tick(segment.now);
+  if (takePredicted(tcb, segment)) return;
   if (tcb.state === 'SYN_SENT') synSentArrives(tcb, segment);
   else if (tcb.state !== 'CLOSED') otherStates(tcb, segment);
 }

@@ -120,6 +120,19 @@ export class Scoreboard {
     return seqDiff(nxt, una) - this.#rows.sacked - this.#rows.lost + this.#rows.retransmitted;
   }
 
+  /**
+   * Nothing that is outstanding is known to have arrived, to be lost or to have been sent twice, and none of it was sent before
+   * the record that ended at `end` and was sent at `sentAt`: `markOlder` would find nothing.
+   */
+  isInOrder(sentAt: number, end: number): boolean {
+    const rows = this.#rows;
+    if (rows === NO_ROWS) return true;
+    const { first } = rows;
+    if (rows.sacked !== 0 || rows.lost !== 0 || rows.retransmitted !== 0) return false;
+    if ((rows.marks[first]! & Mark.repeated) !== 0) return false;
+    return rows.sentAt[first]! > sentAt || (rows.sentAt[first] === sentAt && seqGe(rows.end[first]!, end));
+  }
+
   /** Something is deemed lost and was not sent again. */
   get hasLost(): boolean {
     return this.#rows.waiting > 0;

@@ -207,14 +207,7 @@ export function sendData(
 }
 
 /** `snd.nxt`, the scoreboard and all that measures follow what has gone out. */
-function dataSent(
-  tcb: ControlBlock,
-  seq: number,
-  length: number,
-  fin: boolean,
-  now: number,
-  segment: number,
-): void {
+function dataSent(tcb: ControlBlock, seq: number, length: number, fin: boolean, now: number, segment: number): void {
   const { snd, scoreboard, rate, congestion } = tcb;
   const end = seqAdd(seq, length + (fin ? 1 : 0));
   const idle = snd.una === snd.nxt;
