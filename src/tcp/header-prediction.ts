@@ -12,7 +12,7 @@ const UNUSUAL = 0x1ff & ~(TcpFlag.ACK | TcpFlag.PSH);
 export const headerPrediction: { on: boolean } = { on: true };
 
 /**
- * Header prediction (Van Jacobson; RFC 1323 §4.2.1 in its appendix, Linux: tcp_rcv_established): the segment that is expected
+ * Header prediction (Van Jacobson; RFC 7323 §5.6, Linux: tcp_rcv_established): the segment that is expected
  * next on an established connection in which nothing is amiss. It does what the steps of RFC 9293 §3.10.7.4 would do, in
  * their order, without asking what is known already. Returns false, with nothing done, for any other segment.
  */
