@@ -86,8 +86,19 @@ export interface Path {
    * @param segmentSize bytes of payload of each segment
    */
   extend(reservation: number, transport: number, length: number, segmentSize: number): Packet | undefined;
-  /** Writes the IP header in front and queues the packet for the next flush. */
-  send(packet: Packet, protocol: number, options: SendOptions): void;
+  /**
+   * Writes the IP header in front and queues the packet for the next flush. Returns whether `again` may make the next one
+   * of it.
+   */
+  send(packet: Packet, protocol: number, options: SendOptions): boolean;
+  /**
+   * The same as `reserve` for one more packet right behind the last, with as much payload: all headers are in front already,
+   * the transport's too, as they were sent. What is to differ in the transport's is the caller's to change, its checksum
+   * included; `sendAgain` follows, before anything else is sent.
+   */
+  again(length: number): Packet | undefined;
+  /** Queues the packet that `again` has given. */
+  sendAgain(): void;
   /** Queues a packet that has its IP header already. */
   sendWhole(packet: Packet): void;
 }

@@ -174,11 +174,12 @@ export class EthernetPort implements ArpPort {
     return this.#iface.sourceFor(target);
   }
 
-  /** Sends an IP packet to a neighbour, or keeps it until that is known. */
-  transmit(packet: Packet, nextHop: AddressWords): void {
+  /** Sends an IP packet to a neighbour, or keeps it until that is known. Returns whether it was the former. */
+  transmit(packet: Packet, nextHop: AddressWords): boolean {
     const neighbour = this.neighbours.resolve(nextHop);
     if (neighbour !== undefined) this.sendFrame(packet, neighbour.mac, typeOf(nextHop));
     else this.#transmitOtherwise(packet, nextHop);
+    return neighbour !== undefined;
   }
 
   /** Puts a header in front and hands the packet to the interface's queue. */

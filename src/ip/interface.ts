@@ -265,10 +265,33 @@ export class NetworkInterface {
    * Sends the packet that `queue.reserve` gave, its IP header written, to a neighbour on this link.
    *
    * @param nextHop the neighbour; a link that has only one other end needs no address of it
+   * @returns the packet is the last in the queue: it does not wait for the neighbour
    */
-  transmit(packet: Packet, nextHop: AddressWords): void {
-    if (this.ethernet === undefined) this.commit();
-    else this.ethernet.transmit(packet, nextHop);
+  transmit(packet: Packet, nextHop: AddressWords): boolean {
+    if (this.ethernet !== undefined) return this.ethernet.transmit(packet, nextHop);
+    this.commit();
+    return true;
+  }
+
+  /**
+   * Room for `length` bytes of payload with all headers in front that the last packet in the queue has, which carries as
+   * many; `commit` follows. Nothing when the queue is full.
+   */
+  again(length: number): Packet | undefined {
+    const { queue } = this;
+    const { batch } = queue;
+    const row = batch.count - 1;
+    const packet = queue.reserve(length);
+    if (packet === undefined) return undefined;
+    const { view } = batch.memory[row]!;
+    const from = batch.offset[row]!;
+    const headers = batch.length[row]! - length;
+    const start = packet.prepend(headers);
+    const target = packet.memory.view;
+    let at = 0;
+    for (; at + 4 <= headers; at += 4) target.setUint32(start + at, view.getUint32(from + at));
+    for (; at < headers; at += 2) target.setUint16(start + at, view.getUint16(from + at));
+    return packet;
   }
 
   /** @internal The packet under construction is whole, all headers in front: it goes to the link. */

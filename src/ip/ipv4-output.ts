@@ -36,9 +36,10 @@ export class Ipv4Output implements IpOutput {
     nextHop: AddressWords,
     protocol: number,
     options: SendOptions,
-  ): void {
+  ): boolean {
     if (this.#fragments.holds(packet)) {
-      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options);
+      this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options);
+      return false;
     }
     const { options: own } = options;
     const headerLength = IPV4_HEADER_LENGTH + (own === undefined ? 0 : paddedLength(own));
@@ -53,6 +54,6 @@ export class Ipv4Output implements IpOutput {
     const { length } = packet;
     writeIpv4Header(view, start, source.d, destination.d, protocol, length, ttl, trafficClass, id, !fragmentable);
     if (own !== undefined) writeIpv4Options(view, start, own);
-    iface.transmit(packet, nextHop);
+    return iface.transmit(packet, nextHop);
   }
 }

@@ -32,9 +32,10 @@ export class Ipv6Output implements IpOutput {
     protocol: number,
     options: SendOptions,
     flowLabel: number = 0,
-  ): void {
+  ): boolean {
     if (this.#fragments.holds(packet)) {
-      return this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options, flowLabel);
+      this.#fragments.send(iface, packet, source, destination, nextHop, protocol, options, flowLabel);
+      return false;
     }
     const payloadLength = packet.length;
     const start = packet.prepend(IPV6_HEADER_LENGTH);
@@ -42,6 +43,6 @@ export class Ipv6Output implements IpOutput {
     const { trafficClass } = options;
     const ttl = options.ttl === 'auto' ? iface.hopLimitOf(6) : options.ttl;
     writeIpv6Header(view, start, source, destination, protocol, payloadLength, ttl, trafficClass, flowLabel);
-    iface.transmit(packet, nextHop);
+    return iface.transmit(packet, nextHop);
   }
 }

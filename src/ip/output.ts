@@ -18,6 +18,7 @@ export interface IpOutput {
    *
    * @param nextHop the gateway, or `destination` itself when that is on the link
    * @param flowLabel of IPv6, 20 bits; 0, the default, is none
+   * @returns it is the last in the interface's queue, whole
    */
   send(
     iface: NetworkInterface,
@@ -28,5 +29,5 @@ export interface IpOutput {
     protocol: number,
     options: SendOptions,
     flowLabel?: number,
-  ): void;
+  ): boolean;
 }

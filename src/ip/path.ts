@@ -182,8 +182,8 @@ export class IpPath implements Path {
     return packet;
   }
 
-  send(packet: Packet, protocol: number, options: SendOptions): void {
-    this.#output.send(
+  send(packet: Packet, protocol: number, options: SendOptions): boolean {
+    return this.#output.send(
       this.#interface,
       packet,
       this.local,
@@ -201,6 +201,14 @@ export class IpPath implements Path {
     const start = transport - this.headerLength;
     this.#output.lengthen(packet.memory.view, start, packet.end - start);
     return packet;
+  }
+
+  again(length: number): Packet | undefined {
+    return this.#interface.again(length);
+  }
+
+  sendAgain(): void {
+    this.#interface.commit();
   }
 
   /** RFC 6437 §3: all packets of a flow have one label, and nobody can guess that of another. Drawn when it is needed. */

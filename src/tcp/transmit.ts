@@ -4,7 +4,7 @@ import type { Path, SendOptions } from '../buffer/path.ts';
 import { seqAdd, seqDiff, seqGt } from '../buffer/seq.ts';
 import { checksumAdd, checksumFinish, checksumFold, pseudoHeaderSum } from '../wire/checksum.ts';
 import { Protocol } from '../wire/protocol.ts';
-import { TCP_HEADER_LENGTH, TcpFlag, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
+import { TCP_HEADER_LENGTH, TcpFlag, changeTcpHeader, setTcpChecksum, writeTcpHeader } from '../wire/tcp.ts';
 import { MAX_TCP_OPTIONS_LENGTH, writeAlignedTimestamps } from '../wire/tcp-options.ts';
 import type { ControlBlock } from './control-block.ts';
 import { offerFastOpen, synDataLength } from './fast-open-client.ts';
@@ -100,22 +100,30 @@ function transmitPieces(tcb: ControlBlock, seq: number, length: number, control:
   sending.ttl = options.ttl;
   sending.trafficClass = (options.dscp << 2) | ecn.codepoint(true);
   let done = 0;
+  let alike = false;
   while (done < length) {
-    const packet = path.reserve(segment);
+    const packet = alike ? path.again(segment) : path.reserve(segment);
     if (packet === undefined) {
       tcb.host.blocked(tcb);
       break;
     }
-    const { memory } = packet;
-    sendQueue.copyTo(position + done, segment, memory.bytes, packet.start);
-    const start = packet.prepend(headerLength);
+    const { bytes, view } = packet.memory;
+    sendQueue.copyTo(position + done, segment, bytes, packet.end - segment);
+    const start = packet.end - segment - headerLength;
     const at = seqAdd(seq, done);
     done += segment;
     const flags = done === length ? common | control : common;
-    writeTcpHeader(memory.view, start, localPort, remotePort, at, rcv.nxt, flags, window, 0, headerLength);
-    writeSegmentOptions(tcb, memory.view, start + TCP_HEADER_LENGTH);
-    finishSegment(path, packet, start);
-    path.send(packet, Protocol.TCP, sending);
+    if (alike) {
+      changeTcpHeader(view, start, at, flags);
+      finishSegment(path, packet, start);
+      path.sendAgain();
+    } else {
+      packet.prepend(headerLength);
+      writeTcpHeader(view, start, localPort, remotePort, at, rcv.nxt, flags, window, 0, headerLength);
+      writeSegmentOptions(tcb, view, start + TCP_HEADER_LENGTH);
+      finishSegment(path, packet, start);
+      alike = path.send(packet, Protocol.TCP, sending);
+    }
     tcb.segmentsSent++;
   }
   if (done > 0) acknowledged(tcb);

@@ -85,6 +85,13 @@ export function writeTcpHeader(
   view.setUint16(offset + 18, urgentPointer);
 }
 
+/** Makes the header of the next segment of that of another: the checksum field is left 0. */
+export function changeTcpHeader(view: DataView, offset: number, sequence: number, flags: number): void {
+  view.setUint32(offset + 4, sequence);
+  view.setUint16(offset + 12, (view.getUint16(offset + 12) & ~0x1ff) | (flags & 0x1ff));
+  view.setUint16(offset + 16, 0);
+}
+
 /** Writes the checksum field: a finished checksum, or for a partial one the folded sum of the pseudo header. */
 export function setTcpChecksum(view: DataView, offset: number, checksum: number): void {
   view.setUint16(offset + 16, checksum);

@@ -171,7 +171,7 @@ describe('RFC 1812 §5.2, §5.3, RFC 8200 §3: forwarding', () => {
     const transmit = bench.eth1.transmit.bind(bench.eth1);
     bench.eth1.transmit = (packet, nextHop) => {
       hops.push(Address.fromWords(nextHop).toString());
-      transmit(packet, nextHop);
+      return transmit(packet, nextHop);
     };
     bench.arrive(toBeyond({ destination }));
     bench.arrive(to6({ destination: destination === FARTHER ? FARTHER6 : BEYOND6 }));

@@ -28,7 +28,7 @@ export class TwoLinks {
       const transmit = network.transmit.bind(network);
       network.transmit = (packet, nextHop) => {
         hops.push(`${name} ${Address.fromWords(nextHop)}`);
-        transmit(packet, nextHop);
+        return transmit(packet, nextHop);
       };
     }
     return hops;
