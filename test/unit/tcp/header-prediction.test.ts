@@ -52,7 +52,10 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('write' as const), length: fc.integer({ min: 1, max: 20_000 }) }),
   },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('read' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('pass' as const), us: fc.constantFrom(100, 20_000, 40_000, 300_000) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('pass' as const), us: fc.constantFrom(100, 20_000, 40_000, 300_000) }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('shutdown' as const) }) },
 ) as fc.Arbitrary<Step>;
 
