@@ -221,7 +221,9 @@ export class Scoreboard {
   sack(left: number, right: number, sink: DeliverySink): void {
     // Mostly a block repeats what is known.
     const known = this.#find(left);
-    if (known < this.#rows.length && this.#marks(known) & Mark.sacked && seqLe(right, this.#end(known))) return;
+    if (known < this.#rows.length && this.#marks(known) & Mark.sacked) {
+      if (seqLe(right, this.#end(known)) || this.#growSacked(known, right, sink)) return;
+    }
     const from = this.#cut(left, true);
     const to = this.#cut(right, false);
     for (let i = from; i < to; i++) {
@@ -233,6 +235,29 @@ export class Scoreboard {
       this.#rows.marks[row] = Mark.sacked;
     }
     this.#join(from, to);
+  }
+
+  /**
+   * Mostly else a block reaches a little further into what was sent at once: the edge between the two records moves, which
+   * costs less than a record that is made and joined. False for any other block.
+   */
+  #growSacked(index: number, right: number, sink: DeliverySink): boolean {
+    const rows = this.#rows;
+    const next = index + 1;
+    if (next >= rows.length || (this.#marks(next) & Mark.sacked) !== 0 || !seqLt(right, this.#end(next))) return false;
+    if (rows.length >= this.#recordsAllowed) return false;
+    const begin = this.#begin(next);
+    const row = rows.first + next;
+    const bytes = seqDiff(right, begin);
+    const segments = Math.max(1, Math.round((rows.segments[row]! * bytes) / this.#bytes(next)));
+    if (rows.segments[row - 1]! + segments > 0xffff) return false;
+    this.#deliver(next, begin, right, sink);
+    rows.end[row - 1] = right;
+    rows.segments[row - 1]! += segments;
+    rows.segments[row] = Math.max(1, rows.segments[row]! - segments);
+    rows.sacked += bytes;
+    rows.sackedSegments += segments;
+    return true;
   }
 
   /**
@@ -441,12 +466,26 @@ export class Scoreboard {
     }
     const removed = last - kept;
     if (removed <= 0) return;
-    moveRows(rows, this.#rows.first + last + 1, this.#rows.first + this.#rows.length, this.#rows.first + kept + 1);
-    this.#rows.length -= removed;
+    const { first, length } = rows;
+    // The shorter side moves: holes are mostly near the front, behind them is a window of data.
+    if (kept + 1 < length - (last + 1)) {
+      moveRows(rows, first, first + kept + 1, first + removed);
+      rows.first += removed;
+    } else {
+      moveRows(rows, first + last + 1, first + length, first + kept + 1);
+    }
+    rows.length -= removed;
   }
 
   /** Makes room for a record at `index`. */
   #insert(index: number): void {
+    const rows = this.#rows;
+    if (rows.first > 0 && index < rows.length - index) {
+      moveRows(rows, rows.first, rows.first + index, rows.first - 1);
+      rows.first--;
+      rows.length++;
+      return;
+    }
     const capacity = this.#rows.end.length;
     if (this.#rows.first + this.#rows.length === capacity) this.#makeRoom();
     const at = this.#rows.first + index;

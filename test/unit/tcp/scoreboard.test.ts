@@ -54,6 +54,24 @@ describe('Scoreboard', () => {
     expect(sink.take()).toEqual([]);
   });
 
+  it('moves the edge of what is SACKed into a record that was sent at once', () => {
+    const sink = new Sink();
+    const board = new Scoreboard();
+    board.push(0, 10 * MSS, MSS, 10, STAMP);
+    board.sack(MSS, 2 * MSS, sink);
+    sink.take();
+    for (let i = 3; i < 10; i++) {
+      board.sack(MSS, i * MSS, sink);
+      expect(sink.take()).toEqual([{ bytes: MSS, end: i * MSS, sentAt: 10, marks: 0, delivered: 0 }]);
+      expect([board.length, board.sacked, board.sackedSegments]).toEqual([3, (i - 1) * MSS, i - 1]);
+    }
+    board.markLost(0, 10 * MSS);
+    expect(counts(board)).toEqual([8 * MSS, 2 * MSS, 0]);
+    board.acknowledge(10 * MSS, sink);
+    expect(sink.take().map(({ end }) => end)).toEqual([MSS, 10 * MSS]);
+    expect([board.length, ...counts(board)]).toEqual([0, 0, 0, 0]);
+  });
+
   it('is empty again when all is acknowledged, or forgotten, and begins anew wherever the next range does', () => {
     const sink = new Sink();
     for (const empty of [(board: Scoreboard) => board.acknowledge(1000, sink), (board: Scoreboard) => board.clear()]) {
