@@ -2,7 +2,7 @@ import { Stack } from '../src/stack/stack.ts';
 import { cable } from '../src/link/cable.ts';
 import type { Connection } from '../src/tcp/connection.ts';
 import { VirtualClock } from '../src/time/virtual-clock.ts';
-import { quick } from './support/report.ts';
+import { median, quick } from './support/report.ts';
 
 /**
  * Two stacks in one process, joined by a cable: segments a second, on one core, both ends included; over IPv4 and IPv6 in
@@ -67,11 +67,6 @@ function transfer(offload: boolean, { near, far }: Family): Spent {
   void sender.destroy();
   void receiver.destroy();
   return { seconds, cpu: (user + system) / 1e6 };
-}
-
-/** The middle one, and of an even number the higher of the two. */
-function median(values: readonly number[]): number {
-  return values.toSorted((x, y) => x - y)[values.length >> 1]!;
 }
 
 const rows = [false, true].flatMap((offload) => {

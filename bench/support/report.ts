@@ -3,6 +3,11 @@ import b from 'benny';
 /** Short runs, to see that the benchmarks work: `npm run bench -- --quick`. */
 export const quick: boolean = process.argv.includes('--quick');
 
+/** The middle one, and of an even number the higher of the two. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((x, y) => x - y)[values.length >> 1]!;
+}
+
 const options = quick ? { minSamples: 5, maxTime: 0.1 } : { minSamples: 50, maxTime: 1 };
 
 /**
