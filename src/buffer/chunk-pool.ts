@@ -18,15 +18,15 @@ export interface ChunkList {
 }
 
 /** Sizes a chunk can have: small queues hold small chunks. */
-const SIZES = [2048, 16_384, 65_536] as const;
+const SIZES = [2048, 4096, 16_384, 65_536] as const;
 
 /** Empty lists kept for reuse. */
 const MAX_LISTS = 64;
 
-/** The size of chunk for a queue that holds `bytes` bytes. */
+/** The size of chunk for a queue that holds `bytes` bytes: the part that is in use of its first and last counts little. */
 function sizeClass(bytes: number): number {
-  if (bytes <= SIZES[0]) return 0;
-  return bytes <= SIZES[1] ? 1 : 2;
+  if (bytes <= SIZES[1]) return bytes <= SIZES[0] ? 0 : 1;
+  return bytes <= SIZES[3] ? 2 : 3;
 }
 
 export interface ChunkPoolOptions {
@@ -49,7 +49,7 @@ export class ChunkPool {
     this.#keep = options.keep ?? 0x40_0000;
   }
 
-  /** A chunk fit for a queue that holds `bytes` bytes (2, 16 or 64 KiB). It contains whatever was there. */
+  /** A chunk fit for a queue that holds `bytes` bytes (2, 4, 16 or 64 KiB). It contains whatever was there. */
   take(bytes: number): Chunk {
     const size = sizeClass(bytes);
     let chunk = this.#free[size]!.pop();
@@ -76,6 +76,6 @@ export class ChunkPool {
     if (this.allocated < 0) throw new Error('a chunk was given back twice');
     if (this.idle + length > this.#keep) return;
     this.idle += length;
-    this.#free[sizeClass(length)]!.push(chunk);
+    this.#free[SIZES.indexOf(length as (typeof SIZES)[number])]!.push(chunk);
   }
 }

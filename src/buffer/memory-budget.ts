@@ -7,6 +7,8 @@ export class MemoryBudget {
   readonly limit: number;
   /** Bytes taken and not given back. */
   used: number = 0;
+  /** Sockets that hold some of it, as far as they say so. */
+  holders: number = 0;
   /** How often `take` said no. */
   refused: number = 0;
 
@@ -47,6 +49,16 @@ export class MemoryBudget {
   /** Bytes that are left. */
   get room(): number {
     return Math.max(0, this.limit - this.used);
+  }
+
+  /**
+   * Bytes that one of the holders may have while there are others: an equal part of half (queues hold whole pieces of
+   * memory, and others come). While more than half is free it may be more, since most may hold next to nothing. So whoever
+   * was first gives way as others come, and nobody is left out.
+   */
+  get share(): number {
+    const half = this.limit / 2;
+    return Math.floor(Math.max(half / Math.max(1, this.holders), (this.room - half) / 2));
   }
 
   /** How full it is, from 0 to 1. */

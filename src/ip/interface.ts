@@ -91,6 +91,8 @@ export class NetworkInterface {
   readonly loopback: boolean;
   /** Packets on their way to the link. */
   readonly queue: TransmitQueue;
+  /** Bytes of payload that the connection at hand may still queue: where others wait for room they take turns. */
+  share: number = Infinity;
   /** Of an interface on Ethernet: its hardware address, neighbours and frames. Set by `Ip.addInterface`. */
   ethernet: EthernetPort | undefined;
   /** What routers say of IPv6's hop limit; 64 while they don't. */

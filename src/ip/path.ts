@@ -171,8 +171,11 @@ export class IpPath implements Path {
 
   /** Nothing also when there is no route: callers `refresh` first. */
   reserve(length: number): Packet | undefined {
-    if (this.#problem !== undefined) return undefined;
-    return this.#interface.queue.reserve(length);
+    const to = this.#interface;
+    if (this.#problem !== undefined || (length > 0 && to.share <= 0)) return undefined;
+    const packet = to.queue.reserve(length);
+    if (packet !== undefined) to.share -= length;
+    return packet;
   }
 
   reserveMessage(length: number, header: number): Packet | undefined {

@@ -12,6 +12,7 @@ import type { Cidr } from '../wire/cidr.ts';
 import { describeOwnAddress } from './autoconfiguration.ts';
 import type { AutoconfigurationOptions, Ipv6AddressInfo } from './autoconfiguration.ts';
 import { Neighbours } from './neighbours.ts';
+import { SenderQueue } from './sender-queue.ts';
 
 /** What an interface needs of its stack. */
 export interface InterfaceHost {
@@ -87,6 +88,8 @@ export class Interface {
   /** @internal IP's side of the interface. */
   readonly network: NetworkInterface;
   readonly #host: InterfaceHost;
+  /** @internal Connections that found the queue full. */
+  readonly senders: SenderQueue;
   /** The link took less than all: nothing is offered until it says so. */
   #waiting: boolean = false;
   /** The link is being offered the queue. */
@@ -120,6 +123,7 @@ export class Interface {
     const { medium, mtu, offload, address } = link;
     const queue = new TransmitQueue();
     this.network = host.ip.addInterface({ ...options, medium, mtu, offload, address, up: false, queue });
+    this.senders = new SenderQueue(this.network);
     this.neighbours = new Neighbours(this.network, (words) => host.ip.classify(words) === 'other');
     attachedLinks.add(link);
     const opened = this.#open();

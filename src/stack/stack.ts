@@ -117,8 +117,10 @@ export class Stack {
   readonly #interfaces = new Map<number, Interface>();
   /** Interfaces with packets that were not offered to their link yet. */
   readonly #pending = new Set<Interface>();
-  /** Sockets that found an interface's queue full. */
-  readonly #blocked = new Set<ControlBlock | UdpSocket | RawSocket | PingSocket>();
+  /** Sockets of messages that found an interface's queue full. */
+  readonly #blocked = new Set<UdpSocket | RawSocket | PingSocket>();
+  /** Interfaces for whose queue connections wait, so that each has but a share. */
+  readonly #shared = new Set<Interface>();
   readonly #alive: Timer;
   #routesChanged: boolean = false;
   #living: number = 0;
@@ -145,7 +147,11 @@ export class Stack {
     this.events = new Events(this.clock);
     this.wheel = new TimerWheel(this.clock);
     this.#housekeeping = new TimerWheel(this.clock);
-    this.turn = new Turn({ clock: this.clock, flush: () => this.#flush() });
+    this.turn = new Turn({
+      clock: this.clock,
+      nextSender: () => this.#nextSender(),
+      flush: () => this.#flush(),
+    });
     const { clock, random, counters, budget } = this;
     const timers = this.#housekeeping;
     this.ip = new Ip({ clock, random, counters, budget, host: this.#ipHost(), timers, hostModel });
@@ -351,6 +357,8 @@ export class Stack {
     this.ip.close();
     this.#alive.cancel();
     this.#blocked.clear();
+    for (const iface of this.#shared) iface.senders.clear();
+    this.#shared.clear();
     const ends = this.interfaces.map((iface) => iface.detach());
     this.#interfaces.clear();
     await Promise.allSettled(ends);
@@ -402,7 +410,7 @@ export class Stack {
       chunks: new ChunkPool(),
       assertOpen: () => this.assertOpen(),
       touch: (tcb) => this.turn.touch(tcb.connection),
-      blocked: (tcb) => void this.#blocked.add(tcb),
+      blocked: (tcb) => this.#waitForRoom(tcb),
       broken: (_tcb, error) => this.#broken(error),
       keepAlive: (change) => this.#keepAlive(change),
       stateChanged: (tcb, from, event) => this.#stateChanged(tcb, from, event),
@@ -452,6 +460,7 @@ export class Stack {
       writable: () => this.turn.wantFlush(),
       staleDropped: (count) => {
         this.counters.add('ethernet-stale-dropped', count);
+        for (const iface of this.#shared) this.#offered(iface, count);
         this.#unblock();
       },
       linkChanged: (iface) => {
@@ -462,6 +471,8 @@ export class Stack {
         this.#interfaces.delete(iface.network.index);
         this.#pending.delete(iface);
         this.#lose({ device: iface.network.index });
+        iface.senders.release();
+        this.#shared.delete(iface);
         this.#unblock();
         this.events.emit('link', { interface: iface, up: false, error });
       },
@@ -540,8 +551,10 @@ export class Stack {
   #flush(): void {
     let taken = 0;
     for (const iface of this.#pending) {
-      taken += iface.flush();
+      const took = iface.flush();
+      taken += took;
       if (iface.network.queue.empty) this.#pending.delete(iface);
+      if (this.#shared.has(iface)) this.#offered(iface, took);
     }
     if (taken > 0 && this.#blocked.size > 0) this.#unblock();
   }
@@ -551,9 +564,27 @@ export class Stack {
     const blocked = [...this.#blocked];
     this.#blocked.clear();
     for (const socket of blocked) {
-      if ('writable' in socket) socket.writable();
-      else socket.touch();
+      socket.writable();
     }
+  }
+
+  #waitForRoom(tcb: ControlBlock): void {
+    const iface = this.#interfaces.get(tcb.path.interfaceIndex);
+    if (iface === undefined) return;
+    iface.senders.add(tcb);
+    this.#shared.add(iface);
+    this.#transmitted(iface);
+  }
+
+  #offered(iface: Interface, taken: number): void {
+    const { senders } = iface;
+    senders.offered(taken);
+    if (senders.idle) this.#shared.delete(iface);
+  }
+
+  #nextSender(): void {
+    if (this.#shared.size === 0) return;
+    for (const iface of this.#shared) iface.senders.nextSender();
   }
 
   #stateChanged(tcb: ControlBlock, from: State, event: StateEvent): void {

@@ -16,6 +16,8 @@ export interface Participant {
 /** What a turn does when all participants have had their say. */
 export interface TurnHost {
   readonly clock: Clock;
+  /** The next participant is about to send. */
+  nextSender(): void;
   /** Hands queued packets to the links. */
   flush(): void;
 }
@@ -107,6 +109,7 @@ export class Turn {
     const now = this.#host.clock.now();
     for (const participant of participants) {
       participant.touched = false;
+      this.#host.nextSender();
       participant.output(now);
       // An owner told this one something after its callbacks had been made.
       if (participant.due) this.touch(participant);

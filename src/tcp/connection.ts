@@ -53,9 +53,10 @@ const RESET_BY_ABORT: ReadonlySet<State> = new Set([
 
 /**
  * Bytes that a connection may queue whatever others hold of the memory budget: so each of them gets on, and an ACK of
- * its own tells each that waits for room. Linux: net.ipv4.tcp_wmem, the first value.
+ * its own tells each that waits for room. Two full segments, which are acknowledged at once, where one alone would wait for
+ * the delayed ACK. Linux: net.ipv4.tcp_wmem, the first value.
  */
-const SEND_FLOOR = 2048;
+const SEND_FLOOR = 4096;
 
 /**
  * A TCP connection: the core socket that every adapter stands on. Callbacks, no promises, no runtime.
@@ -152,9 +153,12 @@ export class Connection {
 
   /** Bytes that `write` would accept now. */
   get writableLength(): number {
-    const { sendQueue, sendBufferSize, host } = this.#tcb;
-    const memory = Math.max(host.budget.room, SEND_FLOOR - sendQueue.length);
-    return Math.max(0, Math.min(sendBufferSize - sendQueue.length, memory));
+    const { sendQueue, sendBufferSize, options, host } = this.#tcb;
+    const { length } = sendQueue;
+    const { room, share } = host.budget;
+    // A size that the user has chosen stays.
+    const fair = options.sendBuffer === 'auto' ? Math.min(room, share - length) : room;
+    return Math.max(0, Math.min(sendBufferSize - length, Math.max(fair, SEND_FLOOR - length)));
   }
 
   /** Bytes written and not yet acknowledged. */

@@ -292,7 +292,10 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
     const outOfOrder = reassembly?.allocated ?? 0;
     const held = sendQueue.allocated + scoreboard.allocated + receiveQueue.allocated + outOfOrder;
     if (held === this.#accounted) return;
-    this.host.budget.adjust(held - this.#accounted);
+    const { budget } = this.host;
+    if (held === 0) budget.holders--;
+    else if (this.#accounted === 0) budget.holders++;
+    budget.adjust(held - this.#accounted);
     this.#accounted = held;
   }
 

@@ -133,8 +133,8 @@ describe('ByteQueue', () => {
 describe('ChunkPool', () => {
   it('gives chunks by the size of the queue and reuses them, the last one first', () => {
     const pool = new ChunkPool();
-    expect([1, 2048, 2049, 16_384, 16_385, 1e9].map((n) => pool.take(n).bytes.length)).toEqual([
-      2048, 2048, 16_384, 16_384, 65_536, 65_536,
+    expect([1, 2048, 2049, 4096, 4097, 65_536, 65_537, 1e9].map((n) => pool.take(n).bytes.length)).toEqual([
+      2048, 2048, 4096, 4096, 16_384, 16_384, 65_536, 65_536,
     ]);
     const x = pool.take(1);
     const y = pool.take(1);
@@ -146,7 +146,7 @@ describe('ChunkPool', () => {
 
   it('keeps no more than it was told', () => {
     const pool = new ChunkPool({ keep: 70_000 });
-    const chunks = [pool.take(65_536), pool.take(65_536), pool.take(1)];
+    const chunks = [pool.take(100_000), pool.take(100_000), pool.take(1)];
     for (const chunk of chunks) pool.give(chunk);
     expect(pool.idle).toBe(65_536 + 2048);
     expect(pool.allocated).toBe(0);

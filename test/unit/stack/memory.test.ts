@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Connection } from '../../../src/index.ts';
+import type { Connection, ConnectionOptions } from '../../../src/index.ts';
 import { Stack, cable } from '../../../src/index.ts';
 import { VirtualClock, seededRandom } from '../../../src/sim/index.ts';
 import type { TcpPeer } from '../../support/tcp-peer.ts';
@@ -18,14 +18,14 @@ function poor(memory: number) {
   alice.attach(left, { addresses: [cidrAt(1)] });
   bob.attach(right, { addresses: [cidrAt(2)] });
   /** Sends `total` bytes to a port of bob's as room comes; counts what was taken. */
-  const sender = (remotePort: number, total: number) => {
+  const sender = (remotePort: number, total: number, options: ConnectionOptions = {}) => {
     const state = { written: 0, closed: false };
     const more = (): void => {
       state.written += connection.write(new Uint8Array(total - state.written));
       if (state.written === total) connection.shutdown();
     };
     const connection = alice.tcp.connect(
-      { remoteAddress: hostAt(2), remotePort },
+      { remoteAddress: hostAt(2), remotePort, ...options },
       { onConnect: more, onWritable: more, onClose: () => void (state.closed = true) },
     );
     return { connection, state };
@@ -54,9 +54,23 @@ describe('a stack with little memory', () => {
     alice.assertQuiescent();
   });
 
+  it('one connection whose buffer sizes itself takes half of it, and the next finds room', () => {
+    const { clock, alice, sender } = poor(400_000);
+    const hog = sender(9, 1_000_000);
+    clock.advance(SECOND);
+    expect(hog.connection.unacknowledged).toBe(200_000);
+    const next = sender(9, 1_000_000);
+    clock.advance(SECOND);
+    expect(next.connection.unacknowledged).toBe(100_000);
+    for (const { connection } of [hog, next]) connection.abort();
+    clock.advance(61 * SECOND);
+    alice.assertQuiescent();
+  });
+
   it('that one connection has used up, leaves enough for the others to get on', () => {
     const { clock, alice, sender, received } = poor(100_000);
-    const hog = sender(9, 1_000_000);
+    // A size that the user has chosen stays, whatever part of the memory it is.
+    const hog = sender(9, 1_000_000, { sendBuffer: 1_000_000 });
     clock.advance(SECOND);
     expect(alice.statistics().memory.used).toBeGreaterThanOrEqual(100_000);
     const { state } = sender(7, 500_000);

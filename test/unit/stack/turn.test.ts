@@ -35,7 +35,7 @@ class Scripted implements Participant {
 function bench(): { turn: Turn; clock: VirtualClock; log: string[]; make: (name: string) => Scripted } {
   const clock = new VirtualClock();
   const log: string[] = [];
-  const turn = new Turn({ clock, flush: () => void log.push('flush') });
+  const turn = new Turn({ clock, nextSender: () => {}, flush: () => void log.push('flush') });
   return { turn, clock, log, make: (name) => new Scripted(name, log) };
 }
 
