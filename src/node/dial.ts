@@ -317,13 +317,14 @@ export class Dial implements Dialling {
     if (boundPort === undefined || (boundPort > 0 && this.#isListening(bound, boundPort))) {
       throw systemError('EADDRINUSE', 'bind', { address: bound, port: localPort });
     }
+    // The options of connections have other names. They come last, since V8 is slow where something follows a spread.
     const options = {
-      ...this.#host.tcp,
-      ...tcp,
       remoteAddress: address,
       remotePort: this.#port,
       localAddress: localAddress || undefined,
       localPort: boundPort || undefined,
+      ...this.#host.tcp,
+      ...tcp,
     };
     const within = (fn: () => void): void => this.#attempt?.runInAsyncScope(fn);
     return this.#host.stack.tcp.connect(options, {
@@ -352,7 +353,7 @@ export class Dial implements Dialling {
       if (ended) connection.handler.onEnd?.(connection);
     };
     if (!this.#isOwn(connection)) return open();
-    connection.handler = { ...connection.handler, onEnd: () => (ended = true) };
+    connection.handler = { onEnd: () => (ended = true), ...connection.handler };
     // The clock's next macrotask, which brings the listener what this turn sends, comes before this one.
     inMacrotask(clock, open);
   }

@@ -48,6 +48,9 @@ export function callable<Type extends object, Instance extends object>(
 ): Type {
   const prototype = target.prototype as object;
   const proxy: object = new Proxy(target, {
+    // What is made for a proxy gets a shape of its own from V8 each time, which makes it slow for good.
+    construct: (_target, args: never[], newTarget) =>
+      Reflect.construct(target, args, newTarget === proxy ? target : newTarget) as object,
     apply(_target, self: unknown, args: unknown[]) {
       if (!Object.prototype.isPrototypeOf.call(prototype, self as object)) return without(args, self);
       onto(self as Instance, args);

@@ -14,7 +14,7 @@ import type { ConnectionInfo } from './info.ts';
 import { connectionInfo } from './info.ts';
 import { segmentArrives } from './input.ts';
 import type { ConnectionOptions } from './options.ts';
-import { FIXED_OPTIONS, checkOption, requireOptionName } from './options.ts';
+import { FIXED_OPTIONS, checkOption, requireOptionName, withOption } from './options.ts';
 import { output } from './output.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './states.ts';
@@ -336,7 +336,7 @@ export class Connection {
     }
     const tcb = this.#tcb;
     // Those of other connections, that began with the same ones, stay.
-    if (tcb.options[name] !== value) tcb.options = { ...tcb.options, [name]: value };
+    if (tcb.options[name] !== value) tcb.options = withOption(tcb.options, name, value);
     if (name === 'sendBuffer' || name === 'maxSendBuffer') tcb.configureSendBuffer();
     if (name.startsWith('userTimeout')) tcb.configureUserTimeout();
     if (/^(keepAlive|userTimeout)/.test(name) && isSynchronized(tcb.state)) tcb.configureKeepalive();

@@ -228,7 +228,25 @@ export function resolveOptions(
     const value = given[name];
     if (value === undefined) continue;
     checkOption(name, value);
-    if (value !== resolved[name]) resolved = { ...resolved, [name]: value };
+    if (value !== resolved[name]) resolved = withOption(resolved, name, value);
   }
   return resolved;
+}
+
+/** Of each set of options those that differ from it in a yes or no: so many connections that set the same share one. */
+const flipped = new WeakMap<Readonly<ResolvedConnectionOptions>, Map<string, Readonly<ResolvedConnectionOptions>>>();
+
+/** The same options but for this one, in an object that nobody may write to either. */
+export function withOption<Name extends keyof ConnectionOptions>(
+  options: Readonly<ResolvedConnectionOptions>,
+  name: Name,
+  value: ResolvedConnectionOptions[Name],
+): Readonly<ResolvedConnectionOptions> {
+  // Not a literal: where properties follow a spread V8 (11.3) makes a shape of its own for each object.
+  if (typeof value !== 'boolean') return Object.assign({}, options, { [name]: value });
+  let others = flipped.get(options);
+  if (others === undefined) flipped.set(options, (others = new Map()));
+  let other = others.get(name);
+  if (other === undefined) others.set(name, (other = Object.assign({}, options, { [name]: value })));
+  return other;
 }
