@@ -147,23 +147,35 @@ export function requireCallbacks(where: string, callbacks: unknown, known: reado
     const message = `${where}: the callbacks must be an object (of ${known.join(', ')}), not ${described(callbacks)}`;
     throw usageError('ERR_INVALID_ARG_TYPE', message);
   }
-  let own: object | null = callbacks;
+  refuseUnknown(where, callbacks, known);
+  let own = Object.getPrototypeOf(callbacks) as object | null;
   for (; own !== null && own !== Object.prototype; own = Object.getPrototypeOf(own) as object | null) {
-    const unknown = Object.getOwnPropertyNames(own).find((name) => isCallback(name, known) && !known.includes(name));
-    if (unknown === undefined) continue;
-    const message = `${where}: there is no callback '${unknown}'; there are ${known.join(', ')}`;
-    throw usageError('ERR_INVALID_ARG_VALUE', message);
+    if (checkedClasses.get(own) === known) continue;
+    refuseUnknown(where, own, known);
+    checkedClasses.set(own, known);
   }
+  const values = callbacks as Record<string, unknown>;
   for (const name of known) {
-    const value: unknown = Reflect.get(callbacks, name);
+    const value = values[name];
     if (value !== undefined && typeof value !== 'function') requireType(`${where}: ${name}`, value, 'function');
+  }
+}
+
+/** The prototypes of callbacks that were found good, for these names: each connection may have an object of the same class. */
+const checkedClasses = new WeakMap<object, readonly string[]>();
+
+function refuseUnknown(where: string, callbacks: object, known: readonly string[]): void {
+  for (const name of Object.getOwnPropertyNames(callbacks)) {
+    // All of them begin so: most names are none at a glance.
+    if ((name.charCodeAt(0) | 0x20) !== 0x6f || (name.charCodeAt(1) | 0x20) !== 0x6e) continue;
+    if (known.includes(name) || !isCallback(name, known)) continue;
+    const message = `${where}: there is no callback '${name}'; there are ${known.join(', ')}`;
+    throw usageError('ERR_INVALID_ARG_VALUE', message);
   }
 }
 
 /** It is named like a callback: in the usual way, or as one of `known` in another case. */
 function isCallback(name: string, known: readonly string[]): boolean {
-  // All of them begin so: most names are none at a glance.
-  if (!/^on/i.test(name)) return false;
   return /^on[A-Z]/.test(name) || known.some((other) => other.toLowerCase() === name.toLowerCase());
 }
 

@@ -24,6 +24,8 @@ export class Lingering {
   readonly #counters: Counters;
   /** Oldest first. */
   readonly #timeWait = new Set<ControlBlock>();
+  /** Goes through those in TIME-WAIT: to begin anew would pass by all that have left since the set was last tidied. */
+  #oldest: Iterator<ControlBlock> = this.#timeWait.values();
   readonly #orphans = new Set<ControlBlock>();
 
   constructor(limits: Readonly<Required<LingeringLimits>>, counters: Counters) {
@@ -58,10 +60,13 @@ export class Lingering {
   }
 
   #releaseOldest(): void {
-    for (const tcb of this.#timeWait) {
-      this.#counters.add('tcp-time-wait-overflow');
-      return release(tcb, '2msl');
+    let next = this.#oldest.next();
+    if (next.done) {
+      this.#oldest = this.#timeWait.values();
+      next = this.#oldest.next();
     }
+    this.#counters.add('tcp-time-wait-overflow');
+    release(next.value as ControlBlock, '2msl');
   }
 
   #resetOldest(): void {
