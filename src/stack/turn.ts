@@ -24,6 +24,8 @@ export interface TurnHost {
 
 /** Rounds in one turn before it lets the program go on: owners that keep answering themselves never stop it. */
 const MAX_ROUNDS = 16;
+/** Microseconds after which a turn begins no further round: the program's own timers are a millisecond apart at best. */
+const MAX_TIME = 2000;
 
 /**
  * The order of things at the end of a batch (and, when the program itself wrote, at the end of its turn): first every
@@ -83,8 +85,11 @@ export class Turn {
   #go(stopAtError: boolean): void {
     this.#running = true;
     try {
+      const { clock } = this.#host;
+      const end = clock.now() + MAX_TIME;
       let whole = true;
       for (let round = 0; whole && round < MAX_ROUNDS && this.#touched.length > 0; round++) {
+        if (round > 0 && clock.now() > end) break;
         whole = this.#round(stopAtError);
         this.#host.flush();
       }

@@ -29,7 +29,7 @@ import { RtoEstimator } from './rto.ts';
 import type { SackRecovery } from './sack-recovery.ts';
 import { Scoreboard } from './scoreboard.ts';
 import { FIRST_SEND_BUFFER, grownSendBuffer } from './send-autotuning.ts';
-import type { ReceiveSequence, SendSequence } from './sequence-variables.ts';
+import { ReceiveSequence, SendSequence } from './sequence-variables.ts';
 import { SpuriousDetector } from './spurious.ts';
 import type { State, StateEvent } from './states.ts';
 import { nextState } from './states.ts';
@@ -78,7 +78,7 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
   listener: Acceptor | undefined = undefined;
 
   readonly snd: SendSequence;
-  readonly rcv: ReceiveSequence = { irs: 0, nxt: 0, scale: 0, acked: 0, mss: 536, fin: undefined };
+  readonly rcv: ReceiveSequence = new ReceiveSequence();
 
   /** Bytes written and not yet acknowledged; its head stands at `dataStart`. */
   readonly sendQueue: ByteQueue;
@@ -157,7 +157,7 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
     this.family = ends.family ?? ends.path.remote.family;
     this.options = options;
     this.passive = passive;
-    this.snd = { iss, una: iss, nxt: iss, wnd: 0, wl1: 0, wl2: 0, maxWnd: 0, scale: 0, peerMss: 536, mss: 536 };
+    this.snd = new SendSequence(iss);
     this.windowScaling = this.progressed = true;
     this.sackPermitted = options.sack;
     this.timestamps = new Timestamps(

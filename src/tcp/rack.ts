@@ -21,9 +21,10 @@ const atHand = {
  * than its round trip an older one may take before it counts as lost. Variables are the RFC's. Times are microseconds.
  */
 export class Rack {
-  /** RACK.xmit_ts and RACK.end_seq: the segment sent last among those delivered; −1 before the first. */
+  /** RACK.xmit_ts: when the segment was sent that was sent last among those delivered; −1 before the first. */
   xmitTs: number = -1;
-  endSeq: number = 0;
+  /** RACK.end_seq of it, as a signed number as `#fack`: see `sequence-variables`. */
+  #endSeq: number = 0;
   /** RACK.rtt: the round-trip time of the segment sent last among those that the last ACK delivered. */
   rtt: number = 0;
   /** RACK.reordering_seen. */
@@ -38,8 +39,12 @@ export class Rack {
 
   /** @param iss the initial send sequence number. */
   constructor(iss: number) {
-    this.#fack = iss;
+    this.#fack = iss | 0;
     this.begin();
+  }
+
+  get endSeq(): number {
+    return this.#endSeq >>> 0;
   }
 
   /** An ACK begins: its deliveries follow, in any order. */
@@ -57,7 +62,7 @@ export class Rack {
     // Step 3: what was sent once and arrives behind something sent later was overtaken. "In ascending order of
     // Segment.end_seq": what one ACK delivers has not overtaken itself, and its newest block comes first.
     if (seqLt(end, atHand.fackBefore) && !(marks & Mark.repeated)) this.reorderingSeen = true;
-    if (seqGt(end, this.#fack)) this.#fack = end;
+    if (seqGt(end, this.#fack)) this.#fack = end | 0;
     const rtt = now - sentAt;
     // Step 2: an ACK that came too soon for a retransmission answers the original.
     if (marks & Mark.repeated && (echoOlder || rtt < minRtt)) return;
@@ -66,9 +71,9 @@ export class Rack {
       atHand.newestSentAt = sentAt;
       this.rtt = rtt;
     }
-    if (sentAt > this.xmitTs || (sentAt === this.xmitTs && seqGt(end, this.endSeq))) {
+    if (sentAt > this.xmitTs || (sentAt === this.xmitTs && seqGt(end, this.#endSeq))) {
       this.xmitTs = sentAt;
-      this.endSeq = end;
+      this.#endSeq = end | 0;
     }
   }
 

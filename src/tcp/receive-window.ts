@@ -18,13 +18,18 @@ export class ReceiveWindow {
   bufferSize: number;
   /** The shift of the window field, 0 to 14; 0 until window scaling is agreed upon. */
   scale: number;
-  /** The highest edge ever advertised, as a sequence number. */
-  rightEdge: number = 0;
+  /** As a signed number: see `sequence-variables`. */
+  #rightEdge: number = 0;
   #started: boolean = false;
 
   constructor(bufferSize: number, scale: number) {
     this.bufferSize = bufferSize;
     this.scale = Math.min(scale, MAX_SCALE);
+  }
+
+  /** The highest edge ever advertised, as a sequence number. */
+  get rightEdge(): number {
+    return this.#rightEdge >>> 0;
   }
 
   /** [S-063] RFC 7323 §2.2: the smallest shift that lets the window field express `maxBuffer` bytes. */
@@ -44,7 +49,7 @@ export class ReceiveWindow {
    */
   start(nxt: number, limit: number = Infinity): number {
     const window = Math.min(this.bufferSize, limit, MAX_FIELD);
-    this.rightEdge = seqAdd(nxt, window);
+    this.#rightEdge = seqAdd(nxt, window) | 0;
     this.#started = true;
     return window;
   }
@@ -58,7 +63,7 @@ export class ReceiveWindow {
   advertise(nxt: number, buffered: number, mss: number): number {
     const window = this.#choose(nxt, buffered, mss);
     const edge = seqAdd(nxt, window);
-    if (!this.#started || seqDiff(edge, this.rightEdge) > 0) this.rightEdge = edge;
+    if (!this.#started || seqDiff(edge, this.#rightEdge) > 0) this.#rightEdge = edge | 0;
     this.#started = true;
     return window;
   }
@@ -77,7 +82,7 @@ export class ReceiveWindow {
 
   /** [SHLD-14] RFC 9293 §3.8.6 says that it should not be: what was offered is taken back. */
   close(nxt: number): void {
-    this.rightEdge = nxt;
+    this.#rightEdge = nxt | 0;
   }
 
   /** Whether the application has read so much that the peer should be told now, before its next segment. */
@@ -91,7 +96,7 @@ export class ReceiveWindow {
 
   /** Bytes from RCV.NXT to the right edge. */
   #offered(nxt: number): number {
-    return this.#started ? Math.max(seqDiff(this.rightEdge, nxt), 0) : 0;
+    return this.#started ? Math.max(seqDiff(this.#rightEdge, nxt), 0) : 0;
   }
 
   /** [MUST-39] RFC 9293 §3.8.6.2.2: the window opens in steps of min(RCV.BUFF / 2, MSS). */

@@ -54,7 +54,7 @@ export class RtoEstimator {
   /** RTTVAR at the beginning of this round trip, and the largest deviation from SRTT in it. */
   #roundVar: number = 0;
   #roundDeviation: number = 0;
-  /** The round trip is over when this sequence number is acknowledged. */
+  /** The round trip is over when this sequence number is acknowledged; signed: see `sequence-variables`. */
   #roundEnd: number = 0;
   /** At the last expiry (RFC 4015 §3.1 step 0). */
   #before: { readonly srtt: number; readonly rttvar: number } | undefined = undefined;
@@ -146,7 +146,7 @@ export class RtoEstimator {
   #beginRound(nxt: number): void {
     this.#roundVar = this.rttvar;
     this.#roundDeviation = 0;
-    this.#roundEnd = nxt;
+    this.#roundEnd = nxt | 0;
   }
 
   #compute(): void {

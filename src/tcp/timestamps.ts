@@ -13,10 +13,9 @@ const OUTDATED = 24 * 24 * 3600 * 1_000_000;
 export class Timestamps {
   /** Snd.TS.OK: offered in our SYN, and after the peer's SYN: agreed upon. */
   ok: boolean;
-  /** TSval of whatever is sent now: milliseconds, from an offset of this connection's own on. */
-  value: number;
-  /** TS.Recent: TSecr of whatever is sent now. */
-  recent: number = 0;
+  // As signed numbers: see `sequence-variables`.
+  #value: number;
+  #recent: number = 0;
   /** When `recent` was set. */
   #recentAt: number = 0;
   /** The peer's first timestamp, and when it came: how fast its clock ticks. */
@@ -32,8 +31,17 @@ export class Timestamps {
    */
   constructor(offered: boolean, offset: number) {
     this.ok = offered;
-    this.value = offset;
-    this.#offset = offset;
+    this.#value = this.#offset = offset | 0;
+  }
+
+  /** TSval of whatever is sent now: milliseconds, from an offset of this connection's own on. */
+  get value(): number {
+    return this.#value >>> 0;
+  }
+
+  /** TS.Recent: TSecr of whatever is sent now. */
+  get recent(): number {
+    return this.#recent >>> 0;
   }
 
   /** Bytes that the option takes in each segment: 12 once agreed upon. */
@@ -43,7 +51,7 @@ export class Timestamps {
 
   /** It is `now`: what is sent from here on says so. */
   tick(now: number): void {
-    this.value = (Math.floor(now / TICK) + this.#offset) >>> 0;
+    this.#value = (Math.floor(now / TICK) + this.#offset) | 0;
   }
 
   /**
@@ -59,7 +67,7 @@ export class Timestamps {
   /** The peer's SYN says whether the option is used (RFC 7323 §3.2), and what to echo first. */
   agree(offered: boolean, tsValue: number, now: number): void {
     this.ok = this.ok && offered;
-    this.recent = this.#first = this.ok ? tsValue : 0;
+    this.#recent = this.#first = this.ok ? tsValue | 0 : 0;
     this.#recentAt = this.#firstAt = now;
   }
 
@@ -95,7 +103,7 @@ export class Timestamps {
     if (!seqLe(seq, lastAckSent)) return;
     // Also a segment that is accepted although it is older doesn't turn it back.
     if (!this.acceptable(tsValue, now)) return;
-    this.recent = tsValue;
+    this.#recent = tsValue | 0;
     this.#recentAt = now;
   }
 }

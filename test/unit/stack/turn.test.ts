@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../src/sim/index.ts';
 import type { Participant } from '../../../src/stack/turn.ts';
 import { Turn } from '../../../src/stack/turn.ts';
+import type { Clock } from '../../../src/time/clock.ts';
 
 /** A participant that writes down what it is asked to do. */
 class Scripted implements Participant {
@@ -156,5 +157,36 @@ describe('Turn', () => {
     expect(log.length).toBeLessThan(1000);
     expect(turn.waiting).toBeGreaterThan(0);
     expect(clock.pending).toBeGreaterThan(0);
+  });
+
+  it('lets the program go on when rounds take long: its own timers are due', () => {
+    const virtual = new VirtualClock();
+    let spent = 0;
+    const clock: Clock = {
+      resolution: 1000,
+      now: () => spent,
+      wallTime: () => 0,
+      timer: (fn) => virtual.timer(fn),
+      defer: (fn) => virtual.defer(fn),
+    };
+    const turn = new Turn({ clock, nextSender: () => {}, flush: () => {} });
+    let rounds = 0;
+    const busy: Participant = {
+      touched: false,
+      due: false,
+      deliver: () => {},
+      output: () => {
+        rounds++;
+        spent += 900;
+        turn.touch(busy);
+      },
+    };
+    turn.begin();
+    turn.touch(busy);
+    turn.finish();
+    // The one that is begun within 2 ms is the last.
+    expect(rounds).toBe(3);
+    expect(turn.waiting).toBe(1);
+    expect(virtual.pending).toBe(1);
   });
 });
