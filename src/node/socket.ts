@@ -99,7 +99,13 @@ export class Socket extends DuplexBase {
     const delay = toInitialDelay(options.keepAliveInitialDelay);
     // 'close' has an argument here: it is emitted below.
     const halfOpen = Boolean(options.allowHalfOpen);
-    const fixed = { emitClose: false, autoDestroy: true, decodeStrings: false, signal: undefined, allowHalfOpen: halfOpen };
+    const fixed = {
+      emitClose: false,
+      autoDestroy: true,
+      decodeStrings: false,
+      signal: undefined,
+      allowHalfOpen: halfOpen,
+    };
     // Not a literal: where properties follow a spread V8 (11.3) makes a shape of its own for each object, which costs whoever
     // reads it 12 µs a socket.
     super(Object.assign({}, options, fixed), onto);

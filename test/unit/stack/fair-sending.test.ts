@@ -29,7 +29,8 @@ async function jain(connections: number, total: number, options: StackOptions = 
         if (sum < total) return;
         sum = 0;
         // Windows have opened, and each has come to what it gets.
-        if (settled) result ??= total ** 2 / (connections * shares.reduce((squares, one) => squares + one.bytes ** 2, 0));
+        if (settled)
+          result ??= total ** 2 / (connections * shares.reduce((squares, one) => squares + one.bytes ** 2, 0));
         settled = true;
         for (const one of shares) one.bytes = 0;
       },
