@@ -11,8 +11,8 @@ import { median, quick } from './support/report.ts';
  * ends in one process, by time on a processor. Beside them Node's own sockets over the kernel's loopback, whose time
  * includes the kernel's.
  */
-const CONNECTIONS = quick ? 500 : 10_000;
-const RUNS = quick ? 3 : 7;
+const CONNECTIONS = quick ? 500 : 3000;
+const RUNS = quick ? 3 : 5;
 const AT_ONCE = [1, 32];
 const BYTE = Uint8Array.of(1);
 const PORT = 9;

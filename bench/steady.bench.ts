@@ -42,8 +42,8 @@ function watchPauses(): Pauses {
 
 interface Transfer {
   /** Carries so many bytes; all is done when it returns. */
-  carry(bytes: number): void;
-  destroy(): void;
+  readonly carry: (bytes: number) => void;
+  readonly destroy: () => void;
 }
 
 /** Two stacks and a connection between them, in virtual time, so that nothing else runs. */
