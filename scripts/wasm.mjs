@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
 const folder = fileURLToPath(new URL('../src/buffer/', import.meta.url));
-const { parseWat } = await wabt();
-const module = parseWat('sum-copy.wat', readFileSync(`${folder}sum-copy.wat`, 'utf8'), {
+const tools = await wabt();
+const module = tools.parseWat('sum-copy.wat', readFileSync(`${folder}sum-copy.wat`, 'utf8'), {
   simd: true,
   bulk_memory: true,
 });

@@ -5,8 +5,8 @@
 export interface Memory {
   bytes: Uint8Array;
   view: DataView;
-  /** Where it begins in the memory of `stack-memory.ts`; −1 when it lies elsewhere. */
-  base: number;
+  /** Where it begins in the memory of `stack-memory.ts`; −1, or not there, when it lies elsewhere. */
+  base?: number;
 }
 
 /** Wraps existing bytes (their whole extent; offsets count from their first byte). `base` is for stack memory. */

@@ -106,14 +106,17 @@ function bigEndian(sum: number): number {
 
 /** `checksumAdd` over bytes of any memory: adds `length` bytes at `offset` to a sum. */
 export function sumMemory(sum: number, memory: Memory, offset: number, length: number): number {
-  if (memory.base < 0 || length < SHORT) return checksumAdd(sum, memory.view, offset, length);
-  return sum + bigEndian(functions.sum(memory.base + offset, length));
+  const { base = -1 } = memory;
+  if (base < 0 || length < SHORT) return checksumAdd(sum, memory.view, offset, length);
+  return sum + bigEndian(functions.sum(base + offset, length));
 }
 
 /** Copies `length` bytes. Offsets in bytes; the caller has checked that they lie inside both. */
 export function copyMemory(target: Memory, to: number, source: Memory, from: number, length: number): void {
-  if (target.base < 0 || source.base < 0 || length < SHORT) copyBytes(target.bytes, to, source.bytes, from, length);
-  else functions.copy(target.base + to, source.base + from, length);
+  const { base: there = -1 } = target;
+  const { base: here = -1 } = source;
+  if (there < 0 || here < 0 || length < SHORT) copyBytes(target.bytes, to, source.bytes, from, length);
+  else functions.copy(there + to, here + from, length);
 }
 
 /** Copies `length` bytes, and returns `sum` with theirs: one pass over them where both are stack memory. */
@@ -125,8 +128,10 @@ export function copySumMemory(
   from: number,
   length: number,
 ): number {
-  if (target.base >= 0 && source.base >= 0 && length >= SHORT) {
-    return sum + bigEndian(functions.copySum(target.base + to, source.base + from, length));
+  const { base: there = -1 } = target;
+  const { base: here = -1 } = source;
+  if (there >= 0 && here >= 0 && length >= SHORT) {
+    return sum + bigEndian(functions.copySum(there + to, here + from, length));
   }
   copyBytes(target.bytes, to, source.bytes, from, length);
   return sumMemory(sum, target, to, length);

@@ -1,5 +1,6 @@
 import { Batch, Checksum } from '../buffer/batch.ts';
 import { Counters } from '../buffer/counters.ts';
+import { SlabAllocator } from '../buffer/slab.ts';
 import type { Clock, Random } from '../time/clock.ts';
 import { usageError } from '../errors.ts';
 import { frontLength, wireRefusal } from './refusal.ts';
@@ -158,6 +159,7 @@ export class LinkPort extends SwitchPort implements LinkHost {
   /** What the link did not take yet, in memory that is never rewritten, and its bytes. */
   readonly #backlog: Batch = new Batch();
   #backlogBytes: number = 0;
+  readonly #slabs: SlabAllocator = new SlabAllocator();
   readonly #segmenter: Segmenter = new Segmenter();
   #living: boolean = true;
 
@@ -245,9 +247,16 @@ export class LinkPort extends SwitchPort implements LinkHost {
         this.dropped.add('queue-full' satisfies SwitchDrop);
         continue;
       }
-      backlog.append(batch, row);
+      if (batch.retained) backlog.append(batch, row);
+      else this.#copy(batch, row);
       this.#backlogBytes += length;
     }
+  }
+
+  #copy(batch: Batch, row: number): void {
+    const slabs = this.#slabs;
+    slabs.copy(batch.memory[row]!, batch.offset[row]!, batch.length[row]!);
+    this.#backlog.push(slabs.memory, slabs.offset, batch.length[row]!, batch.checksum[row], batch.segmentSize[row]);
   }
 
   #enter(batch: Batch, row: number, now: number): void {

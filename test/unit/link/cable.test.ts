@@ -132,19 +132,19 @@ describe('cable', () => {
     expect(hostA.events.filter((event) => event === 'writable')).toHaveLength(1);
   });
 
-  it('delivers what was sent meanwhile as one retained batch', () => {
-    const { clock, a, hostB } = opened();
-    a.send(batchOf([testPacket('ip', 40, 1), testPacket('ip', 50, 2)]));
+  it('delivers what was sent meanwhile as one batch, a retained one where the first packet is large', () => {
+    const { clock, a, hostB } = opened({ mtu: 9000 });
+    a.send(batchOf([testPacket('ip', 40, 1), testPacket('ip', 5000, 2)]));
     a.send(batchOf([testPacket('ip', 60, 3)]));
     expect(hostB.batches).toEqual([]);
     clock.advance(1);
-    expect(hostB.batches).toEqual([{ count: 3, retained: true }]);
-    a.send(batchOf([testPacket('ip', 40, 4)]));
+    a.send(batchOf([testPacket('ip', 5000, 4), testPacket('ip', 40, 5)]));
     clock.advance(1);
     expect(hostB.batches).toEqual([
-      { count: 3, retained: true },
-      { count: 1, retained: true },
+      { count: 3, retained: false },
+      { count: 2, retained: true },
     ]);
+    expect(hostB.packets).toEqual([40, 5000, 60, 5000, 40].map((length, i) => testPacket('ip', length, i + 1)));
   });
 
   it('holds as many packets and bytes as its queue says, and tells of room once', () => {

@@ -259,6 +259,7 @@ const FAULTS: Record<string, [wrap: (link: Link) => Link, noticedBy: string]> = 
       new (class extends Forward {
         #last: Uint8Array | undefined;
         override receive(batch: Batch): void {
+          batch.retained = true;
           super.receive(batch);
           this.#last?.fill(0);
           this.#last = batch.packet(0);
