@@ -1,3 +1,5 @@
+import { hostWebAssembly } from '../time/host.ts';
+import type { HostWebAssembly } from '../time/host.ts';
 import { checksumAdd, checksumFold } from '../wire/checksum.ts';
 import { copyBytes } from './copy.ts';
 import type { Memory } from './memory.ts';
@@ -30,13 +32,6 @@ interface Functions {
   copy(to: number, at: number, length: number): void;
 }
 
-/** What is used of WebAssembly: not every environment's types have it. */
-interface WebAssemblyHost {
-  readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
-}
-
 /** The one memory of the thread, and what of it is free. */
 class Arena {
   readonly functions: Functions;
@@ -50,7 +45,7 @@ class Arena {
     else this.#free.small.push(place);
   });
 
-  constructor({ Memory, Module, Instance }: WebAssemblyHost) {
+  constructor({ Memory, Module, Instance }: HostWebAssembly) {
     const pages = SIZE / PAGE;
     const memory = new Memory({ initial: pages, maximum: pages });
     const bytes = Uint8Array.from(SUM_COPY.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
@@ -79,7 +74,7 @@ let arena: Arena | null | undefined;
 let functions: Functions;
 
 function openArena(): Arena | null {
-  const { WebAssembly: host } = globalThis as unknown as { WebAssembly?: WebAssemblyHost };
+  const host = hostWebAssembly();
   if (host === undefined) return null;
   try {
     const opened = new Arena(host);

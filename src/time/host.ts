@@ -311,6 +311,18 @@ export function hostMemory(size: number): Uint8Array {
   return node === undefined ? new Uint8Array(size) : new Uint8Array(node.allocUnsafeSlow(size).buffer, 0, size);
 }
 
+/** What is used of WebAssembly: not every runtime's types have it. */
+export interface HostWebAssembly {
+  readonly Memory: new (size: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+}
+
+/** The runtime's WebAssembly, where it has one. Its use may be forbidden: then `Module` throws. */
+export function hostWebAssembly(): HostWebAssembly | undefined {
+  return (host as unknown as { WebAssembly?: HostWebAssembly }).WebAssembly;
+}
+
 let macrotask: ((fn: () => void) => void) | undefined;
 
 /** Runs `fn` in the next turn of this runtime's event loop: after promises, next-ticks, and I/O that is ready. */
