@@ -27,6 +27,7 @@ export function isPath(value: unknown): value is string {
  * @throws ERR_SOCKET_BAD_PORT
  */
 export function toPort(port: unknown, name = 'Port', least: 0 | 1 = 0): number {
+  if (typeof port === 'number' && port >>> 0 === port && port <= 0xffff && port >= least) return port;
   const numeric = typeof port === 'number' || (typeof port === 'string' && port.trim() !== '');
   if (!numeric || Number(port) !== Number(port) >>> 0 || Number(port) > 0xffff || Number(port) < least) {
     throw badPort(name, port, least);

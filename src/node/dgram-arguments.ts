@@ -29,10 +29,15 @@ const TYPES = 'of type string or an instance of Buffer, TypedArray, or DataView'
  */
 export function parseSend(args: readonly unknown[], connected: boolean): SendRequest {
   if (connected) return parseConnectedSend(args);
-  const [message, second, third, fourth, fifth] = args;
-  const sliced = Boolean(fifth || (fourth && typeof fourth !== 'function'));
-  const [port, address, last] = args.slice(sliced ? 3 : 1);
-  const list = sliced ? [slice(message, second, third)] : toList(message);
+  // By index: to destructure arrays is to iterate over them, for each message.
+  const message = args[0];
+  const fourth = args[3];
+  const sliced = Boolean(args[4] || (fourth && typeof fourth !== 'function'));
+  const first = sliced ? 3 : 1;
+  const port = args[first];
+  const address = args[first + 1];
+  const last = args[first + 2];
+  const list = sliced ? [slice(message, args[1], args[2])] : toList(message);
   const plain = typeof address === 'function' ? undefined : address;
   const callback = toCallback(typeof address === 'function' ? address : last);
   const number = toPort(port, 'Port', 1);

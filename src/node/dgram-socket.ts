@@ -53,6 +53,19 @@ export class Socket extends EmitterBase {
   readonly #context: AsyncResource = currentContext('UDPWRAP');
   /** Messages that wait for their macrotask; that of the first is over when another may be told at once. */
   #untold: number = 0;
+  readonly #tell = (bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void => {
+    // What the core makes for the handle is one already.
+    const message = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const { address, family, port } = endpointInfo(this.type, remoteAddress, remotePort);
+    if (isBlocked(this.#options.receiveBlockList, address)) return;
+    this.emit('message', message, { address, family, port, size });
+  };
+  /** A macrotask has come: a message's own, or the one behind that of the first. */
+  readonly #tellNext = (bytes?: Uint8Array, info?: UdpMessageInfo): void => {
+    this.#untold--;
+    if (bytes === undefined || info === undefined || this.#handle === null) return;
+    this.#context.runInAsyncScope(this.#tell, undefined, bytes, info);
+  };
   /** Null when it is closed: then some methods fail with the TypeError that Node's fail with. */
   #handle: DgramHandle | null;
   #connection: 'none' | 'connecting' | 'connected' = 'none';
@@ -191,9 +204,8 @@ export class Socket extends EmitterBase {
     const request = parseSend(args, connected);
     const handle = this.#running();
     if (connected) return handle.send(request, undefined);
-    this.#whenBound(() => {
-      this.#running().lookup(request.address, (error, ip) => this.#send(error, ip, request));
-    });
+    if (this.#binding.state === 'bound') return this.#findAndSend(handle, request);
+    this.#whenBound(() => this.#findAndSend(this.#running(), request));
   }
 
   /** `send` in its longest form, for programs of old. @throws as `send`, and ERR_INVALID_ARG_TYPE */
@@ -380,6 +392,10 @@ export class Socket extends EmitterBase {
     });
   }
 
+  #findAndSend(handle: DgramHandle, request: SendRequest): void {
+    handle.lookup(request.address, (error, ip) => this.#send(error, ip, request));
+  }
+
   #send(error: Error | null, ip: string, request: SendRequest): void {
     const { callback } = request;
     const handle = this.#handle;
@@ -403,21 +419,12 @@ export class Socket extends EmitterBase {
    * program does in ticks and promises about one message comes before the next.
    */
   #received(bytes: Uint8Array, info: UdpMessageInfo): void {
-    const first = this.#untold++ === 0;
-    this.#context.runInAsyncScope(() => {
-      setImmediate(() => {
-        this.#untold--;
-        if (!first && this.#handle !== null) this.#tell(bytes, info);
-      });
-      if (first) this.#tell(bytes, info);
-    });
-  }
-
-  #tell(bytes: Uint8Array, { remoteAddress, remotePort, size }: UdpMessageInfo): void {
-    const message = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const { address, family, port } = endpointInfo(this.type, remoteAddress, remotePort);
-    if (isBlocked(this.#options.receiveBlockList, address)) return;
-    this.emit('message', message, { address, family, port, size });
+    if (this.#untold++ > 0) {
+      setImmediate(this.#tellNext, bytes, info);
+      return;
+    }
+    setImmediate(this.#tellNext);
+    this.#context.runInAsyncScope(this.#tell, undefined, bytes, info);
   }
 
   /** @throws ERR_SOCKET_DGRAM_NOT_RUNNING */

@@ -88,6 +88,8 @@ export class UdpSocket {
   readonly #localAddress: AddressKeeper = new AddressKeeper();
   /** The text addresses that `send` is given. */
   readonly #reader: AddressReader = new AddressReader();
+  /** @internal Makes the memory of a received message, of so many bytes and its alone. */
+  allocate: (length: number) => Uint8Array = newBytes;
 
   constructor(init: UdpSocketInit) {
     this.#host = init.host;
@@ -362,7 +364,7 @@ export class UdpSocket {
       return;
     }
     // The one copy, from lent memory into memory of the message's own: what is kept keeps nothing else alive.
-    const bytes = new Uint8Array(length);
+    const bytes = this.allocate(length);
     copyBytes(bytes, 0, datagram.memory.bytes, offset, length);
     const { source, destination } = datagram;
     const info = {
@@ -517,6 +519,10 @@ export class UdpSocket {
   ): SystemError {
     return systemError(code, 'send', { address: address.toString(), port, hint });
   }
+}
+
+function newBytes(length: number): Uint8Array {
+  return new Uint8Array(length);
 }
 
 /** [S-011] [S-032] RFC 1122 §3.2.1.8, §4.1.3.2: passed up as they came. */

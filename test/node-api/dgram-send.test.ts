@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -23,6 +24,57 @@ describe.each(MODULES)('$name: send and message', ({ make }) => {
     expect(message).toEqual(Buffer.from('hello'));
     expect(info).toEqual({ address: LOCALHOST, family: 'IPv4', port: client.address().port, size: 5 });
     expect(Object.keys(info as object)).toEqual(['address', 'family', 'port', 'size']);
+  });
+
+  it.each([0, 1, 64, 65, 1400])(
+    'hands over %s bytes in memory of their own, which a program may transfer',
+    async (size) => {
+      const server = await bench.bound();
+      const client = await bench.bound();
+      const told = new Promise<Buffer[]>((resolve) => {
+        const messages: Buffer[] = [];
+        server.on('message', (message) => void (messages.push(message) === 2 && resolve(messages)));
+      });
+      for (const fill of [1, 2]) client.send(Buffer.alloc(size, fill), server.address().port, LOCALHOST);
+      const [first, second] = (await told) as [Buffer, Buffer];
+      expect([first.byteOffset, first.buffer.byteLength, second.buffer.byteLength]).toEqual([0, size, size]);
+      structuredClone(first, { transfer: [first.buffer as ArrayBuffer] });
+      expect([...second]).toEqual([...Buffer.alloc(size, 2)]);
+    },
+  );
+
+  it('lets ticks and promises come between two messages, in the context that made the socket', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const server = await storage.run('server', () => bench.bound());
+    const client = await bench.bound();
+    const seen: string[] = [];
+    const told = new Promise<void>((resolve) => {
+      server.on('message', (message) => {
+        const text = message.toString();
+        seen.push(`${text} ${storage.getStore()}`);
+        process.nextTick(() => seen.push(`tick ${text}`));
+        void Promise.resolve().then(() => seen.push(`promise ${text}`));
+        if (text === '3') setImmediate(resolve);
+      });
+    });
+    for (const text of ['1', '2', '3']) client.send(text, server.address().port, LOCALHOST);
+    await told;
+    expect(seen).toEqual(['1', '2', '3'].flatMap((n) => [`${n} server`, `tick ${n}`, `promise ${n}`]));
+  });
+
+  it('tells no message once a listener has closed the socket', async () => {
+    const server = await bench.bound();
+    const client = await bench.bound();
+    let heard = 0;
+    server.on('message', () => {
+      heard++;
+      server.close();
+    });
+    const closed = once(server, 'close');
+    for (const text of ['1', '2', '3']) client.send(text, server.address().port, LOCALHOST);
+    await closed;
+    await turn();
+    expect(heard).toBe(1);
   });
 
   type Form = [name: string, text: string, send: (socket: Socket, port: number, done: () => void) => void];
