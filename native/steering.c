@@ -294,10 +294,18 @@ static steering *find(const char *name) {
   return NULL;
 }
 
+/* The program returns the place of the member that serves a queue. */
+static void direct(const steering *s) {
+  for (uint32_t i = 0; i < s->queues; i++) {
+    if (s->serves[i] != NOBODY) map_set(s->map, i, s->places[s->serves[i]]);
+  }
+}
+
 const char *steering_admit(device *d, bool offload, bool *known) {
-  const steering *s = find(d->name);
+  steering *s = find(d->name);
   *known = s != NULL;
   if (s == NULL) return NULL;
+  direct(s); /* what make_way() said is wrong with a file more; this holds until the newcomer joins, and then */
   d->vnet = s->vnet;
   if (s->queues == d->queues && s->offload == offload && s->members[d->queue] == NULL) return NULL;
   errno = s->queues == d->queues && s->offload == offload ? EBUSY : EINVAL;
@@ -349,13 +357,6 @@ static const char *begin(device *d, bool offload, bool created) {
   all = s;
   d->steering = s;
   return NULL;
-}
-
-/* The program returns the place of the member that serves a queue. */
-static void direct(const steering *s) {
-  for (uint32_t i = 0; i < s->queues; i++) {
-    if (s->serves[i] != NOBODY) map_set(s->map, i, s->places[s->serves[i]]);
-  }
 }
 
 /* What nobody serves goes to others in turn, and stays there: so no flow moves while its stack lives. */
@@ -436,10 +437,8 @@ void steering_leave(device *d) {
   steering_lock();
   steering *s = d->steering;
   make_way(s, d);
-  bool last = s->open == 0;
-  if (last) end(s, d);
+  if (s->open == 0) end(s, d);
   close(d->file);
-  if (!last) direct(s);
   d->file = -1;
   d->steering = NULL;
   steering_unlock();
