@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
 const CLIENTS = 2;
 const WORKERS = [1, 2] as const;
 /** Seconds of a run before the clock starts, and about as many that are timed. */
-const [WARM, TIMED] = options.quick ? [0.3, 0.2] : [1, 1];
+const [WARM, TIMED] = options.quick ? [0.3, 0.2] : [2, 1];
 const RUNS = options.runs === undefined ? (options.quick ? 1 : 5) : Number(options.runs);
 
 const [ECHO, DISCARD, CHARGEN] = [7, 9, 19];
