@@ -21,6 +21,7 @@
 #include "netlink.h"
 #include "packet.h"
 #include "pump.h"
+#include "steering.h"
 #include "tun.h"
 #include "user_memory.h"
 
@@ -127,20 +128,30 @@ static napi_value opened(napi_env env, pump *p, const char *step) {
   return result;
 }
 
-/* create(name, tap, offload): { device, name, checksum, tso, uso, created } */
+/*
+ * create(name, tap, offload, queue, queues): { device, name, checksum, tso, uso, created, complete }; with 0 queues
+ * a device of one, which is complete
+ */
 static napi_value js_create(napi_env env, napi_callback_info info) {
-  size_t argc = 3;
-  napi_value argv[3];
+  size_t argc = 5;
+  napi_value argv[5];
   bool tap = false, offload = false, created = false;
-  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 3 ||
-      napi_get_value_bool(env, argv[1], &tap) != napi_ok || napi_get_value_bool(env, argv[2], &offload) != napi_ok) {
+  uint32_t queue = 0, queues = 0;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 5 ||
+      napi_get_value_bool(env, argv[1], &tap) != napi_ok || napi_get_value_bool(env, argv[2], &offload) != napi_ok ||
+      napi_get_value_uint32(env, argv[3], &queue) != napi_ok || napi_get_value_uint32(env, argv[4], &queues) != napi_ok ||
+      queues > MAX_QUEUES || (queues > 0 && queue >= queues)) {
     wrong_arguments(env);
     return NULL;
   }
   pump *p = new_pump(env, argv[0]);
   if (p == NULL) return NULL;
+  p->device.queue = queue;
+  p->device.queues = queues;
   napi_value result = opened(env, p, tun_open(&p->device, tap, offload, &created));
-  if (result != NULL) set_boolean(env, result, "created", created);
+  if (result == NULL) return NULL;
+  set_boolean(env, result, "created", created);
+  set_boolean(env, result, "complete", queues == 0 || steering_complete(&p->device));
   return result;
 }
 

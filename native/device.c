@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "netlink.h"
+#include "steering.h"
 
 static void request_for(device *d, struct ifreq *request) {
   memset(request, 0, sizeof *request);
@@ -26,7 +27,8 @@ const char *device_find(device *d) {
 
 void device_close(device *d) {
   device_count(d);
-  if (d->file >= 0) close(d->file);
+  if (d->steering != NULL) steering_leave(d);
+  else if (d->file >= 0) close(d->file);
   if (d->netlink >= 0) close(d->netlink);
   d->file = d->netlink = -1;
 }

@@ -13,6 +13,7 @@
 #include "frames.h"
 
 typedef struct device device;
+typedef struct steering steering;
 
 /* What the kinds of files do differently. */
 typedef struct {
@@ -45,10 +46,16 @@ struct device {
   bool vnet;     /* in front of each stands a virtio_net_hdr (vnet.h) */
   /* What may be sent: unfinished checksums, super-segments of TCP, of UDP. */
   bool checksum, tso, uso;
+  /* Of `queues` queues that the device has, this one's number (steering.h); 0 queues: it has one, and nothing is steered. */
+  uint32_t queue, queues;
+  steering *steering; /* once it has joined */
   bool up;
   uint32_t mtu;
   uint64_t counters[COUNTERS];
 };
+
+/* MAX_TAP_QUEUES of drivers/net/tun.c. */
+enum { MAX_QUEUES = 256 };
 
 enum { HARDWARE_ADDRESS = 6 };
 

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "steering.h"
 #include "vnet.h"
 
 /* Of Linux 6.2, for older headers. */
@@ -154,17 +155,17 @@ static const char *negotiate(device *d) {
   return "ioctl(TUNSETOFFLOAD)";
 }
 
-static const char *acquire(device *d, bool tap, bool *created) {
+static const char *acquire(device *d, bool tap, bool exists, bool *created) {
   d->file = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
   if (d->file < 0) return "open";
 
   struct ifreq request = {0};
   memcpy(request.ifr_name, d->name, IFNAMSIZ);
-  short flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (d->vnet ? IFF_VNET_HDR : 0));
+  short flags = (short)((tap ? IFF_TAP : IFF_TUN) | IFF_NO_PI | (d->vnet ? IFF_VNET_HDR : 0) | (d->queues > 0 ? IFF_MULTI_QUEUE : 0));
   request.ifr_flags = (short)(flags | IFF_TUN_EXCL);
-  *created = ioctl(d->file, TUNSETIFF, &request) == 0;
+  *created = !exists && ioctl(d->file, TUNSETIFF, &request) == 0;
   if (!*created) {
-    if (errno != EBUSY) return "ioctl(TUNSETIFF)";
+    if (!exists && errno != EBUSY) return "ioctl(TUNSETIFF)";
     memcpy(request.ifr_name, d->name, IFNAMSIZ); /* it exists */
     request.ifr_flags = flags;
     if (ioctl(d->file, TUNSETIFF, &request) < 0) return "ioctl(TUNSETIFF)";
@@ -180,19 +181,40 @@ static const char *acquire(device *d, bool tap, bool *created) {
   return device_find(d);
 }
 
-const char *tun_open(device *d, bool tap, bool offload, bool *created) {
-  d->kind = &TUN_KIND;
-  d->file = d->netlink = -1;
-  d->ethernet = tap;
-  d->vnet = offload;
-  d->checksum = d->tso = d->uso = false;
+static const char *open_one(device *d, bool tap, bool offload, bool *created) {
   char wanted[IFNAMSIZ];
   memcpy(wanted, d->name, IFNAMSIZ);
-  const char *step = acquire(d, tap, created);
+  d->vnet = offload;
+  const char *step = acquire(d, tap, false, created);
   if (step == NULL) return NULL;
   device_abandon(d, step);
   if (!offload) return step;
   /* This kernel may have none of it: once more without. */
   memcpy(d->name, wanted, IFNAMSIZ);
-  return tun_open(d, tap, false, created);
+  return open_one(d, tap, false, created);
+}
+
+/* The first queue finds out what the kernel has, the others have the same. */
+static const char *open_queue(device *d, bool tap, bool offload, bool *created) {
+  bool known = false;
+  *created = false;
+  const char *step = steering_admit(d, offload, &known);
+  if (step != NULL) return step;
+  step = known ? acquire(d, tap, true, created) : open_one(d, tap, offload, created);
+  if (step == NULL) step = steering_join(d, offload, created);
+  return step == NULL ? NULL : device_abandon(d, step);
+}
+
+const char *tun_open(device *d, bool tap, bool offload, bool *created) {
+  d->kind = &TUN_KIND;
+  d->file = d->netlink = -1;
+  d->ethernet = tap;
+  d->checksum = d->tso = d->uso = false;
+  if (d->queues == 0) return open_one(d, tap, offload, created);
+  steering_lock();
+  const char *step = open_queue(d, tap, offload, created);
+  int error = errno;
+  steering_unlock();
+  errno = error;
+  return step;
 }

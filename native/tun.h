@@ -5,7 +5,7 @@
 
 /*
  * Makes or takes the device called `name`, and sets `created`. With `offload` the kernel is asked for as much of it as it
- * has. Returns a step; nothing is open when it failed.
+ * has. Where `queues` is set it opens the queue `queue` of as many (steering.h). Returns a step; nothing is open when it failed.
  */
 const char *tun_open(device *d, bool tap, bool offload, bool *created);
 

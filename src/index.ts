@@ -78,7 +78,7 @@ export type { WireDrop } from './link/refusal.ts';
 export { tap } from './link/tap.ts';
 export type { LinkObserver } from './link/tap.ts';
 export { NO_OFFLOAD } from './link/link.ts';
-export type { Link, LinkHost, LinkOffload } from './link/link.ts';
+export type { Link, LinkHost, LinkOffload, OwnsFlow } from './link/link.ts';
 export { Batch, Checksum, batchOf } from './buffer/batch.ts';
 export type { ChecksumMark } from './buffer/batch.ts';
 export type { Counters } from './buffer/counters.ts';

@@ -24,6 +24,7 @@ static int dial(const work *w, uint16_t port) {
   struct sockaddr_in to = address_of(w, port);
   int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (s < 0) fail("socket");
+  leave_from(w, s);
   if (connect(s, (struct sockaddr *)&to, sizeof to) < 0) fail("connect");
   return s;
 }

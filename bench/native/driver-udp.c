@@ -22,6 +22,7 @@ static int bind_to(const work *w, uint16_t port) {
   struct sockaddr_in to = address_of(w, port);
   int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), room = ROOM;
   if (s < 0) fail("socket");
+  leave_from(w, s);
   if (connect(s, (struct sockaddr *)&to, sizeof to) < 0) fail("connect");
   setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &LATE, sizeof LATE);
   /* What is sent at once must fit. */

@@ -1,5 +1,5 @@
 /*
- * driver JOB ADDRESS [--warm SECONDS] [--count N] [--size BYTES] [--window N] [--seconds N]
+ * driver JOB ADDRESS [--warm SECONDS] [--count N] [--size BYTES] [--window N] [--from PORT] [--seconds N]
  *
  * JOB: source, sink, ping-pong, connect, udp-echo, udp-sink. Prints one line of JSON. Ends with an error after --seconds.
  */
@@ -31,6 +31,12 @@ struct sockaddr_in address_of(const work *w, uint16_t port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = w->address};
 }
 
+void leave_from(const work *w, int s) {
+  if (w->from == 0) return;
+  struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(w->from)};
+  if (bind(s, (struct sockaddr *)&any, sizeof any) < 0) fail("bind");
+}
+
 static const struct {
   const char *name;
   result (*run)(const work *w);
@@ -45,13 +51,15 @@ int main(int argc, char **argv) {
   static const struct option known[] = {
       {"warm", required_argument, NULL, 'w'},   {"count", required_argument, NULL, 'c'},
       {"size", required_argument, NULL, 's'},   {"window", required_argument, NULL, 'n'},
-      {"seconds", required_argument, NULL, 't'}, {NULL, 0, NULL, 0},
+      {"from", required_argument, NULL, 'f'},   {"seconds", required_argument, NULL, 't'},
+      {NULL, 0, NULL, 0},
   };
   for (int o; (o = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     if (o == 'w') w.warm = strtod(optarg, NULL);
     else if (o == 'c') w.count = strtoull(optarg, NULL, 10);
     else if (o == 's') w.size = (unsigned)strtoul(optarg, NULL, 10);
     else if (o == 'n') w.window = (unsigned)strtoul(optarg, NULL, 10);
+    else if (o == 'f') w.from = (uint16_t)strtoul(optarg, NULL, 10);
     else if (o == 't') seconds = (unsigned)strtoul(optarg, NULL, 10);
     else return 2;
   }

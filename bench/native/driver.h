@@ -15,6 +15,7 @@ typedef struct {
   uint64_t count;  /* bytes, rounds, connections or datagrams that are timed */
   unsigned size;   /* bytes of a message or datagram */
   unsigned window; /* connections, or datagrams, at once */
+  uint16_t from;   /* the local port of a job's one socket; 0: the kernel chooses */
 } work;
 
 typedef struct {
@@ -33,6 +34,8 @@ result udp_echo(const work *w);
 result udp_sink(const work *w);
 
 struct sockaddr_in address_of(const work *w, uint16_t port);
+/* Binds a socket to `from`. */
+void leave_from(const work *w, int s);
 double now(void);
 /* Do not begin another piece of the warm-up: its time is over. `since` is when it began. */
 static inline int is_warm(const work *w, double since) { return now() - since >= w->warm; }

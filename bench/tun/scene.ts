@@ -10,8 +10,8 @@ import type { Job, WorldName } from './jobs.ts';
 
 /** Seen from build/bench/tun. */
 const SOURCES = fileURLToPath(new URL('../../../bench/native/', import.meta.url));
-const BINARIES = fileURLToPath(new URL('../native/', import.meta.url));
-const SERVER = fileURLToPath(new URL('serve.js', import.meta.url));
+export const BINARIES = fileURLToPath(new URL('../native/', import.meta.url));
+export const SERVER = fileURLToPath(new URL('serve.js', import.meta.url));
 
 /** A run that takes longer has failed; seconds. */
 const LONGEST_RUN = 30;
@@ -112,7 +112,7 @@ async function measureIn(
 }
 
 /** BBR, the default of some machines, paces; on a path without loss Reno is as good as CUBIC, and is always allowed. */
-async function setUp(ns: Namespace): Promise<void> {
+export async function setUp(ns: Namespace): Promise<void> {
   const setting = '/proc/sys/net/ipv4/tcp_congestion_control';
   const { status, stderr } = await ns.run('sh', ['-c', `echo reno >${setting}`]);
   if (status !== 0) throw new Error(`${setting}: ${stderr.trim()}`);

@@ -3,16 +3,20 @@
  * are by default. With `stack` the sockets are ours, at 10.7.0.2 on a TUN device; with `node` they are Node's own over the
  * kernel's loopback. Runs in a namespace, until its input ends.
  *
- *     node serve.js stack|node [auto|false]
+ * With a number of workers, each has a queue of the device and a stack.
+ *
+ *     node serve.js stack|node [auto|false] [WORKERS]
  */
 import nodeDgram from 'node:dgram';
 import type { Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import nodeNet from 'node:net';
 import type { Socket } from 'node:net';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Stack } from 'usernet';
 import { createDgram, createNet } from 'usernet/node';
 import { openTun } from 'usernet/tun';
+import type { DeviceQueue } from 'usernet/tun';
 
 /** RFC 862, 863, 864. */
 const ECHO = 7;
@@ -28,7 +32,8 @@ interface World {
 
 async function onTun(offload: 'auto' | false): Promise<World> {
   const stack = new Stack();
-  const link = await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'], offload });
+  const multiQueue = isMainThread ? {} : { multiQueue: workerData as DeviceQueue };
+  const link = await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'], offload, ...multiQueue });
   await stack.attach(link, { addresses: ['10.7.0.2/24'] }).ready;
   // What is used here is the same in both.
   const net: unknown = createNet(stack);
@@ -88,14 +93,31 @@ async function serveUdp(world: World): Promise<void> {
   });
 }
 
-const [where, offload] = process.argv.slice(2);
-const world: World =
-  where === 'node'
-    ? { net: nodeNet, dgram: nodeDgram, address: '127.0.0.1' }
-    : await onTun(offload === 'false' ? false : 'auto');
-await serveTcp(world);
-await serveUdp(world);
-// Nobody waits longer than that for a run.
-setTimeout(() => process.exit(1), 120_000).unref();
-process.stdin.on('end', () => process.exit()).resume();
-process.stdout.write('{"event":"ready"}\n');
+async function serveAll(where: string | undefined, offload: 'auto' | false): Promise<void> {
+  const world: World =
+    where === 'node' ? { net: nodeNet, dgram: nodeDgram, address: '127.0.0.1' } : await onTun(offload);
+  await serveTcp(world);
+  await serveUdp(world);
+}
+
+/** The device is ready with the last of its queues. */
+async function serveInWorkers(of: number, argv: readonly string[]): Promise<void> {
+  const workers = Array.from(
+    { length: of },
+    (_, index) =>
+      new Worker(new URL(import.meta.url), { workerData: { index, of } satisfies DeviceQueue, argv: [...argv] }),
+  );
+  await Promise.all(workers.map((worker) => once(worker, 'message')));
+}
+
+const [where = 'stack', offload = 'auto', workers] = process.argv.slice(2);
+if (isMainThread && workers !== undefined) await serveInWorkers(Number(workers), [where, offload]);
+else await serveAll(where, offload === 'false' ? false : 'auto');
+if (isMainThread) {
+  // Nobody waits longer than that for a run.
+  setTimeout(() => process.exit(1), 120_000).unref();
+  process.stdin.on('end', () => process.exit()).resume();
+  process.stdout.write('{"event":"ready"}\n');
+} else {
+  parentPort!.postMessage('ready', []);
+}

@@ -10,7 +10,7 @@ import { ImpairLane, NOTHING_YET } from './impair-lane.ts';
 import type { ImpairChanges, ImpairOptions, Impairments } from './impair-options.ts';
 import { checkChanges, directed, settingsOf } from './impair-options.ts';
 import type { MemoryDrop } from './lane.ts';
-import type { Link, LinkHost, LinkOffload } from './link.ts';
+import type { Link, LinkHost, LinkOffload, OwnsFlow } from './link.ts';
 import { NO_OFFLOAD, requireLink } from './link.ts';
 import { Segmenter } from './segmenter.ts';
 
@@ -98,6 +98,10 @@ class Impaired implements ImpairedLink {
 
   get mtu(): number {
     return this.#inner.mtu;
+  }
+
+  get ownsFlow(): OwnsFlow | undefined {
+    return this.#inner.ownsFlow;
   }
 
   get up(): boolean {

@@ -1,6 +1,7 @@
 import type { Batch } from '../buffer/batch.ts';
 import { requireMethods, usageError } from '../errors.ts';
 import type { Clock, Random } from '../time/clock.ts';
+import type { AddressWords } from '../wire/address.ts';
 
 /** What a link can do for the stack beyond carrying single packets. */
 export interface LinkOffload {
@@ -14,6 +15,12 @@ export interface LinkOffload {
 
 /** No offload: what a wire, a stream or an impaired link presents. */
 export const NO_OFFLOAD: LinkOffload = { checksum: false, tso: 0, uso: 0 };
+
+/**
+ * Of a medium that several stacks share, each with the same addresses: do the packets of this flow come to this link? Without a
+ * peer: do those of all flows of the port?
+ */
+export type OwnsFlow = (localPort: number, remote?: AddressWords, remotePort?: number) => boolean;
 
 /**
  * A way for packets to leave and enter: the one interface that a user implements for a new medium.
@@ -30,6 +37,8 @@ export interface Link {
   /** Packets can pass now. Changes are told by `host.changed()`. */
   readonly up: boolean;
   readonly offload: LinkOffload;
+  /** Set where other stacks have other flows of the same addresses: the stack chooses ports whose answers come to it. */
+  readonly ownsFlow?: OwnsFlow | undefined;
   /**
    * Starts the link. `host.receive` is never called from inside `open`. Rejects or throws with the device's error;
    * a link is opened at most once.

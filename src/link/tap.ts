@@ -1,6 +1,6 @@
 import type { Batch } from '../buffer/batch.ts';
 import { requireCallbacks } from '../errors.ts';
-import type { Link, LinkHost, LinkOffload } from './link.ts';
+import type { Link, LinkHost, LinkOffload, OwnsFlow } from './link.ts';
 import { requireLink } from './link.ts';
 
 /**
@@ -62,6 +62,10 @@ class Tap implements Link {
 
   get offload(): LinkOffload {
     return this.#inner.offload;
+  }
+
+  get ownsFlow(): OwnsFlow | undefined {
+    return this.#inner.ownsFlow;
   }
 
   open(host: LinkHost): void | Promise<void> {

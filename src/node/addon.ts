@@ -18,8 +18,17 @@ export interface OpenedDevice {
 
 /** What native/addon.c exports. Calls that fail throw a `NativeFailure`. */
 export interface NativeAddon {
-  /** Makes the device, or takes an existing one (`created: false`). `name` may hold `%d`, which the kernel replaces. */
-  create(name: string, tap: boolean, offload: boolean): OpenedDevice & { created: boolean };
+  /**
+   * Makes the device, or takes an existing one (`created: false`). `name` may hold `%d`, which the kernel replaces. With `queues` it
+   * opens the queue `queue` of as many; 0: a device of one. `complete`: all its queues are open.
+   */
+  create(
+    name: string,
+    tap: boolean,
+    offload: boolean,
+    queue: number,
+    queues: number,
+  ): OpenedDevice & { created: boolean; complete: boolean };
   /** A packet socket on an Ethernet device that exists. It takes no frame before `start`. */
   openPacketSocket(name: string): OpenedDevice;
   /** The address of a TAP device's kernel side, or of a packet socket's card: fills in its 6 bytes. */

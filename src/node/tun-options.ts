@@ -3,6 +3,7 @@ import { requireOptions } from '../errors.ts';
 import type { CardAddress } from './card-address.ts';
 import { cardAddress } from '../link/carrier-options.ts';
 import { checkDeviceName, checkInteger, wrongType, wrongValue } from './device-options.ts';
+import type { DeviceQueue } from './steering.ts';
 
 /** How `openTun` opens a device. */
 export interface TunOptions {
@@ -30,6 +31,12 @@ export interface TunOptions {
    * device; big windows overrun Linux's own default of 500.
    */
   queue?: number;
+  /**
+   * Opens one of several queues of a TUN device (IFF_MULTI_QUEUE), for one of several workers of this process, each with a stack that has
+   * the same addresses: the `index`-th, from 0, of `of`. All are opened with the same `name`, `of` and `offload`; a new device is brought
+   * up with the last of them. docs/workers.md. Default: a device of one queue.
+   */
+  multiQueue?: DeviceQueue;
   /** Brings the device up, or takes it down. Default: a new one is brought up, an existing one is left as it is. */
   up?: boolean;
   /**
@@ -48,6 +55,7 @@ const TUN_OPTIONS: readonly string[] = Object.keys({
   kernelAddresses: true,
   mtu: true,
   queue: true,
+  multiQueue: true,
   up: true,
   offload: true,
 } satisfies Record<keyof TunOptions, true>);
@@ -63,6 +71,8 @@ const SMALLEST_MTU = 68;
 const LARGEST_MTU = { tun: 65_535, tap: 65_521 };
 /** The kernel allots eight bytes for each place in the queue. */
 const LONGEST_QUEUE = 1_000_000;
+/** Linux: MAX_TAP_QUEUES. */
+const MOST_QUEUES = 256;
 
 /** Checks all options; throws a usage error for the first that is wrong. */
 export function checkTunOptions(options: TunOptions): {
@@ -80,6 +90,7 @@ export function checkTunOptions(options: TunOptions): {
   if (!Array.isArray(kernelAddresses)) throw wrongType('kernelAddresses', 'an array of strings', kernelAddresses);
   if (mtu !== undefined) checkInteger('mtu', mtu, SMALLEST_MTU, LARGEST_MTU[mode]);
   if (queue !== undefined) checkInteger('queue', queue, 1, LONGEST_QUEUE);
+  checkMultiQueue(options);
   if (up !== undefined && typeof up !== 'boolean') throw wrongType('up', 'a boolean', up);
   if (offload !== undefined && offload !== 'auto' && (offload as unknown) !== false) {
     throw wrongValue('offload', "'auto' or false", offload);
@@ -90,6 +101,18 @@ export function checkTunOptions(options: TunOptions): {
     address: address === undefined ? undefined : cardAddress('options.address', address),
     addresses: kernelAddresses.map(kernelAddress),
   };
+}
+
+function checkMultiQueue({ name, mode, multiQueue }: TunOptions): void {
+  if (multiQueue === undefined) return;
+  requireOptions('multiQueue', multiQueue, ['index', 'of']);
+  checkInteger('multiQueue.of', multiQueue.of, 1, MOST_QUEUES);
+  checkInteger('multiQueue.index', multiQueue.index, 0, multiQueue.of - 1);
+  // ARP's answers would come to one of the stacks only.
+  if (mode === 'tap') throw wrongValue('multiQueue', "left out: it is for mode 'tun'", multiQueue);
+  if (name === undefined || name.includes('%')) {
+    throw wrongValue('name', 'one that all the queues can be opened by', name);
+  }
 }
 
 function kernelAddress(text: unknown, i: number): KernelAddress {

@@ -6,6 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import { Cidr } from '../wire/cidr.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import { MAC_LENGTH, MacAddress } from '../wire/mac.ts';
+import type { OwnsFlow } from '../link/link.ts';
 import { LARGEST_READ } from './receive-room.ts';
 import type { NativeAddon, NativeDevice, NativeFailure, OpenedDevice } from './addon.ts';
 import { loadAddon } from './addon.ts';
@@ -13,12 +14,15 @@ import { randomCardAddress } from './card-address.ts';
 import type { DeviceCounters } from './device-link.ts';
 import { codeOf, deviceError, DeviceLink } from './device-link.ts';
 import { wrongValue } from './device-options.ts';
+import { flowsOf } from './steering.ts';
+import type { DeviceQueue } from './steering.ts';
 import type { KernelAddress, TunOptions } from './tun-options.ts';
 import { checkTunOptions } from './tun-options.ts';
 
 export type { CardAddress } from './card-address.ts';
 export { openPacketSocket, PacketLink } from './packet-socket.ts';
 export type { PacketCounters, PacketSocketOptions } from './packet-socket.ts';
+export type { DeviceQueue } from './steering.ts';
 export type { TunOptions } from './tun-options.ts';
 
 /** Room for the packets of one wake-up: four of the longest, of which the addon keeps one free. */
@@ -49,19 +53,20 @@ export async function openTun(options: TunOptions = {}): Promise<TunLink> {
   const { name, mode, address, addresses } = checkTunOptions(options);
   const addon = loadAddon();
   const wanted = name ?? `${mode}%d`;
+  const { index, of } = options.multiQueue ?? { index: 0, of: 0 };
   let made: ReturnType<NativeAddon['create']>;
   try {
-    made = addon.create(wanted, mode === 'tap', options.offload !== false);
+    made = addon.create(wanted, mode === 'tap', options.offload !== false, index, of);
   } catch (error) {
-    throw tunError(error as NativeFailure, wanted, mode);
+    throw tunError(error as NativeFailure, wanted, mode, of);
   }
   try {
     if (address !== undefined) refuseKernels(addon, made, address);
     await configure(addon, made, options, addresses);
-    return new TunLink(addon, made, mode, address, addresses);
+    return new TunLink(addon, made, mode, address, addresses, options.multiQueue);
   } catch (error) {
     addon.close(made.device);
-    throw tunError(error as NativeFailure, made.name, mode);
+    throw tunError(error as NativeFailure, made.name, mode, of);
   }
 }
 
@@ -79,7 +84,7 @@ function refuseKernels(
 
 async function configure(
   addon: NativeAddon,
-  { device, name, created }: ReturnType<NativeAddon['create']>,
+  { device, name, created, complete }: ReturnType<NativeAddon['create']>,
   { mtu, queue, up }: TunOptions,
   addresses: readonly KernelAddress[],
 ): Promise<void> {
@@ -89,7 +94,8 @@ async function configure(
   else if (created) trySetQueue(addon, device);
   for (const wanted of addresses) await addAddress(addon, device, name, wanted);
   // Last: the qdisc takes the queue's length when the device comes up.
-  if (up ?? created) addon.set(device, 'up', 1);
+  // A connection that is made before all queues are there might belong to one that is not.
+  if ((up ?? created) && complete) addon.set(device, 'up', 1);
   else if (up === false) addon.set(device, 'up', 0);
 }
 
@@ -149,6 +155,9 @@ function trySetQueue(addon: NativeAddon, device: NativeDevice): void {
 
 /** A TUN or TAP device; made by `openTun`. */
 export class TunLink extends DeviceLink {
+  /** Of a device with several queues. */
+  declare readonly ownsFlow?: OwnsFlow;
+
   /** @internal */
   constructor(
     addon: NativeAddon,
@@ -156,6 +165,7 @@ export class TunLink extends DeviceLink {
     mode: 'tun' | 'tap',
     address: Uint8Array = randomCardAddress(),
     kernelAddresses: readonly KernelAddress[] = [],
+    queue?: DeviceQueue,
   ) {
     const ofIpv6 = kernelAddresses.filter((wanted) => isIPv6(wanted.address));
     super({
@@ -164,11 +174,12 @@ export class TunLink extends DeviceLink {
       address: mode === 'tap' ? address : undefined,
       room: ROOM_BYTES,
       retains: opened.tso,
-      explain: (failure) => tunError(failure, opened.name, mode),
+      explain: (failure) => tunError(failure, opened.name, mode, queue?.of ?? 0),
       renewed: () => {
         for (const wanted of ofIpv6) tryAddAddress(addon, opened.device, wanted);
       },
     });
+    if (queue !== undefined) this.ownsFlow = flowsOf(queue);
   }
 }
 
@@ -184,22 +195,24 @@ function exists(name: string): boolean {
 }
 
 /** Makes the addon's failure a system error that says what to do. */
-function tunError(failure: NativeFailure, name: string, mode: 'tun' | 'tap'): Error {
+function tunError(failure: NativeFailure, name: string, mode: 'tun' | 'tap', queues: number): Error {
   // A name to be chosen by the kernel says nothing.
   const known = name.includes('%') ? undefined : name;
   return deviceError(
     failure,
     (step) => (step === 'open' ? '/dev/net/tun' : known),
-    (code, step) => hintFor(code, step, name, mode),
+    (code, step) => hintFor(code, step, name, mode, queues),
   );
 }
 
 /** [S-046] RFC 8200 §5; Linux keeps no IPv6 on a device with less. */
 const SMALL_MTU = `IPv6 needs an MTU of at least ${IPV6_MINIMUM_MTU} bytes`;
 const NO_TUN = 'this system has no TUN driver; try `modprobe tun`, and start a container with `--device /dev/net/tun`';
+const STEERING =
+  'steering flows to queues by a BPF program needs root, or CAP_BPF and CAP_NET_ADMIN, and Linux 4.16; without it, open the device without `multiQueue`';
 const NO_RIGHT = 'run as root or with CAP_NET_ADMIN (a container: `--cap-add NET_ADMIN`)';
 
-function hintFor(code: ErrorCode, step: string, name: string, mode: string): string | undefined {
+function hintFor(code: ErrorCode, step: string, name: string, mode: string, queues: number): string | undefined {
   if (step === 'open') {
     if (code === 'ENOENT' || code === 'ENODEV' || code === 'ENXIO') return NO_TUN;
     // CAP_NET_ADMIN does not open files, and the file's mode does not help against a container's list of devices.
@@ -208,20 +221,26 @@ function hintFor(code: ErrorCode, step: string, name: string, mode: string): str
     }
     if (code === 'EPERM') return 'the container may not use it: start it with `--device /dev/net/tun`';
   }
+  if (step === 'queue') {
+    return code === 'EBUSY'
+      ? 'this queue of the device is open: each worker opens another `index`'
+      : 'the other queues of this device were opened with another `of` or `offload`';
+  }
+  if (step.startsWith('bpf(') || step === 'ioctl(TUNSETSTEERINGEBPF)') return STEERING;
   if (code === 'EPERM') {
     if (step === 'ioctl(TUNSETIFF)' && exists(name)) {
       return `the device exists and belongs to somebody else: choose another name, or ${NO_RIGHT}`;
     }
     return step === 'ioctl(TUNSETIFF)'
       ? `making a device needs a right: ${NO_RIGHT}, or let root make it: ` +
-          `\`ip tuntap add ${name.replace('%d', '0')} mode ${mode} user $USER\``
+          `\`ip tuntap add ${name.replace('%d', '0')} mode ${mode}${queues > 0 ? ' multi_queue' : ''} user $USER\``
       : `changing a device needs a right: ${NO_RIGHT}, or let root do it: ` +
           `\`ip address add …\`, \`ip link set ${name} up\``;
   }
   if (step === 'ioctl(TUNSETIFF)') {
     if (code === 'EBUSY') return 'another program holds this device: choose another name';
     if (code === 'EINVAL')
-      return `a device of this name exists, and is not a ${mode.toUpperCase()} device with one queue`;
+      return `a device of this name exists, and is not a ${mode.toUpperCase()} device with ${queues > 0 ? 'several queues' : 'one queue'}`;
   }
   return undefined;
 }

@@ -13,7 +13,7 @@ import type { HostModel } from '../ip/local-addresses.ts';
 import { SECRET_LENGTH } from '../ip/ndp/interface-identifier.ts';
 import type { DiscoveryOptions } from '../ip/ndp/options.ts';
 import type { RoutingTable } from '../ip/routes.ts';
-import type { Link } from '../link/link.ts';
+import type { Link, OwnsFlow } from '../link/link.ts';
 import { requireLink } from '../link/link.ts';
 import { loopback } from '../link/loopback.ts';
 import type { ControlBlock } from '../tcp/control-block.ts';
@@ -409,6 +409,7 @@ export class Stack {
       receiveMemory: new ReceiveMemory(),
       chunks: new ChunkPool(),
       assertOpen: () => this.assertOpen(),
+      ownsFlow: (index, ...flow) => this.#ownsFlow(index, ...flow),
       touch: (tcb) => this.turn.touch(tcb.connection),
       blocked: (tcb) => this.#waitForRoom(tcb),
       broken: (_tcb, error) => this.#broken(error),
@@ -417,6 +418,15 @@ export class Stack {
       observed: () => this.events.has('tcp-recovery'),
       observe: ({ connection }, event) => this.events.emit('tcp-recovery', { connection, ...event }),
     };
+  }
+
+  /** By an interface, or by any. */
+  #ownsFlow(index: number | undefined, ...flow: Parameters<OwnsFlow>): boolean {
+    for (const iface of this.#interfaces.values()) {
+      if (index !== undefined && iface.network.index !== index) continue;
+      if (iface.link.ownsFlow?.(...flow) === false) return false;
+    }
+    return true;
   }
 
   #udpHost(): ConstructorParameters<typeof StackUdp>[0] {
@@ -428,6 +438,7 @@ export class Stack {
       ip,
       turn,
       assertOpen: () => this.assertOpen(),
+      ownsFlow: (index, port) => this.#ownsFlow(index, port),
       blocked: (socket) => void this.#blocked.add(socket),
       keepAlive: (change) => this.#keepAlive(change),
     };

@@ -79,6 +79,8 @@ export interface StackTcpHost extends Omit<
 > {
   /** @throws ERR_INVALID_STATE when the stack is closing */
   readonly assertOpen: () => void;
+  /** Do packets to this port come to this stack, and not to another with its addresses? By this interface, or by any. */
+  ownsFlow(interfaceIndex: number | undefined, localPort: number, remote?: Address, remotePort?: number): boolean;
 }
 
 /** The names of the options of a connection, of `connect` and of `listen`. */
@@ -97,6 +99,7 @@ export class StackTcp {
   readonly #ip: Ip;
   readonly #host: ListenerHost;
   readonly #assertOpen: () => void;
+  readonly #ownsFlow: StackTcpHost['ownsFlow'];
   readonly #counters: Counters;
   readonly #defaults: Readonly<ResolvedConnectionOptions>;
   readonly #table: ConnectionTable<Connection>;
@@ -113,6 +116,7 @@ export class StackTcp {
   constructor(host: StackTcpHost, ip: Ip, defaults: ConnectionOptions, limits: Readonly<Required<LingeringLimits>>) {
     this.#ip = ip;
     this.#assertOpen = host.assertOpen;
+    this.#ownsFlow = (...flow) => host.ownsFlow(...flow);
     this.#counters = host.counters;
     this.#defaults = resolveOptions(defaults);
     this.#table = new ConnectionTable(host.random);
@@ -213,7 +217,8 @@ export class StackTcp {
     const place = { address: binding.given.toString(), port };
     const problem = this.#listeningProblem(binding);
     if (problem !== undefined) throw systemError(problem, 'listen', place);
-    const chosen = port === 0 ? this.#ports.any((free) => !this.#listening(binding, free)) : port;
+    const isFree = (free: number): boolean => !this.#listening(binding, free) && this.#ownsFlow(binding.device, free);
+    const chosen = port === 0 ? this.#ports.any(isFree) : port;
     if (chosen === undefined || this.#listening(binding, chosen)) throw systemError('EADDRINUSE', 'listen', place);
     // Node's backlog of 0 still takes connections, one at a time.
     const at = { binding, port: chosen, backlog: Math.max(1, backlog), synCookies, fastOpen: fastOpenLimit };
@@ -328,12 +333,17 @@ export class StackTcp {
       this.#table.find(path.local, port, path.remote, remotePort) === undefined &&
       (port === wanted ||
         !this.#listening(new Binding(path.local, true, path.deviceIndex, this.#ip.zoneIndex(path.local)), port));
+    const isOwn = (port: number): boolean => this.#ownsFlow(path.interfaceIndex, port, path.remote, remotePort);
     const place = { address: path.remote.toString(), port: remotePort };
     if (wanted !== 0) {
+      if (!isOwn(wanted)) {
+        const hint = `what comes to port ${wanted} goes to another queue of the device, and to its stack`;
+        throw systemError('EADDRNOTAVAIL', 'connect', { ...place, hint });
+      }
       if (isFree(wanted)) return wanted;
       throw systemError('EADDRINUSE', 'connect', place);
     }
-    const port = this.#ports.forPeer(path.local, path.remote, remotePort, isFree);
+    const port = this.#ports.forPeer(path.local, path.remote, remotePort, (free) => isOwn(free) && isFree(free));
     if (port !== undefined) return port;
     throw systemError('EADDRNOTAVAIL', 'connect', { ...place, hint: 'all ephemeral ports to this peer are in use' });
   }

@@ -45,6 +45,8 @@ export interface StackUdpHost {
   readonly assertOpen: () => void;
   /** `writable()` is to be called when an interface's queue has room again. */
   blocked(socket: UdpSocket): void;
+  /** Do packets to this port come to this stack, and not to another with its addresses? By this interface, or by any. */
+  ownsFlow(interfaceIndex: number | undefined, localPort: number): boolean;
   /** A socket that keeps the process alive came (+1) or went (−1). */
   keepAlive(change: 1 | -1): void;
 }
@@ -218,7 +220,7 @@ export class StackUdp {
   }
 
   #freePort(): number | undefined {
-    return this.#ports.any((port) => !this.#byPort.has(port));
+    return this.#ports.any((port) => !this.#byPort.has(port) && this.#host.ownsFlow(undefined, port));
   }
 
   #addToPort(socket: UdpSocket, port: number): void {

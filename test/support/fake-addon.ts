@@ -29,8 +29,8 @@ export class FakeAddon implements NativeAddon {
   onChanged: (up: boolean, mtu: number) => void = () => {};
   onClosed: (errno: number) => void = () => {};
 
-  create(name: string): OpenedDevice & { created: boolean } {
-    return { ...this.openPacketSocket(name), created: true };
+  create(name: string): ReturnType<NativeAddon['create']> {
+    return { ...this.openPacketSocket(name), created: true, complete: true };
   }
 
   openPacketSocket(name: string): OpenedDevice {

@@ -49,6 +49,22 @@ describe('openTun refuses', () => {
     ],
     [{ mode: 'tap', address: new Uint8Array(5).fill(2) }, 'ERR_INVALID_ARG_VALUE', /has 6 bytes, not 5/],
     [{ address: '02:00:00:00:00:01' }, 'ERR_INVALID_ARG_VALUE', /left out: a device of mode 'tun' has none/],
+    [{ name: 'tun0', multiQueue: 2 }, 'ERR_INVALID_ARG_TYPE', /multiQueue/],
+    [
+      { name: 'tun0', multiQueue: { index: 2, of: 2 } },
+      'ERR_OUT_OF_RANGE',
+      /multiQueue\.index must be an integer from 0 to 1/,
+    ],
+    [{ name: 'tun0', multiQueue: { index: 0, of: 257 } }, 'ERR_OUT_OF_RANGE', /multiQueue\.of/],
+    [{ name: 'tun0', multiQueue: { index: 0 } }, 'ERR_INVALID_ARG_TYPE', /multiQueue\.of/],
+    [
+      { name: 'tun0', multiQueue: { index: 0, of: 2, queues: 2 } },
+      'ERR_INVALID_ARG_VALUE',
+      /there is no option 'queues'/,
+    ],
+    [{ multiQueue: { index: 0, of: 2 } }, 'ERR_INVALID_ARG_VALUE', /options\.name must be one that all the queues/],
+    [{ name: 'tun%d', multiQueue: { index: 0, of: 2 } }, 'ERR_INVALID_ARG_VALUE', /options\.name must be one that/],
+    [{ name: 'tap0', mode: 'tap', multiQueue: { index: 0, of: 2 } }, 'ERR_INVALID_ARG_VALUE', /it is for mode 'tun'/],
     [{ offload: true }, 'ERR_INVALID_ARG_VALUE', /options\.offload must be 'auto' or false/],
   ])('%j', async (options, code, message) => {
     await expect(openTun(options as TunOptions)).rejects.toMatchObject({

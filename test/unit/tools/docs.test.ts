@@ -28,6 +28,7 @@ const PAGES = [
   'docs/raw-socket-link.md',
   'docs/raw.md',
   'docs/register.md',
+  'docs/workers.md',
 ] as const;
 
 /** The JavaScript that a page shows. */
@@ -148,6 +149,13 @@ describe('README.md', () => {
     const links = [...read('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path!);
     expect(links.length).toBeGreaterThan(4);
     expect(links.filter((path) => !files.some((pattern) => covers(pattern, path)))).toEqual([]);
+  });
+});
+
+describe('docs/workers.md', () => {
+  // It runs in test/interop/queues.test.ts.
+  it('shows the example', () => {
+    expect(snippets('docs/workers.md')).toEqual([read('examples/workers.mjs')]);
   });
 });
 
