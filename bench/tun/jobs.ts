@@ -1,5 +1,7 @@
 /** Who serves. */
-export type WorldName = 'usernet' | 'C' | 'node:net' | 'Linux';
+export type WorldName = 'usernet' | 'C' | 'node:net' | 'Linux' | PeerName;
+/** Other stacks in user space, where they are installed: see peers.ts. */
+export type PeerName = 'gVisor' | 'lwIP';
 
 /** What is measured, and how. */
 export interface Job {
@@ -50,9 +52,11 @@ function job(parts: Omit<Job, Common> & Partial<Job>): Job {
 }
 
 const BULK = { unit: 'Gbit/s', perUnit: GBIT, ceiling: SPINS, first: 3e7 } as const;
-const ALL = ['usernet', 'C', 'node:net', 'Linux'] as const;
+const ALL = ['usernet', 'C', 'node:net', 'Linux', 'gVisor', 'lwIP'] as const;
+/** lwIP has no offload. */
+const LARGE = ['usernet', 'C', 'node:net', 'Linux', 'gVisor'] as const;
 /** Between the kernel and itself nothing is cut to 1500 bytes. */
-const OVER_TUN = ['usernet', 'C'] as const;
+const OVER_TUN = ['usernet', 'C', 'gVisor', 'lwIP'] as const;
 
 export const JOBS: readonly Job[] = [
   job({
@@ -60,7 +64,7 @@ export const JOBS: readonly Job[] = [
     name: 'receive',
     title: 'bulk receive, TUN with offload',
     driver: ['source'],
-    worlds: ALL,
+    worlds: LARGE,
     ceilingShouldGive: 43,
     quick: true,
   }),
@@ -69,7 +73,7 @@ export const JOBS: readonly Job[] = [
     name: 'send',
     title: 'bulk send, TUN with offload',
     driver: ['sink'],
-    worlds: ALL,
+    worlds: LARGE,
     ceilingShouldGive: 70,
     quick: true,
   }),

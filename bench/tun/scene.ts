@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Namespace } from '../../test/support/namespace.ts';
 import { withNamespace } from '../../test/support/namespace.ts';
 import type { Job, WorldName } from './jobs.ts';
+import { PEERS } from './peers.ts';
 
 /** Seen from build/bench/tun. */
 const SOURCES = fileURLToPath(new URL('../../../bench/native/', import.meta.url));
@@ -72,20 +73,30 @@ export interface Measured {
  * @param count what is timed, in the driver's count.
  */
 export async function measure(job: Job, world: WorldName, warm: number, count: number): Promise<Measured> {
-  if (world !== 'Linux') return withNamespace((ns) => measureIn(ns, ns, job, world, [warm, count]));
+  const peer = PEERS[world];
+  if (world !== 'Linux' && peer?.device(job) !== 'wire') {
+    return withNamespace(async (ns) => {
+      if (peer !== undefined) await makeTun(ns);
+      return measureIn(ns, ns, job, world, [warm, count]);
+    });
+  }
   return withNamespace((ns) =>
     withNamespace(async (other) => {
       await ns.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', other.name);
-      for (const [end, address] of [
-        [ns, '10.7.0.1/24'],
-        [other, '10.7.0.2/24'],
-      ] as const) {
-        await end.ip('address', 'add', address, 'dev', 'wire');
-        await end.ip('link', 'set', 'wire', 'up');
-      }
+      await ns.ip('address', 'add', '10.7.0.1/24', 'dev', 'wire');
+      // A peer's stack has the address; it would not be alone if the kernel behind it had it, too.
+      if (peer === undefined) await other.ip('address', 'add', '10.7.0.2/24', 'dev', 'wire');
+      for (const end of [ns, other]) await end.ip('link', 'set', 'wire', 'up');
       return measureIn(ns, other, job, world, [warm, count]);
     }),
   );
+}
+
+/** The device for a program that only opens one; the queue as `openTun` sets it. */
+async function makeTun(ns: Namespace): Promise<void> {
+  await ns.ip('tuntap', 'add', 'tun0', 'mode', 'tun');
+  await ns.ip('address', 'add', '10.7.0.1/24', 'dev', 'tun0');
+  await ns.ip('link', 'set', 'tun0', 'mtu', '1500', 'txqueuelen', '4096', 'up');
 }
 
 /** The driver in one namespace, the server in the same or another. */
@@ -98,7 +109,7 @@ async function measureIn(
 ): Promise<Measured> {
   for (const one of new Set([ns, servers])) await setUp(one);
   const server = await start(servers, job, world);
-  pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism());
+  pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism(), PEERS[world] !== undefined);
   const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
   const [name, ...options] = job.driver;
   const amount = ['--warm', String(warm), '--count', String(Math.ceil(count)), '--seconds', String(LONGEST_RUN)];
@@ -164,11 +175,16 @@ function serverOf(job: Job, world: WorldName): [program: string, args: string[]]
     return [`${BINARIES}ceiling`, [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
   }
   if (world === 'Linux') return [`${BINARIES}kernel`, ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
+  const peer = PEERS[world];
+  if (peer !== undefined) return [peer.program, peer.args(job, 2 * LONGEST_RUN)];
   const args = world === 'node:net' ? ['node'] : ['stack', job.offload ? 'auto' : 'false'];
   return [process.execPath, [SERVER, ...args]];
 }
 
-/** The thread that works: helpers of Node's, such as those that collect garbage, stay where there is room. */
-function pin(pid: number, core: number): void {
-  execFileSync('taskset', ['-cp', String(core), String(pid)], { stdio: 'ignore' });
+/**
+ * The thread that works: helpers of Node's, such as those that collect garbage, stay where there is room. Of a peer all
+ * threads: in Go any of them works.
+ */
+function pin(pid: number, core: number, all: boolean): void {
+  execFileSync('taskset', [all ? '-acp' : '-cp', String(core), String(pid)], { stdio: 'ignore' });
 }
