@@ -49,7 +49,8 @@ export const PEERS: Partial<Record<string, Peer>> & Record<PeerName, Peer> = {
   },
 };
 
-function has(program: string): boolean {
+/** Is it installed? */
+export function has(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 }
 

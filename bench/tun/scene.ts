@@ -1,5 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Namespace } from '../../test/support/namespace.ts';
 import { withNamespace } from '../../test/support/namespace.ts';
 import type { Job, WorldName } from './jobs.ts';
-import { PEERS } from './peers.ts';
+import { PEERS, has } from './peers.ts';
 
 /** Seen from build/bench/tun. */
 const SOURCES = fileURLToPath(new URL('../../../bench/native/', import.meta.url));
@@ -34,7 +34,7 @@ process.on('exit', () => {
 export async function missing(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'TUN devices need Linux';
   for (const program of ['cc', 'ip', 'taskset', 'sh']) {
-    if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `the program ${program} is not installed`;
+    if (!has(program)) return `the program ${program} is not installed`;
   }
   if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun';
   try {
@@ -108,37 +108,47 @@ async function measureIn(
   [warm, count]: [number, number],
 ): Promise<Measured> {
   for (const one of new Set([ns, servers])) await setUp(one);
-  const server = await start(servers, job, world);
+  const server = await start(servers, world, ...serverOf(job, world));
   pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism(), PEERS[world] !== undefined);
   const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
-  const [name, ...options] = job.driver;
+  return Promise.race([drive(ns, address, job.driver, warm, count), server.failed]);
+}
+
+/** Runs the client. */
+export async function drive(
+  ns: Namespace,
+  address: string,
+  [job, ...options]: readonly string[],
+  warm: number,
+  count: number,
+): Promise<Measured> {
   const amount = ['--warm', String(warm), '--count', String(Math.ceil(count)), '--seconds', String(LONGEST_RUN)];
-  const driver = ns.run('taskset', ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...amount], {
-    timeout: (LONGEST_RUN + 1) * 1000,
-  });
-  const { status, signal, stdout, stderr } = await Promise.race([driver, server.failed]);
+  const { status, signal, stdout, stderr } = await ns.run(
+    'taskset',
+    ['-c', '0', `${BINARIES}driver`, job!, address, ...options, ...amount],
+    { timeout: (LONGEST_RUN + 1) * 1000 },
+  );
   if (status !== 0) throw new Error(stderr.trim() || `driver: ${signal ?? status}`);
   const { count: done, seconds, lost } = JSON.parse(stdout) as { count: number; seconds: number; lost: number };
   return { perSecond: done / seconds, lost };
 }
 
 /** BBR, the default of some machines, paces; on a path without loss Reno is as good as CUBIC, and is always allowed. */
-async function setUp(ns: Namespace): Promise<void> {
+export async function setUp(ns: Namespace): Promise<void> {
   const setting = '/proc/sys/net/ipv4/tcp_congestion_control';
   const { status, stderr } = await ns.run('sh', ['-c', `echo reno >${setting}`]);
   if (status !== 0) throw new Error(`${setting}: ${stderr.trim()}`);
 }
 
-interface Server {
+export interface Server {
   readonly pid: number;
   /** Rejects when it ends by itself. */
   readonly failed: Promise<never>;
 }
 
-/** Starts a server and waits until it is ready. */
-async function start(ns: Namespace, job: Job, world: WorldName): Promise<Server> {
-  const [program, args] = serverOf(job, world);
-  const server = ns.spawn(program, args);
+/** Starts a server, ours by its name alone, and waits until it is ready. */
+export async function start(ns: Namespace, name: string, program: string, args: string[]): Promise<Server> {
+  const server = ns.spawn(program in PROGRAMS ? BINARIES + program : program, args);
   living.add(server);
   let stderr = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -146,7 +156,7 @@ async function start(ns: Namespace, job: Job, world: WorldName): Promise<Server>
   const failed = new Promise<never>((_, reject) => {
     server.once('close', () => {
       living.delete(server);
-      reject(new Error(`the server of ${world} ended: ${errorIn(stderr)}`));
+      reject(new Error(`the server of ${name} ended: ${errorIn(stderr)}`));
     });
   });
   // Every server is ended at last, when nobody waits for it any more.
@@ -172,9 +182,9 @@ function errorIn(text: string): string {
 function serverOf(job: Job, world: WorldName): [program: string, args: string[]] {
   if (world === 'C') {
     const seconds = String(2 * LONGEST_RUN);
-    return [`${BINARIES}ceiling`, [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
+    return ['ceiling', [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
   }
-  if (world === 'Linux') return [`${BINARIES}kernel`, ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
+  if (world === 'Linux') return ['kernel', ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
   const peer = PEERS[world];
   if (peer !== undefined) return [peer.program, peer.args(job, 2 * LONGEST_RUN)];
   const args = world === 'node:net' ? ['node'] : ['stack', job.offload ? 'auto' : 'false'];
