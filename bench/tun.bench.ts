@@ -6,7 +6,7 @@ import type { Job, WorldName } from './tun/jobs.ts';
 import { JOBS } from './tun/jobs.ts';
 import type { JobResult, Report, Runs } from './tun/results.ts';
 import { PEERS, preparePeers } from './tun/peers.ts';
-import { digits, newReport, rowsOf } from './tun/results.ts';
+import { digits, newReport, rowsOf, select } from './tun/results.ts';
 import { compile, measure, missing } from './tun/scene.ts';
 
 /**
@@ -14,7 +14,7 @@ import { compile, measure, missing } from './tun/scene.ts';
  * packet work, Node's own sockets over the kernel's loopback, and a program in C with the kernel's sockets over a veth pair. docs/benchmarks.md says what is measured and how.
  *
  *     npm run bench -- tun [--quick] [--only JOB,…] [--worlds NAME,…] [--runs N] [--json FILE] [--compare FILE] [--svg FILE]
- *     npm run bench -- tun --from FILE [--compare FILE] [--svg FILE]     shows what --json wrote
+ *     npm run bench -- tun --from FILE [--only JOB,…] [--worlds NAME,…] [--compare FILE] [--svg FILE]     shows what --json wrote
  */
 const { values: options } = parseArgs({
   options: {
@@ -143,7 +143,10 @@ async function main(): Promise<void> {
   // What is wrong with the options shows before minutes have passed.
   const before = options.compare === undefined ? undefined : read(options.compare);
   const [jobs, worlds] = [wantedJobs(), wantedWorlds()];
-  if (options.from !== undefined) return show(read(options.from), before);
+  if (options.from !== undefined) {
+    const names = jobs.map(({ name }) => name);
+    return show(select(read(options.from), names, worlds), before);
+  }
   const reason = await missing();
   if (reason !== undefined) console.log(`skipped: ${reason}`);
   else show(await measureAll(jobs, worlds), before);

@@ -61,6 +61,14 @@ export function median(values: readonly number[]): number {
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Of a report these jobs, each with what these worlds gave. */
+export function select(report: Report, jobs: readonly string[], worlds: readonly string[]): Report {
+  const chosen = report.jobs.filter(({ name }) => jobs.includes(name));
+  const among = (all: JobResult['worlds']): JobResult['worlds'] =>
+    Object.fromEntries(Object.entries(all).filter(([world]) => worlds.includes(world)));
+  return { ...report, jobs: chosen.map((job) => ({ ...job, worlds: among(job.worlds) })) };
+}
+
 /** Three digits. */
 export function digits(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : '–';

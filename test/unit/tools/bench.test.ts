@@ -3,7 +3,7 @@ import { chart } from '../../../bench/tun/chart.ts';
 import { compare } from '../../../bench/tun/compare.ts';
 import { JOBS } from '../../../bench/tun/jobs.ts';
 import type { JobResult, Report } from '../../../bench/tun/results.ts';
-import { digits, median, rowsOf } from '../../../bench/tun/results.ts';
+import { digits, median, rowsOf, select } from '../../../bench/tun/results.ts';
 import { parse } from '../../../scripts/bench.mjs';
 
 function runs(...rates: number[]): { rates: number[]; lost: number; failures: string[] } {
@@ -74,6 +74,12 @@ describe('the figures of a benchmark', () => {
     ]);
   });
 
+  it('can be of some jobs and worlds only', () => {
+    const all = report(result({ usernet: runs(1), C: runs(2), lwIP: runs(3) }), result({ usernet: runs(4) }, 'send'));
+    expect(select(all, ['receive'], ['usernet', 'lwIP']).jobs).toEqual([result({ usernet: runs(1), lwIP: runs(3) })]);
+    expect(select(all, ['receive', 'send'], ['usernet', 'C', 'lwIP'])).toEqual(all);
+  });
+
   it('say what failed and what was lost', () => {
     const usernet = { rates: [1, 2], lost: 3, failures: ['it broke'] };
     const [row] = rowsOf(report(result({ usernet, C: { ...runs(), failures: ['so did it'] } })), JOBS);
@@ -96,6 +102,9 @@ describe('a comparison of two reports', () => {
     expect(verdict({ usernet: runs(1, 1, 1) }, { usernet: runs(2, 2, 2) })).toBe('too few runs to tell');
     expect(verdict({ usernet: runs(1, 1, 1, 1) }, { usernet: runs(2, 2, 2, 2) })).toBe('faster by 100 %');
     expect(verdict({ usernet: runs() }, { usernet: runs(2) })).toBe('nothing to compare');
+    // A short run against a baseline of many.
+    expect(verdict({ usernet: runs(...five, 1, 1) }, { usernet: runs(2, 2) })).toBe('too few runs to tell');
+    expect(verdict({ usernet: runs(...five, 1, 1, 1) }, { usernet: runs(2.3, 2.3) })).toBe('faster by 119 %');
   });
 
   it('is of the shares of C, run by run, when both have them', () => {
@@ -128,8 +137,8 @@ describe('a chart', () => {
   });
 
   it('says where and when it was measured', () => {
-    expect(drawn).toContain('2 × A &amp; B &lt;C>, Node v20, 2026-11-30');
-    expect(drawn).toContain('bulk &lt;receive> &amp; more, Gbit/s');
+    expect(drawn).toContain('2 × A &amp; B &lt;C>, Node v20, 2026-11-30, load 0');
+    expect(drawn).toContain('bulk &lt;receive> &amp; more (receive), Gbit/s');
   });
 
   it('is well-formed: tags are closed in the order in which they were opened, and nothing is left over', () => {
