@@ -9,8 +9,18 @@
 
 #include "ports.h"
 
+/* Where a server is: of either family. */
 typedef struct {
-  struct in_addr address;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+  } at;
+  socklen_t length;
+} place;
+
+typedef struct {
+  place server;    /* its port is that of the service */
   double warm;     /* seconds before the clock starts */
   uint64_t count;  /* bytes, rounds, connections or datagrams that are timed */
   unsigned size;   /* bytes of a message or datagram */
@@ -32,7 +42,7 @@ result tcp_connect(const work *w);   /* connect, a byte each way, close; in conn
 result udp_echo(const work *w);
 result udp_sink(const work *w);
 
-struct sockaddr_in address_of(const work *w, uint16_t port);
+place place_of(const work *w, uint16_t port);
 double now(void);
 /* Do not begin another piece of the warm-up: its time is over. `since` is when it began. */
 static inline int is_warm(const work *w, double since) { return now() - since >= w->warm; }

@@ -15,14 +15,17 @@ export interface Job {
   readonly worlds: readonly WorldName[];
   /** Of the device. */
   readonly offload: boolean;
+  /** Of usernet's device. */
+  readonly device: 'tun' | 'tap';
+  readonly family: 4 | 6;
   /** Of the plain C loop, besides. */
   readonly ceiling: readonly string[];
   /** Driver and server take turns on one processor, instead of having one each. */
   readonly oneCore: boolean;
   /** What the driver counts in the first run, from which the length of the others follows. */
   readonly first: number;
-  /** At least this much of another world's median. */
-  readonly target: { readonly of: 'C' | 'node:net'; readonly share: number };
+  /** At least this much of another world's median; undefined: it is only good to know. */
+  readonly target: { readonly of: 'C' | 'node:net'; readonly share: number } | undefined;
   /** What the C loop should give on the machine it was written on. */
   readonly ceilingShouldGive?: number;
   /** Part of `--quick`. */
@@ -35,13 +38,25 @@ const SPINS = ['--spin', '1000'];
 /** Sleeps in read(), answers packet by packet. */
 const BLOCKS = ['--blocking'];
 
-type Common = 'unit' | 'perUnit' | 'offload' | 'oneCore' | 'target' | 'ceiling' | 'quick' | 'first';
+type Common =
+  | 'unit'
+  | 'perUnit'
+  | 'offload'
+  | 'device'
+  | 'family'
+  | 'oneCore'
+  | 'target'
+  | 'ceiling'
+  | 'quick'
+  | 'first';
 
 function job(parts: Omit<Job, Common> & Partial<Job>): Job {
   return {
     unit: 'k/s',
     perUnit: 1000,
     offload: true,
+    device: 'tun',
+    family: 4,
     oneCore: false,
     target: { of: 'C', share: 0.6 },
     ceiling: BLOCKS,
@@ -94,6 +109,26 @@ export const JOBS: readonly Job[] = [
     worlds: OVER_TUN,
     offload: false,
     ceilingShouldGive: 5,
+  }),
+  ...(['receive', 'send'] as const).flatMap((way) => {
+    const common = { ...BULK, driver: [way === 'receive' ? 'source' : 'sink'], target: undefined };
+    return [
+      // The C loop knows neither IPv6 nor Ethernet: beside the job over IPv4 and TUN one sees what they cost.
+      job({
+        ...common,
+        name: `${way}-ipv6`,
+        title: `bulk ${way}, TUN with offload, IPv6`,
+        worlds: ['usernet', 'node:net'],
+        family: 6,
+      }),
+      job({
+        ...common,
+        name: `${way}-tap`,
+        title: `bulk ${way}, TAP with offload`,
+        worlds: ['usernet'],
+        device: 'tap',
+      }),
+    ];
   }),
   job({
     name: 'ping-pong',

@@ -110,8 +110,7 @@ async function measureIn(
   for (const one of new Set([ns, servers])) await setUp(one);
   const server = await start(servers, world, ...serverOf(job, world));
   pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism(), PEERS[world] !== undefined);
-  const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
-  return Promise.race([drive(ns, address, job.driver, warm, count), server.failed]);
+  return Promise.race([drive(ns, addressOf(job, world), job.driver, warm, count), server.failed]);
 }
 
 /** Runs the client. */
@@ -187,8 +186,13 @@ function serverOf(job: Job, world: WorldName): [program: string, args: string[]]
   if (world === 'Linux') return ['kernel', ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
   const peer = PEERS[world];
   if (peer !== undefined) return [peer.program, peer.args(job, 2 * LONGEST_RUN)];
-  const args = world === 'node:net' ? ['node'] : ['stack', job.offload ? 'auto' : 'false'];
-  return [process.execPath, [SERVER, ...args]];
+  const where = world === 'node:net' ? 'node' : 'stack';
+  return [process.execPath, [SERVER, where, addressOf(job, world), job.offload ? 'auto' : 'false', job.device]];
+}
+
+function addressOf({ family }: Job, world: WorldName): string {
+  if (world === 'node:net') return family === 6 ? '::1' : '127.0.0.1';
+  return family === 6 ? 'fd07::2' : '10.7.0.2';
 }
 
 /**

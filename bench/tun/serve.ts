@@ -1,9 +1,9 @@
 /**
  * Serves the jobs of the benchmark over TUN, as any program would: 'data', `write` and `end` of sockets, options as they
- * are by default. With `stack` the sockets are ours, at 10.7.0.2 on a TUN device; with `node` they are Node's own over the
- * kernel's loopback. Runs in a namespace, until its input ends.
+ * are by default. With `stack` the sockets are ours, at 10.7.0.2 or fd07::2 on a TUN or TAP device; with `node` they are
+ * Node's own over the kernel's loopback. Runs in a namespace, until its input ends.
  *
- *     node serve.js stack|node [auto|false]
+ *     node serve.js stack|node ADDRESS [auto|false] [tun|tap]
  */
 import nodeDgram from 'node:dgram';
 import type { Socket as DatagramSocket } from 'node:dgram';
@@ -26,14 +26,14 @@ interface World {
   readonly address: string;
 }
 
-async function onTun(offload: 'auto' | false): Promise<World> {
+async function onDevice(offload: 'auto' | false, mode: 'tun' | 'tap', address: string): Promise<World> {
   const stack = new Stack();
-  const link = await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'], offload });
-  await stack.attach(link, { addresses: ['10.7.0.2/24'] }).ready;
+  const link = await openTun({ name: 'tun0', mode, kernelAddresses: ['10.7.0.1/24', 'fd07::1/64'], offload });
+  await stack.attach(link, { addresses: ['10.7.0.2/24', 'fd07::2/64'] }).ready;
   // What is used here is the same in both.
   const net: unknown = createNet(stack);
   const dgram: unknown = createDgram(stack);
-  return { net: net as typeof nodeNet, dgram: dgram as typeof nodeDgram, address: '10.7.0.2' };
+  return { net: net as typeof nodeNet, dgram: dgram as typeof nodeDgram, address };
 }
 
 /** Writes as long as the socket takes it. */
@@ -71,7 +71,7 @@ async function serveTcp({ net, address }: World): Promise<void> {
 }
 
 async function bind({ dgram, address }: World, port: number): Promise<DatagramSocket> {
-  const socket = dgram.createSocket('udp4').bind(port, address);
+  const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4').bind(port, address);
   await once(socket, 'listening');
   return socket;
 }
@@ -88,11 +88,11 @@ async function serveUdp(world: World): Promise<void> {
   });
 }
 
-const [where, offload] = process.argv.slice(2);
+const [where, address = '', offload, mode] = process.argv.slice(2);
 const world: World =
   where === 'node'
-    ? { net: nodeNet, dgram: nodeDgram, address: '127.0.0.1' }
-    : await onTun(offload === 'false' ? false : 'auto');
+    ? { net: nodeNet, dgram: nodeDgram, address }
+    : await onDevice(offload === 'false' ? false : 'auto', mode === 'tap' ? 'tap' : 'tun', address);
 await serveTcp(world);
 await serveUdp(world);
 // Nobody waits longer than that for a run.

@@ -74,6 +74,12 @@ describe('the figures of a benchmark', () => {
     ]);
   });
 
+  it('stand there without a verdict where a job has no target', () => {
+    expect(rowsOf(report(result({ usernet: runs(1), 'node:net': runs(4) }, 'send-ipv6')), JOBS)).toEqual([
+      expect.objectContaining({ job: 'send-ipv6', 'of C': '–', 'of node:net': '25 %', target: '–' }),
+    ]);
+  });
+
   it('can be of some jobs and worlds only', () => {
     const all = report(result({ usernet: runs(1), C: runs(2), lwIP: runs(3) }), result({ usernet: runs(4) }, 'send'));
     expect(select(all, ['receive'], ['usernet', 'lwIP']).jobs).toEqual([result({ usernet: runs(1), lwIP: runs(3) })]);
