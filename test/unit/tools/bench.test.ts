@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { chart } from '../../../bench/tun/chart.ts';
 import { compare } from '../../../bench/tun/compare.ts';
@@ -124,6 +125,14 @@ describe('a comparison of two reports', () => {
       before: '0.5 (0.5–0.5)',
       verdict: 'no change seen',
     });
+  });
+
+  it('can tell by two short runs: the baseline of CI has enough', () => {
+    const text = readFileSync(new URL('../../../bench/baseline.json', import.meta.url), 'utf8');
+    const baseline = JSON.parse(text) as Report;
+    expect(baseline.jobs.map(({ name }) => name)).toEqual(JOBS.filter(({ quick }) => quick).map(({ name }) => name));
+    const faster = baseline.jobs.map((job) => result({ usernet: runs(1e6, 1e6), C: runs(1, 1) }, job.name));
+    for (const row of compare(baseline, report(...faster))) expect(row['verdict']).toMatch(/^faster by/);
   });
 
   it('leaves out a job that one of them lacks', () => {
