@@ -2,7 +2,9 @@ import { Stack } from '../src/stack/stack.ts';
 import { cable } from '../src/link/cable.ts';
 import type { Connection } from '../src/tcp/connection.ts';
 import { VirtualClock } from '../src/time/virtual-clock.ts';
+import { execFileSync } from 'node:child_process';
 import { median, quick } from './support/report.ts';
+import { PEERS, buildLwip } from './tun/peers.ts';
 
 /**
  * Two stacks in one process, joined by a cable: segments a second, on one core, both ends included; over IPv4 and IPv6 in
@@ -69,6 +71,26 @@ function transfer(offload: boolean, { near, far }: Family): Spent {
   return { seconds, cpu: (user + system) / 1e6 };
 }
 
+/** lwIP in C on the same machine, in turns with ours: segments of 1460 B with checksums over IPv4, both ends on one core. */
+function lwip(): void {
+  const { packages, installed } = PEERS.lwIP;
+  if (!installed())
+    return console.log(`without lwIP: apt-get install -y --no-install-recommends ${packages.join(' ')}`);
+  const program = buildLwip('lwip-memory');
+  const spent: Record<string, Spent[]> = { usernet: [], lwIP: [] };
+  for (let run = 0; run < RUNS; run++) {
+    spent['usernet']!.push(transfer(false, FAMILIES[0]!));
+    spent['lwIP']!.push(JSON.parse(execFileSync(program, [String(BYTES)], { encoding: 'utf8' })) as Spent);
+  }
+  const gbits = (s: number): string => ((BYTES * 8) / s / 1e9).toFixed(2);
+  const table = Object.entries(spent).map(([stack, runs]) => {
+    const [seconds, cpu] = [runs.map((one) => one.seconds), runs.map((one) => one.cpu)];
+    const row = { stack, 'median Gbit/s': gbits(median(seconds)), 'min Gbit/s': gbits(Math.max(...seconds)) };
+    return { ...row, 'max Gbit/s': gbits(Math.min(...seconds)), 'Gbit/s of CPU time': gbits(median(cpu)) };
+  });
+  console.table(table);
+}
+
 const rows = [false, true].flatMap((offload) => {
   const spent = FAMILIES.map((): Spent[] => []);
   for (let i = 0; i < 2; i++) for (const family of FAMILIES) transfer(offload, family);
@@ -91,3 +113,4 @@ const rows = [false, true].flatMap((offload) => {
   });
 });
 console.table(rows);
+lwip();

@@ -54,7 +54,7 @@ function pack(folder) {
 
 /** What is built, what the addon is built from, and what README.md links to. */
 const MEANT_FOR_USERS =
-  /^(dist\/.+\.(js|js\.map|d\.ts)|prebuilds\/.+\.node|native\/[\w.]+\.(c|h|gyp)|docs\/[\w-]+\.md|examples\/[\w-]+\.mjs)$/;
+  /^(dist\/.+\.(js|js\.map|d\.ts)|prebuilds\/.+\.node|native\/[\w.]+\.(c|h|gyp)|docs\/[\w-]+\.md|docs\/benchmarks\/[\w-]+\.svg|examples\/[\w-]+\.mjs)$/;
 
 /**
  * Nothing is missing from the tarball, nothing is in it that is not meant for users.

@@ -21,11 +21,11 @@ enum {
 static char bytes[CHUNK];
 
 static int dial(const work *w, uint16_t port) {
-  struct sockaddr_in to = address_of(w, port);
-  int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  place to = place_of(w, port);
+  int s = socket(to.at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (s < 0) fail("socket");
   leave_from(w, s);
-  if (connect(s, (struct sockaddr *)&to, sizeof to) < 0) fail("connect");
+  if (connect(s, &to.at.any, to.length) < 0) fail("connect");
   return s;
 }
 
@@ -118,10 +118,10 @@ static void connect_once(const work *w) {
 
 /* Starts a connection, to be waited for. */
 static void dial_later(const work *w, int poll) {
-  struct sockaddr_in to = address_of(w, next_echo());
-  int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  place to = place_of(w, next_echo());
+  int s = socket(to.at.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (s < 0) fail("socket");
-  if (connect(s, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) fail("connect");
+  if (connect(s, &to.at.any, to.length) < 0 && errno != EINPROGRESS) fail("connect");
   struct epoll_event wanted = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.fd = s};
   if (epoll_ctl(poll, EPOLL_CTL_ADD, s, &wanted) < 0) fail("epoll_ctl");
 }

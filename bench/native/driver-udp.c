@@ -19,11 +19,11 @@ enum { MOST_AT_ONCE = 64, LARGEST = 65536, ROOM = 8 << 20 };
 static const struct timeval LATE = {.tv_usec = 200000};
 
 static int bind_to(const work *w, uint16_t port) {
-  struct sockaddr_in to = address_of(w, port);
-  int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), room = ROOM;
+  place to = place_of(w, port);
+  int s = socket(to.at.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0), room = ROOM;
   if (s < 0) fail("socket");
   leave_from(w, s);
-  if (connect(s, (struct sockaddr *)&to, sizeof to) < 0) fail("connect");
+  if (connect(s, &to.at.any, to.length) < 0) fail("connect");
   setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &LATE, sizeof LATE);
   /* What is sent at once must fit. */
   setsockopt(s, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);

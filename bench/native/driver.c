@@ -27,8 +27,22 @@ void fail(const char *what) {
   exit(1);
 }
 
-struct sockaddr_in address_of(const work *w, uint16_t port) {
-  return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr = w->address};
+place place_of(const work *w, uint16_t port) {
+  place p = w->server;
+  if (p.at.any.sa_family == AF_INET6) p.at.ipv6.sin6_port = htons(port);
+  else p.at.ipv4.sin_port = htons(port);
+  return p;
+}
+
+static int read_address(const char *text, place *p) {
+  if (inet_pton(AF_INET, text, &p->at.ipv4.sin_addr) == 1) {
+    p->at.ipv4.sin_family = AF_INET;
+    p->length = sizeof p->at.ipv4;
+    return 1;
+  }
+  p->at.ipv6 = (struct sockaddr_in6){.sin6_family = AF_INET6};
+  p->length = sizeof p->at.ipv6;
+  return inet_pton(AF_INET6, text, &p->at.ipv6.sin6_addr);
 }
 
 void leave_from(const work *w, int s) {
@@ -63,7 +77,7 @@ int main(int argc, char **argv) {
     else if (o == 't') seconds = (unsigned)strtoul(optarg, NULL, 10);
     else return 2;
   }
-  if (argc - optind != 2 || inet_pton(AF_INET, argv[optind + 1], &w.address) != 1) return 2;
+  if (argc - optind != 2 || read_address(argv[optind + 1], &w.server) != 1) return 2;
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   signal(SIGPIPE, SIG_IGN);
   alarm(seconds);

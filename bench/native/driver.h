@@ -9,8 +9,18 @@
 
 #include "ports.h"
 
+/* Where a server is: of either family. */
 typedef struct {
-  struct in_addr address;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in ipv4;
+    struct sockaddr_in6 ipv6;
+  } at;
+  socklen_t length;
+} place;
+
+typedef struct {
+  place server;    /* its port is that of the service */
   double warm;     /* seconds before the clock starts */
   uint64_t count;  /* bytes, rounds, connections or datagrams that are timed */
   unsigned size;   /* bytes of a message or datagram */
@@ -33,7 +43,7 @@ result tcp_connect(const work *w);   /* connect, a byte each way, close; in conn
 result udp_echo(const work *w);
 result udp_sink(const work *w);
 
-struct sockaddr_in address_of(const work *w, uint16_t port);
+place place_of(const work *w, uint16_t port);
 /* Binds a socket to `from`. */
 void leave_from(const work *w, int s);
 double now(void);

@@ -9,7 +9,14 @@ const GAP = 14;
 const TOP = 54;
 
 /** By who served; one that is not named here is grey. */
-const COLOURS: Record<string, string> = { usernet: '#2f81f7', C: '#8b949e', 'node:net': '#3fb950', Linux: '#d29922' };
+const COLOURS: Record<string, string> = {
+  usernet: '#2f81f7',
+  C: '#8b949e',
+  'node:net': '#3fb950',
+  Linux: '#d29922',
+  gVisor: '#a371f7',
+  lwIP: '#db61a2',
+};
 const OTHERS = '#b1a28a';
 
 const STYLE = `text{font:12px sans-serif;fill:#1f2328}.small{font-size:11px;fill:#59636e}
@@ -24,7 +31,7 @@ export function chart(report: Report): string {
   for (const job of report.jobs) {
     const bars = barsOf(job);
     if (bars.length === 0) continue;
-    parts.push(text(0, y, `${job.title}, ${job.unit}`));
+    parts.push(text(0, y, `${job.title} (${job.name}), ${job.unit}`));
     y += 6;
     const most = Math.max(...bars.map(({ middle }) => middle));
     for (const { world, middle, least, greatest } of bars) {
@@ -38,7 +45,12 @@ export function chart(report: Report): string {
   }
   const head = [
     text(0, 16, 'Over TUN with the kernel on the other side: medians (least–most)'),
-    text(0, 34, `${report.machine}, Node ${report.node}, ${report.date.slice(0, 10)}`, 'small'),
+    text(
+      0,
+      34,
+      `${report.machine}, Node ${report.node}, ${report.date.slice(0, 10)}, load ${report.load[0] ?? '–'}`,
+      'small',
+    ),
   ];
   const size = `width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>\n<style>${STYLE}</style>\n${[...head, ...parts].join('\n')}\n</svg>\n`;

@@ -1,5 +1,7 @@
 /** Who serves. */
-export type WorldName = 'usernet' | 'C' | 'node:net' | 'Linux';
+export type WorldName = 'usernet' | 'C' | 'node:net' | 'Linux' | PeerName;
+/** Other stacks in user space, where they are installed: see peers.ts. */
+export type PeerName = 'gVisor' | 'lwIP';
 
 /** What is measured, and how. */
 export interface Job {
@@ -13,14 +15,17 @@ export interface Job {
   readonly worlds: readonly WorldName[];
   /** Of the device. */
   readonly offload: boolean;
+  /** Of usernet's device. */
+  readonly device: 'tun' | 'tap';
+  readonly family: 4 | 6;
   /** Of the plain C loop, besides. */
   readonly ceiling: readonly string[];
   /** Driver and server take turns on one processor, instead of having one each. */
   readonly oneCore: boolean;
   /** What the driver counts in the first run, from which the length of the others follows. */
   readonly first: number;
-  /** At least this much of another world's median. */
-  readonly target: { readonly of: 'C' | 'node:net'; readonly share: number };
+  /** At least this much of another world's median; undefined: it is only good to know. */
+  readonly target: { readonly of: 'C' | 'node:net'; readonly share: number } | undefined;
   /** What the C loop should give on the machine it was written on. */
   readonly ceilingShouldGive?: number;
   /** Part of `--quick`. */
@@ -33,13 +38,25 @@ const SPINS = ['--spin', '1000'];
 /** Sleeps in read(), answers packet by packet. */
 const BLOCKS = ['--blocking'];
 
-type Common = 'unit' | 'perUnit' | 'offload' | 'oneCore' | 'target' | 'ceiling' | 'quick' | 'first';
+type Common =
+  | 'unit'
+  | 'perUnit'
+  | 'offload'
+  | 'device'
+  | 'family'
+  | 'oneCore'
+  | 'target'
+  | 'ceiling'
+  | 'quick'
+  | 'first';
 
 function job(parts: Omit<Job, Common> & Partial<Job>): Job {
   return {
     unit: 'k/s',
     perUnit: 1000,
     offload: true,
+    device: 'tun',
+    family: 4,
     oneCore: false,
     target: { of: 'C', share: 0.6 },
     ceiling: BLOCKS,
@@ -50,9 +67,11 @@ function job(parts: Omit<Job, Common> & Partial<Job>): Job {
 }
 
 const BULK = { unit: 'Gbit/s', perUnit: GBIT, ceiling: SPINS, first: 3e7 } as const;
-const ALL = ['usernet', 'C', 'node:net', 'Linux'] as const;
+const ALL = ['usernet', 'C', 'node:net', 'Linux', 'gVisor', 'lwIP'] as const;
+/** lwIP has no offload. */
+const LARGE = ['usernet', 'C', 'node:net', 'Linux', 'gVisor'] as const;
 /** Between the kernel and itself nothing is cut to 1500 bytes. */
-const OVER_TUN = ['usernet', 'C'] as const;
+const OVER_TUN = ['usernet', 'C', 'gVisor', 'lwIP'] as const;
 
 export const JOBS: readonly Job[] = [
   job({
@@ -60,7 +79,7 @@ export const JOBS: readonly Job[] = [
     name: 'receive',
     title: 'bulk receive, TUN with offload',
     driver: ['source'],
-    worlds: ALL,
+    worlds: LARGE,
     ceilingShouldGive: 43,
     quick: true,
   }),
@@ -69,7 +88,7 @@ export const JOBS: readonly Job[] = [
     name: 'send',
     title: 'bulk send, TUN with offload',
     driver: ['sink'],
-    worlds: ALL,
+    worlds: LARGE,
     ceilingShouldGive: 70,
     quick: true,
   }),
@@ -90,6 +109,26 @@ export const JOBS: readonly Job[] = [
     worlds: OVER_TUN,
     offload: false,
     ceilingShouldGive: 5,
+  }),
+  ...(['receive', 'send'] as const).flatMap((way) => {
+    const common = { ...BULK, driver: [way === 'receive' ? 'source' : 'sink'], target: undefined };
+    return [
+      // The C loop knows neither IPv6 nor Ethernet: beside the job over IPv4 and TUN one sees what they cost.
+      job({
+        ...common,
+        name: `${way}-ipv6`,
+        title: `bulk ${way}, TUN with offload, IPv6`,
+        worlds: ['usernet', 'node:net'],
+        family: 6,
+      }),
+      job({
+        ...common,
+        name: `${way}-tap`,
+        title: `bulk ${way}, TAP with offload`,
+        worlds: ['usernet'],
+        device: 'tap',
+      }),
+    ];
   }),
   job({
     name: 'ping-pong',

@@ -61,6 +61,14 @@ export function median(values: readonly number[]): number {
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Of a report these jobs, each with what these worlds gave. */
+export function select(report: Report, jobs: readonly string[], worlds: readonly string[]): Report {
+  const chosen = report.jobs.filter(({ name }) => jobs.includes(name));
+  const among = (all: JobResult['worlds']): JobResult['worlds'] =>
+    Object.fromEntries(Object.entries(all).filter(([world]) => worlds.includes(world)));
+  return { ...report, jobs: chosen.map((job) => ({ ...job, worlds: among(job.worlds) })) };
+}
+
 /** Three digits. */
 export function digits(value: number): string {
   return Number.isFinite(value) ? String(Number(value.toPrecision(3))) : '–';
@@ -84,7 +92,7 @@ export function rowsOf(report: Report, jobs: readonly Job[]): Record<string, str
     }
     row['of C'] = percent(ratio(result, 'C'));
     row['of node:net'] = percent(ratio(result, 'node:net'));
-    row['target'] = verdict(ratio(result, job.target.of), job);
+    row['target'] = job.target === undefined ? '–' : verdict(ratio(result, job.target.of), job.target);
     if (job.ceilingShouldGive !== undefined) row['C should give'] = String(job.ceilingShouldGive);
     return [row];
   });
@@ -100,7 +108,7 @@ function percent(share: number | undefined): string {
   return share === undefined ? '–' : `${(share * 100).toFixed(0)} %`;
 }
 
-function verdict(reached: number | undefined, { target }: Job): string {
+function verdict(reached: number | undefined, target: NonNullable<Job['target']>): string {
   const wanted = `${percent(target.share)} of ${target.of}`;
   if (reached === undefined) return wanted;
   return `${wanted}: ${reached >= target.share ? 'met' : 'missed'}`;

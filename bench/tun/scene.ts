@@ -1,5 +1,5 @@
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Namespace } from '../../test/support/namespace.ts';
 import { withNamespace } from '../../test/support/namespace.ts';
 import type { Job, WorldName } from './jobs.ts';
+import { PEERS, has } from './peers.ts';
 
 /** Seen from build/bench/tun. */
 const SOURCES = fileURLToPath(new URL('../../../bench/native/', import.meta.url));
@@ -33,7 +34,7 @@ process.on('exit', () => {
 export async function missing(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'TUN devices need Linux';
   for (const program of ['cc', 'ip', 'taskset', 'sh']) {
-    if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `the program ${program} is not installed`;
+    if (!has(program)) return `the program ${program} is not installed`;
   }
   if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun';
   try {
@@ -72,20 +73,30 @@ export interface Measured {
  * @param count what is timed, in the driver's count.
  */
 export async function measure(job: Job, world: WorldName, warm: number, count: number): Promise<Measured> {
-  if (world !== 'Linux') return withNamespace((ns) => measureIn(ns, ns, job, world, [warm, count]));
+  const peer = PEERS[world];
+  if (world !== 'Linux' && peer?.device(job) !== 'wire') {
+    return withNamespace(async (ns) => {
+      if (peer !== undefined) await makeTun(ns);
+      return measureIn(ns, ns, job, world, [warm, count]);
+    });
+  }
   return withNamespace((ns) =>
     withNamespace(async (other) => {
       await ns.ip('link', 'add', 'wire', 'type', 'veth', 'peer', 'name', 'wire', 'netns', other.name);
-      for (const [end, address] of [
-        [ns, '10.7.0.1/24'],
-        [other, '10.7.0.2/24'],
-      ] as const) {
-        await end.ip('address', 'add', address, 'dev', 'wire');
-        await end.ip('link', 'set', 'wire', 'up');
-      }
+      await ns.ip('address', 'add', '10.7.0.1/24', 'dev', 'wire');
+      // A peer's stack has the address; it would not be alone if the kernel behind it had it, too.
+      if (peer === undefined) await other.ip('address', 'add', '10.7.0.2/24', 'dev', 'wire');
+      for (const end of [ns, other]) await end.ip('link', 'set', 'wire', 'up');
       return measureIn(ns, other, job, world, [warm, count]);
     }),
   );
+}
+
+/** The device for a program that only opens one; the queue as `openTun` sets it. */
+async function makeTun(ns: Namespace): Promise<void> {
+  await ns.ip('tuntap', 'add', 'tun0', 'mode', 'tun');
+  await ns.ip('address', 'add', '10.7.0.1/24', 'dev', 'tun0');
+  await ns.ip('link', 'set', 'tun0', 'mtu', '1500', 'txqueuelen', '4096', 'up');
 }
 
 /** The driver in one namespace, the server in the same or another. */
@@ -97,15 +108,25 @@ async function measureIn(
   [warm, count]: [number, number],
 ): Promise<Measured> {
   for (const one of new Set([ns, servers])) await setUp(one);
-  const server = await start(servers, job, world);
-  pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism());
-  const address = world === 'node:net' ? '127.0.0.1' : '10.7.0.2';
-  const [name, ...options] = job.driver;
+  const server = await start(servers, world, ...serverOf(job, world));
+  pin(server.pid, job.oneCore ? 0 : 1 % availableParallelism(), PEERS[world] !== undefined);
+  return Promise.race([drive(ns, addressOf(job, world), job.driver, warm, count), server.failed]);
+}
+
+/** Runs the client. */
+export async function drive(
+  ns: Namespace,
+  address: string,
+  [job, ...options]: readonly string[],
+  warm: number,
+  count: number,
+): Promise<Measured> {
   const amount = ['--warm', String(warm), '--count', String(Math.ceil(count)), '--seconds', String(LONGEST_RUN)];
-  const driver = ns.run('taskset', ['-c', '0', `${BINARIES}driver`, name!, address, ...options, ...amount], {
-    timeout: (LONGEST_RUN + 1) * 1000,
-  });
-  const { status, signal, stdout, stderr } = await Promise.race([driver, server.failed]);
+  const { status, signal, stdout, stderr } = await ns.run(
+    'taskset',
+    ['-c', '0', `${BINARIES}driver`, job!, address, ...options, ...amount],
+    { timeout: (LONGEST_RUN + 1) * 1000 },
+  );
   if (status !== 0) throw new Error(stderr.trim() || `driver: ${signal ?? status}`);
   const { count: done, seconds, lost } = JSON.parse(stdout) as { count: number; seconds: number; lost: number };
   return { perSecond: done / seconds, lost };
@@ -118,16 +139,15 @@ export async function setUp(ns: Namespace): Promise<void> {
   if (status !== 0) throw new Error(`${setting}: ${stderr.trim()}`);
 }
 
-interface Server {
+export interface Server {
   readonly pid: number;
   /** Rejects when it ends by itself. */
   readonly failed: Promise<never>;
 }
 
-/** Starts a server and waits until it is ready. */
-async function start(ns: Namespace, job: Job, world: WorldName): Promise<Server> {
-  const [program, args] = serverOf(job, world);
-  const server = ns.spawn(program, args);
+/** Starts a server, ours by its name alone, and waits until it is ready. */
+export async function start(ns: Namespace, name: string, program: string, args: string[]): Promise<Server> {
+  const server = ns.spawn(program in PROGRAMS ? BINARIES + program : program, args);
   living.add(server);
   let stderr = '';
   server.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -135,7 +155,7 @@ async function start(ns: Namespace, job: Job, world: WorldName): Promise<Server>
   const failed = new Promise<never>((_, reject) => {
     server.once('close', () => {
       living.delete(server);
-      reject(new Error(`the server of ${world} ended: ${errorIn(stderr)}`));
+      reject(new Error(`the server of ${name} ended: ${errorIn(stderr)}`));
     });
   });
   // Every server is ended at last, when nobody waits for it any more.
@@ -161,14 +181,24 @@ function errorIn(text: string): string {
 function serverOf(job: Job, world: WorldName): [program: string, args: string[]] {
   if (world === 'C') {
     const seconds = String(2 * LONGEST_RUN);
-    return [`${BINARIES}ceiling`, [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
+    return ['ceiling', [...(job.offload ? ['--offload'] : []), ...job.ceiling, '--seconds', seconds]];
   }
-  if (world === 'Linux') return [`${BINARIES}kernel`, ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
-  const args = world === 'node:net' ? ['node'] : ['stack', job.offload ? 'auto' : 'false'];
-  return [process.execPath, [SERVER, ...args]];
+  if (world === 'Linux') return ['kernel', ['10.7.0.2', '--seconds', String(2 * LONGEST_RUN)]];
+  const peer = PEERS[world];
+  if (peer !== undefined) return [peer.program, peer.args(job, 2 * LONGEST_RUN)];
+  const where = world === 'node:net' ? 'node' : 'stack';
+  return [process.execPath, [SERVER, where, addressOf(job, world), job.offload ? 'auto' : 'false', job.device]];
 }
 
-/** The thread that works: helpers of Node's, such as those that collect garbage, stay where there is room. */
-function pin(pid: number, core: number): void {
-  execFileSync('taskset', ['-cp', String(core), String(pid)], { stdio: 'ignore' });
+function addressOf({ family }: Job, world: WorldName): string {
+  if (world === 'node:net') return family === 6 ? '::1' : '127.0.0.1';
+  return family === 6 ? 'fd07::2' : '10.7.0.2';
+}
+
+/**
+ * The thread that works: helpers of Node's, such as those that collect garbage, stay where there is room. Of a peer all
+ * threads: in Go any of them works.
+ */
+function pin(pid: number, core: number, all: boolean): void {
+  execFileSync('taskset', [all ? '-acp' : '-cp', String(core), String(pid)], { stdio: 'ignore' });
 }

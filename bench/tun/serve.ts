@@ -1,11 +1,11 @@
 /**
  * Serves the jobs of the benchmark over TUN, as any program would: 'data', `write` and `end` of sockets, options as they
- * are by default. With `stack` the sockets are ours, at 10.7.0.2 on a TUN device; with `node` they are Node's own over the
- * kernel's loopback. Runs in a namespace, until its input ends.
+ * are by default. With `stack` the sockets are ours, at 10.7.0.2 or fd07::2 on a TUN or TAP device; with `node` they are
+ * Node's own over the kernel's loopback. Runs in a namespace, until its input ends.
  *
  * With a number of workers, each has a queue of the device and a stack.
  *
- *     node serve.js stack|node [auto|false] [WORKERS]
+ *     node serve.js stack|node ADDRESS [auto|false] [tun|tap] [WORKERS]
  */
 import nodeDgram from 'node:dgram';
 import type { Socket as DatagramSocket } from 'node:dgram';
@@ -30,15 +30,16 @@ interface World {
   readonly address: string;
 }
 
-async function onTun(offload: 'auto' | false): Promise<World> {
+async function onDevice(offload: 'auto' | false, mode: 'tun' | 'tap', address: string): Promise<World> {
   const stack = new Stack();
   const multiQueue = isMainThread ? {} : { multiQueue: workerData as DeviceQueue };
-  const link = await openTun({ name: 'tun0', kernelAddresses: ['10.7.0.1/24'], offload, ...multiQueue });
-  await stack.attach(link, { addresses: ['10.7.0.2/24'] }).ready;
+  const kernelAddresses = ['10.7.0.1/24', 'fd07::1/64'];
+  const link = await openTun({ name: 'tun0', mode, kernelAddresses, offload, ...multiQueue });
+  await stack.attach(link, { addresses: ['10.7.0.2/24', 'fd07::2/64'] }).ready;
   // What is used here is the same in both.
   const net: unknown = createNet(stack);
   const dgram: unknown = createDgram(stack);
-  return { net: net as typeof nodeNet, dgram: dgram as typeof nodeDgram, address: '10.7.0.2' };
+  return { net: net as typeof nodeNet, dgram: dgram as typeof nodeDgram, address };
 }
 
 /** Writes as long as the socket takes it. */
@@ -76,7 +77,7 @@ async function serveTcp({ net, address }: World): Promise<void> {
 }
 
 async function bind({ dgram, address }: World, port: number): Promise<DatagramSocket> {
-  const socket = dgram.createSocket('udp4').bind(port, address);
+  const socket = dgram.createSocket(address.includes(':') ? 'udp6' : 'udp4').bind(port, address);
   await once(socket, 'listening');
   return socket;
 }
@@ -93,9 +94,11 @@ async function serveUdp(world: World): Promise<void> {
   });
 }
 
-async function serveAll(where: string | undefined, offload: 'auto' | false): Promise<void> {
+async function serveAll([where, address = '10.7.0.2', offload, mode]: readonly string[]): Promise<void> {
   const world: World =
-    where === 'node' ? { net: nodeNet, dgram: nodeDgram, address: '127.0.0.1' } : await onTun(offload);
+    where === 'node'
+      ? { net: nodeNet, dgram: nodeDgram, address }
+      : await onDevice(offload === 'false' ? false : 'auto', mode === 'tap' ? 'tap' : 'tun', address);
   await serveTcp(world);
   await serveUdp(world);
 }
@@ -110,9 +113,10 @@ async function serveInWorkers(of: number, argv: readonly string[]): Promise<void
   await Promise.all(workers.map((worker) => once(worker, 'message')));
 }
 
-const [where = 'stack', offload = 'auto', workers] = process.argv.slice(2);
-if (isMainThread && workers !== undefined) await serveInWorkers(Number(workers), [where, offload]);
-else await serveAll(where, offload === 'false' ? false : 'auto');
+const args = process.argv.slice(2);
+const workers = args[4];
+if (isMainThread && workers !== undefined) await serveInWorkers(Number(workers), args);
+else await serveAll(args);
 if (isMainThread) {
   // Nobody waits longer than that for a run.
   setTimeout(() => process.exit(1), 120_000).unref();

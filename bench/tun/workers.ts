@@ -44,7 +44,7 @@ export async function measureWorkers(
 ): Promise<number> {
   return withNamespace(async (ns) => {
     await setUp(ns);
-    const server = ns.spawn(process.execPath, [SERVER, 'stack', 'auto', String(workers)]);
+    const server = ns.spawn(process.execPath, [SERVER, 'stack', '10.7.0.2', 'auto', 'tun', String(workers)]);
     await ready(server);
     const done = await Promise.all(Array.from({ length: clients }, (_, i) => drive(ns, job, i, warm, count)));
     server.kill('SIGKILL');
