@@ -69,6 +69,7 @@ export class ByteQueue {
   /** The same, and returns `sum` with the copied bytes' (`checksumAdd`). */
   copySumTo(sum: number, position: number, length: number, target: Memory, targetOffset: number): number {
     this.#check('copySumTo', position, length);
+    if (length === 0) return sum;
     const first = this.#list.head + position;
     const chunk = this.#find(first);
     const at = first - chunk.base;
