@@ -27,7 +27,9 @@ const script = `
     server.close();
   });`;
 const worker = new Worker(script, { eval: true, env: { ...process.env, USERNET_CONFIG: '' } });
+// What a worker says last and its end may come in one go.
+const ended = once(worker, 'exit');
 console.log('worker', ...(await once(worker, 'message')));
-await once(worker, 'exit');
+await ended;
 web.closeAllConnections();
 web.close();
