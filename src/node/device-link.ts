@@ -6,7 +6,7 @@ import type { Link, LinkHost, LinkOffload } from '../link/link.ts';
 import { NO_OFFLOAD } from '../link/link.ts';
 import { IPV6_MINIMUM_MTU } from '../wire/ipv6.ts';
 import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
-import { beginWakeUp, callbacksWait, nextCallback } from './macrotask.ts';
+import { beginWakeUp, callbacksWait, endWakeUp, nextCallback } from './macrotask.ts';
 import { ReceiveRoom } from './receive-room.ts';
 
 /** Packets of one wake-up at most, and the bytes of the tables that describe them: as in native/frames.h. */
@@ -182,6 +182,8 @@ export class DeviceLink implements Link {
     this.#state = 'closed';
     const { addon, opened } = this.#parts;
     addon.close(opened.device);
+    // In the middle of a wake-up it would not call what still waits.
+    endWakeUp();
   }
 
   /** What it has carried so far. */

@@ -34,6 +34,12 @@ export function callbacksWait(): boolean {
   return wakeUps > 0;
 }
 
+/** The device's addon calls no more, since the device was closed: what still waits gets macrotasks. */
+export function endWakeUp(): void {
+  wakeUps = 0;
+  for (const { clock, fn } of waiting.splice(0)) inMacrotask(clock, fn);
+}
+
 /**
  * Calls the function that has waited longest; called from outside JavaScript. Returns whether more wait.
  *
@@ -41,10 +47,7 @@ export function callbacksWait(): boolean {
  */
 export function nextCallback(last: boolean): boolean {
   const next = waiting.shift();
-  if (last) {
-    wakeUps = 0;
-    for (const { clock, fn } of waiting.splice(0)) inMacrotask(clock, fn);
-  }
+  if (last) endWakeUp();
   try {
     next?.fn();
   } finally {

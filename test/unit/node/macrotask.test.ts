@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { beginWakeUp, callbacksWait, inCallback, nextCallback } from '../../../src/node/macrotask.ts';
+import { beginWakeUp, callbacksWait, endWakeUp, inCallback, nextCallback } from '../../../src/node/macrotask.ts';
 import { hostClock } from '../../../src/time/host.ts';
 
 const clock = hostClock();
@@ -40,6 +40,21 @@ it('at the last call of a wake-up the others get macrotasks', async () => {
   beginWakeUp();
   for (const name of ['a', 'b', 'c']) inCallback(clock, () => calls.push(name));
   expect([nextCallback(true), calls]).toEqual([false, ['a']]);
+  await turn();
+  expect(calls).toEqual(['a', 'b', 'c']);
+});
+
+it('when the wake-up ends early the others get macrotasks, in order, with those that come later', async () => {
+  const calls: string[] = [];
+  beginWakeUp();
+  inCallback(clock, () => {
+    calls.push('a');
+    endWakeUp();
+    inCallback(clock, () => calls.push('c'));
+  });
+  inCallback(clock, () => calls.push('b'));
+  expect(nextCallback(false)).toBe(false);
+  expect(calls).toEqual(['a']);
   await turn();
   expect(calls).toEqual(['a', 'b', 'c']);
 });
