@@ -43,6 +43,8 @@ export type LaneReceiver = Pick<LinkHost, 'clock' | 'receive'>;
 /** From this many bytes on a packet is worth keeping without a copy: others are copied by whoever keeps them. */
 const LARGE = 4096;
 const ARENA_PIECE = 0x1_0000;
+/** Not even a packet of no bytes fits behind it. */
+const FULL = ARENA_PIECE + 1;
 
 /** Packets on their way, and memory of the lane's own that the small ones lie in: it is written anew for each batch. */
 class Delivery {
@@ -51,7 +53,7 @@ class Delivery {
   readonly #arena: Memory[] = [];
   /** How many pieces of the arena are in use, and how much of the last. */
   #pieces: number = 0;
-  #used: number = ARENA_PIECE;
+  #used: number = FULL;
 
   /** Copies a packet of at most `LARGE` bytes to the arena. */
   copy(memory: Memory, offset: number, length: number, checksum: number, segmentSize: number): void {
@@ -70,7 +72,7 @@ class Delivery {
     this.batch.clear();
     this.bytes = 0;
     this.#pieces = 0;
-    this.#used = ARENA_PIECE;
+    this.#used = FULL;
   }
 }
 

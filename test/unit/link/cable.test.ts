@@ -166,6 +166,15 @@ describe('cable', () => {
     }
   });
 
+  it('carries packets of no bytes, before others and behind them', () => {
+    const { clock, a, hostB } = opened();
+    const packets = [[], [1, 2], []].map((bytes) => Uint8Array.from(bytes));
+    clock.advance(1000);
+    expect(a.send(batchOf(packets))).toBe(3);
+    clock.advance(1000);
+    expect(hostB.packets).toEqual(packets);
+  });
+
   it('drops packets beyond the MTU and goes on with the next', () => {
     const { clock, a, hostB } = opened({ mtu: 576 });
     const packets = [577, 576, 4000, 20].map((length) => testPacket('ip', length, length));
