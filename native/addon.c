@@ -3,13 +3,15 @@
  * and exceptions; the work is done in the other files. What is policy (defaults, messages, what is
  * tolerated) stands in TypeScript. JavaScript's `device` is a pump.
  *
- * What a wake-up brings goes to two ArrayBuffers. The tables lent to start() are laid out so, with MAX_PACKETS = 256 and the
- * values of a Batch (src/buffer/batch.ts):
+ * What a wake-up brings goes to ArrayBuffers. The tables lent to start() are laid out so, with MAX_PACKETS = 256, ROOMS = 4 and
+ * the values of a Batch (src/buffer/batch.ts):
  *
  *   | Int32 offset[MAX_PACKETS] | Int32 length[MAX_PACKETS] | Uint16 segmentSize[MAX_PACKETS] | Uint8 checksum[MAX_PACKETS] |
+ *   | Int32 first | Int32 rows[ROOMS] |
  *
- * The packets themselves lie in the room lent to lend(), from a place on that is said there; offsets count from its beginning.
- * Both are looked up anew at each wake-up: a buffer that somebody has transferred away is noticed, never written to.
+ * The packets themselves lie in the rooms lent to lend(), from a place on that is said there; offsets count from the room's
+ * beginning. JavaScript says in `first` which room is filled first; the next is filled when it has no place for a largest packet,
+ * and rows[i] says how many of the batch's rows are in the i-th room that was filled. All are looked up anew at each wake-up: a buffer that somebody has transferred away is noticed, never written to.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -229,29 +231,30 @@ static napi_value js_state(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* lend(device, room, from): the packets of the next wake-ups go to this ArrayBuffer, from byte `from` on; before start, too */
+/* lend(device, place, room, from): number `place` of the rooms is this ArrayBuffer, from byte `from` on; before start, too */
 static napi_value js_lend(napi_env env, napi_callback_info info) {
-  napi_value argv[3];
-  pump *p = arguments(env, info, 3, argv);
+  napi_value argv[4];
+  pump *p = arguments(env, info, 4, argv);
   if (p == NULL) return NULL;
-  uint32_t from = 0;
-  napi_get_value_uint32(env, argv[2], &from);
-  pump_lend(p, argv[1], from);
+  uint32_t place = 0, from = 0;
+  napi_get_value_uint32(env, argv[1], &place);
+  napi_get_value_uint32(env, argv[3], &from);
+  if (place >= ROOMS) wrong_arguments(env);
+  else pump_lend(p, place, argv[2], from);
   return NULL;
 }
 
-/* userMemoryMade(buffer): a new ArrayBuffer that will hold received bytes (user_memory.c) */
-static napi_value js_made(napi_env env, napi_callback_info info) {
-  size_t argc = 1, size = 0;
+/* userMemory(size): an ArrayBuffer for received bytes, or undefined (user_memory.c) */
+static napi_value js_user_memory(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  uint32_t size = 0;
   napi_value argv[1];
-  void *bytes;
   if (napi_get_cb_info(env, info, &argc, argv, NULL, NULL) != napi_ok || argc < 1 ||
-      napi_get_arraybuffer_info(env, argv[0], &bytes, &size) != napi_ok) {
+      napi_get_value_uint32(env, argv[0], &size) != napi_ok) {
     wrong_arguments(env);
     return NULL;
   }
-  user_memory_made(env, argv[0], size);
-  return NULL;
+  return user_memory(env, size);
 }
 
 /* start(device, tables, onReceive, onNext, onWritable, onChanged, onClosed): once; polling does not keep the process alive */
@@ -312,6 +315,7 @@ static napi_value js_close(napi_env env, napi_callback_info info) {
   napi_value argv[1];
   pump *p = arguments(env, info, 1, argv);
   if (p != NULL) pump_stop(p);
+  user_memory_trim();
   return NULL;
 }
 
@@ -325,7 +329,7 @@ NAPI_MODULE_INIT() {
       {"addAddress", NULL, js_add_address, NULL, NULL, NULL, napi_enumerable, NULL},
       {"state", NULL, js_state, NULL, NULL, NULL, napi_enumerable, NULL},
       {"lend", NULL, js_lend, NULL, NULL, NULL, napi_enumerable, NULL},
-      {"userMemoryMade", NULL, js_made, NULL, NULL, NULL, napi_enumerable, NULL},
+      {"userMemory", NULL, js_user_memory, NULL, NULL, NULL, napi_enumerable, NULL},
       {"start", NULL, js_start, NULL, NULL, NULL, napi_enumerable, NULL},
       {"send", NULL, js_send, NULL, NULL, NULL, napi_enumerable, NULL},
       {"counters", NULL, js_counters, NULL, NULL, NULL, napi_enumerable, NULL},

@@ -22,10 +22,10 @@ typedef struct {
   /* Begins to take packets. Returns a step. NULL: it does so from the start. */
   const char *(*start)(device *d);
   /*
-   * Reads packets until there are none, the tables are full or a largest one might not fit, and returns how many.
-   * Sets `error` when the device is gone.
+   * Reads packets until there are none, the tables are full or a largest one might not fit (then it sets `more`), and
+   * returns how many. Sets `error` when the device is gone.
    */
-  uint32_t (*receive)(device *d, const arrivals *into, int *error);
+  uint32_t (*receive)(device *d, const arrivals *into, bool *more, int *error);
   /* Sends rows `first … first + count − 1`, and returns how many were taken; sets `full` when it left some. */
   uint32_t (*send)(device *d, const rows *from, uint32_t first, uint32_t count, bool *full);
   /* The file polled as broken. Returns the errno the device is gone with, or 0 to go on. */

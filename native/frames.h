@@ -10,8 +10,10 @@
 enum {
   /* Rows of the tables. */
   MAX_PACKETS = 256,
-  /* Four tables: offsets and lengths (4 bytes a row), segment sizes (2), checksum marks (1). */
-  TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1),
+  /* Rooms for packets that are lent at a time. */
+  ROOMS = 4,
+  /* Four tables: offsets and lengths (4 bytes a row), segment sizes (2), checksum marks (1). Behind them which room is filled first, and how many rows are in each that was. */
+  TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1) + (1 + ROOMS) * 4,
 };
 
 /* Marks of src/buffer/batch.ts. */
@@ -32,7 +34,7 @@ enum counter {
   COUNTERS
 };
 
-/* Where the packets of one wake-up go: row i is the packet at packets[offsets[i]]. */
+/* Where packets of one wake-up go: row i is the packet at packets[offsets[i]]. */
 typedef struct {
   int32_t *offsets;
   int32_t *lengths;
@@ -40,6 +42,7 @@ typedef struct {
   uint8_t *checksums;
   uint8_t *packets;
   size_t capacity; /* of `packets` */
+  uint32_t rows;   /* that are free */
 } arrivals;
 
 /* Packets as JavaScript lends them for sending: number i begins at bytes[offsets[i]] and has lengths[i] bytes. */

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "netlink.h"
@@ -39,8 +40,10 @@ static void halt(pump *p) {
 
 /* Lets go of everything of JavaScript's. Idempotent. */
 static void release(pump *p) {
-  if (p->room != NULL) napi_delete_reference(p->env, p->room);
-  p->room = NULL;
+  for (int i = 0; i < ROOMS; i++) {
+    if (p->rooms[i].buffer != NULL) napi_delete_reference(p->env, p->rooms[i].buffer);
+    p->rooms[i].buffer = NULL;
+  }
   if (p->resource == NULL) return;
   for (int i = 0; i < HANDLERS; i++) napi_delete_reference(p->env, p->handlers[i]);
   napi_delete_reference(p->env, p->tables);
@@ -103,28 +106,78 @@ static void lost(pump *p, int error) {
 
 /* ---- packets ---- */
 
-void pump_lend(pump *p, napi_value room, size_t from) {
-  if (p->room != NULL) napi_delete_reference(p->env, p->room);
-  p->room = NULL;
-  napi_create_reference(p->env, room, 1, &p->room);
-  p->from = from;
+void pump_lend(pump *p, uint32_t place, napi_value room, size_t from) {
+  if (p->rooms[place].buffer != NULL) napi_delete_reference(p->env, p->rooms[place].buffer);
+  p->rooms[place].buffer = NULL;
+  napi_create_reference(p->env, room, 1, &p->rooms[place].buffer);
+  p->rooms[place].from = from;
 }
 
-/* Makes `into` of the tables and of the room behind `from`. Returns false when one was transferred away or is too small. */
-static bool lay_out(pump *p, arrivals *into) {
+/* The tables as addon.c has them. */
+typedef struct {
+  int32_t *offsets, *lengths;
+  uint16_t *segment_sizes;
+  uint8_t *checksums;
+  int32_t *first, *rows_of;
+} tables;
+
+/* Returns false when they were transferred away. */
+static bool find_tables(pump *p, tables *t) {
   napi_value buffer;
-  void *tables = NULL, *room = NULL;
-  size_t table_size = 0, size = 0;
+  void *memory = NULL;
+  size_t size = 0;
   if (napi_get_reference_value(p->env, p->tables, &buffer) != napi_ok) return false;
-  if (napi_get_arraybuffer_info(p->env, buffer, &tables, &table_size) != napi_ok || table_size < TABLE_BYTES) return false;
-  if (p->room == NULL || napi_get_reference_value(p->env, p->room, &buffer) != napi_ok) return false;
-  if (napi_get_arraybuffer_info(p->env, buffer, &room, &size) != napi_ok) return false;
-  if (size < p->from || size - p->from < p->device.kind->room) return false;
-  *into = (arrivals){.offsets = tables, .packets = (uint8_t *)room + p->from, .capacity = size - p->from};
-  into->lengths = into->offsets + MAX_PACKETS;
-  into->segment_sizes = (uint16_t *)(into->lengths + MAX_PACKETS);
-  into->checksums = (uint8_t *)(into->segment_sizes + MAX_PACKETS);
+  if (napi_get_arraybuffer_info(p->env, buffer, &memory, &size) != napi_ok || size < TABLE_BYTES) return false;
+  t->offsets = memory;
+  t->lengths = t->offsets + MAX_PACKETS;
+  t->segment_sizes = (uint16_t *)(t->lengths + MAX_PACKETS);
+  t->checksums = (uint8_t *)(t->segment_sizes + MAX_PACKETS);
+  t->first = (int32_t *)(t->checksums + MAX_PACKETS);
+  t->rows_of = t->first + 1;
   return true;
+}
+
+/* Makes `into` of a room and of the rows from `count` on. Returns false when the room was transferred away or is too small. */
+static bool lay_out(pump *p, uint32_t place, const tables *t, uint32_t count, arrivals *into) {
+  napi_value buffer;
+  void *room = NULL;
+  size_t size = 0, from = p->rooms[place].from;
+  if (napi_get_reference_value(p->env, p->rooms[place].buffer, &buffer) != napi_ok) return false;
+  if (napi_get_arraybuffer_info(p->env, buffer, &room, &size) != napi_ok) return false;
+  if (size < from || size - from < p->device.kind->room) return false;
+  *into = (arrivals){.offsets = t->offsets + count, .lengths = t->lengths + count, .rows = MAX_PACKETS - count};
+  into->segment_sizes = t->segment_sizes + count;
+  into->checksums = t->checksums + count;
+  into->packets = (uint8_t *)room + from;
+  into->capacity = size - from;
+  return true;
+}
+
+/* Fills one room after the other. Returns the number of packets. */
+static uint32_t fill(pump *p, int *error) {
+  tables t;
+  arrivals into;
+  if (!find_tables(p, &t)) {
+    *error = EFAULT;
+    return 0;
+  }
+  uint32_t count = 0;
+  bool more = true;
+  memset(t.rows_of, 0, ROOMS * sizeof *t.rows_of);
+  for (uint32_t i = 0; i < ROOMS && more; i++) {
+    const uint32_t place = ((uint32_t)*t.first + i) % ROOMS;
+    if (p->rooms[place].buffer == NULL) break; /* fewer are lent */
+    if (!lay_out(p, place, &t, count, &into)) {
+      *error = EFAULT;
+      break;
+    }
+    more = false;
+    const uint32_t rows = p->device.kind->receive(&p->device, &into, &more, error);
+    for (uint32_t row = 0; row < rows; row++) into.offsets[row] += (int32_t)p->rooms[place].from;
+    t.rows_of[i] = (int32_t)rows;
+    count += rows;
+  }
+  return count;
 }
 
 enum {
@@ -149,17 +202,11 @@ static void receive(pump *p) {
   napi_handle_scope scope;
   napi_open_handle_scope(p->env, &scope);
   int error = 0;
-  arrivals into;
-  if (!lay_out(p, &into)) {
-    error = EFAULT;
-  } else {
-    uint32_t count = p->device.kind->receive(&p->device, &into, &error);
-    for (uint32_t row = 0; row < count; row++) into.offsets[row] += (int32_t)p->from;
-    if (count > 0) {
-      napi_value argument;
-      napi_create_uint32(p->env, count, &argument);
-      if (call(p, ON_RECEIVE, 1, &argument)) call_next(p);
-    }
+  const uint32_t count = fill(p, &error);
+  if (count > 0) {
+    napi_value argument;
+    napi_create_uint32(p->env, count, &argument);
+    if (call(p, ON_RECEIVE, 1, &argument)) call_next(p);
   }
   napi_close_handle_scope(p->env, scope);
   if (error != 0) lost(p, error);

@@ -28,16 +28,18 @@ typedef struct {
   napi_async_cleanup_hook_handle cleanup;
   napi_ref resource;
   napi_ref tables;
-  napi_ref room;
-  size_t from; /* where in the room the packets of the next wake-up go */
+  struct {
+    napi_ref buffer;
+    size_t from; /* where in it packets go */
+  } rooms[ROOMS];
   napi_ref handlers[HANDLERS];
 } pump;
 
-/* Begins to poll, once; `tables` and the room that was lent: addon.c. Returns the name of the step that failed (errno is set), or NULL. */
+/* Begins to poll, once; `tables` and the rooms that were lent: addon.c. Returns the name of the step that failed (errno is set), or NULL. */
 const char *pump_start(pump *p, napi_value tables, const napi_value handlers[HANDLERS]);
 
-/* The packets of the next wake-ups go to this ArrayBuffer, from byte `from` on. */
-void pump_lend(pump *p, napi_value room, size_t from);
+/* Number `place` of the rooms is this ArrayBuffer, from byte `from` on. */
+void pump_lend(pump *p, uint32_t place, napi_value room, size_t from);
 
 /*
  * Sends rows `first … first + count − 1`. Returns how many were taken: packets that the device refuses are taken and

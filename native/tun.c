@@ -41,10 +41,14 @@ static ssize_t read_packet(const device *d, uint8_t *packet, vnet_marks *marks) 
   return !d->vnet || vnet_read(&header, packet, (size_t)n, d->ethernet, marks) ? n : 0;
 }
 
-static uint32_t tun_receive(device *d, const arrivals *into, int *error) {
+static uint32_t tun_receive(device *d, const arrivals *into, bool *more, int *error) {
   size_t at = 0;
   uint32_t count = 0;
-  for (int reads = 0; reads < MAX_PACKETS && at + LARGEST_READ <= into->capacity; reads++) {
+  for (uint32_t reads = 0; reads < into->rows; reads++) {
+    if (at + LARGEST_READ > into->capacity) {
+      *more = true;
+      break;
+    }
     vnet_marks marks;
     ssize_t n = read_packet(d, into->packets + at, &marks);
     if (n < 0) {

@@ -1,11 +1,14 @@
 /*
- * Buffers for received bytes mostly die young: V8's scavenger frees them for a fraction of a millisecond as soon as young
- * array buffers come to 32 MB (Heap::AllocateExternalBackingStore). But V8 also adds them to what has grown since its last
- * mark-compact (Heap::AllocatedExternalMemorySinceMarkCompact), which in a small heap may come to some 16 MB only: so that
- * without this file each 30 MB received cost a mark-compact of the whole heap.
+ * Two things make buffers for received bytes dear, of which a fast connection needs gigabytes a second, most of which die young.
  *
- * So they are taken off that count when they are made, and V8 subtracts them once more when they are freed: its count sinks,
- * and with it the least value since the last mark-compact, from which it measures. Three bounds see to it that this is sound:
+ * The system clears memory, page by page as it is first written to, and gets it back when it is freed. So buffers that were freed
+ * are kept, MOST_FREE bytes of them, for the next.
+ *
+ * And V8 adds them to what has grown since its last mark-compact (Heap::AllocatedExternalMemorySinceMarkCompact), which in a
+ * small heap may come to some 16 MB only: each 30 MB received would cost a mark-compact of the whole heap, though its scavenger
+ * frees them for a fraction of a millisecond (see `collect` of src/node/receive-room.ts). So they are taken off that count when
+ * they are made, and V8 subtracts them once more when they are freed: its count sinks, and with it the least value since the last
+ * mark-compact, from which it measures. Three bounds see to it that this is sound:
  *
  * - what is taken off was added before, RESERVE bytes at a time: the count never falls below what there is (V8 ends the
  *   process if it came below zero), and what others have is never hidden;
@@ -13,25 +16,77 @@
  *   no longer than RESERVE bytes;
  * - no more than MOST_OUT bytes that live are taken off: a program that keeps what it receives has V8's usual care.
  *
- * So process.memoryUsage().external is up to RESERVE too high.
+ * process.memoryUsage() counts for itself, and is right.
  */
 #include "user_memory.h"
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum { MB = 1024 * 1024 };
-static const int64_t MOST_OUT = 64 * MB, RESERVE = 256 * MB;
+static const int64_t MOST_OUT = 64 * MB, RESERVE = 1024 * MB;
+static const size_t MOST_FREE = 64 * MB;
+
+/* ---- memory that was freed ---- */
+
+/* At the beginning of each free piece. */
+typedef struct piece {
+  struct piece *next;
+  size_t size;
+} piece;
+
+/* Of all environments (workers): one may end while its buffers live. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static piece *pieces;
+static size_t unused;
+
+static void *take(size_t size) {
+  pthread_mutex_lock(&lock);
+  piece **at = &pieces;
+  while (*at != NULL && (*at)->size != size) at = &(*at)->next;
+  piece *found = *at;
+  if (found != NULL) {
+    *at = found->next;
+    unused -= size;
+  }
+  pthread_mutex_unlock(&lock);
+  return found != NULL ? found : malloc(size);
+}
+
+static void give_back(void *memory, size_t size) {
+  pthread_mutex_lock(&lock);
+  const bool keep = size >= sizeof(piece) && unused + size <= MOST_FREE;
+  if (keep) {
+    piece *p = memory;
+    *p = (piece){.next = pieces, .size = size};
+    pieces = p;
+    unused += size;
+  }
+  pthread_mutex_unlock(&lock);
+  if (!keep) free(memory);
+}
+
+void user_memory_trim(void) {
+  pthread_mutex_lock(&lock);
+  piece *all = pieces;
+  pieces = NULL;
+  unused = 0;
+  pthread_mutex_unlock(&lock);
+  while (all != NULL) {
+    piece *next = all->next;
+    free(all);
+    all = next;
+  }
+}
+
+/* ---- what V8 counts ---- */
 
 /* An environment has a thread, on which finalizers run, too. */
 static _Thread_local int64_t out, reserve;
 
-static void on_collected(napi_env env, void *data, void *hint) {
-  (void)env, (void)data;
-  out -= (intptr_t)hint;
-}
-
-void user_memory_made(napi_env env, napi_value buffer, size_t size) {
-  if (napi_add_finalizer(env, buffer, NULL, on_collected, (void *)(intptr_t)size, NULL) != napi_ok) return;
+static void uncount(napi_env env, size_t size) {
   out += (int64_t)size;
   if (out > MOST_OUT) return;
   int64_t now;
@@ -40,4 +95,24 @@ void user_memory_made(napi_env env, napi_value buffer, size_t size) {
     reserve += RESERVE;
   }
   if (napi_adjust_external_memory(env, -(int64_t)size, &now) == napi_ok) reserve -= (int64_t)size;
+}
+
+/* ---- buffers ---- */
+
+static void on_collected(napi_env env, void *memory, void *size) {
+  (void)env;
+  out -= (intptr_t)size;
+  give_back(memory, (size_t)(intptr_t)size);
+}
+
+napi_value user_memory(napi_env env, size_t size) {
+  void *memory = take(size);
+  if (memory == NULL) return NULL;
+  napi_value buffer;
+  if (napi_create_external_arraybuffer(env, memory, size, on_collected, (void *)(intptr_t)size, &buffer) != napi_ok) {
+    free(memory);
+    return NULL;
+  }
+  uncount(env, size);
+  return buffer;
 }

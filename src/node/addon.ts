@@ -40,10 +40,13 @@ export interface NativeAddon {
   /** An address that is there already is fine. */
   addAddress(device: NativeDevice, address: string, prefix: number): void;
   state(device: NativeDevice): { up: boolean; mtu: number };
-  /** The packets of the next wake-ups go to this memory, from byte `from` on; first before `start`. */
-  lend(device: NativeDevice, room: ArrayBuffer, from: number): void;
-  /** A new buffer will hold received bytes: V8 is told to let it die young (native/user_memory.c). */
-  userMemoryMade(buffer: ArrayBuffer): void;
+  /** Number `place` of up to four rooms for packets is this memory, from byte `from` on; the first before `start`. */
+  lend(device: NativeDevice, place: number, room: ArrayBuffer, from: number): void;
+  /**
+   * A buffer for received bytes, which hold whatever was there; the program may keep it. Undefined where the runtime has no
+   * memory but its own (native/user_memory.c).
+   */
+  userMemory(bytes: number): ArrayBuffer | undefined;
   /**
    * Starts to poll; once. `tables` take the rows of a batch and are laid out as native/addon.c says. Where `onReceive` returns true,
    * and as long as `onNext` does, `onNext` is called again, each time with its own ticks and promises, at last with `last`.

@@ -9,10 +9,6 @@ import type { NativeAddon, NativeFailure, OpenedDevice } from './addon.ts';
 import { beginWakeUp, callbacksWait, endWakeUp, nextCallback } from './macrotask.ts';
 import { ReceiveRoom } from './receive-room.ts';
 
-/** Packets of one wake-up at most, and the bytes of the tables that describe them: as in native/frames.h. */
-const MAX_PACKETS = 256;
-const TABLE_BYTES = MAX_PACKETS * (4 + 4 + 2 + 1);
-
 /** The longest IP packet, and so the longest super-segment. */
 const LONGEST = 65_535;
 
@@ -109,12 +105,6 @@ export class DeviceLink implements Link {
     const { addon, opened, room, retains, explain } = this.#parts;
     const { device } = opened;
     const batch = this.#batch;
-    const tables = new ArrayBuffer(TABLE_BYTES);
-    // The addon writes the rows of the batch itself, each time anew: the host may have marked them.
-    batch.offset = new Int32Array(tables, 0, MAX_PACKETS);
-    batch.length = new Int32Array(tables, MAX_PACKETS * 4, MAX_PACKETS);
-    batch.segmentSize = new Uint16Array(tables, MAX_PACKETS * 8, MAX_PACKETS);
-    batch.checksum = new Uint8Array(tables, MAX_PACKETS * 10, MAX_PACKETS);
     const arrivals = new ReceiveRoom(addon, device, { bytes: room, retains });
     const onReceive = (count: number): boolean => {
       batch.count = count;
@@ -146,8 +136,8 @@ export class DeviceLink implements Link {
       host.closed(systemError(codeOf(errno), 'read', { address: this.name, hint: closedHint(errno) }));
     };
     try {
-      arrivals.lend();
-      addon.start(device, tables, onReceive, nextCallback, onWritable, onChanged, onClosed);
+      arrivals.lend(batch);
+      addon.start(device, arrivals.tables, onReceive, nextCallback, onWritable, onChanged, onClosed);
       ({ up: this.#up, mtu: this.#mtu } = addon.state(device));
     } catch (error) {
       this.close();

@@ -9,18 +9,25 @@ export function inMacrotask(clock: Clock, fn: () => void): void {
   setImmediate(fn);
 }
 
-/** What waits for a callback of its own while a device's wake-up lasts, and the clocks of those who wait. */
-const waiting: { clock: Clock; fn: () => void }[] = [];
+/** Something that waits for a callback of its own. */
+export interface Waiting {
+  /** There is something to tell. Where there is not, `run` calls nothing of the program's, and needs no callback. */
+  readonly due: boolean;
+  readonly run: () => void;
+}
+
+/** What waits while a device's wake-up lasts, and the clocks of those who wait. */
+const waiting: { clock: Clock; one: Waiting }[] = [];
 let wakeUps = 0;
 
 /**
  * The same for what a packet has brought, which a device's addon can call from outside JavaScript itself, as libuv calls
  * Node's sockets: the ticks and promises of each call run before the next, and no turn of the event loop lies in between.
- * The function looks after its asynchronous context itself.
+ * It looks after its asynchronous context itself.
  */
-export function inCallback(clock: Clock, fn: () => void): void {
-  if (wakeUps === 0) return inMacrotask(clock, fn);
-  waiting.push({ clock, fn });
+export function inCallback(clock: Clock, one: Waiting): void {
+  if (wakeUps === 0) return inMacrotask(clock, one.run);
+  waiting.push({ clock, one });
 }
 
 /** A device's wake-up begins: whoever says so calls `nextCallback` until nothing waits. */
@@ -30,6 +37,7 @@ export function beginWakeUp(): void {
 
 /** Is there more to call? */
 export function callbacksWait(): boolean {
+  while (waiting.length > 0 && !waiting[0]!.one.due) waiting.shift()!.one.run();
   if (waiting.length === 0) wakeUps = 0;
   return wakeUps > 0;
 }
@@ -37,11 +45,11 @@ export function callbacksWait(): boolean {
 /** The device's addon calls no more, since the device was closed: what still waits gets macrotasks. */
 export function endWakeUp(): void {
   wakeUps = 0;
-  for (const { clock, fn } of waiting.splice(0)) inMacrotask(clock, fn);
+  for (const { clock, one } of waiting.splice(0)) inMacrotask(clock, one.run);
 }
 
 /**
- * Calls the function that has waited longest; called from outside JavaScript. Returns whether more wait.
+ * Calls what has waited longest; called from outside JavaScript. Returns whether more wait.
  *
  * @param last the wake-up has lasted long enough: the others get macrotasks.
  */
@@ -49,7 +57,7 @@ export function nextCallback(last: boolean): boolean {
   const next = waiting.shift();
   if (last) endWakeUp();
   try {
-    next?.fn();
+    next?.one.run();
   } finally {
     callbacksWait();
   }

@@ -5,12 +5,13 @@ import type { SystemError } from '../errors.ts';
 import type { Connection } from '../tcp/connection.ts';
 import type { ConnectionHandler } from '../tcp/handler.ts';
 import { currentContext } from './async-context.ts';
+import type { Waiting } from './macrotask.ts';
 import { IS_22_OR_NEWER, RESET_IS_END } from './node-features.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
-  /** Calls the function behind the ticks and promises of what is called now, before virtual time moves on. */
-  later(stream: Stream, fn: () => void): void;
+  /** Runs it behind the ticks and promises of what is called now, before virtual time moves on. */
+  later(stream: Stream, one: Waiting): void;
   /** Takes bytes; false: no more for now. */
   push(stream: Stream, chunk: Buffer): boolean;
   /** Bytes that one `push` may have; undefined: any number. */
@@ -35,7 +36,7 @@ const NOBODY: ConnectionHandler = {};
  * promise and no tick lies between a packet and the stream's 'data'. When the stream has enough, nothing is read, and
  * the connection's window closes.
  */
-export class SocketPump<Stream> implements ConnectionHandler {
+export class SocketPump<Stream> implements ConnectionHandler, Waiting {
   readonly connection: Connection;
   /** Events belong to whoever has made the socket, not to whose turn it is when they come. */
   readonly #context: AsyncResource;
@@ -45,7 +46,7 @@ export class SocketPump<Stream> implements ConnectionHandler {
   readonly #stream: Stream;
   readonly #owner: PumpOwner<Stream>;
   #flowing: boolean = false;
-  /** `#begin` will be called; until then nothing is told. */
+  /** `run` will be called; until then nothing is told. */
   #waiting: boolean = false;
   #peerEnded: boolean = false;
   /** Nobody reads at present: the peer's end keeps. */
@@ -245,10 +246,16 @@ export class SocketPump<Stream> implements ConnectionHandler {
   #beginSoon(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    this.#owner.later(this.#stream, this.#begin);
+    this.#owner.later(this.#stream, this);
   }
 
-  readonly #begin = (): void => {
+  get due(): boolean {
+    // Whoever has just got the socket begins to read in a tick or promise.
+    if (this.connection.readableLength > 0) return true;
+    return this.#errorWaits !== undefined || this.#endWaits || this.#closeWaits;
+  }
+
+  readonly run = (): void => {
     this.#waiting = false;
     if (this.#released) return;
     // What comes behind the bytes waits for its own turn.

@@ -477,7 +477,7 @@ export class Socket extends DuplexBase {
   }
 
   static readonly #PUMPED: PumpOwner<Socket> = {
-    later: (socket, fn) => inCallback(socket.#host.stack.clock, fn),
+    later: (socket, one) => inCallback(socket.#host.stack.clock, one),
     push: (socket, chunk) => (socket.#userBuffer === undefined ? socket.push(chunk) : socket.#userBuffer.take(chunk)),
     room: (socket) => socket.#userBuffer?.size ?? socket.#roomLeft(),
     active: (socket) => socket.#idle?.touch(),

@@ -25,7 +25,7 @@ export type { PacketCounters, PacketSocketOptions } from './packet-socket.ts';
 export type { DeviceQueue } from './steering.ts';
 export type { TunOptions } from './tun-options.ts';
 
-/** Room for the packets of one wake-up: four of the longest, of which the addon keeps one free. */
+/** A room for packets: four of the longest, of which the addon keeps one free. */
 const ROOM_BYTES = 4 * LARGEST_READ;
 
 const DEFAULT_QUEUE = 4096;

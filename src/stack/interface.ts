@@ -90,6 +90,8 @@ export class Interface {
   readonly #host: InterfaceHost;
   /** @internal Connections that found the queue full. */
   readonly senders: SenderQueue;
+  /** @internal Among those whose queue holds packets. Kept by `PendingInterfaces`. */
+  pending: boolean = false;
   /** The link took less than all: nothing is offered until it says so. */
   #waiting: boolean = false;
   /** The link is being offered the queue. */

@@ -36,6 +36,7 @@ import type { StackEvents } from './events.ts';
 import { Events, STACK_EVENTS } from './events.ts';
 import type { AttachOptions } from './interface.ts';
 import { Interface } from './interface.ts';
+import { PendingInterfaces } from './pending.ts';
 import { DEFAULT_LIMITS } from './lingering.ts';
 import type { LingeringLimits } from './lingering.ts';
 import type { Loss } from './loss.ts';
@@ -116,7 +117,9 @@ export class Stack {
   readonly #housekeeping: TimerWheel;
   readonly #interfaces = new Map<number, Interface>();
   /** Interfaces with packets that were not offered to their link yet. */
-  readonly #pending = new Set<Interface>();
+  readonly #pending = new PendingInterfaces();
+  /** Packets that links have taken in this flush. */
+  #taken: number = 0;
   /** Sockets of messages that found an interface's queue full. */
   readonly #blocked = new Set<UdpSocket | RawSocket | PingSocket>();
   /** Interfaces for whose queue connections wait, so that each has but a share. */
@@ -560,15 +563,17 @@ export class Stack {
   }
 
   #flush(): void {
-    let taken = 0;
-    for (const iface of this.#pending) {
-      const took = iface.flush();
-      taken += took;
-      if (iface.network.queue.empty) this.#pending.delete(iface);
-      if (this.#shared.has(iface)) this.#offered(iface, took);
-    }
-    if (taken > 0 && this.#blocked.size > 0) this.#unblock();
+    this.#taken = 0;
+    this.#pending.forEach(this.#offer);
+    if (this.#taken > 0 && this.#blocked.size > 0) this.#unblock();
   }
+
+  readonly #offer = (iface: Interface): void => {
+    const took = iface.flush();
+    this.#taken += took;
+    if (iface.network.queue.empty) this.#pending.delete(iface);
+    if (this.#shared.has(iface)) this.#offered(iface, took);
+  };
 
   /** Links have taken packets: whoever waited for room tries again, and waits again if need be. */
   #unblock(): void {

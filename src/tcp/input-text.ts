@@ -12,7 +12,7 @@ import { mayReceive } from './states.ts';
 import { sendAck, sendReset } from './transmit.ts';
 
 /** Bytes that one ACK may answer while more segments of a batch are at hand. */
-const ACK_EVERY = 65_536;
+const ACK_EVERY = 524_288;
 
 /**
  * "One could tailor actual segments [...] by trimming off any portions that lie outside the window": old octets off the
@@ -136,7 +136,7 @@ export function takeInOrder(tcb: ControlBlock, segment: Segment): void {
   tcb.bytesReceived += length;
   if (tcb.reassembly === undefined) {
     tcb.acker.onInOrder(length, rcv.mss, segment.now);
-    // One ACK for a whole batch is too few for a sender that is paced by ACKs: as GRO does, one for 64 KB at most.
+    // One ACK for a whole batch is too few for a sender that is paced by ACKs; but all of a batch leave at the same time.
     if (seqDiff(rcv.nxt, rcv.acked) >= ACK_EVERY) sendAck(tcb);
   } else {
     // [S-070] RFC 5681 §4.2: a segment that fills a gap, wholly or partly, is acknowledged at once.

@@ -20,9 +20,11 @@ export class FakeAddon implements NativeAddon {
   now = { up: true, mtu: 1500 };
   tables = new ArrayBuffer(0);
   /** Where packets go, and from where on, each time that it was said. */
-  readonly lent: { room: ArrayBuffer; from: number }[] = [];
+  readonly lent: { place: number; room: ArrayBuffer; from: number }[] = [];
   /** Buffers that are the program's. */
-  readonly userMemory: ArrayBuffer[] = [];
+  readonly userMemories: ArrayBuffer[] = [];
+  /** The runtime takes memory from an addon. */
+  givesMemory = true;
   onReceive: (count: number) => boolean = () => false;
   onNext: (last: boolean) => boolean = () => false;
   onWritable: () => void = () => {};
@@ -49,12 +51,15 @@ export class FakeAddon implements NativeAddon {
     return this.now;
   }
 
-  lend(_device: NativeDevice, room: ArrayBuffer, from: number): void {
-    this.lent.push({ room, from });
+  lend(_device: NativeDevice, place: number, room: ArrayBuffer, from: number): void {
+    this.lent.push({ place, room, from });
   }
 
-  userMemoryMade(buffer: ArrayBuffer): void {
-    this.userMemory.push(buffer);
+  userMemory(bytes: number): ArrayBuffer | undefined {
+    if (!this.givesMemory) return undefined;
+    const buffer = new ArrayBuffer(bytes);
+    this.userMemories.push(buffer);
+    return buffer;
   }
 
   start(...[, tables, onReceive, onNext, onWritable, onChanged, onClosed]: Parameters<NativeAddon['start']>): void {
@@ -83,7 +88,9 @@ export class FakeAddon implements NativeAddon {
   }
 
   arriveMarked(packets: { bytes: number[]; checksum: number; segmentSize: number }[]): void {
-    const { room, from } = this.lent.at(-1)!;
+    const control = new Int32Array(this.tables, 2816);
+    const { room, from } = this.lent.findLast(({ place }) => place === control[0])!;
+    control[1] = packets.length;
     const offset = new Int32Array(this.tables, 0, 256);
     const length = new Int32Array(this.tables, 1024, 256);
     const segmentSizes = new Uint16Array(this.tables, 2048, 256);
