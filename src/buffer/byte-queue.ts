@@ -2,9 +2,10 @@ import type { Chunk, ChunkList, ChunkPool } from './chunk-pool.ts';
 import { copyBytes } from './copy.ts';
 import type { Memory } from './memory.ts';
 import { copyMemory, copySumMemory, sumMemory } from './stack-memory.ts';
+import { WIDE } from './wide.ts';
 
 /** The list of every empty queue: nothing is ever put into it. */
-const NONE: ChunkList = { chunks: [], head: 0, cursor: 0, allocated: 0 };
+const NONE: ChunkList = { chunks: [], head: WIDE, cursor: 0, allocated: 0 };
 
 /**
  * Bytes that wait in order, readable at any position until they are dropped from the head: TCP's send queue, where the

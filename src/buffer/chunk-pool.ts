@@ -1,5 +1,6 @@
 import type { Memory } from './memory.ts';
 import { allocateStackMemory } from './stack-memory.ts';
+import { WIDE } from './wide.ts';
 
 /** A piece of stack memory that a byte queue holds. */
 export interface Chunk {
@@ -36,7 +37,7 @@ function sizeClass(bytes: number): number {
 
 function newChunk(size: number): Chunk {
   const memory = allocateStackMemory(size);
-  return { memory, bytes: memory.bytes, base: 0 };
+  return { memory, bytes: memory.bytes, base: WIDE };
 }
 
 export interface ChunkPoolOptions {
@@ -71,7 +72,7 @@ export class ChunkPool {
 
   /** An empty list for the chunks of a queue. */
   takeList(): ChunkList {
-    return this.#lists.pop() ?? { chunks: [], head: 0, cursor: 0, allocated: 0 };
+    return this.#lists.pop() ?? { chunks: [], head: WIDE, cursor: 0, allocated: 0 };
   }
 
   /** Takes an empty list back. */

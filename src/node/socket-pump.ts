@@ -7,6 +7,7 @@ import type { ConnectionHandler } from '../tcp/handler.ts';
 import { currentContext } from './async-context.ts';
 import type { Waiting } from './macrotask.ts';
 import { IS_22_OR_NEWER, RESET_IS_END } from './node-features.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** What pumps ask of the streams that they serve: one object for all streams of a kind. */
 export interface PumpOwner<Stream> {
@@ -40,9 +41,9 @@ export class SocketPump<Stream> implements ConnectionHandler, Waiting {
   readonly connection: Connection;
   /** Events belong to whoever has made the socket, not to whose turn it is when they come. */
   readonly #context: AsyncResource;
-  bytesRead: number = 0;
+  bytesRead: number = WIDE;
   /** Bytes of all writes, that under way included. */
-  bytesWritten: number = 0;
+  bytesWritten: number = WIDE;
   readonly #stream: Stream;
   readonly #owner: PumpOwner<Stream>;
   #flowing: boolean = false;

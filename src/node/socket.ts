@@ -31,6 +31,7 @@ import type { PumpOwner } from './socket-pump.ts';
 import { toBytes, waitingBytes } from './stream-writes.ts';
 import type { StreamWrite, WriteCallback } from './stream-writes.ts';
 import { UserBuffer } from './user-buffer.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 type Listener = Parameters<Duplex['once']>[1];
 
@@ -87,8 +88,8 @@ export class Socket extends DuplexBase {
   #keepAlive: KeepAlive | undefined;
   #typeOfService: number | undefined;
   /** These outlive the connection. */
-  #bytesRead: number = 0;
-  #bytesWritten: number = 0;
+  #bytesRead: number = WIDE;
+  #bytesWritten: number = WIDE;
   /** As in Node it outlives the connection where somebody has asked for it before. */
   #peer: AddressInfo | undefined;
 

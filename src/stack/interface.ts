@@ -13,6 +13,7 @@ import { describeOwnAddress } from './autoconfiguration.ts';
 import type { AutoconfigurationOptions, Ipv6AddressInfo } from './autoconfiguration.ts';
 import { Neighbours } from './neighbours.ts';
 import { SenderQueue } from './sender-queue.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** What an interface needs of its stack. */
 export interface InterfaceHost {
@@ -84,7 +85,12 @@ export class Interface {
   readonly ready: Promise<void>;
   /** On Ethernet the neighbours with their hardware addresses. */
   readonly neighbours: Neighbours;
-  readonly counters: InterfaceCounters = { packetsReceived: 0, bytesReceived: 0, packetsSent: 0, bytesSent: 0 };
+  readonly counters: InterfaceCounters = {
+    packetsReceived: 0,
+    bytesReceived: WIDE,
+    packetsSent: 0,
+    bytesSent: WIDE,
+  };
   /** @internal IP's side of the interface. */
   readonly network: NetworkInterface;
   readonly #host: InterfaceHost;

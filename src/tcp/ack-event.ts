@@ -1,6 +1,7 @@
 import type { AckReport } from './ack-report.ts';
 import type { CongestionSample } from './congestion/controller.ts';
 import type { ControlBlock } from './control-block.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** An ACK as loss recovery and congestion control see it. */
 export interface AckEvent {
@@ -26,20 +27,20 @@ export interface AckEvent {
 
 /** One sample object for all connections: it is read during the call only. */
 const sample: CongestionSample = {
-  now: 0,
+  now: WIDE,
   acked: 0,
   delivered: 0,
   lost: 0,
   flight: 0,
   pipe: 0,
   mss: 0,
-  rtt: -1,
-  srtt: 0,
+  rtt: WIDE,
+  srtt: WIDE,
   limited: false,
-  totalDelivered: 0,
-  priorDelivered: -1,
+  totalDelivered: WIDE,
+  priorDelivered: WIDE,
   resent: 0,
-  deliveryRate: -1,
+  deliveryRate: WIDE,
   appLimited: false,
   recovering: false,
 };

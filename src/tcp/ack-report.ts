@@ -3,6 +3,7 @@ import type { DeliveryRate } from './delivery-rate.ts';
 import type { Rack } from './rack.ts';
 import type { DeliverySink } from './scoreboard.ts';
 import { Mark } from './scoreboard.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /**
  * What one ACK says: filled in while the scoreboard takes the ACK number (`begin`), then the SACK blocks (`selective`).
@@ -14,11 +15,11 @@ export class AckReport implements DeliverySink {
   delivered: number = 0;
   /** The ACK reports that something arrived twice (RFC 2883): so many octets, from `dsackStart` to `dsackEnd`. */
   dsacked: number = 0;
-  dsackStart: number = 0;
-  dsackEnd: number = 0;
+  dsackStart: number = WIDE;
+  dsackEnd: number = WIDE;
   /** Octets newly reported by SACK that had been sent only once, and the right edge of the highest block. */
   sackedOriginals: number = 0;
-  sackedEnd: number = 0;
+  sackedEnd: number = WIDE;
   /** When the newest of what the ACK number covers and was sent more than once was last sent; −1 for none. */
   repeatedAt: number = -1;
   #rack: Rack;

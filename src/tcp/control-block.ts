@@ -37,6 +37,7 @@ import { SeldomParts } from './seldom.ts';
 import { Timestamps } from './timestamps.ts';
 import { UrgentMark } from './urgent.ts';
 import { UserTimeout, giveUpAfter } from './user-timeout.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /**
  * Bytes that a connection may receive and hold whatever others hold of the memory budget: two stacks full of what they
@@ -100,7 +101,7 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
   sack: SackRecovery | undefined = undefined;
   readonly timestamps: Timestamps;
   /** The last delivery rate measured, in bytes a second. */
-  lastDeliveryRate: number = 0;
+  lastDeliveryRate: number = WIDE;
   /** What kept the sender from sending more when it last could. */
   limit: FlowLimit = 'application';
   ecn: Ecn;
@@ -129,8 +130,8 @@ export class ControlBlock extends SeldomParts implements TimerOwner {
   /** When something was last sent, for restart after idle (RFC 5681 §4.1). */
   lastSentAt: number = -1;
 
-  bytesReceived: number = 0;
-  bytesAcked: number = 0;
+  bytesReceived: number = WIDE;
+  bytesAcked: number = WIDE;
   segmentsReceived: number = 0;
   segmentsSent: number = 0;
   /**

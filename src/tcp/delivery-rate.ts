@@ -1,12 +1,14 @@
+import { WIDE } from '../buffer/wide.ts';
+
 /** Of the ACK at hand; one object for all connections: it is used from `begin` to the end of the same ACK only. */
 const atHand = {
-  rate: -1,
-  interval: -1,
-  priorDelivered: -1,
+  rate: WIDE,
+  interval: WIDE,
+  priorDelivered: WIDE,
   appLimited: false,
-  newestSentAt: -1,
-  priorDeliveredAt: 0,
-  priorFirstSentAt: 0,
+  newestSentAt: WIDE,
+  priorDeliveredAt: WIDE,
+  priorFirstSentAt: WIDE,
 };
 
 /**
@@ -28,13 +30,13 @@ const atHand = {
  */
 export class DeliveryRate {
   /** All bytes delivered so far, `C.delivered`. */
-  delivered: number = 0;
+  delivered: number = WIDE;
   /** When `delivered` last grew, or sending began anew, `C.delivered_time`. */
   deliveredAt: number = 0;
   /** When the newest segment that has been delivered was sent, or sending began anew, `C.first_sent_time`. */
   firstSentAt: number = 0;
   /** Samples are limited by the application until `delivered` exceeds this; −1: they are not. `C.app_limited`. */
-  appLimitedUntil: number = -1;
+  appLimitedUntil: number = WIDE - 1;
 
   /** The sample of the ACK at hand, in bytes a second; −1 when it gives none. */
   get rate(): number {

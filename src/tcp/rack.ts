@@ -1,5 +1,6 @@
 import { seqGe, seqGt, seqLt } from '../buffer/seq.ts';
 import { Mark } from './scoreboard.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** Duplicate ACKs, or SACKed segments, that mean a loss where no reordering was ever seen (RFC 8985 §5.2). */
 const DUPLICATE_THRESHOLD = 3;
@@ -24,7 +25,7 @@ export class Rack {
   /** RACK.xmit_ts: when the segment was sent that was sent last among those delivered; −1 before the first. */
   xmitTs: number = -1;
   /** RACK.end_seq of it, as a signed number as `#fack`: see `sequence-variables`. */
-  #endSeq: number = 0;
+  #endSeq: number = WIDE;
   /** RACK.rtt: the round-trip time of the segment sent last among those that the last ACK delivered. */
   rtt: number = 0;
   /** RACK.reordering_seen. */

@@ -1,4 +1,5 @@
 import type { ResolvedConnectionOptions } from './options.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** Where the buffer begins: room for a slow start. Linux: net.ipv4.tcp_rmem, the second value. */
 const FIRST_RECEIVE_BUFFER = 131_072;
@@ -46,10 +47,10 @@ export class ReceiveAutotuning {
   rtt: number = -1;
   /** Bytes read in the best period so far. */
   #space: number = 0;
-  #readBefore: number = 0;
+  #readBefore: number = WIDE;
   #period: number = 0;
   /** A window's worth of data that is being timed ends here; −1 before the first. */
-  #windowEnd: number = -1;
+  #windowEnd: number = WIDE - 1;
   #windowBegan: number = 0;
 
   constructor(size: number, maximum: number) {

@@ -1,4 +1,5 @@
 import { seqAdd, seqDiff } from '../buffer/seq.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 const MAX_FIELD = 65_535;
 /** [S-063] RFC 7323 §2.3. */
@@ -19,7 +20,7 @@ export class ReceiveWindow {
   /** The shift of the window field, 0 to 14; 0 until window scaling is agreed upon. */
   scale: number;
   /** As a signed number: see `sequence-variables`. */
-  #rightEdge: number = 0;
+  #rightEdge: number = WIDE;
   #started: boolean = false;
 
   constructor(bufferSize: number, scale: number) {

@@ -1,4 +1,5 @@
 import { seqAdd, seqDiff, seqLe, seqLt, seqMax, seqMin } from '../buffer/seq.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** `open`: no loss known. `recovery`: fast recovery. `loss`: from a timeout until `recover` is acknowledged. */
 export type RecoveryPhase = 'open' | 'recovery' | 'loss';
@@ -60,8 +61,8 @@ export class NewRenoRecovery implements LossRecovery {
   recover: number;
   congested: boolean = false;
   repairs: Repair = 'loss';
-  lostNext: number = 0;
-  lostEnd: number = 0;
+  lostNext: number = WIDE;
+  lostEnd: number = WIDE;
   /** Bytes to add to cwnd for what duplicate ACKs say has left the network; below 0 after large partial ACKs. */
   inflation: number = 0;
   /** Duplicate ACKs since `una` last moved. */

@@ -1,4 +1,5 @@
 import { seqGe, seqGt } from '../buffer/seq.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** How an estimator begins and where it is bounded; all in microseconds. */
 export interface RtoOptions {
@@ -41,9 +42,9 @@ const UNKNOWN_AFTER_LOSS = 3_000_000;
  */
 export class RtoEstimator {
   /** Smoothed round-trip time in microseconds; 0 before the first sample. */
-  srtt: number = 0;
+  srtt: number = WIDE;
   /** Round-trip time variation in microseconds. */
-  rttvar: number = 0;
+  rttvar: number = WIDE;
   /** The timeout to arm the timer with, in microseconds: backed off and within bounds. */
   rto: number;
   /** Expiries since the last sample or progress. */
@@ -52,10 +53,10 @@ export class RtoEstimator {
   /** The timeout without back-off. */
   #base: number;
   /** RTTVAR at the beginning of this round trip, and the largest deviation from SRTT in it. */
-  #roundVar: number = 0;
-  #roundDeviation: number = 0;
+  #roundVar: number = WIDE;
+  #roundDeviation: number = WIDE;
   /** The round trip is over when this sequence number is acknowledged; signed: see `sequence-variables`. */
-  #roundEnd: number = 0;
+  #roundEnd: number = WIDE;
   /** At the last expiry (RFC 4015 §3.1 step 0). */
   #before: { readonly srtt: number; readonly rttvar: number } | undefined = undefined;
 

@@ -1,5 +1,6 @@
 import { seqGe, seqGt, seqLe, seqLt } from '../buffer/seq.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** Ranges remembered. Four at most are reported at a time; the others move up when those in front are acknowledged. */
 const REMEMBERED = 16;
@@ -15,11 +16,11 @@ export class SackBlocks {
   #right: number[] = [];
   #fresh: boolean = false;
   #duplicate: boolean = false;
-  #duplicateLeft: number = 0;
-  #duplicateRight: number = 0;
+  #duplicateLeft: number = WIDE;
+  #duplicateRight: number = WIDE;
   /** After `holds`: the range found. */
-  left: number = 0;
-  right: number = 0;
+  left: number = WIDE;
+  right: number = WIDE;
 
   /** Blocks that wait to be written, the one for a duplicate counted. */
   get count(): number {

@@ -1,3 +1,5 @@
+import { WIDE } from '../buffer/wide.ts';
+
 /** Rows of records, of which `length` from `first` on are in use, and sums over them; the arrays have the same length. */
 export interface Rows {
   length: number;
@@ -57,16 +59,16 @@ function makeRows(capacity: number): Rows {
   return {
     length: 0,
     first: 0,
-    una: 0,
+    una: WIDE,
     mss: 1,
     sacked: 0,
     sackedSegments: 0,
     lost: 0,
     retransmitted: 0,
     waiting: 0,
-    lostFrom: 0,
-    lostStart: 0,
-    lostEnd: 0,
+    lostFrom: WIDE,
+    lostStart: WIDE,
+    lostEnd: WIDE,
     ...makeColumns(capacity),
   };
 }

@@ -8,6 +8,7 @@ import { Protocol } from '../wire/protocol.ts';
 import type { TcpFlaw } from '../wire/tcp.ts';
 import * as tcp from '../wire/tcp.ts';
 import { readTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** The ECN field of a packet that met congestion. */
 const CE = 3;
@@ -22,9 +23,9 @@ export class Segment {
   sourcePort: number = 0;
   destinationPort: number = 0;
   /** SEG.SEQ: the sequence number of the first octet, SYN counted. */
-  seq: number = 0;
+  seq: number = WIDE;
   /** SEG.ACK; meaningful with the ACK flag. */
-  ack: number = 0;
+  ack: number = WIDE;
   flags: number = 0;
   /** SEG.WND as it stands in the header, not scaled: 0 to 65,535. See `window`. */
   wnd: number = 0;
@@ -35,7 +36,7 @@ export class Segment {
   /** It came with payload and marked CE (RFC 3168 §5); the payload may have been trimmed off. */
   marked: boolean = false;
   /** SEG.UP, with URG: the sequence number that the urgent pointer points to, behind the urgent data [MUST-62]. */
-  up: number = 0;
+  up: number = WIDE;
   /** Where the payload begins in `memory`. */
   payloadOffset: number = 0;
   /** Bytes of payload. */

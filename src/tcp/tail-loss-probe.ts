@@ -1,4 +1,5 @@
 import { seqGe, seqGt } from '../buffer/seq.ts';
+import { WIDE } from '../buffer/wide.ts';
 
 /** TLP.max_ack_delay for a lone segment, which the peer may acknowledge late. Linux: TCP_RTO_MIN. */
 const MAX_ACK_DELAY = 200_000;
@@ -16,7 +17,7 @@ export class TailLossProbe {
   /** TLP.end_seq: SND.NXT when the probe was sent; undefined when none is out. */
   endSeq: number | undefined = undefined;
   /** Where the probe itself ended: before `endSeq` when the window had shrunk below what was out. */
-  end: number = 0;
+  end: number = WIDE;
   /** TLP.is_retrans: the probe repeated what had been sent. */
   #isRetrans: boolean = false;
   /** No round-trip time was measured since the last probe. */
