@@ -30,7 +30,7 @@ const { values: options } = parseArgs({
 });
 
 /** Seconds of a run before the clock starts, and about as many that are timed. */
-const [WARM, TIMED] = options.quick ? [0.45, 0.15] : [1, 1];
+const [WARM, TIMED] = options.quick ? [0.45, 0.15] : [2, 1];
 const RUNS = options.runs === undefined ? (options.quick ? 2 : 5) : Number(options.runs);
 
 /** The names of a list, each of which must be known. */

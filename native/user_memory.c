@@ -26,8 +26,8 @@
 #include <stdlib.h>
 
 enum { MB = 1024 * 1024 };
-static const int64_t MOST_OUT = 64 * MB, RESERVE = 1024 * MB;
-static const size_t MOST_FREE = 64 * MB;
+static const int64_t MOST_OUT = 128 * MB, RESERVE = 1024 * MB;
+static const size_t MOST_FREE = 128 * MB;
 
 /* ---- memory that was freed ---- */
 
