@@ -7,8 +7,9 @@ import type { Fixture, Namespace } from './namespace.ts';
 
 export const KERNEL_ADDRESSES: readonly string[] = ['10.7.0.1/24', 'fd07::1/64'];
 
-/** Packets of one wake-up at most, and the bytes that they share, each on an 8-byte boundary, the last 65,560 free. */
+/** Packets of one wake-up at most, rooms for them, and the bytes of a room, each packet on an 8-byte boundary, the last 65,560 free. */
 const TUN_ROWS = 256;
+const TUN_ROOMS = 4;
 const TUN_BYTES = 256 * 1024 - 65_560;
 
 export interface DeviceKind {
@@ -24,7 +25,8 @@ export interface DeviceKind {
   largestBatch(length: number): number;
 }
 
-const tunBatch = (length: number): number => Math.min(TUN_ROWS, Math.ceil(TUN_BYTES / (Math.ceil(length / 8) * 8)));
+const tunBatch = (length: number): number =>
+  Math.min(TUN_ROWS, TUN_ROOMS * Math.ceil(TUN_BYTES / (Math.ceil(length / 8) * 8)));
 
 export const TUN: DeviceKind = {
   kind: 'tun',
