@@ -5,8 +5,8 @@ import { WIDE } from '../buffer/wide.ts';
 const FIRST_RECEIVE_BUFFER = 131_072;
 /** A path with a shorter round trip than this has no delay worth a buffer. Linux: net.ipv4.tcp_rcvbuf_low_rtt, 1000 µs. */
 const LOW_RTT = 1000;
-/** What is enough for such a path: more would leave the processor's caches without being any faster. */
-const LOW_RTT_BUFFER = 524_288;
+/** What is enough for such a path, a device's largest batch: more would leave the processor's caches without being any faster. */
+const LOW_RTT_BUFFER = 1_048_576;
 /** Growth takes at most this part of the memory that is left, so that one connection leaves room for others. */
 const SHARE = 1 / 8;
 /** Segments' worth of slack in each step. Linux: tcp_rcv_space_adjust. */

@@ -68,10 +68,10 @@ describe('ReceiveAutotuning', () => {
 });
 
 describe('growthLimit', () => {
-  it('is the maximum; 512 KiB where the path has no delay; an eighth of the memory left', () => {
+  it('is the maximum; 1 MiB where the path has no delay; an eighth of the memory left', () => {
     expect(growthLimit(0, 16 * MIB, 40 * MS, 1 << 30)).toBe(16 * MIB);
     expect(growthLimit(0, 16 * MIB, Infinity, 1 << 30)).toBe(16 * MIB);
-    expect(growthLimit(0, 16 * MIB, 999, 1 << 30)).toBe(512 * KIB);
+    expect(growthLimit(0, 16 * MIB, 999, 1 << 30)).toBe(MIB);
     expect(growthLimit(0, 1000, 999, 1 << 30)).toBe(1000);
     expect(growthLimit(5000, 16 * MIB, 40 * MS, 8000)).toBe(6000);
     expect(growthLimit(5000, 16 * MIB, 40 * MS, 0)).toBe(5000);
@@ -165,10 +165,10 @@ describe('a transfer over a path', () => {
     expect(tuned.seconds).toBeLessThan(1.5);
   });
 
-  it('without delay they stay within 512 KiB', () => {
+  it('without delay they stay within 1 MiB', () => {
     const { sent, received } = transfer(0.2);
-    expect(received).toBeLessThanOrEqual(512 * KIB);
-    expect(sent).toBe(512 * KIB);
+    expect(received).toBeLessThanOrEqual(MIB);
+    expect(sent).toBeLessThanOrEqual(MIB);
   });
 });
 
