@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './tun/chart.ts';
 import { compare } from './tun/compare.ts';
@@ -143,6 +144,7 @@ async function main(): Promise<void> {
   // What is wrong with the options shows before minutes have passed.
   const before = options.compare === undefined ? undefined : read(options.compare);
   const [jobs, worlds] = [wantedJobs(), wantedWorlds()];
+  for (const file of [options.json, options.svg]) if (file !== undefined) mkdirSync(dirname(file), { recursive: true });
   if (options.from !== undefined) {
     const names = jobs.map(({ name }) => name);
     return show(select(read(options.from), names, worlds), before);
